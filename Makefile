@@ -1,0 +1,71 @@
+# Sets itself up, then calls invoke. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INVOKE := $(BIN)/invoke
+HOST_PACKAGES := build/localcloud/install-host-packages.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup host-packages shell build-ami check plan test test-fast test-all lint format bench mutants requirements clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+build-ami: setup ## build and test a golden image on the local cloud; prints its id
+	@$(INVOKE) build-ami $(ARGS)
+
+check: setup ## is manifest.yaml right?
+	@$(INVOKE) check $(ARGS)
+
+plan: setup ## what would be built, from what, and why
+	@$(INVOKE) plan $(ARGS)
+
+test: setup $(VENV)/.dev ## everything, one bake included; of the matrices a slice
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
+	@$(BIN)/python -m pytest tests/unit -m "not vm" $(ARGS)
+
+test-all: setup $(VENV)/.dev ## everything, matrices in full
+	@$(BIN)/python -m pytest --matrix=all $(ARGS)
+
+bench: setup $(VENV)/.dev ## seconds per step of a cold and a second build, peak memory
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+mutants: setup $(VENV)/.dev ## put the walk-through's mistakes back into the newest image, one at a time: is each noticed?
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+lint: setup $(VENV)/.dev ## ruff, mypy, shellcheck
+	@$(BIN)/python -m pytest -q tests/unit/test_linters.py
+
+format: setup $(VENV)/.dev ## let ruff write the layout
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+shell: setup ## a shell in which `invoke` is found
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/bash}
+
+setup: host-packages $(VENV)/.runtime ## host packages and .venv, if they are not there yet
+
+host-packages:
+	@sh $(HOST_PACKAGES) >&2
+
+$(VENV)/.runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; say which: make PYTHON=/path/to/python3 …" >&2; exit 2; }
+	@echo "making $(VENV) (about a minute)" >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt >&2
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt >&2
+	@touch $@
+
+requirements: setup ## pin the newest releases: requirements*.in -> requirements*.txt
+	@$(BIN)/python -m pip install --quiet uv >&2
+	@for name in requirements requirements-dev; do \
+	    $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
+	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \
+	done
+
+clean: ## remove .venv and tool caches; images, cloud and records stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

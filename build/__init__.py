@@ -1,0 +1,14 @@
+"""Hubsmith: golden JupyterHub machine images, built, tested, launched and renewed by Invoke tasks.
+
+The rooms (README.md has the same map):
+
+    errors.py      exceptions with a hint and an exit code
+    report.py      the only thing that prints
+    pipeline.py    Step and Runner: run in order, clean up in reverse
+    paths.py       where caches and state live on this machine
+    manifest/      manifest.yaml -> frozen dataclasses, every error with its position
+    bake/          from a base image to a published golden image; read recipe.py first
+    remote/        ssh: the only room that knows paramiko
+    aws/           the only room that makes boto3 clients; tags and waiting
+    localcloud/    an EC2 endpoint on loopback whose instances are real machines
+"""

@@ -1,0 +1,62 @@
+"""The one place that makes AWS clients. A cloud is an endpoint and credentials, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
+
+from build.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ssm import SSMClient
+
+# Packer's experience: botocore's default of a few attempts "regularly gets tripped" by throttling.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=10, read_timeout=60, user_agent_extra="hubsmith")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where to build. Without an endpoint and keys, botocore's own chain decides (environment, profile, role)."""
+
+    name: str
+    region: str
+    endpoint_url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Clients of one cloud, and whose account it is."""
+
+    cloud: Cloud
+    account: str
+    ec2: EC2Client
+    ssm: SSMClient
+
+    def __str__(self) -> str:
+        return f"cloud {self.cloud.name} · account {self.account} · region {self.cloud.region}"
+
+
+def connect(cloud: Cloud) -> Clients:
+    """Make the clients and ask STS who we are, which proves the credentials.
+
+    Raises UserError for an unknown profile; botocore's exceptions otherwise (refusals.explain translates).
+    """
+    try:
+        session = boto3.Session(
+            region_name=cloud.region,
+            aws_access_key_id=cloud.access_key,
+            aws_secret_access_key=cloud.secret_key,
+        )
+    except ProfileNotFound as exc:
+        raise UserError(str(exc), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from exc
+    sts = session.client("sts", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    ec2 = session.client("ec2", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    ssm = session.client("ssm", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm)

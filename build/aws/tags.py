@@ -1,0 +1,44 @@
+"""The tags of everything a run makes, given in the create call itself: SIGKILL cannot be cleaned up any other way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import ResourceTypeType
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, TagSpecificationTypeDef, TagTypeDef
+
+RUN = "hubsmith:run"
+OWNER = "hubsmith:owner"
+EXPIRES = "hubsmith:expires"
+IMAGE = "hubsmith:image"
+STATE = "hubsmith:state"
+"""``candidate`` until the image has passed its tests, then ``published``; sweep removes candidates nobody owns."""
+CHANNEL = "hubsmith:channel"
+BASE = "hubsmith:base"
+FINGERPRINT = "hubsmith:fingerprint"
+LOGIN_USER = "LoginUser"
+"""Who may log in to an instance of the image; read from base images, put on ours."""
+
+
+def as_list(tags: Mapping[str, str]) -> list[TagTypeDef]:
+    """{"a": "b"} -> [{"Key": "a", "Value": "b"}]."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def as_dict(tags: Iterable[Any] | None) -> dict[str, str]:
+    """[{"Key": "a", "Value": "b"}] -> {"a": "b"}."""
+    return {tag["Key"]: tag["Value"] for tag in tags or ()}
+
+
+def specifications(tags: Mapping[str, str], *resource_types: ResourceTypeType) -> list[TagSpecificationTypeDef]:
+    """TagSpecifications for a create call."""
+    return [{"ResourceType": kind, "Tags": as_list(tags)} for kind in resource_types]
+
+
+def having(key: str, *values: str) -> list[FilterTypeDef]:
+    """A describe filter: the tag ``key``, with one of ``values`` if any are given."""
+    if values:
+        return [{"Name": f"tag:{key}", "Values": list(values)}]
+    return [{"Name": "tag-key", "Values": [key]}]

@@ -1,0 +1,218 @@
+"""Instances of a run: launch one, wait until it can be worked on, remove it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from build.aws import tags
+from build.aws.refusals import code_of
+from build.aws.wait import wait_until
+from build.bake import user_data
+from build.bake.state import Bake, Instance
+from build.errors import CloudError, RemoteError
+from build.remote import keys
+from build.remote.keys import SshKey
+from build.remote.shell import Shell, Target, answers
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import (
+        EbsBlockDeviceTypeDef,
+        InstanceNetworkInterfaceSpecificationTypeDef,
+        InstanceTypeDef,
+        RunInstancesRequestTypeDef,
+    )
+
+_NO_CAPACITY = {"InsufficientInstanceCapacity", "Unsupported", "InstanceLimitExceeded", "VcpuLimitExceeded"}
+_SSH_EVERY_S = 1.0
+_CONSOLE_LINES = 15
+
+
+def launch(state: Bake, image_id: str, role: str) -> Instance:
+    """Run one instance of ``image_id`` and wait until it runs; ``role`` goes into its name.
+
+    Instance types are tried in the manifest's order while EC2 has no capacity. Raises CloudError.
+    """
+    host_key = keys.generate()
+    state.host_keys.append(host_key)
+    instance_id = _run(state, image_id, role, host_key)
+    seen = wait_for_state(state, instance_id, "running", timeout_s=state.manifest.builder.timeouts.running_s)
+    public = state.manifest.builder.address == "public"
+    address = seen.get("PublicIpAddress") if public else seen.get("PrivateIpAddress")
+    if not address:
+        raise CloudError(
+            f"{instance_id} has no {state.manifest.builder.address} address",
+            hint="set builder.address, or builder.subnet_id to a subnet that gives public addresses",
+        )
+    return Instance(instance_id, address, Target(address, state.base.login_user, state.run.key, host_key.public))
+
+
+def wait_for_state(state: Bake, instance_id: str, wanted: str, *, timeout_s: float) -> InstanceTypeDef:
+    """Wait until the instance is ``wanted``; raises CloudError with EC2's reason when it ends instead."""
+
+    def look() -> InstanceTypeDef | None:
+        try:
+            seen = state.clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        except ClientError as exc:
+            if code_of(exc) == "InvalidInstanceID.NotFound":  # EC2 is eventually consistent
+                return None
+            raise
+        if _state_of(seen) == "terminated" != wanted:
+            raise CloudError(f"{instance_id} ended: {seen.get('StateReason', {}).get('Message', 'no reason given')}")
+        return seen
+
+    found = wait_until(
+        look,
+        lambda seen: _state_of(seen) == wanted,
+        what=instance_id,
+        describe=_state_of,
+        timeout_s=timeout_s,
+        on_wait=state.report.waiting,
+    )
+    if found is None:
+        raise CloudError(f"{instance_id} vanished")
+    return found
+
+
+def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> str:
+    """Wait until sshd answers with the pinned host key; return the boot id.
+
+    With ``since_boot`` (a boot id) waits for another boot than that one. Raises RemoteError with the last lines
+    of the serial console when nobody answers in time.
+    """
+
+    def look() -> str:
+        if not answers(instance.target):
+            return "not yet: no answer"
+        try:
+            with Shell(instance.target) as shell:
+                return shell.run("cat /proc/sys/kernel/random/boot_id", timeout_s=30).output.strip()
+        except RemoteError as exc:
+            return f"not yet: {exc.message}"
+
+    try:
+        return wait_until(
+            look,
+            lambda seen: not seen.startswith("not yet") and seen != since_boot,
+            what=f"ssh on {instance.id}",
+            describe=lambda seen: "still the old boot" if seen == since_boot else seen.removeprefix("not yet: "),
+            timeout_s=state.manifest.builder.timeouts.ssh_s,
+            on_wait=state.report.waiting,
+            interval_s=_SSH_EVERY_S,
+        )
+    except CloudError as exc:
+        raise RemoteError(exc.message, hint=f"the end of its console:\n{console_tail(state, instance.id)}") from exc
+
+
+def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
+    """Wait for cloud-init, where there is one. Raises RemoteError with its own words when it failed."""
+    timeout_s = state.manifest.builder.timeouts.cloud_init_s
+    state.report.waiting("cloud-init")
+    with Shell(instance.target) as shell:
+        if shell.run("command -v cloud-init", check=False).status != 0:
+            return
+        done = shell.run("cloud-init status --wait --long", timeout_s=timeout_s, check=False)
+    # 2 is "recoverable errors": the boot is done, something was odd (cloud-init's documentation, "Exit codes").
+    if done.status == 2:
+        state.report.warn(f"cloud-init on {instance.id} had recoverable errors:\n{done.output}")
+    elif done.status != 0:
+        raise RemoteError(f"cloud-init on {instance.id} failed", hint=done.output)
+
+
+def terminate_all(state: Bake, role: str) -> None:
+    """Terminate every instance of the run in ``role`` and wait until they are gone.
+
+    By tag, not by id: an interrupt may have come between RunInstances and its answer.
+    """
+    found = state.clients.ec2.describe_instances(
+        Filters=[
+            *tags.having(tags.RUN, state.run.id),
+            *tags.having("Name", _name(state, role)),
+            {"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]},
+        ]
+    )["Reservations"]
+    ids = [instance["InstanceId"] for reservation in found for instance in reservation["Instances"]]
+    if not ids:
+        return
+    state.clients.ec2.terminate_instances(InstanceIds=ids)
+    for instance_id in ids:
+        wait_for_state(state, instance_id, "terminated", timeout_s=state.manifest.builder.timeouts.stop_s)
+
+
+def console_tail(state: Bake, instance_id: str) -> str:
+    """The last lines of the serial console, or why there are none."""
+    try:
+        text = state.clients.ec2.get_console_output(InstanceId=instance_id).get("Output", "")
+    except ClientError as exc:
+        return f"  (no console output: {exc})"
+    return "\n".join(f"  {line.rstrip()}" for line in text.splitlines()[-_CONSOLE_LINES:]) or "  (nothing yet)"
+
+
+def _run(state: Bake, image_id: str, role: str, host_key: SshKey) -> str:
+    types = state.manifest.builder.instance_types
+    for number, instance_type in enumerate(types, start=1):
+        try:
+            answer = state.clients.ec2.run_instances(**_request(state, image_id, role, host_key, instance_type))
+            return answer["Instances"][0]["InstanceId"]
+        except ClientError as exc:
+            if code_of(exc) not in _NO_CAPACITY or number == len(types):
+                raise
+            state.report.note(f"no capacity for {instance_type}, trying {types[number]}")
+    raise CloudError("builder.instance_types is empty")
+
+
+def _request(state: Bake, image_id: str, role: str, host_key: SshKey, instance_type: str) -> RunInstancesRequestTypeDef:
+    minutes = max(1, int((state.run.expires - state.run.started).total_seconds() // 60))
+    named = {**state.run.tags, "Name": _name(state, role)}
+    request: RunInstancesRequestTypeDef = {
+        "ImageId": image_id,
+        "InstanceType": instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": f"{state.run.id}-{role}-{instance_type}",
+        "UserData": user_data.render(host_key=host_key, run_key=state.run.key, shutdown_after_minutes=minutes),
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "BlockDeviceMappings": [{"DeviceName": state.base.root_device, "Ebs": _root_volume(state)}],
+        "NetworkInterfaces": [_interface(state)],
+        "TagSpecifications": tags.specifications(named, "instance", "volume", "network-interface"),
+    }
+    return request
+
+
+def _root_volume(state: Bake) -> EbsBlockDeviceTypeDef:
+    root = state.manifest.builder.root_volume
+    volume: EbsBlockDeviceTypeDef = {
+        "VolumeSize": root.size_gib,
+        "VolumeType": root.type,
+        "Encrypted": root.encrypted,
+        "DeleteOnTermination": True,
+    }
+    if root.iops is not None:
+        volume["Iops"] = root.iops
+    if root.throughput is not None:
+        volume["Throughput"] = root.throughput
+    if root.kms_key_id is not None:
+        volume["KmsKeyId"] = root.kms_key_id
+    return volume
+
+
+def _interface(state: Bake) -> InstanceNetworkInterfaceSpecificationTypeDef:
+    interface: InstanceNetworkInterfaceSpecificationTypeDef = {
+        "DeviceIndex": 0,
+        "Groups": [state.network.group_id],
+        "AssociatePublicIpAddress": state.manifest.builder.address == "public",
+        "DeleteOnTermination": True,
+    }
+    if state.network.subnet_id:
+        interface["SubnetId"] = state.network.subnet_id
+    return interface
+
+
+def _name(state: Bake, role: str) -> str:
+    return f"hubsmith {role} {state.run.id}"
+
+
+def _state_of(seen: InstanceTypeDef | None) -> str:
+    return str(seen["State"]["Name"]) if seen else "not there yet"

@@ -1,0 +1,221 @@
+"""What a build would do, from what and why: nothing is made and no cloud is asked, only files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from build.aws import tags
+from build.bake import fingerprint
+from build.manifest import Manifest, template_variables
+from build.manifest.frozen import thaw
+
+WHOLE_IMAGE_TEST = "test_image.py"
+OUTSIDE_TEST = "test_sealed.py"
+"""Run once, against the files of the finished image (outside.py)."""
+SHORT = 12
+"""Hex digits of a fingerprint a person gets to see."""
+
+
+class BaseImageFacts(Protocol):
+    """What a plan has to know about the base image; build.bake.state.BaseImage has it."""
+
+    @property
+    def id(self) -> str:
+        """ami-…"""
+
+    @property
+    def name(self) -> str:
+        """Its name, which says how new it is."""
+
+    @property
+    def owner(self) -> str:
+        """The account that publishes it."""
+
+    @property
+    def architecture(self) -> str:
+        """x86_64 or arm64."""
+
+    @property
+    def login_user(self) -> str:
+        """The user it lets in by ssh."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The newest published image of the same name, as its tags describe it."""
+
+    image_id: str
+    base_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class PlannedProvisioner:
+    """One provisioner: what it gets, and what its part of the image is called."""
+
+    name: str
+    summary: str
+    values: Mapping[str, object]
+    timeout_minutes: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that can be said before the first thing is made. `image_name` has the place of time and run in it."""
+
+    cloud: str
+    manifest: Path
+    profiles: tuple[str, ...]
+    image_name: str
+    base: Mapping[str, str]
+    base_reason: str
+    builder: Mapping[str, object]
+    network: Mapping[str, object]
+    provisioners: tuple[PlannedProvisioner, ...]
+    tests: tuple[str, ...]
+    tags: Mapping[str, str]
+    publish: tuple[str, ...]
+    reason: str | None
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON can carry it."""
+        steps = [{**asdict(step), "values": thaw(step.values)} for step in self.provisioners]
+        whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**{name: thaw(value) for name, value in whole.items()}, "manifest": str(self.manifest), "provisioners": steps}
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The plan as a table of two columns, in the order in which things happen."""
+        return list(_rows(self))
+
+
+def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Published | None = None) -> Plan:
+    """The plan for `manifest` on top of `base`. `cloud` says which cloud, account and region it is.
+
+    With `published` it also says what is new since then. Raises OSError for a provisioner file that cannot be read.
+    """
+    marks = fingerprint.chain(base.id, manifest.provisioners)
+    return Plan(
+        cloud=cloud,
+        manifest=manifest.path,
+        profiles=manifest.profiles,
+        image_name=f"{manifest.image.name}-<time>-<run>",
+        base={"id": base.id, "name": base.name, "owner": base.owner, "architecture": base.architecture, "login_user": base.login_user},
+        base_reason=_base_reason(manifest),
+        builder=_builder(manifest),
+        network=_network(manifest),
+        provisioners=tuple(
+            PlannedProvisioner(use.name, use.definition.summary, template_variables(use), use.definition.timeout_minutes, mark.digest)
+            for use, mark in zip(manifest.provisioners, marks, strict=True)
+        ),
+        tests=tuple(path.relative_to(manifest.folder).as_posix() for path in test_files(manifest)),
+        tags=_tags(manifest, base, marks[-1].digest if marks else ""),
+        publish=tuple(_publish(manifest)),
+        reason=_reason(published, base.id, marks) if published else None,
+    )
+
+
+def test_files(manifest: Manifest) -> tuple[Path, ...]:
+    """test_<provisioner>.py and <provisioner>/test_*.py of each provisioner used, then test_image.py, as far as they exist."""
+    found: list[Path] = []
+    for use in manifest.provisioners:
+        name = use.name.replace("-", "_")
+        found += [manifest.tests_folder / f"test_{name}.py", *sorted((manifest.tests_folder / name).glob("test_*.py"))]
+    return tuple(path for path in (*found, manifest.tests_folder / WHOLE_IMAGE_TEST) if path.is_file())
+
+
+test_files.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it where it is imported
+
+
+def _base_reason(manifest: Manifest) -> str:
+    base = manifest.base
+    if base.id:
+        return "its id is in the manifest"
+    if base.ssm_parameter:
+        return f"{base.ssm_parameter} holds its id"
+    return f"the newest of owner {base.owner} named {base.name}"
+
+
+def _reason(published: Published, base_id: str, marks: tuple[fingerprint.Fingerprint, ...]) -> str:
+    if marks and published.fingerprint == marks[-1].digest:
+        return f"{published.image_id} is made of the same: a build would only renew what package registries have renewed"
+    if published.base_id != base_id:
+        return f"{published.image_id} is made from another base image, {published.base_id}"
+    return f"{published.image_id} is made by other provisioners, or with other values"
+
+
+def _builder(manifest: Manifest) -> dict[str, object]:
+    builder = manifest.builder
+    volume = {name: value for name, value in builder.root_volume.model_dump().items() if value is not None}
+    mirrors = {name: value for name, value in builder.mirrors.model_dump().items() if value is not None}
+    types = list(builder.instance_types)
+    return {"instance_types": types, "root_volume": volume, "lifetime_minutes": builder.lifetime_minutes, "mirrors": mirrors}
+
+
+def _network(manifest: Manifest) -> dict[str, object]:
+    builder = manifest.builder
+    return {
+        "vpc": builder.vpc_id or "the default VPC",
+        "subnet": builder.subnet_id or "any that offers the instance type",
+        "address": builder.address,
+        "ssh_from": builder.caller_cidr or f"this machine's address, as {builder.caller_ip_url} sees it",
+    }
+
+
+def _tags(manifest: Manifest, base: BaseImageFacts, last: str) -> dict[str, str]:
+    """Those known now; the run adds its own (run, owner)."""
+    return {
+        **manifest.image.tags,
+        **manifest.publish.tags,
+        tags.IMAGE: manifest.image.name,
+        tags.BASE: f"{base.id} {base.name}",
+        tags.FINGERPRINT: last,
+        tags.LOGIN_USER: base.login_user,
+        tags.STATE: "published",
+        tags.CHANNEL: manifest.publish.channel,
+    }
+
+
+def _publish(manifest: Manifest) -> Iterator[str]:
+    yield f"tag image and snapshots as published, channel {manifest.publish.channel}"
+    yield f"take the channel {manifest.publish.channel} from older images named {manifest.image.name}"
+    if manifest.ssm_parameter:
+        yield f"let the parameter {manifest.ssm_parameter} hold the image's id"
+
+
+def _rows(planned: Plan) -> Iterator[tuple[str, str]]:
+    yield "cloud", planned.cloud
+    yield "manifest", f"{planned.manifest}" + (f" with profile {', '.join(planned.profiles)}" if planned.profiles else "")
+    yield "image", planned.image_name
+    if planned.reason:
+        yield "why", planned.reason
+    yield "base image", f"{planned.base['id']} ({planned.base['name']}): {planned.base_reason}"
+    yield "builder", _words(planned.builder)
+    yield "network", _words(planned.network)
+    for step in planned.provisioners:
+        yield f"provision {step.name}", f"{step.fingerprint[:SHORT]}  {step.summary}"
+        for name, value in step.values.items():
+            yield "", f"{name} = {_word(value)}"
+    yield "tests", ", ".join(planned.tests) or "none: the build would stop here"
+    yield "", "run on the builder, on an instance of the new image, and again after its reboot"
+    for name, value in planned.tags.items():
+        yield "tag", f"{name} = {value}"
+    for action in planned.publish:
+        yield "publish", action
+
+
+def _words(facts: Mapping[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in facts.items() if value not in ({}, None))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "(" + (", ".join(f"{name} {_word(item)}" for name, item in value.items()) or "none") + ")"
+    if isinstance(value, list | tuple):
+        return " ".join(map(_word, value)) or "(none)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "(none)" if value is None else str(value)

@@ -1,0 +1,98 @@
+"""One provisioner: its files laid over /, then its install.sh run as root."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from build.bake import fingerprint
+from build.bake.state import Bake
+from build.errors import RemoteError
+from build.manifest import ProvisionerUse, environment, template_variables
+from build.pipeline import Step
+from build.remote import tree
+from build.remote.shell import Shell, exports
+
+REMOTE_FOLDER = "/var/lib/hubsmith/build"
+"""Not /tmp: hardened images mount it noexec. Sealing removes it."""
+
+_RUNNER = Path(__file__).with_name("run_install.sh")
+_LAST_LINES = 15
+# Said by run_install.sh's ERR trap, and by bash itself for an unset variable or a syntax error.
+_MARKS = (
+    re.compile(r"^hubsmith: failed at (?P<file>\S+):(?P<line>\d+)"),
+    re.compile(r"^(?:\S*/)?(?P<file>install\.sh): line (?P<line>\d+):"),
+)
+
+
+class Provision(Step[Bake]):
+    """Run one provisioner on the builder.
+
+    Needs: builder.
+    """
+
+    def __init__(self, use: ProvisionerUse, number: int) -> None:
+        self._use = use
+        self._number = number
+        self.title = f"provision {use.name}"
+
+    def run(self, state: Bake) -> None:
+        """Raises RemoteError with the provisioner's file and line and its last output, or UserError for a template."""
+        files = self._files()
+        with Shell(state.builder.target) as shell:
+            folder = f"{REMOTE_FOLDER}/{self._number:02}-{self._use.name}"
+            self._send(shell, folder, state)
+            if files:
+                shell.send(tree.archive(files), "tar -x -p -f - -C /", root=True)
+            self._install(shell, folder, state)
+
+    def _files(self) -> list[tree.Entry]:
+        folder = self._use.folder / "files"
+        if not folder.is_dir():
+            return []
+        return tree.collect(folder, fingerprint.files(folder), template_variables(self._use), self._use.definition.ownership)
+
+    def _send(self, shell: Shell, folder: str, state: Bake) -> None:
+        variables = {**environment(self._use), **_standard_variables(state)}
+        scripts = [
+            tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
+            tree.Entry(f"{folder}/run_install.sh", _RUNNER.read_bytes(), tree.roots(0o700)),
+            tree.Entry(f"{folder}/environment", exports(variables).encode(), tree.roots(0o600)),
+        ]
+        shell.send(tree.archive(scripts), "tar -x -p -f - -C /", root=True)
+
+    def _install(self, shell: Shell, folder: str, state: Bake) -> None:
+        lines: list[str] = []
+
+        def keep(line: str) -> None:
+            lines.append(line)
+            state.report.output(line)
+
+        timeout_s = self._use.definition.timeout_minutes * 60
+        status = shell.stream(f"cd {folder} && bash ./run_install.sh 2>&1", on_line=keep, root=True, timeout_s=timeout_s)
+        if status != 0:
+            raise self._failure(status, lines)
+
+    def _failure(self, status: int, lines: list[str]) -> RemoteError:
+        script = self._use.folder / "install.sh"
+        line = next((mark["line"] for text in reversed(lines) for pattern in _MARKS if (mark := pattern.match(text))), None)
+        last = "\n".join(f"  {text}" for text in lines[-_LAST_LINES:])
+        return RemoteError(
+            f"provisioner {self._use.name} ended with status {status}",
+            where=f"{script}:{line}" if line else str(script),
+            hint=f"its last output:\n{last}\nrun again with --on-failure keep to look at the builder",
+        )
+
+
+def _standard_variables(state: Bake) -> dict[str, str]:
+    """What every provisioner gets beside its own variables: the login user, and mirrors as clients know them."""
+    mirrors = state.manifest.builder.mirrors
+    variables = {
+        "HUBSMITH_LOGIN_USER": state.base.login_user,
+        "PIP_INDEX_URL": mirrors.pypi,
+        "UV_DEFAULT_INDEX": mirrors.pypi,
+        "NPM_CONFIG_REGISTRY": mirrors.npm,
+        "CONDA_CHANNEL_ALIAS": mirrors.conda,
+        "HUBSMITH_APT_MIRROR": mirrors.apt,
+    }
+    return {name: str(value) for name, value in variables.items() if value}

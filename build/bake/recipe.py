@@ -1,0 +1,89 @@
+"""The bake, in order. Each line is a step in the file of the same name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from build.aws.session import Clients
+from build.bake.builder import LaunchBuilder, how_to_look_inside
+from build.bake.candidate import LaunchCandidate, RebootCandidate
+from build.bake.image import CreateImage, StopBuilder
+from build.bake.network import OpenNetwork
+from build.bake.outside import LookFromOutside
+from build.bake.preflight import Preflight
+from build.bake.provision import Provision
+from build.bake.publish import Publish
+from build.bake.record import WriteRecord
+from build.bake.run import start
+from build.bake.seal import Seal
+from build.bake.source_image import FindBaseImage, FindImage
+from build.bake.state import Bake, TestRun
+from build.bake.verify import Verify
+from build.manifest import Manifest
+from build.pipeline import OnFailure, Runner, Step
+from build.report import Reporter
+
+
+def steps(state: Bake) -> list[Step[Bake]]:
+    """What a build does, from credentials to a published image."""
+    return [
+        FindBaseImage(),
+        Preflight(),
+        OpenNetwork(),
+        LaunchBuilder(),
+        *(Provision(use, number) for number, use in enumerate(state.manifest.provisioners)),
+        Verify("builder"),
+        Seal(),
+        StopBuilder(),
+        CreateImage(),
+        LaunchCandidate(),
+        Verify("candidate"),
+        RebootCandidate(),
+        Verify("rebooted"),
+        LookFromOutside(),
+        WriteRecord(),
+        Publish(),
+    ]
+
+
+def steps_of_verify(image_id: str) -> list[Step[Bake]]:
+    """What `verify --ami` does: the second half of a build, on an image that is there already."""
+    return [
+        FindImage(image_id),
+        OpenNetwork(),
+        LaunchCandidate(),
+        Verify("candidate"),
+        RebootCandidate(),
+        Verify("rebooted"),
+        LookFromOutside(),
+    ]
+
+
+def verify(manifest: Manifest, clients: Clients, report: Reporter, image_id: str) -> tuple[list[TestRun], Path]:
+    """Test an image on a fresh instance of it; return what came out and the folder of the JUnit files.
+
+    Raises HubsmithError, with the names of the tests that failed, or what botocore raised.
+    """
+    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+        report.note(f"{run.id}, log {run.folder / 'build.log'}")
+        state = Bake(manifest, clients, run, report)
+        Runner[Bake](report, OnFailure.CLEANUP).run(steps_of_verify(image_id), state)
+        return state.tests, run.folder
+
+
+def bake(manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure) -> str:
+    """Build, test and publish an image; return its id.
+
+    Nothing temporary is left, whatever happens; with ``OnFailure.KEEP`` the builder of a failed build stays.
+    Raises HubsmithError or what botocore raised.
+    """
+    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+        report.note(f"{run.id}, log {run.folder / 'build.log'}")
+        state = Bake(manifest, clients, run, report)
+        try:
+            Runner[Bake](report, on_failure).run(steps(state), state)
+        except BaseException:
+            if on_failure is OnFailure.KEEP and (words := how_to_look_inside(state)):
+                report.note(words)
+            raise
+        return state.image_id

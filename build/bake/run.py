@@ -1,0 +1,78 @@
+"""The identity of one build: what its resources are tagged with, where its files are, whether it still lives."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from build import paths
+from build.aws import tags
+from build.remote.keys import SshKey, generate
+
+
+@dataclass(frozen=True)
+class Run:
+    """One build. ``key`` opens every instance it makes; ``expires`` is when nobody can still be using them."""
+
+    id: str
+    owner: str
+    started: datetime
+    expires: datetime
+    folder: Path
+    key: SshKey
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What every resource of the run carries from its creation on."""
+        return {
+            "Name": f"hubsmith {self.id}",
+            tags.RUN: self.id,
+            tags.OWNER: self.owner,
+            tags.EXPIRES: self.expires.isoformat(timespec="seconds"),
+        }
+
+    @property
+    def stamp(self) -> str:
+        """``20261123-113000-4f2a``: sorts by time and is unlike that of a build started in the same second."""
+        return self.id.removeprefix("run-")
+
+
+def runs_folder() -> Path:
+    """Where each run has its folder: log, test results, record, ssh files of a kept builder."""
+    return paths.state_dir() / "runs"
+
+
+def owner() -> str:
+    """Who and where, for tags: ``ada@workstation``."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@contextmanager
+def start(lifetime_minutes: int) -> Iterator[Run]:
+    """Make a run and hold its lock, so that ``sweep`` sees that it lives; the kernel drops the lock when we die."""
+    started = datetime.now(timezone.utc)
+    run_id = f"run-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = runs_folder() / run_id
+    folder.mkdir(mode=0o700, parents=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield Run(run_id, owner(), started, started + timedelta(minutes=lifetime_minutes), folder, generate())
+
+
+def is_alive(run_id: str) -> bool:
+    """Whether a process on this machine still holds the run."""
+    try:
+        with (runs_folder() / run_id / "lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -1,0 +1,51 @@
+"""Nothing of the builder is left in the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from build.bake.state import Bake
+from build.errors import RemoteError
+from build.pipeline import Step
+from build.remote.shell import Shell
+
+_SCRIPT = Path(__file__).with_name("seal.sh")
+_PACKAGES = Path(__file__).with_name("list_packages.sh")
+
+
+class Seal(Step[Bake]):
+    """Note what is installed, then remove keys, identities, histories, logs and caches.
+
+    Needs: builder. Produces: packages.
+    """
+
+    title = "seal"
+
+    def run(self, state: Bake) -> None:
+        """Raises RemoteError with the script's own words when anything could not be removed."""
+        lines: list[str] = []
+
+        def keep(line: str) -> None:
+            lines.append(line)
+            state.report.output(line)
+
+        with Shell(state.builder.target) as shell:
+            state.packages = list_packages(shell)
+            # The script comes on standard input: nothing of it is written to the disk it cleans. The key that
+            # opened this connection goes last; the connection itself stays until the instance stops.
+            status = shell.stream("sh -s 2>&1", on_line=keep, root=True, timeout_s=300, data=_SCRIPT.read_bytes())
+        if status != 0:
+            raise RemoteError(f"sealing ended with status {status}", where=str(_SCRIPT), hint="\n".join(lines[-15:]))
+
+
+def list_packages(shell: Shell) -> dict[str, dict[str, str]]:
+    """{"dpkg": {name: version}, "/opt/hub": {…}, …}: what is installed, by package manager or environment."""
+    lines: list[str] = []
+    status = shell.stream("sh -s", on_line=lines.append, root=True, timeout_s=120, data=_PACKAGES.read_bytes())
+    if status != 0:
+        raise RemoteError(f"listing packages ended with status {status}", where=str(_PACKAGES), hint="\n".join(lines[-15:]))
+    found: dict[str, dict[str, str]] = {}
+    for line in lines:
+        where, name, version = line.split("\t")
+        found.setdefault(where, {})[name] = version
+    return found

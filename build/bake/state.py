@@ -1,0 +1,87 @@
+"""What the steps of a bake hand on to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from build.aws.session import Clients
+from build.bake.fingerprint import Fingerprint
+from build.bake.run import Run
+from build.manifest import Manifest
+from build.remote.keys import SshKey
+from build.remote.shell import Target
+from build.report import Reporter
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """The image a build starts from, as EC2 describes it."""
+
+    id: str
+    name: str
+    owner: str
+    architecture: str
+    root_device: str
+    root_size_gib: int
+    login_user: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where instances of a run live; without a subnet EC2 picks one of the default VPC."""
+
+    vpc_id: str
+    subnet_id: str | None
+    caller_cidr: str
+    group_id: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A running instance of the run, and how to reach it."""
+
+    id: str
+    address: str
+    target: Target
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """One run of the image tests; its JUnit file is tests-<stage>.xml in the run's folder."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of the name
+
+    stage: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+@dataclass
+class Bake:
+    """The state of a build. Fields without a value are produced by a step; reading one too early is a bug."""
+
+    manifest: Manifest
+    clients: Clients
+    run: Run
+    report: Reporter
+
+    base: BaseImage = field(init=False)
+    fingerprints: tuple[Fingerprint, ...] = field(init=False)
+    network: Network = field(init=False)
+    builder: Instance = field(init=False)
+    image_id: str = field(init=False)
+    snapshot_ids: tuple[str, ...] = field(init=False)
+    candidate: Instance = field(init=False)
+    packages: Mapping[str, Any] = field(default_factory=dict)
+    tests: list[TestRun] = field(default_factory=list)
+    host_keys: list[SshKey] = field(default_factory=list)
+    """Of every instance of the run: nothing of them may be in the image."""
+
+    @property
+    def image_name(self) -> str:
+        """The AMI's name: unique, so that nothing is ever overwritten."""
+        return f"{self.manifest.image.name}-{self.run.stamp}"

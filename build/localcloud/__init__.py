@@ -1,0 +1,20 @@
+"""An EC2 endpoint on loopback whose instances are real QEMU machines.
+
+The room has two sides. The QEMU side knows neither moto nor boto3:
+
+    machine.py        Machine: start, power button, reset, forwards, hot plug, save and restore
+    qemu/             its parts: command line, firmware files, the QMP monitor
+    disk.py           LayerStore: qcow2 layers, each an overlay on its parent
+    network.py        AddressPool: 127.77.x.y, unique among all clouds of this host
+    metadata.py       MetadataServer: IMDSv2 on a unix socket, one per instance
+    metadata_tree.py  InstanceFacts -> what IMDS answers
+    acceleration.py   "kvm" where it really works, else "tcg"
+
+The moto side gives them EC2's names:
+
+    server.py         the daemon: up, down, status, reset
+    ec2/              the joints to moto's EC2 backend and responses
+    base_image/       the base images: how they are built, what is in the cache
+
+Only tasks.py imports this room.
+"""

@@ -1,0 +1,200 @@
+"""The life of the server process: lock, state, machines that still run, requests, and the way down.
+
+SIGTERM   power the guests down, remember which ran, end          (invoke cloud.down)
+SIGUSR1   end the guests at once and forget them                  (invoke cloud.reset)
+SIGKILL   nothing is lost: machines go on, the state on disk is that of the last answer given
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import logging.handlers
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from moto.core.base_backend import BackendDict
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.route53.models import route53_backends
+from moto.ssm.models import ssm_backends
+from moto.sts.models import sts_backends
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from build.errors import MachineError
+from build.localcloud import state
+from build.localcloud.app import CloudApp, QuietHandler
+from build.localcloud.ec2 import settle
+from build.localcloud.ec2.host import Host
+from build.localcloud.ec2.install import backends, install, resume
+from build.localcloud.watcher import Watcher
+
+_log = logging.getLogger("hubsmith.localcloud.daemon")
+
+ADDRESS = "127.0.0.1"
+DEFAULT_PORT = 5077
+ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log"
+LOG_BYTES, LOG_FILES = 4_000_000, 2
+
+SERVICES: dict[str, BackendDict[Any]] = {
+    "ec2": ec2_backends,
+    "iam": iam_backends,
+    "route53": route53_backends,
+    "ssm": ssm_backends,
+    "sts": sts_backends,
+}
+
+
+def serve(folder: Path, port: int) -> None:
+    """Be the server of the cloud in that folder until a signal says otherwise; port 0: the default one if it is free.
+
+    Raises MachineError when another process serves this folder already, or when the port asked for is taken.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _log_to(folder / LOG_FILE)
+    with ExitStack() as stack:
+        _lock(folder, stack)
+        host = Host(folder)
+        host.open()
+        install(host)
+        keeper = state.Keeper(folder, SERVICES, host.lock)
+        host.save = keeper.save
+        _restore(host)
+        server = _listen(port, CloudApp(host, {"pid": os.getpid(), "folder": str(folder)}))
+        signals = _signals()
+        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        resume(host)
+        watcher = Watcher(host)
+        watcher.start()
+        _announce(folder, server.port)
+        _log.info("serving %s on port %s, pid %s", folder, server.port, os.getpid())
+        reset = signals.get() == signal.SIGUSR1
+        (folder / ENDPOINT_FILE).unlink(missing_ok=True)
+        server.shutdown()
+        watcher.stop()
+        _power_down(host, patience_s=0 if reset else settle.POWERDOWN_S)
+        _log.info("down")
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("hubsmith").setLevel(logging.INFO)
+
+
+def _lock(folder: Path, stack: ExitStack) -> None:
+    """Held as long as the process lives, however it ends: the sign that a server is up."""
+    file = stack.enter_context((folder / LOCK_FILE).open("a+", encoding="ascii"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise MachineError(f"another server has {folder}") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+
+
+def _restore(host: Host) -> None:
+    path = host.folder / state.FILE_NAME
+    try:
+        header = state.load(path, SERVICES)
+    except state.UnreadableStateError as problem:
+        aside = _set_aside(host)
+        _log.error("%s; it was set aside with its disks in %s and the cloud starts empty", problem, aside)
+        return
+    if header is not None and header.boot_id != state.boot_id():
+        _log.info("the computer was restarted: starting the instances that ran")
+        _mark_running(host, "pending")
+    _end_orphans(host)
+
+
+def _set_aside(host: Host) -> Path:
+    """Move an unreadable state and all it names out of the way; nothing is deleted."""
+    _end_orphans(host)
+    aside = host.folder / f"unreadable-{time.strftime('%Y%m%d-%H%M%S')}"
+    aside.mkdir(mode=0o700)
+    for name in (state.FILE_NAME, "layers", "machines"):
+        if (host.folder / name).exists():
+            (host.folder / name).rename(aside / name)
+    host.open()
+    return aside
+
+
+def _end_orphans(host: Host) -> None:
+    """Machines no instance of the model stands for are ended."""
+    known = {instance.id for backend in backends() for instance in backend.local_instances()}
+    for folder in host.machines_folder.iterdir():
+        if folder.name not in known:
+            _log.warning("%s: no such instance, ending its machine", folder.name)
+            host.machine(folder.name).quit()
+
+
+def _mark_running(host: Host, state_name: str) -> None:
+    for backend in backends():
+        for instance in backend.local_instances():
+            if instance.state == "running":
+                instance.become(state_name)
+    host.save()
+
+
+def _listen(port: int, app: CloudApp) -> BaseWSGIServer:
+    wanted = port or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else 0)
+    if port and not _is_free(port):
+        raise MachineError(f"port {port} is taken", hint="choose another with HUBSMITH_CLOUD_PORT")
+    return make_server(ADDRESS, wanted, app, threaded=True, request_handler=QuietHandler)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError:
+            return False
+    return True
+
+
+def _announce(folder: Path, port: int) -> None:
+    draft = folder / f"{ENDPOINT_FILE}.new"
+    draft.write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
+    draft.replace(folder / ENDPOINT_FILE)
+
+
+def _signals() -> queue.SimpleQueue[int]:
+    """The signals that end the server, as they come. Handlers, not a blocked mask: QEMU would inherit the mask."""
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, lambda caught, _: received.put(caught))
+    return received
+
+
+def _power_down(host: Host, patience_s: float) -> None:
+    """End every machine; instances that ran are "pending" from now on, so that the next start boots them."""
+    with host.lock:
+        _mark_running(host, "pending")
+    host.workers.close()
+    _end_machines(host, patience_s)
+    host.workers.wait_idle(settle.POWERDOWN_S)
+    _end_machines(host, 0)  # one that was being started meanwhile
+    host.save()
+    host.close()
+
+
+def _end_machines(host: Host, patience_s: float) -> None:
+    instances = [instance for backend in backends() for instance in backend.local_instances()]
+    threads = [threading.Thread(target=settle.power_off, args=(instance, host.machine(instance.id), patience_s)) for instance in instances]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,44 @@
+"""Put our EC2 in moto's place."""
+
+from __future__ import annotations
+
+import os
+
+from moto.ec2.models import ec2_backends
+
+from build.localcloud.ec2 import base_images, layers, settle
+from build.localcloud.ec2.backend import LocalBackend
+from build.localcloud.ec2.host import Host
+
+
+def install(host: Host) -> None:
+    """From now on moto's EC2 is the local cloud's; call it once, before anything asks for a backend."""
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
+    LocalBackend.host = host
+    host.settlers = {"instance": settle.settle_instance, "volume": settle.settle_volume, "layers": layers.collect}
+    ec2_backends.backend = LocalBackend
+    for account in ec2_backends.values():
+        account.backend = LocalBackend
+
+
+def backends() -> list[LocalBackend]:
+    """EC2 of every account and region somebody has used."""
+    return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
+
+
+def resume(host: Host) -> None:
+    """After a start: claim the addresses in use and look at every instance and volume once."""
+    for backend in backends():
+        with host.lock:
+            for address in _addresses_in_use(backend):
+                host.addresses.reserve(address)
+            base_images.register_cached(backend)
+            for volume_id in backend.volumes:
+                backend.wake_volume(volume_id)
+        backend.wake_all()
+        backend.wake_collector()
+
+
+def _addresses_in_use(backend: LocalBackend) -> set[str]:
+    elastic = {address.public_ip for address in backend.addresses}
+    return elastic | {instance.public_ip for instance in backend.local_instances() if instance.public_ip}

@@ -1,0 +1,13 @@
+"""moto's instances, volumes, snapshots and images with what a real machine adds: layers on disk and honest states.
+
+Serialization reads attributes by the snake_case names of the API's members, so a property here is a field of the answer.
+"""
+
+from __future__ import annotations
+
+from build.localcloud.ec2.models.image import BlockDevice, LocalAmi
+from build.localcloud.ec2.models.instance import LocalInstance
+from build.localcloud.ec2.models.snapshot import LocalSnapshot, SourceVolume
+from build.localcloud.ec2.models.volume import Attachment, LocalVolume
+
+__all__ = ["Attachment", "BlockDevice", "LocalAmi", "LocalInstance", "LocalSnapshot", "LocalVolume", "SourceVolume"]

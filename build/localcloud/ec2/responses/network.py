@@ -1,0 +1,86 @@
+"""Security groups and Elastic IPs."""
+
+from __future__ import annotations
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.elastic_ip_addresses import ElasticAddress
+from moto.ec2.responses import EC2Response
+
+from build.localcloud.ec2 import addresses, groups
+from build.localcloud.ec2.errors import missing_parameter, unsupported
+from build.localcloud.ec2.responses.base import LocalActions
+
+
+class NetworkActions(LocalActions):
+    """What decides which ports of which address reach an instance."""
+
+    def delete_security_group(self) -> ActionResult:
+        """DeleteSecurityGroup."""
+        self.error_on_dryrun()
+        groups.delete(self.backend, self.optional("GroupId"), self.optional("GroupName"))
+        return EmptyResult()
+
+    def authorize_security_group_ingress(self) -> ActionResult:
+        """AuthorizeSecurityGroupIngress: moto's, then forwards follow."""
+        return self._then_forward(EC2Response.authorize_security_group_ingress(self))  # type: ignore[arg-type]  # we are one
+
+    def revoke_security_group_ingress(self) -> ActionResult:
+        """RevokeSecurityGroupIngress: moto's, then forwards follow."""
+        return self._then_forward(EC2Response.revoke_security_group_ingress(self))  # type: ignore[arg-type]  # we are one
+
+    def modify_security_group_rules(self) -> ActionResult:
+        """ModifySecurityGroupRules: moto's, then forwards follow."""
+        return self._then_forward(EC2Response.modify_security_group_rules(self))  # type: ignore[arg-type]  # we are one
+
+    def modify_network_interface_attribute(self) -> ActionResult:
+        """ModifyNetworkInterfaceAttribute: moto's, then forwards follow."""
+        return self._then_forward(EC2Response.modify_network_interface_attribute(self))  # type: ignore[arg-type]  # we are one
+
+    def _then_forward(self, result: ActionResult) -> ActionResult:
+        self.backend.wake_all()
+        return result
+
+    def allocate_address(self) -> ActionResult:
+        """AllocateAddress."""
+        if self._get_param("Address"):
+            raise unsupported("choosing an address")
+        self.error_on_dryrun()
+        address = addresses.allocate(self.backend, self.tags().get("elastic-ip", {}))
+        members = {"PublicIp": address.public_ip, "AllocationId": address.allocation_id, "Domain": "vpc"}
+        return ActionResult(members | {"PublicIpv4Pool": "amazon", "NetworkBorderGroup": self.region})
+
+    def _address(self) -> ElasticAddress:
+        allocation_id, public_ip = self.optional("AllocationId"), self.optional("PublicIp")
+        if not allocation_id and not public_ip:
+            raise missing_parameter("AllocationId")
+        return addresses.find(self.backend, allocation_id=allocation_id, public_ip=public_ip)
+
+    def associate_address(self) -> ActionResult:
+        """AssociateAddress, with an instance or its network interface."""
+        self.error_on_dryrun()
+        address = self._address()
+        if interface_id := self.optional("NetworkInterfaceId"):
+            interface = self.backend.get_network_interface(interface_id)
+        elif instance_id := self.optional("InstanceId"):
+            interface = addresses.interface_of(self.backend.instance(instance_id))
+        else:
+            raise missing_parameter("InstanceId")
+        # In a VPC an association moves only if that is asked for; moving it within one call is what launch relies on.
+        associated = addresses.associate(self.backend, address, interface, reassociate=self.flag("AllowReassociation"))
+        return ActionResult({"AssociationId": associated.association_id})
+
+    def disassociate_address(self) -> ActionResult:
+        """DisassociateAddress."""
+        self.error_on_dryrun()
+        if association_id := self.optional("AssociationId"):
+            address = addresses.by_association(self.backend, association_id)
+        else:
+            address = self._address()
+        addresses.disassociate(self.backend, address)
+        return EmptyResult()
+
+    def release_address(self) -> ActionResult:
+        """ReleaseAddress."""
+        self.error_on_dryrun()
+        addresses.release(self.backend, self._address())
+        return EmptyResult()

@@ -1,0 +1,153 @@
+"""One instance as a QEMU machine: a pid and a QMP socket on disk, not a child of the server that started it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from build.errors import MachineError
+from build.localcloud.acceleration import accelerator
+from build.localcloud.disk import run_qemu_img
+from build.localcloud.network import why_not_listen
+from build.localcloud.qemu import process, volumes
+from build.localcloud.qemu.command import Files, command_line
+from build.localcloud.qemu.firmware import find_firmware
+from build.localcloud.qemu.monitor import Monitor
+from build.localcloud.qemu.spec import Controller, Drive, MachineSpec
+
+__all__ = ["Drive", "Machine", "MachineSpec"]
+
+SAVE_TIMEOUT_S = 300.0
+_QUIT_TIMEOUT_S = 10.0
+_FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+([\d.]+)\s+(\d+)\s+[\d.]+\s+(\d+)")
+
+
+class Machine:
+    """The QEMU process of one instance; every fact is on disk or in QEMU itself, so any process may ask."""
+
+    def __init__(self, folder: Path, runtime: Path) -> None:
+        self.folder = folder.absolute()
+        self.runtime = runtime.absolute()
+
+    @property
+    def metadata_socket(self) -> Path:
+        """Where this machine expects its MetadataServer."""
+        return self.runtime / f"{self.folder.name}.imds"
+
+    @property
+    def files(self) -> Files:
+        """Every file this machine has a hand in."""
+        return Files(
+            pid=self.folder / "pid",
+            log=self.folder / "qemu.log",
+            console=self.folder / "console.log",
+            uefi_variables=self.folder / "uefi-vars.qcow2",
+            monitor=self.runtime / f"{self.folder.name}.qmp",
+            metadata=self.metadata_socket,
+        )
+
+    def start(self, spec: MachineSpec, *, saved: str | None = None) -> None:
+        """Start the machine, from the saved state of that tag if one is named.
+
+        Raises MachineError with QEMU's own words, also when it is running already.
+        """
+        if self.is_running():
+            raise MachineError(f"{spec.instance_id} is running already")
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        firmware = find_firmware()
+        if not self.files.uefi_variables.exists():
+            # qcow2, because a machine with a writable raw disk cannot be saved.
+            run_qemu_img("convert", "-O", "qcow2", firmware.variables, self.files.uefi_variables)
+        process.start(command_line(spec, self.files, firmware, accelerator(), _find_socat(), saved), self.files.log)
+
+    def is_running(self) -> bool:
+        """Is the process there, and is it really ours?"""
+        return process.is_running(self.files.pid)
+
+    def powerdown(self) -> None:
+        """Press the ACPI power button; the guest decides (use wait_ended)."""
+        self._monitor.execute("system_powerdown")
+
+    def reset(self) -> None:
+        """Hard reset."""
+        self._monitor.execute("system_reset")
+
+    def quit(self) -> None:
+        """End the process now; no error when it has ended already."""
+        if not self.is_running():
+            return
+        try:
+            self._monitor.execute("quit", timeout_s=_QUIT_TIMEOUT_S)
+            ended = self.wait_ended(_QUIT_TIMEOUT_S)
+        except MachineError:  # it hangs, or has ended in between
+            ended = False
+        if not ended:
+            process.kill(self.files.pid)
+            self.wait_ended(_QUIT_TIMEOUT_S)
+
+    def wait_ended(self, timeout_s: float) -> bool:
+        """Wait until the process has ended; False when it still runs after timeout_s seconds."""
+        return process.wait_ended(self.files.pid, timeout_s)
+
+    def console(self) -> bytes:
+        """Everything the serial console said, across boots; empty before the first."""
+        try:
+            return self.files.console.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def forward(self, address: str, port: int, guest_port: int) -> None:
+        """Let address:port (TCP) of the host reach the guest; raises MachineError if the port is taken or privileged."""
+        problem = self._monitor.human(f"hostfwd_add net0 tcp:{address}:{port}-:{guest_port}")
+        if problem:
+            raise why_not_listen(address, port) or MachineError(f"QEMU cannot forward {address}:{port}: {problem}")
+
+    def unforward(self, address: str, port: int, guest_port: int) -> None:
+        """Take a forward away; raises MachineError when there is none."""
+        answer = self._monitor.human(f"hostfwd_remove net0 tcp:{address}:{port}")
+        if not answer.endswith("removed"):
+            raise MachineError(f"QEMU cannot remove the forward {address}:{port} -> {guest_port}: {answer}")
+
+    def forwards(self) -> frozenset[tuple[str, int, int]]:
+        """The forwards QEMU holds now: (address, port, guest port)."""
+        rows = _FORWARD.findall(self._monitor.human("info usernet"))
+        return frozenset((address, int(port), int(guest_port)) for address, port, guest_port in rows)
+
+    def attach(self, drive: Drive, controller: Controller = "virtio-blk") -> None:
+        """Hot plug a volume; raises MachineError when it is attached already or no port is free."""
+        volumes.attach(self._monitor, drive, controller)
+
+    def detach(self, volume_id: str) -> None:
+        """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not."""
+        volumes.detach(self._monitor, volume_id)
+
+    def switch_to_overlay(self, volume_id: str, overlay: Path) -> None:
+        """Let the running guest go on writing into overlay (made before with LayerStore.create_overlay)."""
+        volumes.switch_to_overlay(self._monitor, volume_id, overlay)
+
+    def save(self, tag: str) -> None:
+        """Save memory, devices and disks under a tag inside the disks; start(spec, saved=tag) goes on from there.
+
+        virtio-blk only. The guest's clock stands at the saved time afterwards: whoever restores sets it.
+        """
+        problem = self._monitor.human(f"savevm {tag}", timeout_s=SAVE_TIMEOUT_S)
+        if problem:
+            raise MachineError(f"QEMU cannot save the machine: {problem}")
+
+    def restore(self, tag: str) -> None:
+        """Go back to what `save` kept under this tag, while running; connections into the guest break."""
+        problem = self._monitor.human(f"loadvm {tag}", timeout_s=SAVE_TIMEOUT_S)
+        if problem:
+            raise MachineError(f"QEMU cannot restore the machine: {problem}")
+
+    @property
+    def _monitor(self) -> Monitor:
+        return Monitor(self.files.monitor)
+
+
+def _find_socat() -> str:
+    if found := shutil.which("socat"):
+        return found
+    raise MachineError("socat is not installed; instances reach their metadata through it", hint="apt install socat")

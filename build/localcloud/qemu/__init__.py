@@ -1,0 +1,9 @@
+"""The parts of a QEMU machine.
+
+spec.py       MachineSpec, Drive: what a machine is made of
+command.py    MachineSpec -> the command line
+firmware.py   where the host keeps its UEFI firmware
+process.py    the daemon, known by its pid file
+monitor.py    QMP, through the library of the QEMU project
+volumes.py    hot plug and the live switch to an overlay
+"""

@@ -1,0 +1,74 @@
+"""A daemon known by its pid file. The kernel's pidfd says when it ends, and never means a later process of the same number."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from build.errors import MachineError
+
+START_TIMEOUT_S = 120.0
+_STAMP = re.compile(r"^\S+Z qemu-system-x86_64: ", re.MULTILINE)
+
+
+def start(command: list[str], log: Path) -> None:
+    """Run QEMU until it has become a daemon; raises MachineError with what it said, there or in its log."""
+    log.unlink(missing_ok=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S)
+    except FileNotFoundError:
+        raise MachineError(f"{command[0]} is not installed", hint="apt install qemu-system-x86") from None
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"QEMU did not start within {START_TIMEOUT_S:g} s", hint=f"its log is {log}") from None
+    if done.returncode != 0:
+        # A daemon's errors go to its log as soon as that is open.
+        logged = log.read_text() if log.exists() else ""
+        said = _STAMP.sub("", done.stderr + logged).strip()
+        raise MachineError(f"QEMU did not start: {said or f'exit code {done.returncode}'}")
+
+
+def is_running(pid_file: Path) -> bool:
+    """Is there a process that was started with this very pid file, and is it no zombie?"""
+    with _opened(pid_file) as process:
+        return process is not None
+
+
+def wait_ended(pid_file: Path, timeout_s: float) -> bool:
+    """Wait until that process has ended; False when it still runs after timeout_s seconds."""
+    with _opened(pid_file) as process:
+        return process is None or bool(select.select([process], [], [], timeout_s)[0])
+
+
+def kill(pid_file: Path) -> None:
+    """SIGKILL it, if it runs."""
+    with _opened(pid_file) as process, contextlib.suppress(ProcessLookupError):
+        if process is not None:
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _opened(pid_file: Path) -> Iterator[int | None]:
+    try:
+        pid = int(pid_file.read_text())
+        process = os.pidfd_open(pid)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        yield None
+        return
+    try:
+        # Read after opening: if the command line is ours now, the pidfd is ours. A zombie has none.
+        yield process if os.fsencode(pid_file) in _command_line(pid) else None
+    finally:
+        os.close(process)
+
+
+def _command_line(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -1,0 +1,60 @@
+"""Volumes of a running machine: hot plug and the live switch to an overlay.
+
+Nothing is remembered between calls: QEMU is asked what is where, so that a server that was killed and restarted goes on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from build.errors import MachineError
+from build.localcloud.qemu.command import block_node, disk_device
+from build.localcloud.qemu.monitor import Monitor
+from build.localcloud.qemu.spec import Controller, Drive
+
+UNPLUG_TIMEOUT_S = 30.0
+
+
+def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
+    """Plug a volume in; raises MachineError when it is attached already or no port is free."""
+    port = _free_port(monitor)
+    monitor.execute("blockdev-add", block_node(drive))
+    try:
+        monitor.execute("device_add", disk_device(drive, controller, port))
+    except MachineError:
+        monitor.execute("blockdev-del", {"node-name": drive.volume_id})
+        raise
+
+
+def detach(monitor: Monitor, volume_id: str) -> None:
+    """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not, or has no such volume."""
+    if _top_node(monitor, volume_id) is not None:
+        monitor.execute_until("device_del", {"id": volume_id}, "DEVICE_DELETED", volume_id, timeout_s=UNPLUG_TIMEOUT_S)
+    # Overlays of a live switch belong to the device and went with it; the node of the beginning is ours.
+    monitor.execute("blockdev-del", {"node-name": volume_id})
+
+
+def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
+    """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from here on."""
+    node = _top_node(monitor, volume_id)
+    if node is None:
+        raise MachineError(f"{volume_id} is not attached")
+    # A node has a name of 31 characters at most, and no name is used twice.
+    there = {"snapshot-file": str(overlay.absolute()), "snapshot-node-name": f"{volume_id[:22]}-{secrets.token_hex(4)}"}
+    monitor.execute("blockdev-snapshot-sync", {"node-name": node, "format": "qcow2", "mode": "existing", **there})
+
+
+def _top_node(monitor: Monitor, volume_id: str) -> str | None:
+    for block in monitor.query("query-block"):
+        if volume_id in str(block.get("qdev")).split("/"):
+            return str(block["inserted"]["node-name"])
+    return None
+
+
+def _free_port(monitor: Monitor) -> str:
+    bridges = [device for bus in monitor.query("query-pci") for device in bus["devices"] if device["qdev_id"].startswith("port")]
+    for bridge in bridges:
+        if not bridge["pci_bridge"].get("devices"):
+            return str(bridge["qdev_id"])
+    raise MachineError("the machine has no free slot for another volume", hint=f"{len(bridges)} volumes are its limit")

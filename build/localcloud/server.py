@@ -1,0 +1,247 @@
+"""The local cloud as tasks see it: up, down, status, reset. The server itself is a process of its own (daemon.py).
+
+python -m build.localcloud.server --state FOLDER [--port N]       runs it in the foreground
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from build import paths
+from build.errors import MachineError
+from build.localcloud import host
+
+ADDRESS = "127.0.0.1"
+REGION, ACCOUNT, KEY = "us-east-1", "123456789012", "test"
+PORT_VARIABLE = "HUBSMITH_CLOUD_PORT"
+UP_TIMEOUT_S, DOWN_TIMEOUT_S = 60.0, 300.0
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the cloud answers, and the credentials it takes (any would do)."""
+
+    url: str
+    region: str
+    account: str
+    access_key: str
+    secret_key: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is there: the endpoint if the server is up, the machines that run with their process ids, memory of the server."""
+
+    endpoint: Endpoint | None
+    folder: Path
+    log: Path
+    machines: dict[str, int]
+    resident_mib: int | None
+
+
+def default_folder() -> Path:
+    """The cloud of this user."""
+    return paths.state_dir() / "cloud"
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""
+
+
+def ensure_up(state: Path | None = None, port: int | None = None, progress: Progress = _silent) -> Endpoint:
+    """Start the server if it is not up, with the instances that ran when it was shut down; wait until it answers.
+
+    port None: HUBSMITH_CLOUD_PORT, else 5077 if it is free, else any. Raises MachineError with the end of its log,
+    or with the line that lets this user open the instances' ports.
+    """
+    folder = _folder(state)
+    if endpoint := find(folder):
+        return endpoint
+    _require_low_ports()
+    progress("starting the local cloud")
+    wanted = int(os.environ.get(PORT_VARIABLE) or 0) if port is None else port
+    process = _spawn(folder, wanted)
+    deadline = time.monotonic() + UP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if endpoint := find(folder):
+            # Somebody has to wait for a child, or it stays as a zombie after its end.
+            threading.Thread(target=process.wait, daemon=True).start()
+            return endpoint
+        # It may have lost a race against another one that is coming up: then that one is waited for.
+        if process.poll() is not None and not _is_locked(folder):
+            break
+        time.sleep(0.05)
+    raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
+
+
+def _require_low_ports() -> None:
+    """Raise MachineError when nobody could ever reach an instance of this cloud."""
+    ports = host.low_ports()
+    if not ports.ok:
+        raise MachineError(
+            f"the local cloud cannot work for this user: {ports.needed_for}, and {ports.detail}", hint=f"run: {ports.remedy}"
+        )
+
+
+def find(folder: Path) -> Endpoint | None:
+    """The endpoint of the server that has this folder, if it is up and answers."""
+    try:
+        announced = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
+        url = f"http://{ADDRESS}:{announced['port']}"
+        with urllib.request.urlopen(f"{url}/hubsmith", timeout=5) as answer:  # noqa: S310  # our own URL
+            identity = json.load(answer)
+    except (OSError, ValueError, KeyError):
+        return None
+    # After kill -9 the file is stale, and the port may be another cloud's by now.
+    if identity.get("folder") != str(folder) or not _is_locked(folder):
+        return None
+    return Endpoint(url, REGION, ACCOUNT, KEY, KEY, identity["pid"])
+
+
+def _is_locked(folder: Path) -> bool:
+    """Does a server live that has this folder?"""
+    try:
+        with (folder / "daemon.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _folder(state: Path | None) -> Path:
+    return (state or default_folder()).absolute()
+
+
+def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "build.localcloud.server", "--state", str(folder), "--port", str(port)]
+    with (folder / "server.out").open("wb") as output:
+        # A session of its own: Ctrl-C at the task is not for the cloud.
+        return subprocess.Popen(
+            command, cwd=_REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _log_tail(folder: Path) -> str:
+    for name in ("server.out", "server.log"):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        if lines:
+            return f"{path}: " + " | ".join(lines[-3:])
+    return f"nothing was logged in {folder}"
+
+
+def down(state: Path | None = None, progress: Progress = _silent) -> None:
+    """Power the guests down and end the server; `ensure_up` starts those guests again."""
+    folder = _folder(state)
+    if not _is_locked(folder) and machines(folder):
+        # Only a server knows how to end machines and keep the books; this one adopts those a killed one left.
+        ensure_up(folder, progress=progress)
+    progress(f"shutting down {len(machines(folder))} machine(s)")
+    _end_server(folder, signal.SIGTERM)
+
+
+def reset(state: Path | None = None, progress: Progress = _silent) -> None:
+    """End every machine at once, and forget everything: instances, images, volumes, zones, parameters."""
+    # Imported here: tasks that only look at the cloud need none of the machinery.
+    from build.localcloud.ec2.host import runtime_folder
+    from build.localcloud.machine import Machine
+    from build.localcloud.network import AddressPool
+
+    folder = _folder(state)
+    progress("ending the machines")
+    _end_server(folder, signal.SIGUSR1)
+    for instance_id in machines(folder):
+        Machine(folder / "machines" / instance_id, runtime_folder(folder)).quit()
+    AddressPool(folder).close()
+    shutil.rmtree(runtime_folder(folder), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_server(folder: Path, number: signal.Signals) -> None:
+    """Send the server a signal and wait until its process has ended; nothing if there is none."""
+    if not _is_locked(folder):
+        return
+    pid = int((folder / "daemon.lock").read_text(encoding="ascii"))
+    process = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(process, number)
+        if not select.select([process], [], [], DOWN_TIMEOUT_S)[0]:
+            raise MachineError(f"the local cloud (pid {pid}) did not end in {DOWN_TIMEOUT_S:.0f} s", hint=_log_tail(folder))
+    finally:
+        os.close(process)
+
+
+def machines(folder: Path) -> dict[str, int]:
+    """The machines of a cloud that run: instance id -> process id."""
+    from build.localcloud.machine import Machine
+
+    found = {}
+    for place in sorted((folder / "machines").glob("i-*")):
+        if Machine(place, place).is_running():
+            found[place.name] = int((place / "pid").read_text(encoding="ascii"))
+    return found
+
+
+def status(state: Path | None = None) -> Status:
+    """What runs, without changing anything."""
+    folder = _folder(state)
+    endpoint = find(folder)
+    return Status(endpoint, folder, folder / "server.log", machines(folder), _resident_mib(endpoint.pid) if endpoint else None)
+
+
+def _resident_mib(pid: int) -> int | None:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """What makes any AWS client talk to this cloud: boto3, the aws CLI (2.13 or PyPI's), Packer, Terraform."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_ACCESS_KEY_ID": endpoint.access_key,
+        "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
+        "AWS_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        # Some clients would ask the real IMDS for credentials first and wait for it.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def main() -> int:
+    """Run the server in the foreground."""
+    parser = argparse.ArgumentParser(prog="python -m build.localcloud.server", description="The local cloud's server.")
+    parser.add_argument("--state", type=Path, required=True, help="the folder of this cloud")
+    parser.add_argument("--port", type=int, default=0, help="the port; 0: 5077 if it is free, else any")
+    options = parser.parse_args()
+    from build.localcloud import daemon
+
+    daemon.serve(options.state.absolute(), options.port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

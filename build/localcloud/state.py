@@ -1,0 +1,148 @@
+"""The kept state: moto's backends in one file, so that the cloud survives `down`, `up` and `kill -9`.
+
+The file is one line of JSON (what it is, so that it can be judged without being read) and a pickle:
+
+    {"schema": 1, "moto": "5.2.5", "boot_id": "…"}
+    <pickle of {service: {(account, region): backend}}>
+
+Pickle, because moto's models are plain objects that know each other; the file lies in a folder of the user's own (mode 0700).
+"""
+
+from __future__ import annotations
+
+import copyreg
+import json
+import logging
+import os
+import pickle
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moto import __version__ as moto_version
+from moto.core.base_backend import BackendDict
+from moto.ssm.models import ParameterDict, SimpleSystemManagerBackend
+
+_log = logging.getLogger("hubsmith.localcloud.state")
+
+SCHEMA = 1  # raise it when a model's attributes change so that an older file would mislead
+FILE_NAME = "state.pickle"
+
+Services = Mapping[str, "BackendDict[Any]"]
+
+
+class UnreadableStateError(Exception):
+    """The kept state cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a state file says about itself."""
+
+    schema: int
+    moto: str
+    boot_id: str
+
+
+def boot_id() -> str:
+    """Different after each start of this computer; empty where the kernel does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def dump(services: Services) -> bytes:
+    """The whole state; whoever calls holds the lock that guards it."""
+    for account in services["ssm"].values():
+        for backend in account.values():
+            _make_picklable(backend)
+    content = {name: {(account, region): found for account, region, found in known.iter_backends()} for name, known in services.items()}
+    header = {"schema": SCHEMA, "moto": moto_version, "boot_id": boot_id()}
+    return json.dumps(header).encode() + b"\n" + pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def _tag_table() -> defaultdict[str, dict[str, str]]:
+    return defaultdict(dict)
+
+
+def _make_picklable(ssm_backend: SimpleSystemManagerBackend) -> None:
+    """SSM keeps its tags in a defaultdict with a lambda, which pickle refuses: the same with a function that has a name."""
+    if ssm_backend._resource_tags.default_factory is not _tag_table:
+        ssm_backend._resource_tags = defaultdict(_tag_table, ssm_backend._resource_tags)
+
+
+def _reduce_parameters(parameters: ParameterDict) -> tuple[object, ...]:
+    """SSM's parameters are a defaultdict whose constructor takes other arguments than pickle would give it."""
+    made_with = (parameters.account_id, parameters.region_name)
+    return ParameterDict, made_with, parameters.__dict__, None, iter(dict.items(parameters))
+
+
+copyreg.pickle(ParameterDict, _reduce_parameters)  # type: ignore[arg-type]  # typeshed knows the short forms only
+
+
+def load(path: Path, services: Services) -> Header | None:
+    """Put the kept backends in place; None when there is no file. Raises UnreadableStateError."""
+    try:
+        line, _, body = path.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return None
+    try:
+        header = Header(**json.loads(line))
+    except (ValueError, TypeError) as problem:
+        raise UnreadableStateError(f"{path} is not a state file: {problem}") from problem
+    if header.schema != SCHEMA:
+        raise UnreadableStateError(f"{path} was written by another version of Hubsmith (schema {header.schema}, this one reads {SCHEMA})")
+    if header.moto != moto_version:
+        _log.warning("the state was written by moto %s, this is %s", header.moto, moto_version)
+    try:
+        content = pickle.loads(body)  # noqa: S301  # our own file, in a folder nobody else can write to
+    except Exception as problem:
+        raise UnreadableStateError(
+            f"{path}, written by moto {header.moto}, cannot be read by moto {moto_version}: {problem!r}"
+        ) from problem
+    for name, backends in content.items():
+        for (account, region), backend in backends.items():
+            # Not [region] = …: asking for a region makes an empty backend first.
+            dict.__setitem__(services[name][account], region, backend)
+    return header
+
+
+class Keeper:
+    """Writes the state; each file is complete (written beside, synced, renamed), and an older one never replaces a newer."""
+
+    def __init__(self, folder: Path, services: Services, lock: AbstractContextManager[object]) -> None:
+        self.path = folder / FILE_NAME
+        self._services = services
+        self._lock = lock
+        self._writing = threading.Lock()
+        self._taken = self._written = 0
+
+    def save(self) -> None:
+        """Write the state; returns when it is on disk."""
+        with self._lock:
+            content = dump(self._services)
+            self._taken += 1
+            number = self._taken
+        with self._writing:
+            if number > self._written:
+                _replace(self.path, content)
+                self._written = number
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(".new")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""manifest.yaml and provisioner.yaml → frozen, validated values; every mistake with its file, line and column.
+
+    load.py          layers (file, profiles, --set), everything checked, Manifest or ManifestError: read this first
+    model.py         Manifest: what the other rooms get
+    schema.py        the sections of manifest.yaml, their defaults and meaning
+    definition.py    provisioner.yaml, and a provisioner in use
+    provisioners.py  the provisioners listed and their values; the values as environment and as template variables
+    folders.py       one provisioner folder, checked
+    rules.py         rules between sections
+    fields.py        rules of single values
+    frozen.py        values nobody can change
+    overlay.py       laying trees over each other
+    positions.py     YAML as a tree with the place of every key and value
+    parse.py         reading that tree
+    words.py         errors in plain words
+    sources.py       reading files
+
+It reads files and does nothing else: no network, no cloud, no printing.
+"""
+
+from build.manifest.definition import Definition, FileMode, Ownership, ProvisionerUse, Variable
+from build.manifest.load import load
+from build.manifest.model import Manifest
+from build.manifest.provisioners import environment, template_variables
+from build.manifest.schema import (
+    Base,
+    Builder,
+    Hub,
+    Image,
+    Launch,
+    ManifestFile,
+    Mirrors,
+    Publish,
+    Python,
+    Retention,
+    RootVolume,
+    Tests,
+    Timeouts,
+)
+
+__all__ = [
+    "Base",
+    "Builder",
+    "Definition",
+    "FileMode",
+    "Hub",
+    "Image",
+    "Launch",
+    "Manifest",
+    "ManifestFile",
+    "Mirrors",
+    "Ownership",
+    "ProvisionerUse",
+    "Publish",
+    "Python",
+    "Retention",
+    "RootVolume",
+    "Tests",
+    "Timeouts",
+    "Variable",
+    "environment",
+    "load",
+    "template_variables",
+]

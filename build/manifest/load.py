@@ -1,0 +1,176 @@
+"""manifest.yaml → Manifest: every mistake at once, each with its file, line and column.
+
+The order of the layers, later ones winning: the file, the profile named like the chosen cloud, each `--profile`,
+each `--set`, `--cloud`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.errors import ManifestError, Problem, UserError
+from build.manifest import rules
+from build.manifest.definition import ProvisionerUse
+from build.manifest.model import Manifest
+from build.manifest.overlay import OverrideError, assign, merge, parse_override
+from build.manifest.positions import KeyPath, ListNode, MapNode, Mark, Node, Scalar, find, without_echoes
+from build.manifest.provisioners import resolve
+from build.manifest.schema import ManifestFile
+from build.manifest.sources import display, read
+from build.manifest.words import UNKNOWN_KEY, did_you_mean, validate
+
+CLOUDS = ("local", "aws")
+Override = tuple[KeyPath, Node]
+
+
+def load(path: Path, *, profiles: Sequence[str] = (), cloud: str | None = None, overrides: Sequence[str] = ()) -> Manifest:
+    """The manifest at `path` with the profiles and the `--set` values laid over it.
+
+    Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the file is
+    absent, a `--profile` is unknown or a `--set` cannot be read.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no {display(path)}", hint="run this in the folder of the manifest, or name it with --manifest")
+    choice = Choice(tuple(profiles), cloud, tuple(parse_override(text) for text in overrides))
+    document, problems = read(path)
+    if document is None:
+        raise ManifestError(problems)
+    return _assemble(path.absolute(), document, problems, choice)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the command line lays over the file."""
+
+    profiles: tuple[str, ...]
+    cloud: str | None
+    overrides: tuple[Override, ...]
+
+    def all_overrides(self) -> tuple[Override, ...]:
+        """`--set` in order, then `--cloud`, which wins."""
+        given = Scalar(Mark("--cloud"), self.cloud, str(self.cloud))
+        return (*self.overrides, (("cloud",), given)) if self.cloud is not None else self.overrides
+
+
+def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: Choice) -> Manifest:
+    own, available, misformed = _split(document)
+    applied = _applied(available, choice.profiles, _choose_cloud(own, available, choice))
+    tree: Node = own
+    for name in applied:
+        tree = merge(tree, available[name])
+    tree, refused = _override(tree, choice.all_overrides())
+    settings, uses, wrong = _check(tree, path.parent)
+    problems = without_echoes(unread, [*misformed, *refused, *wrong, *_check_hidden(own, available)])
+    if problems or settings is None:
+        raise ManifestError(problems)
+    return _manifest(path, applied, settings, uses)
+
+
+def _manifest(path: Path, profiles: tuple[str, ...], settings: ManifestFile, provisioners: tuple[ProvisionerUse, ...]) -> Manifest:
+    return Manifest(
+        path=path,
+        profiles=profiles,
+        image=settings.image,
+        cloud=settings.cloud,
+        region=settings.region,
+        base=settings.base,
+        builder=settings.builder,
+        python=settings.python,
+        hub=settings.hub,
+        provisioners=provisioners,
+        tests=settings.tests,
+        publish=settings.publish,
+        retention=settings.retention,
+        launch=settings.launch,
+    )
+
+
+def _split(document: MapNode) -> tuple[MapNode, dict[str, Node], list[Problem]]:
+    """The manifest without its profiles; the profiles by name; what is wrong with the profiles' form."""
+    if "profiles" not in document.entries:
+        return document, {}, []
+    own = MapNode(document.mark, {key: entry for key, entry in document.entries.items() if key != "profiles"})
+    section = document.entries["profiles"].value
+    if isinstance(section, Scalar) and section.value is None:
+        return own, {}, []
+    if not isinstance(section, MapNode):
+        return own, {}, [section.mark.problem(("profiles",), "should be a mapping (key: value)")]
+    problems = [problem for name, entry in section.entries.items() for problem in _misformed(name, entry.value)]
+    available = {name: _as_mapping(entry.value) for name, entry in section.entries.items()}
+    return own, available, problems
+
+
+def _as_mapping(node: Node) -> Node:
+    return node if isinstance(node, MapNode) else MapNode(node.mark, {})
+
+
+def _misformed(name: str, node: Node) -> Iterator[Problem]:
+    if isinstance(node, MapNode):
+        for key in {"profiles", *(("cloud",) if name in CLOUDS else ())} & node.entries.keys():
+            yield node.entries[key].mark.problem(("profiles", name, key), f"a profile named {name} cannot have {key}")
+    elif not (isinstance(node, Scalar) and node.value is None):
+        yield node.mark.problem(("profiles", name), "should be a mapping (key: value)")
+
+
+def _choose_cloud(own: Node, available: Mapping[str, Node], choice: Choice) -> str:
+    layers = [own, *(available[name] for name in choice.profiles if name in available)]
+    said = [find(layer, ("cloud",)) for layer in layers] + [value for path, value in choice.all_overrides() if path == ("cloud",)]
+    texts = [node.value for node in said if isinstance(node, Scalar) and isinstance(node.value, str)]
+    return texts[-1] if texts else CLOUDS[0]
+
+
+def _applied(available: Mapping[str, Node], named: tuple[str, ...], cloud: str) -> tuple[str, ...]:
+    for name in named:
+        if name not in available:
+            raise UserError(f"--profile {name}: the manifest has no such profile{did_you_mean(name, available)}")
+    automatic = (cloud,) if cloud in available and cloud not in named else ()
+    return (*automatic, *named)
+
+
+def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Problem]]:
+    refused = []
+    for path, value in overrides:
+        if path[0] == "profiles":
+            refused.append(value.mark.problem(path, "a profile cannot be changed by --set: set the value itself"))
+            continue
+        try:
+            tree = assign(tree, path, value)
+        except OverrideError as error:
+            refused.append(value.mark.problem(error.path, error.message))
+    return tree, refused
+
+
+def _check(tree: Node, folder: Path) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
+    """The settings and provisioners of a complete tree, and everything wrong with it."""
+    settings, problems = validate(tree, ManifestFile)
+    uses, misused = resolve(tree, settings, folder)
+    between = rules.check(settings, tree, folder) if settings else ()
+    return settings, uses, [*problems, *misused, *between]
+
+
+def _check_hidden(own: Node, available: Mapping[str, Node]) -> Iterator[Problem]:
+    """Wrong values in the file that the layers above them hide now, and in profiles that are not applied now.
+
+    Only single values and unknown keys: a layer may rely on others for what belongs together.
+    """
+    for layer, tree in [(own, own), *((profile, merge(own, profile)) for profile in available.values())]:
+        inside = set(_leaves(layer))
+        for problem in validate(tree, ManifestFile)[1]:
+            if problem.message.startswith(UNKNOWN_KEY) or Mark(problem.file, problem.line, problem.column) in inside:
+                yield problem
+
+
+def _leaves(node: Node) -> Iterator[Mark]:
+    """The places of everything below that is not a mapping nor empty, and of their keys."""
+    if isinstance(node, MapNode):
+        for entry in node.entries.values():
+            below = list(_leaves(entry.value))
+            yield from below if isinstance(entry.value, MapNode) or not below else (entry.mark, *below)
+    elif isinstance(node, ListNode):
+        yield node.mark
+        for item in node.items:
+            yield from _leaves(item)
+    elif node.value is not None:
+        yield node.mark

@@ -1,0 +1,50 @@
+"""The manifest as everything below this room sees it: validated, profiles applied, provisioners found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from build.manifest.definition import ProvisionerUse
+from build.manifest.schema import Base, Builder, Hub, Image, Launch, Publish, Python, Retention, Tests
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One image to build. `profiles` are the overlays applied, in order; paths are absolute."""
+
+    path: Path
+    profiles: tuple[str, ...]
+    image: Image
+    cloud: Literal["local", "aws"]
+    region: str
+    base: Base
+    builder: Builder
+    python: Python
+    hub: Hub
+    provisioners: tuple[ProvisionerUse, ...]
+    tests: Tests
+    publish: Publish
+    retention: Retention
+    launch: Launch
+
+    @property
+    def folder(self) -> Path:
+        """Where the manifest is: provisioners/ and the image tests are looked up beside it."""
+        return self.path.parent
+
+    @property
+    def tests_folder(self) -> Path:
+        """Where the image tests are."""
+        return self.folder / self.tests.folder
+
+    @property
+    def ssm_parameter(self) -> str | None:
+        """Name of the Systems Manager parameter that gets the id of an image that passed, or None."""
+        return fill_in(self.publish.ssm_parameter, self.image.name, self.publish.channel)
+
+
+def fill_in(template: str | None, image: str, channel: str) -> str | None:
+    """The template with {image} and {channel} replaced."""
+    return template.replace("{image}", image).replace("{channel}", channel) if template else None

@@ -1,0 +1,50 @@
+"""Rules between sections, which no section can check by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from build.errors import Problem
+from build.manifest.fields import MAX_TAGS, parameter_problem
+from build.manifest.model import fill_in
+from build.manifest.positions import KeyPath, Node, place_of
+from build.manifest.schema import ManifestFile
+
+OWN_TAGS = 20
+"""Room for the tags Hubsmith itself puts on an image; the user's have to fit beside them."""
+
+
+def check(settings: ManifestFile, tree: Node, folder: Path) -> tuple[Problem, ...]:
+    """Everything wrong between the sections of a manifest whose sections are right by themselves."""
+    found = (*_admins(settings), *_parameter(settings), *_tags(settings), *_tests(settings, folder))
+    return tuple(place_of(tree, path).problem(path, message) for path, message in found)
+
+
+def _admins(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    """`admin` is the login user of Debian's images, and Ubuntu's sudoers gives the group of that name everything."""
+    for index, user in enumerate(settings.hub.admin_users):
+        if user in ("root", "admin", settings.base.login_user):
+            reason = "is an account of the base image, with full sudo on some: choose another name, such as hubadmin"
+            yield ("hub", "admin_users", index), f"{user} {reason}"
+
+
+def _parameter(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    name = fill_in(settings.publish.ssm_parameter, settings.image.name, settings.publish.channel)
+    complaint = parameter_problem(name) if name else None
+    if complaint:
+        yield ("publish", "ssm_parameter"), f"becomes {name} and {complaint}"
+
+
+def _tags(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    given = len({**settings.image.tags, **settings.publish.tags})
+    if OWN_TAGS + given > MAX_TAGS:
+        yield (
+            ("image", "tags"),
+            f"has {given} tags with those of publish; the limit is {MAX_TAGS}, {OWN_TAGS} of them for Hubsmith",
+        )
+
+
+def _tests(settings: ManifestFile, folder: Path) -> Iterator[tuple[KeyPath, str]]:
+    if not (folder / settings.tests.folder).is_dir():
+        yield ("tests", "folder"), f"there is no folder {settings.tests.folder} beside the manifest"

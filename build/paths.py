@@ -1,0 +1,30 @@
+"""Where things live on this machine, outside the checkout (XDG base directories).
+
+    cache   what can be made again: base images, the remembered KVM probe
+    state   what cannot: the local cloud, runs with their logs and records
+
+HUBSMITH_CACHE and HUBSMITH_STATE override them (the tests do).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """The cache folder, created if absent."""
+    return _folder("HUBSMITH_CACHE", "XDG_CACHE_HOME", ".cache")
+
+
+def state_dir() -> Path:
+    """The state folder, created if absent, readable by its owner only."""
+    return _folder("HUBSMITH_STATE", "XDG_STATE_HOME", ".local/state")
+
+
+def _folder(own: str, xdg: str, default: str) -> Path:
+    base = os.environ.get(own)
+    folder = Path(base) if base else Path(os.environ.get(xdg) or Path.home() / default) / "hubsmith"
+    folder = folder.absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder

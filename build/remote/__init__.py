@@ -1,0 +1,7 @@
+"""ssh to an instance: the only room that knows paramiko.
+
+keys.py    ed25519 key pairs made for one run
+shell.py   a connection with a pinned host key: run, stream, send
+tree.py    a provisioner's files/ folder -> one tar laid over /
+client.py  what the stock ssh client needs (testinfra uses it, and a user who looks into a kept builder)
+"""

@@ -1,0 +1,80 @@
+"""What the stock ssh client needs to reach an instance with its pinned host key.
+
+testinfra runs its commands through it, and so does a user who looks into a kept builder.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.remote.shell import Target
+
+ALIAS = "instance"
+
+
+def write_config(target: Target, folder: Path, control_socket: Path) -> Path:
+    """Write ssh_config, identity and known_hosts (all 0600) into ``folder``; return the config's path.
+
+    ``control_socket`` is where the shared connection lives; unix socket paths are limited to 107 bytes, so it
+    is not always inside ``folder``.
+    """
+    identity, known_hosts, config = folder / "id_ed25519", folder / "known_hosts", folder / "ssh_config"
+    name = target.address if target.port == 22 else f"[{target.address}]:{target.port}"
+    _write(identity, target.identity.private)
+    _write(known_hosts, f"{name} {target.host_key}\n")
+    options = {
+        "HostName": target.address,
+        "Port": str(target.port),
+        "User": target.user,
+        "IdentityFile": str(identity),
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": str(known_hosts),
+        "GlobalKnownHostsFile": "/dev/null",
+        "HostKeyAlgorithms": "ssh-ed25519",
+        "StrictHostKeyChecking": "yes",
+        "ControlPath": str(control_socket),
+        "LogLevel": "ERROR",
+    }
+    _write(config, f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items()))
+    return config
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who logs in to a machine, and with what; where nothing is said the user's own ssh configuration decides."""
+
+    user: str = ""
+    identity: str = ""
+    port: int = 0
+    known_hosts: str = ""
+
+
+def write_operators_config(host: str, login: Login, folder: Path, control_socket: Path) -> Path:
+    """A configuration in which ALIAS means ``host`` as this user's own ssh would reach it, host key checked; return its path."""
+    options = {
+        "HostName": host,
+        "HostKeyAlias": host if login.port in (0, 22) else f"[{host}]:{login.port}",
+        "User": login.user,
+        "IdentityFile": str(Path(login.identity).expanduser()) if login.identity else "",
+        "UserKnownHostsFile": str(Path(login.known_hosts).expanduser().absolute()) if login.known_hosts else "",
+        "Port": str(login.port or ""),
+        "ControlPath": str(control_socket),
+        "StrictHostKeyChecking": "yes",
+        "LogLevel": "ERROR",
+    }
+    config = folder / "ssh_config"
+    own = f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items() if value)
+    _write(config, f"{own}Match all\n    Include ~/.ssh/config\n")
+    return config
+
+
+def close(config: Path) -> None:
+    """End the shared connection, if one is open."""
+    subprocess.run(["ssh", "-F", str(config), "-O", "exit", ALIAS], capture_output=True, timeout=10, check=False)
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

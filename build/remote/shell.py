@@ -1,0 +1,212 @@
+"""One ssh connection whose host key is known before the first byte."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+import paramiko
+
+from build.errors import RemoteError
+from build.remote.keys import SshKey
+
+_CONNECT_S = 10
+_KEEPALIVE_S = 15
+_LAST_LINES = 20
+_POLL_S = 0.05
+
+# paramiko logs tracebacks of its threads; what went wrong reaches the user as a RemoteError.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to connect and how to know that it is the right machine; ``host_key`` is its public key line."""
+
+    address: str
+    user: str
+    identity: SshKey
+    host_key: str
+    port: int = 22
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: exit status and its output (stdout and stderr as they came)."""
+
+    status: int
+    output: str
+
+
+class Shell:
+    """A connection to ``target``. Use it as a context manager; it connects on entering.
+
+    Raises RemoteError on entering when nobody answers, the key is refused or the host key is another one.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._client: paramiko.SSHClient | None = None
+
+    def __enter__(self) -> Shell:
+        client = paramiko.SSHClient()
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        kind, blob = self.target.host_key.split()[:2]
+        name = self.target.address if self.target.port == 22 else f"[{self.target.address}]:{self.target.port}"
+        client.get_host_keys().add(name, kind, paramiko.Ed25519Key(data=base64.b64decode(blob)))
+        try:
+            client.connect(
+                self.target.address,
+                port=self.target.port,
+                username=self.target.user,
+                pkey=paramiko.Ed25519Key.from_private_key(io.StringIO(self.target.identity.private)),
+                look_for_keys=False,
+                allow_agent=False,
+                timeout=_CONNECT_S,
+                banner_timeout=_CONNECT_S,
+                auth_timeout=_CONNECT_S,
+            )
+        except (paramiko.SSHException, OSError, EOFError) as exc:
+            client.close()
+            raise RemoteError(f"ssh to {self.target.user}@{self.target.address} failed: {exc or type(exc).__name__}") from exc
+        transport = client.get_transport()
+        if transport is not None:
+            transport.set_keepalive(_KEEPALIVE_S)
+        self._client = client
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def run(self, command: str, *arguments: str, root: bool = False, timeout_s: float = 60, check: bool = True) -> Result:
+        """Run ``command`` with each ``%s`` replaced by a quoted argument.
+
+        Raises RemoteError when it exits with another status than 0 (unless ``check`` is false), takes longer
+        than ``timeout_s`` seconds, or the connection is lost.
+        """
+        lines: list[str] = []
+        status = self.stream(_quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s)
+        if check and status != 0:
+            raise RemoteError(f"'{command}' on {self.target.address} ended with status {status}", hint=_tail(lines))
+        return Result(status, "\n".join(lines))
+
+    def send(self, data: bytes, command: str, *arguments: str, root: bool = False, timeout_s: float = 300) -> None:
+        """Run ``command`` with ``data`` on its standard input. Raises RemoteError as ``run`` does."""
+        lines: list[str] = []
+        status = self.stream(_quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s, data=data)
+        if status != 0:
+            raise RemoteError(f"'{command}' on {self.target.address} ended with status {status}", hint=_tail(lines))
+
+    def stream(
+        self, command: str, *, on_line: Callable[[str], object], root: bool = False, timeout_s: float = 60, data: bytes | None = None
+    ) -> int:
+        """Run ``command``, hand over each line of its output as it comes, and return its exit status.
+
+        Raises RemoteError after ``timeout_s`` seconds or when the connection is lost before it ends.
+        """
+        deadline = time.monotonic() + timeout_s
+        try:
+            channel = self._channel()
+            channel.exec_command(self._as_root(command) if root else command)
+            if data is not None:
+                channel.sendall(data)
+                channel.shutdown_write()
+            for line in _lines(channel, deadline, command, timeout_s):
+                on_line(line)
+            return _status(channel, command)
+        except (paramiko.SSHException, OSError, EOFError) as exc:
+            raise RemoteError(
+                f"the connection to {self.target.address} was lost during '{_short(command)}': {exc or type(exc).__name__}"
+            ) from exc
+
+    def _channel(self) -> paramiko.Channel:
+        transport = self._client.get_transport() if self._client else None
+        if transport is None or not transport.is_active():
+            raise RemoteError(f"not connected to {self.target.address}")
+        channel = transport.open_session(timeout=_CONNECT_S)
+        channel.set_combine_stderr(True)
+        return channel
+
+    def _as_root(self, command: str) -> str:
+        if self.target.user == "root":
+            return command
+        return f"sudo -n -- sh -c {shlex.quote(command)}"
+
+
+def answers(target: Target, timeout_s: float = 3) -> bool:
+    """Whether an ssh server greets within ``timeout_s`` seconds.
+
+    Cheaper than a login while a machine boots, and sshd does not count it as a failed one.
+    """
+    try:
+        with socket.create_connection((target.address, target.port), timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            return connection.recv(4).startswith(b"SSH-")
+    except OSError:
+        return False
+
+
+def exports(environment: Mapping[str, str]) -> str:
+    """A file for ``.`` (dot) in a shell that exports ``environment``."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
+
+
+def _lines(channel: paramiko.Channel, deadline: float, command: str, timeout_s: float) -> Iterator[str]:
+    buffer = b""
+    while True:
+        if channel.recv_ready():
+            *whole, buffer = (buffer + channel.recv(65536)).split(b"\n")
+            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
+        elif channel.exit_status_ready() or channel.closed:
+            break
+        elif time.monotonic() > deadline:
+            channel.close()
+            raise RemoteError(
+                f"'{_short(command)}' took longer than {timeout_s:.0f} s", hint="raise its time limit in the manifest or the provisioner"
+            )
+        else:
+            # recv() with a timeout would do as well, but would not notice an exit status without end of file
+            # (a background process that keeps the output open).
+            channel.status_event.wait(_POLL_S)
+    rest = buffer + _drain(channel)
+    if rest:
+        yield from rest.decode("utf-8", "replace").splitlines()
+
+
+def _drain(channel: paramiko.Channel) -> bytes:
+    rest = b""
+    while channel.recv_ready():
+        rest += channel.recv(65536)
+    return rest
+
+
+def _status(channel: paramiko.Channel, command: str) -> int:
+    # -1: the connection went away before a status arrived (a reboot, a machine that ended itself).
+    status = channel.recv_exit_status()
+    if status < 0:
+        raise RemoteError(
+            f"the connection was lost during '{_short(command)}'", hint="did the instance reboot, run out of memory or end itself?"
+        )
+    return status
+
+
+def _quoted(command: str, arguments: tuple[str, ...]) -> str:
+    return command % tuple(shlex.quote(argument) for argument in arguments) if arguments else command
+
+
+def _short(command: str) -> str:
+    return command if len(command) <= 60 else command[:57] + "..."
+
+
+def _tail(lines: list[str]) -> str | None:
+    return "its last output:\n" + "\n".join(f"  {line}" for line in lines[-_LAST_LINES:]) if lines else None

@@ -1,0 +1,57 @@
+"""The image tests against a machine that runs already, reached as its operator reaches it: by ssh, with keys of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+from build.bake import image_tests
+from build.bake.plan import test_files
+from build.bake.run import runs_folder
+from build.bake.state import TestRun
+from build.errors import HubsmithError, RemoteError, UserError
+from build.manifest import Manifest
+from build.remote import client
+from build.report import Reporter
+
+LIGHT, HEAVY = "running", "candidate"
+"""Stages: the first leaves out what keeps others from their work (a full disk of logs, a hog, restarts)."""
+
+
+def verify(manifest: Manifest, host: str, login: client.Login, *, heavy: bool, report: Reporter) -> tuple[TestRun, Path]:
+    """Run the tests; return the counts and the folder with the JUnit file.
+
+    Raises RemoteError when the machine cannot be reached, HubsmithError with the names of the tests that failed.
+    """
+    files = test_files(manifest)
+    if not files:
+        raise UserError(f"tests.folder: no test file in {manifest.tests.folder}", where=str(manifest.path))
+    stage = HEAVY if heavy else LIGHT
+    started = datetime.now(timezone.utc)
+    folder = runs_folder() / f"verify-{started:%Y%m%d-%H%M%S}-{host}"
+    folder.mkdir(mode=0o700, parents=True)
+    with tempfile.TemporaryDirectory(prefix="hubsmith-") as short, report.logging_to(folder / "build.log"):
+        config = client.write_operators_config(host, login, folder, Path(short) / "control")
+        _require_ssh(config, host)
+        try:
+            outcome = image_tests.run_through(config, host, manifest, files, stage, folder, report)
+        finally:
+            client.close(config)
+    seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
+    if outcome.failed:
+        names = "\n".join(f"  {name}" for name in outcome.broken)
+        raise HubsmithError(f"{outcome.failed} image test(s) failed on {host}:\n{names}", hint=f"the whole output is in {folder}")
+    return TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds), folder
+
+
+def _require_ssh(config: Path, host: str) -> None:
+    done = subprocess.run(
+        ["ssh", "-F", str(config), "-o", "BatchMode=yes", client.ALIAS, "true"], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode != 0:
+        raise RemoteError(
+            f"ssh to {host} failed: {done.stderr.strip()}",
+            hint="say who logs in and with what: --user NAME, --identity FILE; its host key has to be in your known_hosts",
+        )

@@ -1,0 +1,79 @@
+"""The certificate that the proxy serves, always at the same place; self-signed where there is no other."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import tempfile
+from ipaddress import ip_address
+from pathlib import Path
+
+import files
+from launch import Launch
+
+log = logging.getLogger("hubsmith-boot")
+
+FOLDER = Path("/etc/hubsmith/tls")
+CERTIFICATE = FOLDER / "fullchain.pem"
+KEY = FOLDER / "privkey.pem"
+INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
+
+_LIFETIME_DAYS = 825
+_RENEW_S = 30 * 86400
+
+
+def self_signed(launch: Launch) -> None:
+    """Make a certificate that no browser trusts, unless there is one (of any kind) with 30 days to go."""
+    if KEY.exists() and CERTIFICATE.exists() and not _ends_soon():
+        return
+    files.private_folder(FOLDER)
+    names = _names(launch)
+    key, certificate = _make(names)
+    files.write_private(KEY, key)
+    files.write_private(CERTIFICATE, certificate)
+    log.warning("no certificate for this machine: the hub serves a SELF-SIGNED one for %s", ", ".join(names))
+
+
+def _ends_soon() -> bool:
+    check = ["openssl", "x509", "-noout", "-checkend", str(_RENEW_S), "-in", str(CERTIFICATE)]
+    return subprocess.run(check, capture_output=True, check=False).returncode != 0
+
+
+def _make(names: list[str]) -> tuple[bytes, bytes]:
+    alternatives = ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in names)
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = Path(folder, "key"), Path(folder, "certificate")
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
+        command += ["-days", str(_LIFETIME_DAYS), "-subj", "/CN=JupyterHub, self-signed"]
+        command += ["-addext", f"subjectAltName={alternatives}", "-addext", "basicConstraints=critical,CA:FALSE"]
+        command += ["-addext", "extendedKeyUsage=serverAuth", "-keyout", str(key), "-out", str(certificate)]
+        done = subprocess.run(command, capture_output=True, check=False, text=True)
+        if done.returncode != 0:
+            raise ValueError(f"openssl could not make a certificate: {done.stderr.strip()}")
+        return key.read_bytes(), certificate.read_bytes()
+
+
+def _names(launch: Launch) -> list[str]:
+    """Everything this machine may be called in a browser: domain, host name, addresses as it and as EC2 sees them."""
+    own = subprocess.run(["hostname", "--all-ip-addresses"], capture_output=True, check=False, text=True).stdout.split()
+    candidates = [launch.domain, socket.gethostname(), "localhost", *own, "127.0.0.1", *_names_in_ec2()]
+    usable = (name.split("%")[0] for name in candidates if name)
+    return list(dict.fromkeys(usable))
+
+
+def _names_in_ec2() -> list[str]:
+    try:
+        metadata = json.loads(INSTANCE_DATA.read_text(encoding="utf-8"))["ds"]["meta_data"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [metadata[key] for key in ("public-hostname", "public-ipv4", "local-hostname") if metadata.get(key)]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""The hub's folder and the secrets in it: made once on each machine, kept for as long as the folder is."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from pathlib import Path
+
+import files
+from launch import Launch
+
+log = logging.getLogger("hubsmith-boot")
+
+STATE = Path("/srv/jupyterhub")
+COOKIE_SECRET = STATE / "cookie_secret"
+PROXY_ENVIRONMENT = STATE / "proxy.env"
+ROUTES_TOKEN = STATE / "restore-routes.token"
+
+
+def state_folder(_: Launch) -> None:
+    """The folder of the hub's database, for root only: users' tokens are in there."""
+    files.private_folder(STATE)
+
+
+def cookie_secret(_: Launch) -> None:
+    """What login cookies are signed with: 32 bytes in hexadecimal, as JupyterHub reads it."""
+    if not COOKIE_SECRET.exists():
+        files.write_private(COOKIE_SECRET, f"{secrets.token_hex(32)}\n".encode())
+        log.info("made the cookie secret")
+
+
+def proxy_token(_: Launch) -> None:
+    """What the hub shows to the proxy's API, as an environment file for both services."""
+    if not PROXY_ENVIRONMENT.exists():
+        files.write_private(PROXY_ENVIRONMENT, f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}\n".encode())
+        log.info("made the proxy's token")
+
+
+def routes_token(_: Launch) -> None:
+    """What restore-routes shows to the hub; it is good for nothing else (scope proxy)."""
+    if not ROUTES_TOKEN.exists():
+        files.write_private(ROUTES_TOKEN, f"{secrets.token_hex(32)}\n".encode())
+        log.info("made the token of restore-routes")

@@ -1,0 +1,112 @@
+"""`make bench`: seconds per step of a cold build and of a second one, and peak memory.
+
+Cold means: no base image, no local cloud, no state; packages come from the registries. The second build finds
+the base image and a running cloud. Prints a table on stderr and one JSON document on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REPO = Path(__file__).parents[1]
+INVOKE = Path(sys.executable).with_name("invoke")
+_OWN_WORK = ("launch", "provision", "test", "boot", "reboot", "look at", "seal", "stop the builder", "create the image")
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build: wall-clock seconds, seconds per step, peak resident memory of the two processes in MiB."""
+
+    name: str
+    seconds: float
+    steps: dict[str, float]
+    task_peak_mib: int
+    server_peak_mib: int
+
+    @property
+    def run_to_ssh_s(self) -> float:
+        return self.steps["launch the builder: run-instances to ssh"]
+
+    @property
+    def overhead_percent(self) -> float:
+        """What is neither boots, scripts, tests nor the image itself, base image left out, in percent of those."""
+        own = sum(seconds for step, seconds in self.steps.items() if step.startswith(_OWN_WORK) and ": " not in step)
+        rest = self.seconds - own - self.steps.get("base image", 0.0)
+        return round(100 * rest / own, 1)
+
+
+def main(arguments: list[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="hubsmith-bench-") as folder:
+        environment = {**os.environ, "HUBSMITH_STATE": f"{folder}/state", "HUBSMITH_CACHE": f"{folder}/cache"}
+        try:
+            builds = [build(name, environment, Path(folder), arguments) for name in ("cold", "second")]
+        finally:
+            subprocess.run([INVOKE, "cloud.reset", "--yes"], cwd=REPO, env=environment, check=False)
+            subprocess.run([INVOKE, "cloud.down"], cwd=REPO, env=environment, check=False)
+    show(builds)
+    sys.stdout.write(json.dumps([asdict(each) | {"overhead_percent": each.overhead_percent} for each in builds], indent=2) + "\n")
+
+
+def build(name: str, environment: dict[str, str], folder: Path, arguments: list[str]) -> Build:
+    started = time.monotonic()
+    with subprocess.Popen([INVOKE, "build-ami", *arguments], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        peak = Peak(process.pid)
+        assert process.stdout is not None
+        image_id = process.stdout.read().strip().splitlines()[-1:]
+        peak.stop()
+    seconds = round(time.monotonic() - started, 1)
+    if process.returncode != 0 or not image_id:
+        sys.exit(f"the {name} build failed")
+    record = json.loads((folder / "state" / "records" / f"{image_id[0]}.json").read_text())
+    steps = {timing["step"]: timing["seconds"] for timing in record["seconds"]}
+    status = subprocess.run([INVOKE, "cloud.status", "--json"], cwd=REPO, env=environment, stdout=subprocess.PIPE, check=True)
+    return Build(name, seconds, steps, peak.mib, peak_mib(json.loads(status.stdout)["endpoint"]["pid"]))
+
+
+class Peak(threading.Thread):
+    """Follows the peak resident memory of a process, which is gone once the process is."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._ended, self.mib = pid, threading.Event(), 0
+        self.start()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.5):
+            self.mib = max(self.mib, peak_mib(self._pid))
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def peak_mib(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+def show(builds: list[Build]) -> None:
+    names = list(dict.fromkeys(step for each in builds for step in each.steps))
+    rows = [(name, *(f"{each.steps[name]:.1f}" if name in each.steps else "-" for each in builds)) for name in names]
+    rows.append(("whole command", *(f"{each.seconds:.1f}" for each in builds)))
+    rows.append(("beside boots, scripts, tests (%)", *(f"{each.overhead_percent}" for each in builds)))
+    rows.append(("peak memory of the task (MiB)", *(str(each.task_peak_mib) for each in builds)))
+    rows.append(("peak memory of the cloud server (MiB)", *(str(each.server_peak_mib) for each in builds)))
+    width = max(len(row[0]) for row in rows)
+    for row in [("seconds", *(each.name for each in builds)), *rows]:
+        sys.stderr.write(row[0].ljust(width) + "".join(cell.rjust(10) for cell in row[1:]) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

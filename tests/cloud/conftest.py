@@ -1,0 +1,106 @@
+"""A local cloud for the tests: a daemon with a state folder of its own, gone afterwards with everything it started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.localcloud import base_image, server
+from tests.cloud.baking import Baking
+from tests.cloud.customer import Customer, Key
+from tests.cloud.workshop import Workshop
+
+
+@pytest.fixture(scope="session")
+def tiny() -> base_image.BaseImage:
+    """The tiny base image, built if the cache has none."""
+    return base_image.ensure("tiny", progress=print)
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    return Key.make(tmp_path_factory.mktemp("key") / "id_ed25519")
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage, key: Key) -> Iterator[Customer]:
+    """One cloud for the tests of EC2's semantics; each of them leaves it as it was."""
+    with open_cloud(tmp_path_factory.mktemp("cloud") / "cloud", key) as customer:
+        yield customer
+
+
+@pytest.fixture
+def fresh_cloud(tmp_path: Path, tiny: base_image.BaseImage, key: Key) -> Iterator[Customer]:
+    """A cloud of one test's own, for those that kill or reset it."""
+    with open_cloud(tmp_path / "cloud", key) as customer:
+        yield customer
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[Workshop]:
+    """A user's machine with a cloud of its own, for the tests of whole tasks."""
+    state = tmp_path_factory.mktemp("workshop")
+    endpoint = server.ensure_up(state / "cloud", port=0)
+    yield Workshop(state, endpoint.url)
+    server.reset(state / "cloud")
+    assert processes_of(state) == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def baking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baking | None]:
+    """The bake of the shipped manifest; None when no test of this run needs one."""
+    if not any(item.get_closest_marker("bake") for item in request.session.items):
+        yield None
+        return
+    state = tmp_path_factory.mktemp("golden")
+    running = Baking.begin(state)
+    try:
+        yield running
+    finally:
+        running.end()
+        server.reset(state / "cloud")
+        assert processes_of(state) == []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the bake comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("bake") is not None)
+
+
+class open_cloud:  # used as a function
+    """A cloud from here to the end of the block; at the end no process of it may be left."""
+
+    def __init__(self, folder: Path, key: Key) -> None:
+        self.folder, self.key = folder, key
+
+    def __enter__(self) -> Customer:
+        return Customer(server.ensure_up(self.folder, port=0), self.folder, self.key)
+
+    def __exit__(self, *_: object) -> None:
+        server.reset(self.folder)
+        assert processes_of(self.folder) == []
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of all processes that name the folder or the sockets of its machines: QEMU, socat, servers."""
+    from build.localcloud.ec2.host import runtime_folder
+
+    names = (str(folder), str(runtime_folder(folder)))
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if any(name in line for name in names) and int(process.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+@pytest.fixture(scope="session")
+def ec2(cloud: Customer) -> Any:
+    return cloud.client("ec2")

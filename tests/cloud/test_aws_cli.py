@@ -1,0 +1,118 @@
+"""The stock aws CLI against the local cloud, in the words of its manual."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.customer import Customer
+
+pytestmark = pytest.mark.vm
+
+
+class Cli:
+    """`aws ec2 …` after `eval "$(invoke cloud.env)"`."""
+
+    def __init__(self, cloud: Customer, home: Path) -> None:
+        beside = Path(sys.executable).with_name("aws")
+        self.command = str(beside) if beside.exists() else shutil.which("aws")
+        self.refused = 255 if b"aws-cli/1" in subprocess.run([self.command, "--version"], capture_output=True, check=True).stdout else 254
+        plain = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        self.environment = {**plain, "HOME": str(home), "AWS_PAGER": "", **server.environment(cloud.endpoint)}
+
+    def __call__(self, *words: str, fails: bool = False) -> Any:
+        assert self.command, "the aws CLI is not installed"
+        done = subprocess.run([self.command, *words], env=self.environment, capture_output=True, text=True, check=False, timeout=120)
+        if fails:
+            assert done.returncode == self.refused, done.stderr
+            return done.stderr.strip()
+        assert done.returncode == 0, done.stderr
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout.strip()
+
+
+@pytest.fixture
+def aws(cloud: Customer, tmp_path: Path) -> Cli:
+    return Cli(cloud, tmp_path)
+
+
+def query(path: str) -> list[str]:
+    return ["--query", path, "--output", "text"]
+
+
+def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_path: Path) -> None:
+    public = tmp_path / "key.pub"
+    public.write_text(cloud.key.public)
+    assert aws("sts", "get-caller-identity")["Account"] == "123456789012"
+    aws("ec2", "import-key-pair", "--key-name", "cli", "--public-key-material", f"fileb://{public}")
+    group = aws("ec2", "create-security-group", "--group-name", "cli", "--description", "cli", *query("GroupId"))
+    aws("ec2", "authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "22", "--cidr", "127.0.0.1/32")
+    base = aws("ec2", "describe-images", "--filters", "Name=name,Values=tiny-*", *query("sort_by(Images,&CreationDate)[-1].ImageId"))
+
+    run = ["--image-id", base, "--instance-type", "t3.nano", "--key-name", "cli", "--security-group-ids", group]
+    tags = "ResourceType=instance,Tags=[{Key=Name,Value=cli}]"
+    one = aws("ec2", "run-instances", *run, "--tag-specifications", tags, *query("Instances[0].InstanceId"))
+    aws("ec2", "wait", "instance-running", "--instance-ids", one)
+    listed = aws("ec2", "describe-instances", "--filters", "Name=tag:Name,Values=cli")["Reservations"][0]["Instances"][0]
+    assert listed["InstanceId"] == one
+    assert cloud.ssh(listed, "echo by-cli > /root/cli && sync; cat /root/cli") == "by-cli\n"
+    aws("ec2", "wait", "instance-status-ok", "--instance-ids", one)
+    console = aws("ec2", "get-console-output", "--instance-id", one)["Output"]
+    assert "tiny (busybox on a Debian kernel) ttyS0" in console
+
+    volume = aws("ec2", "create-volume", "--availability-zone", "us-east-1a", "--size", "1", *query("VolumeId"))
+    aws("ec2", "wait", "volume-available", "--volume-ids", volume)
+    aws("ec2", "attach-volume", "--volume-id", volume, "--instance-id", one, "--device", "/dev/sdf")
+    aws("ec2", "wait", "volume-in-use", "--volume-ids", volume)
+    assert "VolumeInUse" in aws("ec2", "delete-volume", "--volume-id", volume, fails=True)
+
+    aws("ec2", "stop-instances", "--instance-ids", one)
+    aws("ec2", "wait", "instance-stopped", "--instance-ids", one)
+    aws("ec2", "detach-volume", "--volume-id", volume)
+    aws("ec2", "wait", "volume-available", "--volume-ids", volume)
+    aws("ec2", "delete-volume", "--volume-id", volume)
+    image = aws("ec2", "create-image", "--instance-id", one, "--name", "cli-image", *query("ImageId"))
+    aws("ec2", "wait", "image-available", "--image-ids", image)
+    snapshot = aws(
+        "ec2", "describe-images", "--owners", "self", "--image-ids", image, *query("Images[0].BlockDeviceMappings[0].Ebs.SnapshotId")
+    )
+    aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
+    aws("ec2", "terminate-instances", "--instance-ids", one)
+    aws("ec2", "wait", "instance-terminated", "--instance-ids", one)
+
+    assert "InvalidSnapshot.InUse" in aws("ec2", "delete-snapshot", "--snapshot-id", snapshot, fails=True)
+    aws("ec2", "deregister-image", "--image-id", image)
+    aws("ec2", "delete-snapshot", "--snapshot-id", snapshot)
+    aws("ec2", "delete-security-group", "--group-id", group)
+    aws("ec2", "delete-key-pair", "--key-name", "cli")
+
+
+def test_parameters_and_an_error_as_aws_prints_it(aws: Cli) -> None:
+    aws("ssm", "put-parameter", "--name", "/cli/latest", "--value", "ami-1", "--type", "String")
+    assert aws("ssm", "get-parameter", "--name", "/cli/latest", *query("Parameter.Value")) == "ami-1"
+    aws("ssm", "delete-parameter", "--name", "/cli/latest")
+    assert aws("ec2", "run-instances", "--image-id", "ami-0123456789abcdef0", fails=True) == (
+        "An error occurred (InvalidAMIID.NotFound) when calling the RunInstances operation: "
+        "The image id '[ami-0123456789abcdef0]' does not exist"
+    )
+
+
+def test_user_data_from_a_file(aws: Cli, cloud: Customer, tmp_path: Path) -> None:
+    script = tmp_path / "user-data"
+    script.write_text("#!/bin/sh\necho hello\n")
+    options = ["--image-id", cloud.tiny, "--instance-type", "t3.nano", "--user-data", f"file://{script}"]
+    instance = aws("ec2", "run-instances", *options, *query("Instances[0].InstanceId"))
+    kept = aws("ec2", "describe-instance-attribute", "--instance-id", instance, "--attribute", "userData", *query("UserData.Value"))
+    assert base64.b64decode(kept).decode() == script.read_text()
+    cloud.end(instance)

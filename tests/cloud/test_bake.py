@@ -1,0 +1,184 @@
+"""The bake on the tiny base image: what it makes, what it says, and that it leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cloud.workshop import TINY, Done, Workshop
+
+pytestmark = pytest.mark.vm
+
+AMI = re.compile(r"ami-[0-9a-f]{17}")
+
+
+@pytest.fixture(scope="module")
+def before(workshop: Workshop) -> dict[str, list[str]]:
+    return workshop.listing()
+
+
+@pytest.fixture(scope="module")
+def built(workshop: Workshop, before: dict[str, list[str]]) -> Done:
+    done = workshop.build()
+    assert done.status == 0, done.err
+    return done
+
+
+@pytest.fixture
+def nothing_left(workshop: Workshop) -> Iterator[None]:
+    """Whatever the test does, the API lists afterwards what it listed before."""
+    before = workshop.listing()
+    yield
+    assert workshop.listing() == before
+
+
+def test_stdout_is_the_image_id_and_nothing_else(built: Done) -> None:
+    assert AMI.fullmatch(built.out.strip())
+
+
+def test_the_first_line_says_which_cloud_account_and_region(built: Done) -> None:
+    assert built.err.splitlines()[0] == "cloud local · account 123456789012 · region us-east-1"
+
+
+def test_only_the_image_and_its_snapshot_remain(workshop: Workshop, before: dict[str, list[str]], built: Done) -> None:
+    after = workshop.listing()
+    assert set(after.pop("images")) - set(before["images"]) == {built.last}
+    assert len(after.pop("snapshots")) == len(before["snapshots"]) + 1
+    assert after == {kind: ids for kind, ids in before.items() if kind in after}
+
+
+def test_image_and_snapshot_carry_what_they_are(workshop: Workshop, built: Done) -> None:
+    ec2 = workshop.client("ec2")
+    image = ec2.describe_images(ImageIds=[built.last])["Images"][0]
+    snapshot = ec2.describe_snapshots(SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]])["Snapshots"][0]
+    for resource in (image, snapshot):
+        marks = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+        assert marks["hubsmith:state"] == "published"
+        assert marks["hubsmith:channel"] == "stable"
+        assert marks["hubsmith:image"] == "greeting"
+        assert "tiny-amd64-" in marks["hubsmith:base"]
+        assert "hubsmith:expires" not in marks
+    assert image["Name"].startswith("greeting-")
+    assert image["Description"] == "a tiny image that greets"
+
+
+def test_the_parameter_points_to_the_image(workshop: Workshop, built: Done) -> None:
+    assert workshop.client("ssm").get_parameter(Name="/test/greeting/latest")["Parameter"]["Value"] == built.last
+
+
+def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop, built: Done) -> None:
+    record = workshop.record(built.last)
+    assert [(run["stage"], run["passed"], run["failed"]) for run in record["tests"]] == [
+        ("builder", 2, 0),
+        ("candidate", 2, 0),
+        ("rebooted", 2, 0),
+    ]
+    assert record["provisioners"][0]["values"] == {"whom": "world"}
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["git"])
+    assert all(timing["seconds"] >= 0 for timing in record["seconds"])
+    assert "launch the builder" in [timing["step"] for timing in record["seconds"]]
+
+
+def test_images_lists_it(workshop: Workshop, built: Done) -> None:
+    rows = json.loads(workshop.invoke("images", "--json").out)
+    assert [row["state"] for row in rows if row["id"] == built.last] == ["published"]
+    assert built.last in workshop.invoke("images").out
+
+
+def test_plan_says_that_the_same_is_there_already_and_makes_nothing(workshop: Workshop, built: Done, nothing_left: None) -> None:
+    planned = workshop.invoke("plan", "--manifest", str(TINY))
+    assert planned.status == 0
+    assert f"{built.last} is made of the same" in planned.out
+    changed = workshop.invoke("plan", "--manifest", str(TINY), "--profile", "untrue")
+    assert f"{built.last} is made by other provisioners" in changed.out
+
+
+def test_a_failing_provisioner_is_named_with_file_line_and_last_output(workshop: Workshop, nothing_left: None) -> None:
+    done = workshop.build("--profile", "failing")
+    assert done.status == 1
+    assert done.out == ""
+    assert "provisioners/failing/install.sh" in done.err
+    assert "about to fail" in done.err.split("error:")[1]
+    assert "Traceback" not in done.err
+
+
+def test_a_failing_image_test_is_named_and_no_image_is_made(workshop: Workshop, nothing_left: None) -> None:
+    done = workshop.build("--profile", "untrue")
+    assert done.status == 1
+    assert "test_the_greeting_is_in_place" in done.err.split("error:")[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_build_leaves_nothing(workshop: Workshop, nothing_left: None, number: signal.Signals) -> None:
+    running = workshop.start_build("--profile", "hanging")
+    running.wait_for("hanging now")
+    assert running.end(number) == 1
+    assert f"stopped by {number.name}" in running.lines[-2]
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "step", ["open a security group", "launch the builder", "seal", "create the image", "boot a fresh instance", "reboot it"]
+)
+def test_a_build_stopped_at_any_step_leaves_nothing(workshop: Workshop, nothing_left: None, step: str, number: signal.Signals) -> None:
+    running = workshop.start_build()
+    running.wait_for(f"» {step}")
+    assert running.end(number) == 1
+    assert f"stopped by {number.name}" in running.lines[-2]
+
+
+def test_sweep_removes_what_a_killed_build_left_and_spares_a_live_one(workshop: Workshop, nothing_left: None) -> None:
+    killed, alive = workshop.start_build("--profile", "hanging"), workshop.start_build("--profile", "hanging")
+    for running in (killed, alive):
+        running.wait_for("hanging now")
+    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
+    dead_run = next(line.split(",")[0] for line in killed.lines if line.startswith("run-"))
+
+    dry = workshop.invoke("sweep", "--dry-run", "--json")
+    found = json.loads(dry.out)
+    assert {row["kind"] for row in found} == {"instance", "volume", "security group"}
+    assert {row["run"] for row in found} == {dead_run}
+    assert len(workshop.listing()["instances"]) == 2
+
+    assert workshop.invoke("sweep").status == 0
+    assert len(workshop.listing()["instances"]) == 1
+    assert alive.process.poll() is None
+    alive.end(signal.SIGTERM)
+
+
+def test_a_kept_builder_can_be_entered_and_swept(workshop: Workshop, nothing_left: None) -> None:
+    done = workshop.build("--profile", "failing", "--on-failure", "keep")
+    assert done.status == 1
+    ssh = next(line.strip() for line in done.err.splitlines() if line.strip().startswith("ssh -F"))
+    inside = subprocess.run([*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False)
+    assert inside.stdout == "hello world\n", inside.stderr
+    run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
+    assert workshop.invoke("sweep", "--run", run).status == 0
+
+
+def test_a_wrong_manifest_is_the_users_own_and_costs_nothing(workshop: Workshop, nothing_left: None) -> None:
+    done = workshop.build("--set", "builder.root_volume.size_gb=20")
+    assert done.status == 2
+    assert "--set builder.root_volume.size_gb" in done.err
+    assert "did you mean" in done.err
+    assert "size_gib" in done.err
+
+
+def test_a_base_image_that_is_not_there_is_the_users_own(workshop: Workshop, nothing_left: None) -> None:
+    done = workshop.build("--set", "base.name=tiny-amd64-1999*")
+    assert done.status == 2
+    assert "no image of owner 000000000000 is named tiny-amd64-1999*" in done.err
+
+
+def test_a_newer_image_takes_the_channel(workshop: Workshop, built: Done) -> None:
+    newer = workshop.build()
+    rows = {row["id"]: row["channel"] for row in json.loads(workshop.invoke("images", "--json").out)}
+    assert (rows[newer.last], rows[built.last]) == ("stable", "")
+    ec2 = workshop.client("ec2")
+    ec2.deregister_image(ImageId=newer.last, DeleteAssociatedSnapshots=True)

@@ -1,0 +1,185 @@
+"""Images as a customer sees them: made, listed, booted from, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.cloud.customer import FAST, Customer, refused, until
+
+pytestmark = pytest.mark.vm
+
+TAGS = [
+    {"ResourceType": "image", "Tags": [{"Key": "kind", "Value": "image"}]},
+    {"ResourceType": "snapshot", "Tags": [{"Key": "kind", "Value": "snapshot"}]},
+]
+
+
+@pytest.fixture(scope="module")
+def builder(cloud: Customer) -> Iterator[dict[str, Any]]:
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 9, "VolumeType": "gp3"}}
+    with cloud.instance(BlockDeviceMappings=[mapping]) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def image(ec2: Any, cloud: Customer, builder: dict[str, Any]) -> Iterator[str]:
+    """An image of the running builder, made without a reboot."""
+    cloud.ssh(builder, "echo live > /root/made && sync")
+    made = ec2.create_image(InstanceId=builder["InstanceId"], Name="golden-1", Description="gold", NoReboot=True, TagSpecifications=TAGS)
+    assert ec2.describe_images(ImageIds=[made["ImageId"]])["Images"][0]["State"] in ("pending", "available")
+    ec2.get_waiter("image_available").wait(ImageIds=[made["ImageId"]], WaiterConfig=FAST)
+    yield made["ImageId"]
+    remove(ec2, made["ImageId"])
+
+
+def remove(ec2: Any, image_id: str) -> None:
+    results = ec2.deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)["DeleteSnapshotResults"]
+    assert {result["ReturnCode"] for result in results} == {"success"}
+
+
+def snapshot_of(ec2: Any, image_id: str) -> str:
+    return str(ec2.describe_images(ImageIds=[image_id])["Images"][0]["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])
+
+
+def test_an_image_is_what_its_instance_was(ec2: Any, builder: dict[str, Any], image: str) -> None:
+    found = ec2.describe_images(ImageIds=[image])["Images"][0]
+    assert (found["Name"], found["Description"], found["OwnerId"], found["Public"]) == ("golden-1", "gold", "123456789012", False)
+    assert (found["Architecture"], found["BootMode"], found["EnaSupport"]) == ("x86_64", "uefi", True)
+    assert (found["RootDeviceName"], found["RootDeviceType"], found["VirtualizationType"]) == ("/dev/xvda", "ebs", "hvm")
+    assert (found["SourceInstanceId"], found["SourceImageId"]) == (builder["InstanceId"], builder["ImageId"])
+    assert found["CreationDate"].endswith("Z")
+    ebs = found["BlockDeviceMappings"][0]["Ebs"]
+    assert (ebs["VolumeSize"], ebs["VolumeType"], ebs["DeleteOnTermination"]) == (9, "gp3", True)
+    assert found["Tags"] == [{"Key": "kind", "Value": "image"}]
+
+
+def test_its_snapshot_has_tags_of_its_own(ec2: Any, builder: dict[str, Any], image: str) -> None:
+    snapshot = ec2.describe_snapshots(SnapshotIds=[snapshot_of(ec2, image)])["Snapshots"][0]
+    assert snapshot["Tags"] == [{"Key": "kind", "Value": "snapshot"}]
+    assert snapshot["VolumeId"] == builder["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    assert image in snapshot["Description"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"Owners": ["self"]},
+        {"Owners": ["123456789012"], "Filters": [{"Name": "name", "Values": ["golden-*"]}]},
+        {"Filters": [{"Name": "tag:kind", "Values": ["image"]}, {"Name": "state", "Values": ["available"]}]},
+        {"Filters": [{"Name": "owner-id", "Values": ["123456789012"]}, {"Name": "architecture", "Values": ["x86_64"]}]},
+        {"Owners": ["self"], "Filters": [{"Name": "root-device-type", "Values": ["ebs"]}]},
+        {"Owners": ["self"], "Filters": [{"Name": "tag-key", "Values": ["kind"]}, {"Name": "is-public", "Values": ["false"]}]},
+    ],
+)
+def test_described_by_owner_and_filters(ec2: Any, image: str, question: dict[str, Any]) -> None:
+    assert [found["ImageId"] for found in ec2.describe_images(**question)["Images"]] == [image]
+
+
+def test_questions_that_do_not_find_it(ec2: Any, cloud: Customer, image: str) -> None:
+    assert ec2.describe_images(Owners=["amazon"])["Images"] == []
+    assert image not in [found["ImageId"] for found in ec2.describe_images(Owners=["000000000000"])["Images"]]
+    assert ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": ["golden"]}])["Images"] == []
+    assert ec2.describe_images(ImageIds=[cloud.tiny], Owners=["self"])["Images"] == []
+    with refused("InvalidAMIID.NotFound", "The image id '[ami-0123456789abcdef0]' does not exist"):
+        ec2.describe_images(ImageIds=["ami-0123456789abcdef0"])
+    with refused("InvalidAMIID.Malformed"):
+        ec2.describe_images(ImageIds=["golden-1"])
+
+
+def test_a_base_image_and_its_snapshot_are_somebody_elses(ec2: Any, cloud: Customer) -> None:
+    base = ec2.describe_images(ImageIds=[cloud.tiny])["Images"][0]
+    assert (base["OwnerId"], base["Public"], base["Tags"]) == ("000000000000", True, [{"Key": "LoginUser", "Value": "root"}])
+    own = [snapshot["SnapshotId"] for snapshot in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]]
+    assert base["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"] not in own
+    with refused("AuthFailure"):
+        ec2.deregister_image(ImageId=cloud.tiny)
+
+
+def test_names_are_checked(ec2: Any, cloud: Customer, builder: dict[str, Any], image: str) -> None:
+    with refused("InvalidAMIName.Duplicate", f"AMI name golden-1 is already in use by AMI {image}"):
+        ec2.create_image(InstanceId=builder["InstanceId"], Name="golden-1", NoReboot=True)
+    unchecked = boto3.client(  # botocore itself refuses a name that is too short
+        "ec2",
+        endpoint_url=cloud.endpoint.url,
+        region_name=cloud.endpoint.region,
+        aws_access_key_id=cloud.endpoint.access_key,
+        aws_secret_access_key=cloud.endpoint.secret_key,
+        config=Config(parameter_validation=False),
+    )
+    for name in ("ab", "a:b:c", "x" * 129):
+        with refused("InvalidAMIName.Malformed", "between 3 and 128 characters"):
+            unchecked.create_image(InstanceId=builder["InstanceId"], Name=name, NoReboot=True)
+    with refused("InvalidInstanceID.NotFound"):
+        ec2.create_image(InstanceId="i-0123456789abcdef0", Name="of-nobody")
+
+
+def test_a_machine_from_the_image_has_what_was_written_before_and_not_after(
+    ec2: Any, cloud: Customer, builder: dict[str, Any], image: str
+) -> None:
+    cloud.ssh(builder, "echo later > /root/later && sync")
+    with cloud.instance(ImageId=image) as child:
+        assert cloud.ssh(child, "cat /root/made; ls /root/later 2>/dev/null || echo absent") == "live\nabsent\n"
+        assert cloud.ssh(child, "cat /sys/block/vda/size").strip() == str(9 << 21)
+        with refused("InvalidSnapshot.InUse", f"is currently in use by {image}"):
+            ec2.delete_snapshot(SnapshotId=snapshot_of(ec2, image))
+
+
+def test_without_no_reboot_the_machine_is_powered_down_and_started_again(ec2: Any, cloud: Customer, builder: dict[str, Any]) -> None:
+    # Not synced: only a clean shutdown brings it into the image.
+    boot = cloud.ssh(builder, "cat /proc/sys/kernel/random/boot_id; echo unsynced > /root/unsynced")
+    made = ec2.create_image(InstanceId=builder["InstanceId"], Name="golden-rebooted")["ImageId"]
+    assert cloud.state(builder["InstanceId"]) == "running"
+    ec2.get_waiter("image_available").wait(ImageIds=[made], WaiterConfig=FAST)
+    until(lambda: cloud.ssh(builder, "cat /proc/sys/kernel/random/boot_id") != boot, 90, "the reboot")
+    with cloud.instance(ImageId=made) as child:
+        assert cloud.ssh(child, "cat /root/unsynced") == "unsynced\n"
+    remove(ec2, made)
+
+
+def test_registered_from_a_snapshot(ec2: Any, cloud: Customer, image: str) -> None:
+    mappings = [
+        {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_of(ec2, image), "VolumeSize": 10, "VolumeType": "gp3"}},
+        {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}},
+    ]
+    made = ec2.register_image(
+        Name="registered",
+        Architecture="x86_64",
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=mappings,
+        BootMode="uefi",
+        EnaSupport=True,
+        ImdsSupport="v2.0",
+        TagSpecifications=[{"ResourceType": "image", "Tags": [{"Key": "a", "Value": "b"}]}],
+    )["ImageId"]
+    found = ec2.describe_images(ImageIds=[made])["Images"][0]
+    assert (found["State"], found["ImdsSupport"], found["Tags"]) == ("available", "v2.0", [{"Key": "a", "Value": "b"}])
+    with cloud.instance(ImageId=made) as child:
+        assert child["MetadataOptions"]["HttpTokens"] == "required"
+        assert cloud.ssh(child, "cat /root/made; cat /sys/block/vdb/size") == f"live\n{1 << 21}\n"
+    ec2.deregister_image(ImageId=made)
+    with refused("InvalidAMIID.Unavailable"):
+        ec2.run_instances(ImageId=made, MinCount=1, MaxCount=1, InstanceType="t3.nano")
+    with refused("InvalidAMIID.NotFound"):
+        ec2.describe_images(ImageIds=[made])
+
+
+def test_a_copied_image_is_independent(ec2: Any, image: str) -> None:
+    copied = ec2.copy_image(SourceImageId=image, SourceRegion="us-east-1", Name="copied", Encrypted=True, TagSpecifications=TAGS)["ImageId"]
+    found = ec2.describe_images(ImageIds=[copied])["Images"][0]
+    assert found["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+    assert found["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"] != snapshot_of(ec2, image)
+    remove(ec2, copied)
+
+
+def test_the_description_and_the_sharing_can_be_changed(ec2: Any, image: str) -> None:
+    ec2.modify_image_attribute(ImageId=image, Description={"Value": "pure gold"})
+    ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": "210987654321"}]})
+    found = ec2.describe_images(ImageIds=[image])["Images"][0]
+    assert found["Description"] == "pure gold"
+    shared = ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")["LaunchPermissions"]
+    assert shared == [{"UserId": "210987654321"}]

@@ -1,0 +1,146 @@
+"""The cloud survives its server: kill -9, down and up, and an end without leftovers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.conftest import processes_of
+from tests.cloud.customer import Customer, refused, until
+
+pytestmark = pytest.mark.vm
+
+
+def kill(cloud: Customer) -> None:
+    """kill -9 of the server, and see it gone; its endpoint.json stays behind."""
+    pid = cloud.endpoint.pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{pid}").exists() or os.waitpid(-1, os.WNOHANG) is None, 5, "the end of the server")
+    assert (cloud.folder / "endpoint.json").exists()
+
+
+def reopened(cloud: Customer) -> Customer:
+    return Customer(server.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
+
+
+def boot_id(cloud: Customer, instance: dict[str, Any]) -> str:
+    return cloud.ssh(instance, "cat /proc/sys/kernel/random/boot_id")
+
+
+def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(fresh_cloud: Customer) -> None:
+    cloud = fresh_cloud
+    group = cloud.open_group(22)
+    shared = {"SecurityGroupIds": [group], "MetadataOptions": {"HttpTokens": "optional"}}
+    stays, stops = (cloud.run(**shared)["InstanceId"] for _ in range(2))
+    goes = cloud.run(InstanceInitiatedShutdownBehavior="terminate", **shared)["InstanceId"]
+    found = {instance_id: cloud.wait_for(instance_id, "running") for instance_id in (stays, stops, goes)}
+    boot = boot_id(cloud, found[stays])
+    for instance_id in (stops, goes):
+        cloud.ssh(found[instance_id], "true")
+    image = cloud.client("ec2").create_image(InstanceId=stays, Name="kept-image", NoReboot=True)["ImageId"]
+    cloud.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String")
+
+    kill(cloud)
+    assert server.find(cloud.folder) is None
+    for instance_id in (stops, goes):
+        cloud.ssh(found[instance_id], "(sleep 0.2; poweroff) >/dev/null 2>&1 &")
+    until(lambda: set(server.machines(cloud.folder)) == {stays}, 30, "the guests' shutdown")
+
+    cloud = reopened(cloud)
+    assert cloud.state(stays) == "running"
+    assert boot_id(cloud, cloud.look(stays)) == boot
+    assert cloud.wait_for(stops, "stopped", 10)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+    assert cloud.wait_for(goes, "terminated", 10)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+    assert cloud.ssh(found[stays], "wget -qO- http://169.254.169.254/latest/meta-data/instance-id").strip() == stays
+    assert cloud.client("ec2").describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
+    assert cloud.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
+    cloud.client("ec2").terminate_instances(InstanceIds=[stays, stops])
+    cloud.wait_for(stays, "terminated")
+    cloud.client("ec2").delete_security_group(GroupId=group)
+
+
+def test_what_was_under_way_is_finished_after_a_kill(fresh_cloud: Customer) -> None:
+    cloud = fresh_cloud
+    pending = cloud.run()["InstanceId"]
+    kill(cloud)
+    cloud = reopened(cloud)
+    cloud.wait_for(pending, "running", 30)
+    cloud.client("ec2").terminate_instances(InstanceIds=[pending])
+    kill(cloud)
+    cloud = reopened(cloud)
+    cloud.wait_for(pending, "terminated", 10)
+
+
+def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Customer) -> None:
+    cloud = fresh_cloud
+    group = cloud.open_group(22)
+    ran, stood = (cloud.run(SecurityGroupIds=[group])["InstanceId"] for _ in range(2))
+    instance = cloud.wait_for(ran, "running")
+    # Not synced: the guest must have been asked, not cut off.
+    boot = cloud.ssh(instance, "cat /proc/sys/kernel/random/boot_id; echo unsynced > /root/kept")
+    cloud.wait_for(stood, "running")
+    cloud.client("ec2").stop_instances(InstanceIds=[stood], Force=True)
+    cloud.wait_for(stood, "stopped")
+
+    server.down(cloud.folder)
+    assert processes_of(cloud.folder) == []
+    assert server.status(cloud.folder).endpoint is None
+
+    cloud = reopened(cloud)
+    instance = cloud.wait_for(ran, "running")
+    assert cloud.state(stood) == "stopped"
+    assert cloud.ssh(instance, "cat /root/kept") == "unsynced\n"
+    assert boot_id(cloud, instance) not in boot
+
+
+def test_down_after_a_kill_leaves_no_machine(fresh_cloud: Customer) -> None:
+    cloud = fresh_cloud
+    cloud.wait_for(cloud.run()["InstanceId"], "running")
+    kill(cloud)
+    assert len(server.machines(cloud.folder)) == 1
+    server.down(cloud.folder)
+    assert processes_of(cloud.folder) == []
+
+
+def test_reset_forgets_everything(fresh_cloud: Customer) -> None:
+    cloud = fresh_cloud
+    instance_id = cloud.run()["InstanceId"]
+    cloud.wait_for(instance_id, "running")
+    server.reset(cloud.folder)
+    assert processes_of(cloud.folder) == []
+    assert not cloud.folder.exists()
+    cloud = reopened(cloud)
+    with refused("InvalidInstanceID.NotFound"):
+        cloud.look(instance_id)
+
+
+def test_up_is_one_server_however_often_it_is_asked_for_and_a_small_one(fresh_cloud: Customer) -> None:
+    assert server.ensure_up(fresh_cloud.folder) == fresh_cloud.endpoint
+    fresh_cloud.client("ec2").describe_instance_types(InstanceTypes=["t3.large"])
+    fresh_cloud.client("iam").list_roles()
+    fresh_cloud.client("route53").list_hosted_zones()
+    assert fresh_cloud.client("sts").get_caller_identity()["Account"] == fresh_cloud.endpoint.account
+    status = server.status(fresh_cloud.folder)
+    assert status.endpoint == fresh_cloud.endpoint
+    assert status.resident_mib is not None
+    assert status.resident_mib < 300
+
+
+def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Customer, tmp_path: Path) -> None:
+    """After kill -9 the file is stale; by now another cloud may have the port."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "endpoint.json").write_text((fresh_cloud.folder / "endpoint.json").read_text())
+    assert server.find(other) is None
+
+
+def test_a_cloud_that_cannot_start_says_why(fresh_cloud: Customer, tmp_path: Path) -> None:
+    port = int(fresh_cloud.endpoint.url.rpartition(":")[2])
+    with pytest.raises(server.MachineError) as caught:
+        server.ensure_up(tmp_path / "second", port=port)
+    assert f"port {port} is taken" in str(caught.value.hint)

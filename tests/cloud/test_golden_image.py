@@ -1,0 +1,102 @@
+"""The one real bake of the run: the shipped manifest, as a newcomer builds it."""
+
+from __future__ import annotations
+
+import shlex
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.baking import Baking
+from tests.cloud.customer import Customer, Key
+from tests.cloud.workshop import Done, Workshop
+
+pytestmark = [pytest.mark.vm, pytest.mark.bake]
+
+# What the image tests call it: through the login page, a server started, code run in a kernel over its websocket.
+LOGIN = ("test_a_wrong_password_is_refused", "test_without_a_login_there_is_nothing_to_see", "test_code_runs")
+
+
+@pytest.fixture(scope="module")
+def golden(baking: Baking) -> Done:
+    done = baking.wait(timeout_s=3600)
+    assert done.status == 0, done.err[-20_000:]
+    return done
+
+
+@pytest.fixture
+def workshop(baking: Baking) -> Workshop:
+    return baking.workshop
+
+
+def results(workshop: Workshop, run: str, stage: str) -> dict[str, str]:
+    """{test: outcome} of one run of the image tests, from its JUnit file."""
+    outcomes = {}
+    for case in ET.parse(Path(workshop.state) / "runs" / run / f"tests-{stage}.xml").getroot().iter("testcase"):
+        kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
+        outcomes[str(case.get("name")).partition("[")[0]] = next(iter(kinds), "passed")
+    return outcomes
+
+
+def test_stdout_is_the_image_id_and_nothing_else(golden: Done) -> None:
+    assert golden.out.strip() == golden.last
+    assert golden.last.startswith("ami-")
+
+
+@pytest.mark.parametrize("stage", ["candidate", "rebooted"])
+def test_a_user_logged_in_and_computed_on_the_image(workshop: Workshop, golden: Done, stage: str) -> None:
+    run = workshop.record(golden.last)["run"]["id"]
+    outcomes = results(workshop, run, stage)
+    assert {name: outcomes.get(name) for name in LOGIN} == dict.fromkeys(LOGIN, "passed")
+
+
+def test_every_stage_ran_tests_and_none_failed(workshop: Workshop, golden: Done) -> None:
+    tests = workshop.record(golden.last)["tests"]
+    assert [test["stage"] for test in tests] == ["builder", "candidate", "rebooted"]
+    assert all(test["passed"] > 0 and test["failed"] == 0 for test in tests)
+
+
+def test_the_record_lists_what_is_installed(workshop: Workshop, golden: Done) -> None:
+    packages = workshop.record(golden.last)["packages"]
+    assert packages["/opt/hub"]["jupyterhub"] == packages["/opt/anaconda"]["jupyterhub"]
+    assert "jupyterlab" in packages["/opt/anaconda"]
+    assert "systemd" in packages["dpkg"]
+
+
+def test_nothing_temporary_is_left(baking: Baking, golden: Done) -> None:
+    before, after = baking.before, baking.workshop.listing()
+    assert set(after.pop("images")) - set(before["images"]) == {golden.last}
+    assert len(after.pop("snapshots")) == len(before["snapshots"]) + 1
+    assert after == {kind: ids for kind, ids in before.items() if kind in after}
+
+
+def test_the_root_volume_of_the_image_is_encrypted(workshop: Workshop, golden: Done) -> None:
+    image = workshop.client("ec2").describe_images(ImageIds=[golden.last])["Images"][0]
+    assert image["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+
+
+IDENTITY = """
+timeout 300 sh -c 'until systemctl is-active --quiet hubsmith-boot; do sleep 1; done'
+cat /etc/machine-id
+cut -d' ' -f2 /etc/ssh/ssh_host_*_key.pub
+sha256sum /srv/jupyterhub/cookie_secret /srv/jupyterhub/*.env /srv/jupyterhub/*.token /etc/hubsmith/tls/*.pem | cut -d' ' -f1
+"""
+
+
+def test_two_machines_of_the_image_share_no_identity(workshop: Workshop, golden: Done, key: Key) -> None:
+    customer = Customer(server.ensure_up(workshop.state / "cloud"), workshop.state / "cloud", key)
+    group = customer.open_group(22)
+    launched = [customer.run(ImageId=golden.last, InstanceType="t3.medium", SecurityGroupIds=[group]) for _ in range(2)]
+    try:
+        told = []
+        for one in launched:
+            running = customer.wait_for(one["InstanceId"], "running")
+            told.append(set(customer.ssh(running, f"sudo sh -c {shlex.quote(IDENTITY)}", timeout_s=600, user="admin").split()))
+        assert [len(each) for each in told] == [9, 9]
+        assert told[0] & told[1] == set()
+    finally:
+        for one in launched:
+            customer.end(one["InstanceId"])
+        customer.client("ec2").delete_security_group(GroupId=group)

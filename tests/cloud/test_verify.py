@@ -1,0 +1,70 @@
+"""`invoke verify`: the image tests once more, against an image or a machine that runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.customer import Customer, Key
+from tests.cloud.workshop import TINY, Done, Workshop
+
+pytestmark = pytest.mark.vm
+
+
+@pytest.fixture(scope="module")
+def image(workshop: Workshop) -> str:
+    done = workshop.build()
+    assert done.status == 0, done.err
+    return done.last
+
+
+def verify(workshop: Workshop, *arguments: str) -> Done:
+    return workshop.invoke("verify", "--manifest", str(TINY), *arguments)
+
+
+def test_an_image_is_tested_on_a_fresh_instance_that_is_gone_afterwards(workshop: Workshop, image: str) -> None:
+    before = workshop.listing()
+    done = verify(workshop, "--ami", image, "--json")
+    assert done.status == 0, done.err
+    told = json.loads(done.out)
+    assert [(test["stage"], test["failed"]) for test in told["tests"]] == [("candidate", 0), ("rebooted", 0)]
+    cases = ET.parse(Path(told["folder"]) / "tests-candidate.xml").getroot().iter("testcase")
+    assert len(list(cases)) == told["tests"][0]["passed"] + told["tests"][0]["skipped"] > 0
+    assert workshop.listing() == before
+
+
+def test_a_machine_is_tested_as_its_operator_reaches_it(workshop: Workshop, image: str, key: Key, tmp_path: Path) -> None:
+    cloud = workshop.state / "cloud"
+    customer = Customer(server.ensure_up(cloud), cloud, key)
+    known = tmp_path / "known_hosts"
+    known.touch()
+    with customer.instance(ImageId=image) as instance:
+        customer.ssh(instance, "true")
+        login = ("--host", instance["PublicIpAddress"], "--user", "root", "--identity", str(key.path), "--known-hosts", str(known))
+        stranger = verify(workshop, *login)
+        assert (stranger.status, "Host key verification failed" in stranger.err, "Traceback" in stranger.err) == (1, True, False)
+        known.write_bytes(subprocess.run(["ssh-keyscan", instance["PublicIpAddress"]], capture_output=True, check=True).stdout)
+        fine = verify(workshop, *login)
+        assert fine.status == 0, fine.err
+        assert "2 passed" in fine.out
+        customer.ssh(instance, "echo changed > /etc/greeting/text")
+        changed = verify(workshop, *login)
+        assert (changed.status, "test_the_greeting_is_in_place" in changed.err) == (1, True)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--ami", "ami-1", "--host", "h")])
+def test_one_of_the_two_has_to_be_named(workshop: Workshop, arguments: tuple[str, ...]) -> None:
+    done = verify(workshop, *arguments)
+    assert done.status == 2
+    assert "--ami" in done.err
+
+
+def test_an_image_that_is_not_there_is_the_users_mistake(workshop: Workshop) -> None:
+    done = verify(workshop, "--ami", "ami-00000000000000000")
+    assert done.status == 2
+    assert "there is no image ami-00000000000000000" in done.err

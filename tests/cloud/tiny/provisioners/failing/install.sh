@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+echo "about to fail"
+false
+echo "never said"

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+echo "greeting $WHOM"
+cp /etc/greeting/text /etc/greeting/copy

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+echo "hanging now"
+sleep 3600

@@ -1,0 +1,44 @@
+"""What every developers' test shares: the slice of the exhaustive matrices that this commit runs."""
+
+from __future__ import annotations
+
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+_SLICES = 4
+_left_out: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--matrix", choices=["slice", "all"], default="slice", help="tests marked matrix: a slice chosen by the commit, or all"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--matrix") == "all":
+        return
+    commit = _commit()
+    chosen, left = [], []
+    for item in items:
+        in_slice = zlib.crc32(f"{commit} {item.nodeid}".encode()) % _SLICES == 0
+        (chosen if in_slice or not item.get_closest_marker("matrix") else left).append(item)
+    items[:] = chosen
+    _left_out.extend(item.nodeid for item in left)
+    config.hook.pytest_deselected(items=left)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _left_out:
+        terminalreporter.section("not run: the rest of the matrices (make test-all runs them)")
+        for nodeid in _left_out:
+            terminalreporter.write_line(nodeid)
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPO, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

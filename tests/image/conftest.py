@@ -1,0 +1,118 @@
+"""What image tests can ask for: the machine as root, the stage of the build, a Unix user, a running notebook.
+
+    testinfra's host    the machine, as its login user
+    root                the same with sudo
+    booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is built on
+    heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
+    person              a Unix user with a password, gone at the end
+    hub                 a function that opens a browser session with the hub (see hub_client.py)
+    notebook            such a session with that person logged in and their server running
+    kernel              a kernel in that server (see kernel_client.py)
+
+HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the build.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not, and test files share hub_client
+
+from hub_client import HubClient, Person, trusting
+from kernel_client import Kernel
+
+SELF_SIGNED = "/etc/hubsmith/tls/fullchain.pem"
+
+
+@pytest.fixture(scope="session")
+def stage() -> str:
+    return os.environ.get("HUBSMITH_STAGE", "candidate")
+
+
+# The widest scope, so that they skip before a fixture of a narrower one asks for what is not there.
+@pytest.fixture(scope="session")
+def booted(stage: str) -> None:
+    if stage == "builder":
+        pytest.skip("for machines launched from the image")
+
+
+@pytest.fixture(scope="session")
+def on_builder(stage: str) -> None:
+    if stage != "builder":
+        pytest.skip("for the machine the image is built on")
+
+
+@pytest.fixture(scope="session")
+def heavy(stage: str) -> None:
+    if stage != "candidate":
+        pytest.skip("once is enough")
+
+
+@pytest.fixture
+def root(host: Host) -> Iterator[Host]:
+    with host.sudo():
+        yield host
+
+
+@pytest.fixture(scope="session")
+def machine(request: pytest.FixtureRequest) -> Host:
+    """testinfra's own fixture ends with each test file; a user and a server are for all of them."""
+    return testinfra.get_host(request.config.option.hosts, ssh_config=request.config.option.ssh_config)
+
+
+@pytest.fixture(scope="session")
+def person(machine: Host) -> Iterator[Person]:
+    with unix_user(machine) as one:
+        yield one
+
+
+@contextmanager
+def unix_user(host: Host, *groups: str) -> Iterator[Person]:
+    """Somebody with a password, and gone afterwards."""
+    one = Person(f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(16))
+    with host.sudo():
+        make = "useradd --create-home --key HOME_MODE=0700 --shell /bin/bash --groups %s %s && echo %s | chpasswd"
+        host.run_test(make, ",".join(groups), one.name, f"{one.name}:{one.password}")
+    yield one
+    with host.sudo():
+        host.run_test("systemctl stop %s; userdel --force --remove %s", f"jupyter-{one.name}-singleuser", one.name)
+
+
+@pytest.fixture(scope="session")
+def hub(machine: Host) -> Iterator[Callable[[], HubClient]]:
+    with machine.sudo():
+        context = trusting(machine.file(SELF_SIGNED).content_string)
+    sessions: list[HubClient] = []
+
+    def open_session() -> HubClient:
+        sessions.append(HubClient(os.environ["HUBSMITH_HUB_URL"], context))
+        sessions[-1].wait_until_up()
+        return sessions[-1]
+
+    yield open_session
+    for session in sessions:
+        session.session.close()
+
+
+@pytest.fixture(scope="session")
+def notebook(hub: Callable[[], HubClient], person: Person) -> Iterator[HubClient]:
+    session = hub()
+    session.login(person)
+    session.start_server()
+    yield session
+    session.stop_server()
+
+
+@pytest.fixture(scope="session")
+def kernel(notebook: HubClient) -> Iterator[Kernel]:
+    with Kernel.start(notebook) as running:
+        yield running

@@ -1,0 +1,102 @@
+"""Accounts and passwords, from the admin page to the first login; named servers; a name that needs escaping."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from conftest import unix_user
+from hub_client import HubClient, LoginRefused, Person
+from kernel_client import Kernel
+from testinfra.host import Host
+
+pytestmark = pytest.mark.usefixtures("booted")
+
+
+@pytest.fixture(scope="module")
+def admin(host: Host, hub: Callable[[], HubClient]) -> Iterator[HubClient]:
+    """A session of a member of the group hubadmins."""
+    with unix_user(host, "hubadmins") as one:
+        session = hub()
+        session.login(one)
+        yield session
+
+
+@pytest.fixture(scope="module")
+def newcomer(host: Host, admin: HubClient) -> Iterator[Person]:
+    """Added on the admin page, with the password an administrator gave out; its name needs escaping in addresses and units."""
+    name = f"ada.{secrets.token_hex(3)}@example.org"
+    admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
+    page = admin.submit("/hub/passwords", name=name)
+    yield Person(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+    admin.hub_api("DELETE", f"users/{name}")
+    with host.sudo():
+        host.run_test("userdel --force --remove -- %s", name)
+
+
+def test_members_of_hubadmins_see_the_admin_page(admin: HubClient) -> None:
+    assert admin.get("/hub/admin").status_code == 200
+    assert "Users&#39; passwords" in admin.get("/hub/home").text or "Users' passwords" in admin.get("/hub/home").text
+
+
+def test_administrators_of_the_hub_are_nobody_on_the_machine(root: Host, admin: HubClient) -> None:
+    assert root.run("runuser --user %s -- sudo -n true", admin.user).rc != 0
+
+
+def test_others_see_neither(notebook: HubClient) -> None:
+    assert notebook.get("/hub/admin").status_code == 403
+    assert notebook.get("/hub/passwords").status_code == 403
+
+
+def test_the_new_account_is_private_and_above_the_images_own(root: Host, newcomer: Person) -> None:
+    uid, mode = root.check_output("stat --format '%%u %%a' /home/%s", newcomer.name).split()
+    assert int(uid) >= 2000
+    assert mode == "700"
+
+
+def test_the_password_is_shown_once(admin: HubClient, newcomer: Person) -> None:
+    assert newcomer.password not in admin.get("/hub/passwords").text
+
+
+def test_privileged_accounts_get_no_password_here(admin: HubClient, host: Host) -> None:
+    admin.hub_api("POST", "users", json={"usernames": [host.user().name], "admin": False})
+    assert admin.submit("/hub/passwords", name=host.user().name).status_code == 404
+    assert admin.submit("/hub/passwords", name="root").status_code == 404
+    admin.hub_api("DELETE", f"users/{host.user().name}")
+
+
+@pytest.mark.usefixtures("heavy")
+def test_a_newcomer_from_first_login_to_logout(hub: Callable[[], HubClient], newcomer: Person, root: Host) -> None:
+    session = hub()
+    session.login(newcomer)
+    assert session.submit("/hub/password", old="wrong", new="a new one 42", again="a new one 42").status_code == 400
+    assert session.submit("/hub/password", old=newcomer.password, new="a new one 42", again="a new one 42").ok
+    with pytest.raises(LoginRefused):
+        hub().login(newcomer)
+    again = hub()
+    again.login(Person(newcomer.name, "a new one 42"))
+    again.start_server("lab2")
+    with Kernel.start(again, server="lab2") as kernel:
+        assert kernel.run("import getpass; print(getpass.getuser())") == newcomer.name
+    unit = f"jupyter-{newcomer.name.replace('@', 'X40')}-Nlab2-singleuser"
+    assert root.service(unit).is_running
+    again.logout()
+    assert root.run(f"for i in $(seq 60); do systemctl is-active --quiet {unit} || exit 0; sleep 1; done; exit 1").rc == 0
+
+
+@pytest.mark.usefixtures("heavy")
+def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(admin: HubClient, hub: Callable[[], HubClient], root: Host) -> None:
+    name = f"leaver-{secrets.token_hex(3)}"
+    admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
+    try:
+        page = admin.submit("/hub/passwords", name=name)
+        leaver = Person(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+        hub().login(leaver)
+        admin.hub_api("DELETE", f"users/{name}").raise_for_status()
+        with pytest.raises(LoginRefused):
+            hub().login(leaver)
+        assert root.file(f"/home/{name}").is_directory
+    finally:
+        root.run_test("userdel --force --remove %s", name)

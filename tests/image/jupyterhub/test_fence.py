@@ -1,0 +1,192 @@
+"""What a notebook must not reach, and the limits it runs under."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hub_client import HubClient, Person
+from kernel_client import Kernel
+from testinfra.host import Host
+
+pytestmark = pytest.mark.usefixtures("booted")
+
+OUT_OF_REACH = (
+    "/srv/jupyterhub",
+    "/etc/hubsmith/tls",
+    "/etc/letsencrypt",
+    "/etc/jupyterhub/jupyterhub_config.py",
+    "/etc/shadow",
+    "/run/jupyterhub-proxy",
+    "/root",
+    "/var/log/jupyterhub",
+)
+REACH = """
+import socket
+def refused(address, family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.sendto(b"", (address, 9))
+        except OSError as exc:
+            return type(exc).__name__
+    return ""
+"""
+READ = """
+import os
+def seen(path):
+    try:
+        return os.listdir(path) if os.path.isdir(path) else open(path).read(1)
+    except (PermissionError, FileNotFoundError):
+        return None
+"""
+FORK_BOMB = """
+import os, signal, subprocess, sys
+bomb = '''
+import os, time
+count = 0
+try:
+    while count < 20_000:
+        if os.fork() == 0:
+            time.sleep(600)
+            os._exit(0)
+        count += 1
+except OSError:
+    pass
+print(count, flush=True)
+time.sleep(600)
+'''
+process = subprocess.Popen([sys.executable, "-S", "-c", bomb], stdout=subprocess.PIPE, text=True, start_new_session=True)
+print(process.stdout.readline())
+"""
+
+
+def unit_of(person: Person) -> str:
+    return f"jupyter-{person.name}-singleuser.service"
+
+
+def shown(root: Host, unit: str, *names: str) -> dict[str, str]:
+    wanted = " ".join(f"--property {name}" for name in names)
+    return dict(line.split("=", 1) for line in root.check_output(f"systemctl show {wanted} {unit}").splitlines())
+
+
+class TestOutOfReach:
+    def test_the_instances_credentials(self, kernel: Kernel, host: Host) -> None:
+        kernel.run(REACH)
+        assert kernel.run("print(refused('169.254.169.254'), refused('169.254.0.1'), refused('169.254.170.2'))").split() == (
+            ["PermissionError"] * 3
+        )
+        assert kernel.run("print(refused('fd00:ec2::254', socket.AF_INET6))") != ""
+        token = "curl --silent --max-time 5 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token"
+        assert kernel.run(f"import subprocess; print(subprocess.run({token!r}, shell=True, capture_output=True).returncode)") != "0"
+        assert host.check_output(token)  # the machine itself may
+
+    def test_the_resolver_is_the_exception(self, kernel: Kernel) -> None:
+        kernel.run(REACH)
+        assert kernel.run("print(repr(refused('169.254.169.253')))") == "''"
+
+    def test_link_local_addresses_are_denied_in_the_running_unit(self, root: Host, notebook: HubClient, person: Person) -> None:
+        told = shown(root, unit_of(person), "IPAddressDeny", "IPAddressAllow")
+        assert set(told["IPAddressDeny"].split()) == {"169.254.0.0/16", "fd00:ec2::/32"}
+        assert {address.split("/")[0] for address in told["IPAddressAllow"].split()} == {"169.254.169.253", "fd00:ec2::253"}
+
+    def test_the_proxys_api(self, kernel: Kernel) -> None:
+        connect = "import socket; probe = socket.socket(); probe.settimeout(3); print(probe.connect_ex(('127.0.0.1', 8001)) != 0)"
+        assert kernel.run(connect) == "True"
+
+    @pytest.mark.parametrize("path", OUT_OF_REACH)
+    def test_what_is_secret(self, kernel: Kernel, root: Host, path: str) -> None:
+        kernel.run(READ)
+        assert kernel.run(f"print(seen({path!r}))") in ("None", "[]"), f"{path} can be read"
+
+    def test_others_homes(self, kernel: Kernel, root: Host, person: Person) -> None:
+        kernel.run(READ)
+        homes = set(root.check_output("ls /home").split()) - {person.name}
+        assert homes
+        assert kernel.run(f"print([name for name in {sorted(homes)!r} if seen('/home/' + name) is not None])") == "[]"
+
+    def test_others_processes(self, kernel: Kernel) -> None:
+        owners = "import os; print({os.stat(f'/proc/{p}').st_uid for p in os.listdir('/proc') if p.isdigit()} == {os.getuid()})"
+        assert kernel.run(owners) == "True"
+
+    def test_root(self, kernel: Kernel) -> None:
+        refused = (
+            "import subprocess; print(all(subprocess.run(c.split(), capture_output=True).returncode for c in ('sudo -n true', 'su -c id')))"
+        )
+        assert kernel.run(refused) == "True"
+        assert kernel.run("print([l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs')])") == "['1']"
+
+    def test_devices(self, kernel: Kernel) -> None:
+        disks = "import os; print([d for d in os.listdir('/dev') if d.startswith(('vd', 'nvme', 'sd', 'xvd', 'mem', 'kmsg', 'port'))])"
+        assert kernel.run(disks) == "[]"
+
+    def test_others_temporary_files(self, kernel: Kernel, root: Host) -> None:
+        kernel.run("open('/tmp/hubsmith-probe', 'w').close()")
+        assert not root.file("/tmp/hubsmith-probe").exists
+        root.run_test("touch /tmp/hubsmith-probe-of-root")
+        assert kernel.run("import os; print(os.path.exists('/tmp/hubsmith-probe-of-root'))") == "False"
+        root.run_test("rm /tmp/hubsmith-probe-of-root")
+
+
+class TestLimits:
+    def test_the_unit_has_those_of_the_configuration(self, kernel: Kernel, root: Host, person: Person) -> None:
+        told = kernel.run("import os; print(os.environ.get('MEM_LIMIT', 'infinity'), os.environ.get('CPU_LIMIT', 'infinity'))")
+        unit = shown(root, unit_of(person), "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax", "Slice")
+        memory, cpus = told.split()
+        assert unit["MemoryMax"] == memory
+        assert processors(unit["CPUQuotaPerSecUSec"]) == pytest.approx(float(cpus), abs=0.01)
+        assert unit["TasksMax"].isdigit()
+        assert unit["Slice"] == "jupyter.slice"
+
+    def test_all_servers_together_leave_the_hub_its_share(self, root: Host) -> None:
+        limit = int(shown(root, "jupyter.slice", "MemoryMax")["MemoryMax"])
+        assert 0.8 < limit / (int(root.check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024) < 0.9
+
+    @pytest.mark.usefixtures("heavy")
+    def test_a_hog_of_memory_is_ended_and_nobody_else(self, kernel: Kernel, notebook: HubClient, root: Host, person: Person) -> None:
+        limit = int(shown(root, unit_of(person), "MemoryMax")["MemoryMax"])
+        hog = f"import mmap; m = mmap.mmap(-1, {limit + 2**28}); [m.__setitem__(i, 1) for i in range(0, len(m), 4096)]"
+        done = kernel.run(f"import subprocess, sys; print(subprocess.run([sys.executable, '-S', '-c', {hog!r}]).returncode)")
+        assert done == "-9"
+        assert kernel.run("6*7") == "42"
+        assert notebook.get("/hub/health").ok
+
+    @pytest.mark.usefixtures("heavy")
+    def test_a_hog_of_processors_gets_its_share(self, kernel: Kernel, notebook: HubClient, root: Host, person: Person) -> None:
+        share = processors(shown(root, unit_of(person), "CPUQuotaPerSecUSec")["CPUQuotaPerSecUSec"])
+        kernel.run("import os, subprocess, sys; hog = [sys.executable, '-S', '-c', 'while 1: 0']")
+        kernel.run("hogs = [subprocess.Popen(hog) for _ in range(os.cpu_count())]")
+        try:
+            used, seconds = cpu_seconds(root, person), time.monotonic()
+            answered = time.monotonic()
+            assert notebook.get("/hub/health").ok
+            assert time.monotonic() - answered < 10
+            time.sleep(5)
+            took = (cpu_seconds(root, person) - used) / (time.monotonic() - seconds)
+        finally:
+            kernel.run("[hog.kill() for hog in hogs]")
+        assert share * 0.5 < took < share * 1.15
+
+    @pytest.mark.usefixtures("heavy")
+    def test_a_fork_bomb_stays_within_its_server(self, kernel: Kernel, notebook: HubClient, root: Host, person: Person) -> None:
+        limit = int(shown(root, unit_of(person), "TasksMax")["TasksMax"])
+        try:
+            count = int(kernel.run(FORK_BOMB))
+            assert limit / 2 < count < limit
+            assert notebook.get("/hub/health").ok
+            assert root.run("true").rc == 0
+        finally:
+            kernel.run("os.killpg(process.pid, signal.SIGKILL)")
+        assert kernel.run("6*7") == "42"
+
+
+def cpu_seconds(root: Host, person: Person) -> float:
+    return int(shown(root, unit_of(person), "CPUUsageNSec")["CPUUsageNSec"]) / 1e9
+
+
+def processors(time_per_second: str) -> float:
+    """What systemd shows as 1.500000s, 1s 500ms, 500ms or infinity."""
+    if time_per_second == "infinity":
+        return float("inf")
+    units = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(s|ms|us)", time_per_second))

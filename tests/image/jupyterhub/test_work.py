@@ -1,0 +1,55 @@
+"""A day's work: files, a terminal, an environment of one's own, and restarts that go unnoticed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+
+import pytest
+from hub_client import HubClient, Person
+from kernel_client import Kernel, in_a_terminal
+from testinfra.host import Host
+
+pytestmark = pytest.mark.usefixtures("heavy")
+
+SIZE = 100 * 2**20
+PART = 10 * 2**20
+
+
+def test_100_megabytes_go_up_and_come_down(notebook: HubClient) -> None:
+    data = os.urandom(PART) * (SIZE // PART)
+    parts = range(0, SIZE, PART)
+    for number, start in enumerate(parts, start=1):
+        chunk = -1 if number == len(parts) else number
+        content = base64.b64encode(data[start : start + PART]).decode()
+        told = {"type": "file", "format": "base64", "name": "big.bin", "path": "big.bin", "chunk": chunk, "content": content}
+        notebook.server_api("PUT", "contents/big.bin", json=told).raise_for_status()
+    down = notebook.get(f"{notebook.base()}files/big.bin", stream=True)
+    got = hashlib.sha256()
+    for piece in down.iter_content(2**20):
+        got.update(piece)
+    assert got.digest() == hashlib.sha256(data).digest()
+    notebook.server_api("DELETE", "contents/big.bin").raise_for_status()
+
+
+def test_a_terminal_is_the_users_shell(notebook: HubClient, person: Person) -> None:
+    assert f"42 {person.name} /home/{person.name}" in in_a_terminal(notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {person.name}")
+
+
+def test_an_environment_of_ones_own_is_a_kernel(notebook: HubClient, kernel: Kernel, person: Person) -> None:
+    make = "import subprocess; print(subprocess.run(['own-kernel', 'own'], stdout=-1, stderr=-2, text=True).stdout)"
+    assert "kernel own; to add packages" in kernel.run(make)
+    with Kernel.start(notebook, "own") as own:
+        assert own.run("import sys; print(sys.prefix)") == f"/home/{person.name}/envs/own"
+        assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
+
+
+@pytest.mark.parametrize("unit", ["jupyterhub", "jupyterhub-proxy"])
+def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: Host, unit: str) -> None:
+    kernel.run("kept = 41")
+    root.run_test(f"systemctl restart {unit}")
+    notebook.wait_until_up()
+    kernel.socket.close()
+    kernel.connect()
+    assert kernel.run("kept + 1") == "42"

@@ -1,0 +1,75 @@
+"""certbot: there, able to use Route 53, with nothing of anybody's in the image; and what puts a new certificate to use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hub_client import HubClient, trusting
+from kernel_client import Kernel
+from testinfra.host import Host
+
+CERTBOT = "/opt/certbot/bin/certbot"
+LINEAGE = "/run/hubsmith-test-lineage"
+HOOK = "/usr/lib/hubsmith/deploy-certificate"
+UNITS = ("certbot-renew.service", "certbot-renew.timer")
+
+
+def test_certbot_renews_when_lets_encrypt_says_so(root: Host) -> None:
+    version = re.search(r"certbot (\d+)\.(\d+)", root.check_output(f"{CERTBOT} --version"))
+    assert tuple(map(int, version.groups())) >= (4, 1)
+
+
+@pytest.mark.usefixtures("on_builder")
+def test_certbot_can_use_route_53(root: Host) -> None:
+    assert "dns-route53" in root.check_output(f"{CERTBOT} plugins")
+
+
+def test_only_root_may_change_it(root: Host) -> None:
+    assert root.check_output("find /opt/certbot ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'") == ""
+
+
+def test_it_looks_twice_a_day(host: Host) -> None:
+    assert host.service("certbot-renew.timer").is_enabled
+    assert host.check_output("systemd-analyze calendar '*-*-* 00,12:00:00' | head -1")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_to_complain_about(root: Host, unit: str) -> None:
+    done = root.run(f"systemd-analyze verify --man=no /usr/lib/systemd/system/{unit}")
+    assert (done.rc, done.stdout + done.stderr) == (0, "")
+
+
+def test_there_is_no_account_and_no_certificate(root: Host) -> None:
+    found = root.run("find /etc/letsencrypt /var/lib/letsencrypt -type f").stdout
+    assert not [line for line in found.splitlines() if re.search(r"accounts|live|archive|renewal/", line)]
+
+
+@pytest.fixture
+def lineage(root: Host, kernel: Kernel) -> Iterator[str]:
+    """A new certificate, as certbot hands one to its hook; the machine's own is put back afterwards."""
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 -subj /CN=renewed"
+    names = "-addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
+    root.run_test(
+        f"mkdir --mode 0700 {LINEAGE} {LINEAGE}/own && cp /etc/hubsmith/tls/*.pem {LINEAGE}/own"
+        f" && {make} {names} -keyout {LINEAGE}/privkey.pem -out {LINEAGE}/fullchain.pem"
+    )
+    yield LINEAGE
+    root.run_test(f"RENEWED_LINEAGE={LINEAGE}/own {HOOK}; rm --recursive {LINEAGE}")
+    kernel.connect()  # as a browser does when a proxy has closed its connections
+
+
+@pytest.mark.usefixtures("heavy")
+def test_a_new_certificate_is_served_and_no_notebook_notices(root: Host, lineage: str, notebook: HubClient, kernel: Kernel) -> None:
+    kernel.run("kept = 41")
+    done = root.run(f"RENEWED_LINEAGE={lineage} {HOOK}")
+    assert done.rc == 0, done.stdout + done.stderr
+    with HubClient(notebook.url, trusting(root.file(f"{lineage}/fullchain.pem").content_string)) as fresh:
+        assert fresh.get("/hub/health").ok
+        fresh.session.cookies.update(notebook.session.cookies)
+        fresh.user = notebook.user
+        again = Kernel(fresh, kernel.kernel_id)
+        again.connect()
+        assert again.run("kept + 1") == "42"
+        again.socket.close()

@@ -1,0 +1,105 @@
+"""The hub: what is installed, who gets in, what a user can do, and what not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hub_client import HubClient, LoginRefused, Person
+from kernel_client import Kernel
+from testinfra.host import Host
+
+HUB = "/opt/hub"
+CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
+# GHSA-hx46-2cv3-mh6g is mended in 6.1.0 and 5.5.3; the releases after them mend what those broke.
+FLOORS = {6: (6, 1, 1), 5: (5, 5, 4)}
+
+
+def version_of(host: Host, package: str, prefix: str) -> str:
+    return host.check_output(f"{prefix}/bin/python -c %s", f"from importlib.metadata import version; print(version('{package}'))")
+
+
+class TestInstallation:
+    def test_jupyterhub_has_no_known_hole(self, host: Host) -> None:
+        version = tuple(int(part) for part in version_of(host, "jupyterhub", HUB).split("."))
+        assert version >= FLOORS.get(version[0], (7,))
+
+    def test_servers_are_of_the_hubs_version(self, host: Host) -> None:
+        assert version_of(host, "jupyterhub", "/opt/anaconda") == version_of(host, "jupyterhub", HUB)
+
+    def test_node_is_new_enough_for_the_proxy(self, host: Host) -> None:
+        versions = host.check_output(f"{HUB}/bin/node --version && {HUB}/bin/node {HUB}/bin/configurable-http-proxy --version")
+        node, proxy = (tuple(map(int, re.findall(r"\d+", line))) for line in versions.splitlines())
+        assert node >= (22, 12)
+        assert (5, 0) < proxy < (6,)
+
+    def test_only_root_may_change_it(self, root: Host) -> None:
+        assert root.check_output(f"find {HUB} ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'") == ""
+
+    def test_no_file_is_shared_with_the_users_environment(self, root: Host) -> None:
+        # Two names of one file: whoever may change the one changes the other.
+        assert root.check_output(f"find {HUB} -type f -links +1") == ""
+
+    @pytest.mark.usefixtures("on_builder")
+    def test_packages_fit_together(self, host: Host) -> None:
+        check = f"/opt/anaconda/bin/python -m pip --python {HUB}/bin/python check"
+        assert host.check_output(check) == "No broken requirements found."
+
+    def test_configuration_is_for_root_only(self, root: Host) -> None:
+        modes = root.check_output(f"stat --format '%a %U:%G' {CONFIG} /etc/jupyterhub/conf.d")
+        assert modes.splitlines() == ["600 root:root", "755 root:root"]
+
+    @pytest.mark.usefixtures("on_builder")
+    def test_configuration_loads(self, root: Host) -> None:
+        # The secrets and the database are made at first boot.
+        secrets = "CONFIGPROXY_AUTH_TOKEN=none JPY_COOKIE_SECRET=00"
+        shown = root.run(f"{secrets} {HUB}/bin/jupyterhub --config {CONFIG} --show-config --JupyterHub.db_url=sqlite:///:memory:")
+        assert shown.rc == 0, shown.stderr
+        assert "SystemdSpawner" in shown.stdout
+        assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.usefixtures("booted")
+class TestLogin:
+    def test_a_wrong_password_is_refused(self, hub: Callable[[], HubClient], person: Person) -> None:
+        with pytest.raises(LoginRefused, match="Invalid username or password"):
+            hub().login(Person(person.name, person.password + "x"))
+
+    def test_an_unknown_user_is_refused(self, hub: Callable[[], HubClient]) -> None:
+        with pytest.raises(LoginRefused, match="Invalid username or password"):
+            hub().login(Person("nobody-of-this-name", "secret"))
+
+    def test_without_a_login_there_is_nothing_to_see(self, hub: Callable[[], HubClient], person: Person) -> None:
+        session = hub()
+        assert session.get("/hub/api/users").status_code == 403
+        assert "/hub/login" in session.get(f"/user/{person.name}/lab").url
+
+
+@pytest.mark.usefixtures("booted")
+class TestNotebook:
+    def test_code_runs(self, kernel: Kernel) -> None:
+        assert kernel.run("6*7") == "42"
+
+    def test_it_runs_as_the_user_at_home(self, kernel: Kernel, person: Person) -> None:
+        assert kernel.run("import getpass, os; print(getpass.getuser(), os.getcwd())") == f"{person.name} /home/{person.name}"
+
+    def test_it_runs_in_the_users_environment(self, kernel: Kernel) -> None:
+        assert kernel.run("import sys; print(sys.prefix)") == "/opt/anaconda"
+        assert kernel.run("import shutil; print(shutil.which('python'))") == "/opt/anaconda/bin/python"
+
+    def test_settings_go_to_the_users_home(self, kernel: Kernel, person: Person) -> None:
+        first = "from jupyter_core.paths import jupyter_config_path; print(jupyter_config_path()[0])"
+        assert kernel.run(first) == f"/home/{person.name}/.jupyter"
+
+    def test_names_are_resolved(self, kernel: Kernel) -> None:
+        assert kernel.run("import socket; print(socket.gethostbyname('localhost'))") == "127.0.0.1"
+
+    def test_its_settings_reach_the_user(self, kernel: Kernel) -> None:
+        assert kernel.run("import os; print(os.environ['JUPYTER_PREFER_ENV_PATH'])") == "0"
+
+    def test_programs_are_found_where_users_expect_them(self, kernel: Kernel) -> None:
+        assert kernel.run("import os; print(os.environ['PATH'])") == "/opt/anaconda/bin:/usr/local/bin:/usr/bin:/bin"
+
+    def test_its_shell_is_bash(self, kernel: Kernel) -> None:
+        assert kernel.run("import os; print(os.environ['SHELL'])") == "/bin/bash"

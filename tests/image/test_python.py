@@ -1,0 +1,113 @@
+"""The users' environment: everyone runs it, the group anaconda changes it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+from testinfra.host import Host
+
+PREFIX = "/opt/anaconda"
+
+STALE = textwrap.dedent("""
+    import importlib.util, pathlib, site, struct, sys
+    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython ipykernel zmq jedi pip".split()
+    for package in packages:
+        folder = pathlib.Path(site.getsitepackages()[0], package)
+        for source in folder.rglob("*.py"):
+            if {"test", "tests"} & set(source.parts):
+                continue
+            compiled = pathlib.Path(importlib.util.cache_from_source(source))
+            told = struct.unpack("<III", compiled.read_bytes()[4:16]) if compiled.exists() else None
+            status = source.stat()
+            if told != (0, int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF):
+                print(source)
+""")
+
+WHEEL = textwrap.dedent("""
+    import sys, zipfile
+    with zipfile.ZipFile("/var/tmp/hubsmith_probe-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("hubsmith_probe/__init__.py", "answer = 42\\n")
+        info = "hubsmith_probe-1.0.dist-info/"
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hubsmith-probe\\nVersion: 1.0\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in wheel.namelist()) + info + "RECORD,,\\n")
+""")
+
+
+@pytest.fixture
+def installers(root: Host) -> Iterator[tuple[str, str]]:
+    names = ("probe-installer-1", "probe-installer-2")
+    for name in names:
+        root.run_test("useradd --create-home --groups anaconda %s", name)
+    root.run_test("python3 -c %s", WHEEL)
+    yield names
+    root.run_test(f"{PREFIX}/bin/python -m pip uninstall --quiet --yes hubsmith-probe; rm /var/tmp/hubsmith_probe-1.0-py3-none-any.whl")
+    for name in names:
+        root.run_test("userdel --remove %s", name)
+
+
+def as_user(host: Host, name: str, command: str) -> tuple[int, str]:
+    done = host.run("cd / && runuser --user %s -- bash -lc %s 2>&1", name, command)
+    return done.rc, done.stdout.strip()
+
+
+def test_everyone_finds_it_in_a_login_shell(root: Host) -> None:
+    assert as_user(root, "nobody", "command -v python jupyter-lab") == (0, f"{PREFIX}/bin/python\n{PREFIX}/bin/jupyter-lab")
+
+
+def test_root_does_not_run_it_by_accident(root: Host) -> None:
+    # What the group anaconda can change must not be what root runs.
+    assert PREFIX not in root.check_output("bash -lc 'type -a python3'")
+
+
+def test_jupyterlab_is_there(root: Host) -> None:
+    rc, listed = as_user(root, "nobody", "HOME=$(mktemp -d) jupyter kernelspec list")
+    assert rc == 0
+    assert f"{PREFIX}/share/jupyter/kernels/python3" in listed
+
+
+def test_nobody_else_may_change_it(root: Host) -> None:
+    assert root.check_output(f"cd / && runuser --user nobody -- find {PREFIX} ! -type l -writable") == ""
+    others = f"find {PREFIX} ! -type l '(' ! -user root -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
+    assert root.check_output(others) == ""
+
+
+def test_nobody_is_in_the_group_yet(host: Host) -> None:
+    assert host.group("anaconda").members == []
+    assert host.user("anaconda").shell.endswith("nologin")
+
+
+def test_servers_start_from_compiled_modules(host: Host) -> None:
+    assert host.check_output(f"{PREFIX}/bin/python -c %s", STALE) == ""
+
+
+@pytest.mark.usefixtures("on_builder")
+def test_packages_fit_together(host: Host) -> None:
+    assert host.check_output(f"{PREFIX}/bin/python -m pip check") == "No broken requirements found."
+
+
+def test_the_build_left_no_tools(host: Host) -> None:
+    assert not host.file(f"{PREFIX}/bin/uv").exists
+    assert host.check_output(f"find {PREFIX} -name .lock -o -name CACHEDIR.TAG") == ""
+
+
+@pytest.mark.usefixtures("heavy")
+def test_installers_share_it(root: Host, installers: tuple[str, str]) -> None:
+    first, second = installers
+    wheel = "/var/tmp/hubsmith_probe-1.0-py3-none-any.whl"
+    rc, said = as_user(root, "nobody", f"HOME=/tmp pip install --no-cache-dir --no-index {wheel}")
+    assert rc != 0, said
+    assert "Permission denied" in said
+    assert as_user(root, first, f"pip install --quiet --no-index {wheel}") == (0, "")
+    assert as_user(root, "nobody", "python -c 'import hubsmith_probe as p; print(p.answer)'") == (0, "42")
+    # Another installer can take away, and so upgrade, what the first one brought.
+    assert as_user(root, second, "pip uninstall --quiet --yes hubsmith-probe") == (0, "")
+
+
+@pytest.mark.usefixtures("booted")
+def test_users_make_environments_of_their_own(root: Host) -> None:
+    own = "/var/tmp/own-environment"
+    make = f"HOME=/var/tmp python -m venv --without-pip {own} && {own}/bin/python -c 'import sys; print(sys.prefix)'; rm -r {own}"
+    assert as_user(root, "nobody", make) == (0, own)

@@ -1,0 +1,84 @@
+"""The image's files, seen from outside before any machine has booted from them: nothing of the builder, nobody's secret.
+
+HUBSMITH_IMAGE_ROOT is where they are mounted on the machine the tests reach; HUBSMITH_SECRETS is a file there with strings of
+the build that made them, one a line. What has to be gone is what EC2 Image Builder's and k8s image-builder's own clean-up
+remove, and more.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from testinfra.host import Host
+
+ROOT = os.environ.get("HUBSMITH_IMAGE_ROOT", "")
+pytestmark = pytest.mark.skipif(not ROOT, reason="only against the mounted files of an image")
+
+ABSENT = (
+    "root/.ssh", "home/*/.ssh", "etc/ssh/ssh_host_*", "etc/dropbear/*host_key", "etc/hostname",
+    "root/.*_history", "home/*/.*_history", "root/.viminfo", "root/.lesshst", "root/.wget-hsts",
+    "root/.cache", "home/*/.cache", "root/.npm", "root/.conda", "root/.aws", "home/*/.aws", "root/.local/share/uv",
+    "var/lib/cloud/*", "var/log/cloud-init*", "run/cloud-init/*", "etc/sudoers.d/90-cloud-init-users", "etc/netplan/50-cloud-init.yaml",
+    "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "boot/efi/loader/random-seed",
+    "var/lib/dhcp/*.leases", "var/lib/NetworkManager/*.lease", "var/lib/systemd/timesync/clock",
+    "var/lib/systemd/coredump/*", "var/crash/*", "var/log/journal/*", "var/log/audit/*", "var/log/apt/*", "var/log/dpkg.log*",
+    "var/log/jupyterhub/*", "var/log/syslog*", "var/log/auth.log*",
+    "var/lib/apt/lists/*", "var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "opt/*/pkgs",
+    "tmp/*", "var/tmp/*", "var/lib/hubsmith/build",
+    "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json",
+    "etc/letsencrypt/accounts", "etc/letsencrypt/live", "etc/letsencrypt/archive", "etc/letsencrypt/renewal", "var/lib/letsencrypt/*",
+)  # fmt: skip
+EMPTY = ("var/log/wtmp", "var/log/btmp", "var/log/lastlog")
+
+
+def found(root: Host, command: str) -> list[str]:
+    """Lines of a command run in the image's root folder."""
+    return root.check_output(f"cd {ROOT} && {command}").splitlines()
+
+
+@pytest.mark.parametrize("pattern", ABSENT)
+def test_this_is_gone(root: Host, pattern: str) -> None:
+    assert found(root, f"ls --directory --almost-all {pattern} 2> /dev/null || true") == []
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_this_is_empty(root: Host, path: str) -> None:
+    assert found(root, f"find {path} -size +0 2> /dev/null || true") == []
+
+
+def test_no_key_lets_anybody_in(root: Host) -> None:
+    assert found(root, "find . -xdev -name 'authorized_keys*'") == []
+
+
+def test_the_machine_has_no_identity_yet(root: Host) -> None:
+    assert found(root, "cat etc/machine-id") in ([], ["uninitialized"])
+    assert found(root, "find var/lib/dbus/machine-id -type f 2> /dev/null || true") == []
+
+
+def test_nobody_has_a_password(root: Host) -> None:
+    open_ones = [
+        line.split(":")[0] for line in found(root, "cat etc/shadow etc/shadow- 2> /dev/null || true") if line.split(":")[1][:1] not in "!*"
+    ]
+    assert open_ones == []
+
+
+def test_there_is_no_private_key(root: Host) -> None:
+    # In the first 100 bytes: programs and their documentation have such lines further down, packages' own tests whole keys.
+    header = "-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    listed = found(
+        root, f"grep --recursive --files-with-matches --binary-files=without-match --extended-regexp --regexp='^{header}' . || true"
+    )
+    assert [path for path in listed if "/tests/" not in path and "/test/" not in path and not path.endswith((".py", ".js"))] == []
+
+
+def test_nothing_the_build_knew_is_in_any_file(root: Host) -> None:
+    secrets = os.environ["HUBSMITH_SECRETS"]
+    lines = root.check_output(f"cat {secrets}").splitlines()
+    assert len(lines) >= 3
+    assert all(len(line) > 20 for line in lines)
+    assert found(root, f"grep --recursive --files-with-matches --text --fixed-strings --file={secrets} . || true") == []
+
+
+def test_logs_are_few(root: Host) -> None:
+    assert int(found(root, "du --summarize --bytes var/log")[0].split()[0]) < 1_000_000

@@ -1,0 +1,97 @@
+"""The two services: hub and proxy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host
+
+UNITS = ("jupyterhub", "jupyterhub-proxy")
+# What `systemd-analyze security` says, from 0 to 10 (worst). The hub is root, because it starts other users' servers.
+EXPOSURE = {"jupyterhub": 8.0, "jupyterhub-proxy": 2.5, "hubsmith-boot": 8.5, "certbot-renew": 8.5}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_to_complain_about(root: Host, unit: str) -> None:
+    done = root.run(f"systemd-analyze verify --man=no /usr/lib/systemd/system/{unit}.service")
+    assert (done.rc, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_they_give_up_when_they_fall_again_and_again(host: Host, unit: str) -> None:
+    # Else a broken certificate makes a hub that is started for ever and reported nowhere.
+    assert "StartLimitBurst=10" in host.check_output(f"systemctl show --property StartLimitBurst {unit}")
+    assert "Restart=always" in host.check_output(f"systemctl show --property Restart {unit}")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_they_start_at_boot(host: Host, unit: str) -> None:
+    assert host.service(unit).is_enabled
+
+
+def test_they_wait_for_network_and_secrets(host: Host) -> None:
+    for unit in UNITS:
+        after = host.check_output(f"systemctl show --value --property After {unit}").split()
+        assert {"network-online.target", "hubsmith-boot.service"} <= set(after)
+
+
+@pytest.mark.usefixtures("on_builder")
+def test_they_have_not_run_on_the_builder(host: Host) -> None:
+    for unit in UNITS:
+        told = host.check_output(f"systemctl show --value --property ActiveState --property ExecMainStartTimestamp {unit}")
+        assert told.split() == ["inactive"]
+
+
+@pytest.mark.usefixtures("booted")
+class TestRunning:
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_they_run_and_did_not_fall(self, host: Host, unit: str) -> None:
+        assert host.service(unit).is_running
+        assert host.check_output(f"systemctl show --value --property NRestarts {unit}") == "0"
+
+    @pytest.mark.parametrize(("unit", "program"), [("jupyterhub", "/opt/hub/bin/jupyterhub"), ("jupyterhub-proxy", "/opt/hub/bin/node")])
+    def test_the_main_process_is_the_program_itself(self, root: Host, unit: str, program: str) -> None:
+        # With a shell in between, signals and exit statuses are the shell's.
+        told = root.check_output(f"tr '\\0' ' ' < /proc/$(systemctl show --value --property MainPID {unit})/cmdline").split()
+        assert program in told[:2]
+
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_systemd_knows_the_files_as_they_are(self, host: Host, unit: str) -> None:
+        assert host.check_output(f"systemctl show --value --property NeedDaemonReload {unit}") == "no"
+
+    @pytest.mark.parametrize(("unit", "bound"), EXPOSURE.items())
+    def test_exposure_is_bounded(self, root: Host, unit: str, bound: float, record_property: Callable[[str, object], None]) -> None:
+        last = root.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
+        exposure = float(re.search(r"([0-9.]+) [A-Z]+", last)[1])
+        record_property(f"exposure of {unit}", exposure)  # goes into the JUnit file
+        assert exposure <= bound
+
+    def test_the_world_sees_sshd_and_the_proxy_only(self, host: Host) -> None:
+        listening = {line.split()[3] for line in host.check_output("ss --no-header --listening --tcp --numeric").splitlines()}
+        outer = {address for address in listening if not address.startswith(("127.", "[::1]", "[::ffff:127."))}
+        assert {address.rpartition(":")[2] for address in outer} == {"22", "80", "443"}
+        assert "127.0.0.1:8081" in listening
+
+    def test_no_other_protocol_is_answered_either(self, host: Host) -> None:
+        listening = {line.split()[3] for line in host.check_output("ss --no-header --listening --udp --numeric").splitlines()}
+        outer = {address for address in listening if not address.startswith(("127.", "[::1]"))}
+        assert {address.rpartition(":")[2] for address in outer} <= {"68", "546"}  # the DHCP client's
+
+    def test_the_proxys_api_is_a_socket_in_a_folder_of_its_own(self, root: Host) -> None:
+        assert root.check_output("stat --format '%a %F' /run/jupyterhub-proxy/") == "700 directory"
+        assert root.file("/run/jupyterhub-proxy/api.sock").is_socket
+
+    def test_plain_http_is_sent_to_https(self, host: Host) -> None:
+        answer = host.check_output("curl --silent --output /dev/null --write-out '%{http_code} %{redirect_url}' http://localhost/hub/")
+        status, _, place = answer.partition(" ")
+        assert status in ("301", "302", "307", "308")
+        assert place.startswith("https://localhost")
+
+    def test_the_proxy_is_not_root(self, root: Host) -> None:
+        assert root.check_output("ps -o user= -p $(systemctl show --value --property MainPID jupyterhub-proxy)") != "root"
+
+    def test_the_proxys_api_wants_its_token(self, root: Host) -> None:
+        ask = "curl --silent --output /dev/null --write-out '%{http_code}' --unix-socket /run/jupyterhub-proxy/api.sock http://proxy/api/routes"
+        assert root.check_output(ask) == "403"

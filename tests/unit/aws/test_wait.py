@@ -1,0 +1,28 @@
+"""The one function that waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from build.aws.wait import wait_until
+from build.errors import CloudError
+
+
+def test_it_returns_what_was_seen_and_tells_what_it_waits_for() -> None:
+    states, told = iter(["pending", "pending", "running"]), []
+    seen = wait_until(lambda: next(states), lambda s: s == "running", what="i-1", timeout_s=5, on_wait=told.append, interval_s=0.001)
+    assert seen == "running"
+    assert told == ["i-1: pending", "i-1: pending"]
+
+
+def test_giving_up_names_the_last_state() -> None:
+    with pytest.raises(CloudError, match=r"i-1 took longer than 0 s; last seen: pending"):
+        wait_until(lambda: "pending", lambda s: s == "running", what="i-1", timeout_s=0.05, interval_s=0.01)
+
+
+def test_a_state_without_a_way_back_ends_it_at_once() -> None:
+    def look() -> str:
+        raise CloudError("i-1 ended: no capacity")
+
+    with pytest.raises(CloudError, match="no capacity"):
+        wait_until(look, bool, what="i-1", timeout_s=60)

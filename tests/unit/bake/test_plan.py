@@ -1,0 +1,109 @@
+"""The plan says what a build would do, and makes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from build.bake.fingerprint import chain
+from build.bake.plan import Plan, Published, plan, test_files
+from build.manifest import Manifest, load
+
+SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
+
+
+@dataclass(frozen=True)
+class Base:
+    id: str = "ami-0123456789abcdef0"
+    name: str = "debian-13-amd64-20261123-1130"
+    owner: str = "136693071363"
+    architecture: str = "x86_64"
+    login_user: str = "admin"
+
+
+def shipped(*overrides: str) -> Manifest:
+    return load(SHIPPED, overrides=overrides)
+
+
+def planned(*overrides: str, published: Published | None = None) -> Plan:
+    return plan(shipped(*overrides), Base(), "cloud local · account 000000000000 · region us-east-1", published)
+
+
+def lines(made: Plan) -> list[str]:
+    return [f"{name}: {value}" for name, value in made.rows()]
+
+
+def test_a_person_reads_what_from_where_and_why() -> None:
+    told = lines(planned("image.tags={team: data}", "hub.admin_users=[ada, bob]"))
+    assert "cloud: cloud local · account 000000000000 · region us-east-1" in told
+    assert "image: jupyterhub-<time>-<run>" in told
+    assert (
+        "base image: ami-0123456789abcdef0 (debian-13-amd64-20261123-1130): the newest of owner 136693071363 named debian-13-amd64-*"
+        in told
+    )
+    assert any(line.startswith("builder: instance types t3.medium, root volume (size_gib 16, type gp3, encrypted yes)") for line in told)
+    assert any(line.startswith("network: vpc the default VPC") and "ssh from 127.0.0.1/32" in line for line in told)
+    assert ": admin_users = ada bob" in told
+    assert "tag: team = data" in told
+    assert "publish: let the parameter /hubsmith/jupyterhub/latest hold the image's id" in told
+
+
+def test_provisioners_come_in_order_with_their_fingerprints() -> None:
+    made = planned()
+    marks = chain(Base().id, shipped().provisioners)
+    assert [(step.name, step.fingerprint) for step in made.provisioners] == [(mark.provisioner, mark.digest) for mark in marks]
+    heads = [line for line in lines(made) if line.startswith("provision ")]
+    assert heads[0].startswith(f"provision base: {marks[0].digest[:12]}  ")
+    assert [head.split()[1] for head in heads] == ["base:", "python:", "jupyterhub:", "certificates:", "service:", "logging:", "boot:"]
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("base.id=ami-0123456789abcdef0", "its id is in the manifest"),
+        ("base.ssm_parameter=/a/b", "/a/b holds its id"),
+    ],
+)
+def test_why_this_base_image(override: str, reason: str) -> None:
+    assert planned(override).base_reason == reason
+
+
+def test_the_plan_is_a_json_document() -> None:
+    document = json.loads(json.dumps(planned().document()))
+    assert document["base"]["id"] == "ami-0123456789abcdef0"
+    assert document["provisioners"][0]["name"] == "base"
+    assert document["provisioners"][0]["values"]["locale"] == "C.UTF-8"
+    assert document["profiles"] == ["local"]
+
+
+def test_what_is_not_published_is_not_announced() -> None:
+    assert not any("parameter" in action for action in planned("publish.ssm_parameter=null").publish)
+
+
+def test_the_tests_are_those_of_the_provisioners_used_and_of_the_whole(tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_text("image: {name: x}\nprovisioners: [my-hub]\n", encoding="utf-8")
+    folder, tests = tmp_path / "provisioners" / "my-hub", tmp_path / "tests" / "image"
+    folder.mkdir(parents=True)
+    tests.mkdir(parents=True)
+    (folder / "provisioner.yaml").write_text("summary: x\n", encoding="utf-8")
+    (folder / "install.sh").write_text("true\n", encoding="utf-8")
+    manifest = load(tmp_path / "manifest.yaml")
+    assert test_files(manifest) == ()
+    assert "tests: none: the build would stop here" in lines(plan(manifest, Base(), "x"))
+    for name in ("test_image.py", "test_my_hub.py", "test_other.py", "conftest.py"):
+        (tests / name).write_text("", encoding="utf-8")
+    assert test_files(manifest) == (tests / "test_my_hub.py", tests / "test_image.py")
+    assert plan(manifest, Base(), "x").tests == ("tests/image/test_my_hub.py", "tests/image/test_image.py")
+
+
+def test_what_is_new_since_the_published_image() -> None:
+    last = planned().provisioners[-1].fingerprint
+    assert planned().reason is None
+    same = planned(published=Published("ami-1", Base().id, last)).reason
+    assert same == "ami-1 is made of the same: a build would only renew what package registries have renewed"
+    assert planned(published=Published("ami-1", "ami-0", "x")).reason == "ami-1 is made from another base image, ami-0"
+    values = planned("hub.admin_users=[ada]", published=Published("ami-1", Base().id, last))
+    assert "why: ami-1 is made by other provisioners, or with other values" in lines(values)

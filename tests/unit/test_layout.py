@@ -1,0 +1,79 @@
+"""The house: who may import what, and that tools do not skip a folder called build/."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import build
+
+REPO = Path(__file__).parents[2]
+PRODUCT = [*(REPO / "build").rglob("*.py"), REPO / "tasks.py"]
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return found
+
+
+def users_of(module: str) -> Iterator[str]:
+    for path in PRODUCT:
+        if any(name == module or name.startswith(module + ".") for name in imports(path)):
+            yield path.relative_to(REPO).as_posix()
+
+
+@pytest.mark.parametrize(
+    ("module", "rooms"),
+    [
+        ("paramiko", ("build/remote/",)),
+        ("boto3", ("build/aws/",)),
+        ("moto", ("build/localcloud/",)),
+        ("qemu", ("build/localcloud/",)),
+        ("rich", ("build/report.py",)),
+        ("invoke", ("tasks.py",)),
+        ("build.localcloud", ("build/localcloud/", "tasks.py")),
+    ],
+)
+def test_a_library_has_one_door(module: str, rooms: tuple[str, ...]) -> None:
+    strangers = [path for path in users_of(module) if not path.startswith(rooms)]
+    assert strangers == []
+    assert list(users_of(module)), f"nobody imports {module} any more: drop the rule"
+
+
+def test_the_manifest_and_the_plan_start_nothing_and_ask_nobody() -> None:
+    pure = [*(REPO / "build" / "manifest").glob("*.py"), REPO / "build/bake/plan.py", REPO / "build/bake/fingerprint.py"]
+    forbidden = {"subprocess", "socket", "requests", "urllib", "boto3", "botocore", "paramiko"}
+    assert {path.name: sorted(forbidden & {name.partition(".")[0] for name in imports(path)}) for path in pure} == {
+        path.name: [] for path in pure
+    }
+
+
+def test_only_the_reporter_prints() -> None:
+    pattern = re.compile(r"\bprint\(|sys\.std(out|err)\.write")
+    talkers = [path.relative_to(REPO).as_posix() for path in PRODUCT if pattern.search(path.read_text(encoding="utf-8"))]
+    assert talkers == ["build/report.py"]
+
+
+def test_no_python_tool_shadows_the_package_called_build() -> None:
+    assert Path(build.__file__).parent == REPO / "build"
+
+
+def test_git_does_not_ignore_the_product() -> None:
+    ignored = subprocess.run(
+        ["git", "check-ignore", "build/errors.py", "build/localcloud/machine.py"], cwd=REPO, capture_output=True, text=True, check=False
+    )
+    assert ignored.stdout == ""
+
+
+def test_no_test_folder_is_called_build() -> None:
+    assert [path for path in (REPO / "tests").rglob("build") if path.is_dir()] == []

@@ -1,0 +1,68 @@
+"""What goes where: results to stdout, progress to stderr, everything to the log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from build.errors import HubsmithError, UserError
+from build.report import Reporter
+
+
+def test_results_are_on_stdout_and_progress_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Reporter()
+    with report.step("boil water"):
+        report.waiting("93 degrees")
+        report.output("bubbles")
+    report.result("ami-1")
+    out, err = capsys.readouterr()
+    assert out == "ami-1\n"
+    assert err.splitlines()[:3] == ["» boil water", "    93 degrees", "    | bubbles"]
+    assert err.splitlines()[3].startswith("✓ boil water  0.")
+
+
+def test_a_failed_step_says_so_and_the_error_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Reporter()
+    with pytest.raises(UserError), report.step("boil water"):
+        raise UserError("no water")
+    assert "✗ boil water" in capsys.readouterr().err
+    assert [timing.step for timing in report.timings] == ["boil water"]
+
+
+def test_an_error_shows_place_words_and_hint_without_reading_them_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter().failure(HubsmithError("[red]odd[/red] name", where="manifest.yaml:3:1", hint="call it [bold]x"))
+    err = capsys.readouterr().err
+    assert err == "error: manifest.yaml:3:1: [red]odd[/red] name\nhint: call it [bold]x\n"
+
+
+def test_long_lines_are_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter().note("x" * 500)
+    assert capsys.readouterr().err == "x" * 500 + "\n"
+
+
+def test_everything_said_is_in_the_log_with_the_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Reporter(quiet=True)
+    with report.logging_to(tmp_path / "build.log"):
+        with report.step("boil water"):
+            report.output("bubbles")
+        report.result("ami-1")
+    lines = (tmp_path / "build.log").read_text().splitlines()
+    assert [line.split("Z ", 1)[1].split(" after")[0] for line in lines] == [
+        "begin boil water",
+        "    | bubbles",
+        "end   boil water: done",
+        "result: ami-1",
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_table_in_a_pipe_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter().table(("a", "b"), [("1", "two\nlines")])
+    assert capsys.readouterr().out == "1\ttwo lines\n"
+
+
+def test_a_document_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter().document([{"path": Path("x")}])
+    assert json.loads(capsys.readouterr().out) == [{"path": "x"}]
