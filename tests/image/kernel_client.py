@@ -6,13 +6,13 @@ import json
 import time
 import uuid
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
+import websocket
 from hub_client import HubError
 
 if TYPE_CHECKING:
-    import websocket
     from hub_client import HubClient
 
 
@@ -44,15 +44,54 @@ class Kernel:
             self.client.server_api("DELETE", f"kernels/{self.kernel_id}", self.server).raise_for_status()
 
     def connect(self) -> None:
-        """Open the websocket; again, after the proxy was started anew and closed the first one."""
-        self.socket = self.client.socket(f"{self.client.base(self.server)}api/kernels/{self.kernel_id}/channels")
+        """Open the websocket and wait until the kernel answers. Raises HubError when it does not in time.
+
+        The server closes a websocket whose kernel takes long to start (MappingKernelManager.kernel_info_timeout) or
+        which left its pings unanswered; a page of JupyterLab opens it again, and so does this.
+        """
+        deadline = time.monotonic() + self.client.timeout_s
+        while True:
+            try:
+                self.socket = self.client.socket(f"{self.client.base(self.server)}api/kernels/{self.kernel_id}/channels")
+                self._ask("kernel_info_request", {})
+            except (websocket.WebSocketException, ConnectionError) as exc:
+                if time.monotonic() > deadline:
+                    raise HubError(f"kernel {self.kernel_id} cannot be reached: {exc}") from exc
+                time.sleep(1)
+            else:
+                return
 
     def run(self, code: str) -> str:
         """Run ``code`` and return what it printed and its value, without blank lines around. Raises HubError if it fails."""
-        message_id = self._send(code)
+        if not self._is_open():
+            self.connect()
+        return self._ask("execute_request", {"code": code, "silent": False, "store_history": False, "allow_stdin": False})
+
+    def _is_open(self) -> bool:
+        """Read what came since the last question, which answers the server's pings; False when it said goodbye."""
+        self.socket.settimeout(0.1)
+        try:
+            while self.socket.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:
+                pass
+        except websocket.WebSocketTimeoutException:
+            return True
+        except (websocket.WebSocketException, ConnectionError):
+            return False
+        finally:
+            self.socket.settimeout(self.client.timeout_s)
+        return False
+
+    def _ask(self, kind: str, content: dict[str, Any]) -> str:
+        message_id = uuid.uuid4().hex
+        header = {"msg_id": message_id, "msg_type": kind, "username": "", "session": uuid.uuid4().hex, "version": "5.3"}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        self.socket.send(json.dumps(message))
+        return self._answer(message_id)
+
+    def _answer(self, message_id: str) -> str:
         output: list[str] = []
         while True:
-            message = json.loads(self.socket.recv())
+            message = self._receive()
             if message.get("parent_header", {}).get("msg_id") != message_id:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -65,13 +104,13 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 return "".join(output).strip()
 
-    def _send(self, code: str) -> str:
-        message_id = uuid.uuid4().hex
-        header = {"msg_id": message_id, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex, "version": "5.3"}
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-        self.socket.send(json.dumps(message))
-        return message_id
+    def _receive(self) -> dict[str, Any]:
+        opcode, data = self.socket.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            code = int.from_bytes(data[:2], "big") if data else "none"
+            raise websocket.WebSocketConnectionClosedException(f"closed by the server, code {code}: {data[2:].decode()}")
+        message: dict[str, Any] = json.loads(data)
+        return message
 
 
 def in_a_terminal(client: HubClient, line: str, awaited: str) -> str:
