@@ -2,6 +2,7 @@
 
 The rooms (README.md has the same map):
 
+    commands/      what `invoke` offers: parse, call, print
     errors.py      exceptions with a hint and an exit code
     report.py      the only thing that prints
     pipeline.py    Step and Runner: run in order, clean up in reverse

@@ -8,7 +8,7 @@
     ├── RemoteError          a command on an instance failed
     └── CleanupError         something temporary could not be removed
 
-The library raises them; only tasks.py turns them into an exit code, only report.py prints them.
+The library raises them; only commands/common.py turns them into an exit code, only report.py prints them.
 """
 
 from __future__ import annotations

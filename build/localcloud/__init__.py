@@ -16,5 +16,5 @@ The moto side gives them EC2's names:
     ec2/              the joints to moto's EC2 backend and responses
     base_image/       the base images: how they are built, what is in the cache
 
-Only tasks.py imports this room.
+Only commands/ imports this room.
 """

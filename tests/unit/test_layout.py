@@ -40,8 +40,8 @@ def users_of(module: str) -> Iterator[str]:
         ("moto", ("build/localcloud/",)),
         ("qemu", ("build/localcloud/",)),
         ("rich", ("build/report.py",)),
-        ("invoke", ("tasks.py",)),
-        ("build.localcloud", ("build/localcloud/", "tasks.py")),
+        ("invoke", ("build/commands/", "tasks.py")),
+        ("build.localcloud", ("build/localcloud/", "build/commands/")),
     ],
 )
 def test_a_library_has_one_door(module: str, rooms: tuple[str, ...]) -> None:

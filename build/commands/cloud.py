@@ -1,0 +1,84 @@
+"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.reset, cloud.base, cloud.doctor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from invoke import Context, task
+
+from build.commands.common import JSON, Several, local_cloud, talking
+from build.errors import HubsmithError, UserError
+from build.localcloud import base_image, host, server
+
+
+@task(help={"base": "also make this base image available (debian-13, debian-12, tiny); may be given again"}, iterable=["base"])
+def up(_: Context, base: Several = None) -> None:
+    """Start the local cloud; prints its endpoint."""
+    with talking() as report:
+        report.result(local_cloud(report, *(base or ())).endpoint_url or "")
+
+
+@task
+def down(_: Context) -> None:
+    """Shut the machines down and stop the local cloud; cloud.up starts those that ran."""
+    with talking() as report, report.step("stop the local cloud"):
+        server.down()
+
+
+@task(help=JSON)
+def status(_: Context, json: bool = False) -> None:
+    """Is the local cloud up, where, and what runs in it?"""
+    with talking() as report:
+        status = server.status()
+        report.document(asdict(status)) if json else report.table(("", ""), _status_rows(status))
+
+
+@task
+def env(_: Context) -> None:
+    """Shell lines that point any AWS client at the local cloud: eval "$(invoke cloud.env)"."""
+    with talking() as report:
+        for name, value in server.environment(server.ensure_up(progress=report.waiting)).items():
+            report.result(f"export {name}={value}")
+
+
+@task(help={"yes": "do not ask"})
+def reset(_: Context, yes: bool = False) -> None:
+    """Stop every machine and forget everything the local cloud holds. Base images stay cached."""
+    with talking() as report:
+        if not yes and input("Every instance, volume and image of the local cloud will be gone. Type 'yes': ").strip() != "yes":
+            raise UserError("nothing was removed", hint="--yes skips the question")
+        with report.step("reset the local cloud"):
+            server.reset()
+
+
+@task(help={"family": "debian-13 (default), debian-12 or tiny"})
+def base(_: Context, family: str = "debian-13") -> None:
+    """Build a base image of the local cloud anew, whatever its age; prints its name."""
+    with talking() as report, report.step(f"base image {family}"):
+        made = base_image.ensure(family, rebuild=True, progress=report.waiting)
+    report.result(made.name)
+
+
+@task(help=JSON)
+def doctor(_: Context, json: bool = False) -> None:
+    """What this machine lacks for the local cloud, and the line that mends it. Exit code 1 if something does."""
+    with talking() as report:
+        checks = host.examine()
+        if json:
+            report.document([asdict(found) for found in checks])
+        else:
+            report.table(
+                ("", "check", "found", "remedy"),
+                [("ok" if c.ok else "MISSING", c.name, c.detail, "" if c.ok else c.remedy) for c in checks],
+            )
+        if not all(found.ok for found in checks):
+            raise HubsmithError("the local cloud lacks something", hint="the last column says what to run")
+
+
+def _status_rows(status: server.Status) -> list[tuple[str, str]]:
+    """What `invoke cloud.status` shows."""
+    up = status.endpoint
+    rows = [("endpoint", up.url if up else "not up; `invoke cloud.up` starts it"), ("state", str(status.folder)), ("log", str(status.log))]
+    if up:
+        rows += [("server", f"pid {up.pid}, {status.resident_mib} MiB"), ("account, region", f"{up.account}, {up.region}")]
+    return rows + [("machine", f"{instance} (pid {pid})") for instance, pid in status.machines.items()]

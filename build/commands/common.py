@@ -1,0 +1,90 @@
+"""What the commands share: the options that choose a manifest and a cloud, clients of it, errors as words and an exit code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from invoke import Exit
+
+from build import paths
+from build.aws.refusals import explain
+from build.aws.session import Clients, Cloud, connect
+from build.errors import HubsmithError
+from build.localcloud import base_image, server
+from build.manifest import Manifest, load
+from build.pipeline import Interrupted
+from build.report import Reporter
+
+SHIPPED = "manifest.yaml"
+# An option that may be given again. Invoke makes a list only of one whose default is None.
+Several = list[str] | None
+CHOICE = {
+    "manifest": f"the manifest to read (default: {SHIPPED})",
+    "cloud": "local or aws (default: the manifest's cloud:)",
+    "profile": "apply a profile of the manifest; may be given again",
+    "set": "override one value: --set builder.root_volume.size_gib=20; may be given again",
+}
+JSON = {"json": "one JSON document on stdout"}
+
+
+def load_manifest(manifest: str, cloud: str, profile: Several, override: Several) -> Manifest:
+    """The manifest as the options of CHOICE ask for it. Raises UserError, or ManifestError with every mistake."""
+    return load(Path(manifest), profiles=profile or (), cloud=cloud or None, overrides=override or ())
+
+
+def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> Clients:
+    """Clients of the manifest's cloud. The first line says which one it is; the local one is started if need be.
+
+    With ``base`` the local cloud also gets the base image that the manifest asks for.
+    """
+    if manifest.cloud != "local":
+        clients = connect(Cloud(manifest.cloud, manifest.region))
+        report.note(str(clients))
+        return clients
+    report.note(f"cloud local · account {server.ACCOUNT} · region {manifest.region}")
+    family = base_image.family_for(manifest.base.name or "") if base else None
+    return connect(local_cloud(report, family, region=manifest.region))
+
+
+def local_cloud(report: Reporter, *families: str | None, region: str | None = None) -> Cloud:
+    """The local cloud, started if need be, with these base images made if need be."""
+    for family in filter(None, families):
+        with report.step(f"base image {family}"):
+            base_image.ensure(family, progress=report.waiting)
+    with report.step("local cloud"):
+        endpoint = server.ensure_up(progress=report.waiting)
+    return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key)
+
+
+@contextmanager
+def talking(*, verbose: bool = False) -> Iterator[Reporter]:
+    """The one place where errors become words and an exit code."""
+    report = Reporter(verbose=verbose)
+    try:
+        yield report
+    except Interrupted as exc:
+        report.failure(
+            HubsmithError(
+                f"stopped by {exc}", hint="what had been made was removed; `invoke sweep --dry-run` shows whether anything is left"
+            )
+        )
+        raise Exit(code=1) from None
+    except KeyboardInterrupt:
+        report.failure(HubsmithError("stopped"))
+        raise Exit(code=1) from None
+    except Exception as exc:
+        known = exc if isinstance(exc, HubsmithError) else explain(exc)
+        report.failure(known or _unexpected())
+        raise Exit(code=known.exit_code if known else 1) from None
+
+
+def _unexpected() -> HubsmithError:
+    """A bug of ours: two lines for the screen, the rest for the log."""
+    log = paths.state_dir() / "debug.log"
+    with log.open("a", encoding="utf-8") as file:
+        file.write(traceback.format_exc() + "\n")
+    last = traceback.format_exc().strip().splitlines()[-1]
+    return HubsmithError(f"unexpected: {last}", hint=f"this is a bug; the details are in {log}")

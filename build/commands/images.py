@@ -1,0 +1,133 @@
+"""Images: check, plan, build-ami, verify, images."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from invoke import Context, task
+
+from build.bake.plan import plan as plan_of
+from build.bake.recipe import bake
+from build.bake.recipe import verify as verify_image
+from build.bake.source_image import find as find_base_image
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.errors import UserError
+from build.pipeline import OnFailure
+from build.remote.client import Login
+from build.upkeep import images as image_list
+from build.upkeep import verify as verifier
+
+
+@task(iterable=["profile", "set"], help=CHOICE)
+def check(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None) -> None:
+    """Is the manifest right? All mistakes at once, each with its line and column."""
+    with talking() as report:
+        found = load_manifest(manifest, cloud, profile, set)
+        report.result(f"{manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
+
+
+@task(iterable=["profile", "set"], help=CHOICE | JSON)
+def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
+    """What would be built, from what, and why. Makes nothing."""
+    with talking() as report:
+        chosen = load_manifest(manifest, cloud, profile, set)
+        clients = connect_to(chosen, report, base=True)
+        newest = image_list.newest_published(clients, chosen.image.name)
+        planned = plan_of(chosen, find_base_image(clients, chosen.base), str(clients), newest)
+        report.document(planned.document()) if json else report.table(("", ""), planned.rows())
+
+
+@task(
+    name="build-ami",
+    aliases=["build", "bake"],
+    iterable=["profile", "set"],
+    help=CHOICE
+    | JSON
+    | {
+        "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
+        "verbose": "show the output of commands on a terminal too",
+    },
+)
+def build_ami(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    on_failure: str = "cleanup",
+    verbose: bool = False,
+    json: bool = False,
+) -> None:
+    """Build a golden image, test it, publish it; prints its id."""
+    with talking(verbose=verbose) as report:
+        policy = _policy(on_failure)
+        chosen = load_manifest(manifest, cloud, profile, set)
+        clients = connect_to(chosen, report, base=True)
+        image_id = bake(chosen, clients, report, policy)
+        report.document({"image_id": image_id}) if json else report.result(image_id)
+
+
+@task(
+    iterable=["profile", "set"],
+    help=CHOICE
+    | JSON
+    | {
+        "ami": "test this image, on a fresh instance that is gone afterwards",
+        "host": "test this machine, by ssh: its name or address",
+        "user": "who logs in to the host",
+        "identity": "the private key to log in with",
+        "port": "where its sshd listens",
+        "known-hosts": "a file with its host key (default: your own known_hosts)",
+        "heavy": "on a host: also what keeps others from their work (a hog, restarts, 100 MB)",
+        "verbose": "show every test on a terminal too",
+    },
+)
+def verify(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    ami: str = "",
+    host: str = "",
+    user: str = "",
+    identity: str = "",
+    port: int = 0,
+    known_hosts: str = "",
+    heavy: bool = False,
+    verbose: bool = False,
+    json: bool = False,
+) -> None:
+    """Run the image tests against an image or a running machine; prints where their JUnit files are."""
+    with talking(verbose=verbose) as report:
+        if bool(ami) == bool(host):
+            raise UserError(
+                "verify needs one of --ami and --host", hint="invoke verify --ami ami-…, or invoke verify --host hub.example.org"
+            )
+        chosen = load_manifest(manifest, cloud, profile, set)
+        if ami:
+            tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
+        else:
+            one, folder = verifier.verify(chosen, host, Login(user, identity, port, known_hosts), heavy=heavy, report=report)
+            tests = [one]
+        report.note(f"JUnit files: {folder}/tests-*.xml")
+        rows = [(test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s") for test in tests]
+        report.document({"tests": [asdict(test) for test in tests], "folder": str(folder)}) if json else report.table(("",) * 4, rows)
+
+
+@task(iterable=["profile", "set"], help=CHOICE | JSON)
+def images(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
+    """The images made so far, newest first."""
+    with talking() as report:
+        rows = image_list.list_images(connect_to(load_manifest(manifest, cloud, profile, set), report))
+        if json:
+            report.document([asdict(row) for row in rows])
+        else:
+            report.table(image_list.COLUMNS, [image_list.cells(row) for row in rows])
+
+
+def _policy(on_failure: str) -> OnFailure:
+    try:
+        return OnFailure(on_failure)
+    except ValueError:
+        raise UserError(f"--on-failure {on_failure}: not a policy", hint="cleanup or keep") from None

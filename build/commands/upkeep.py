@@ -1,0 +1,37 @@
+"""Upkeep: sweep."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from invoke import Context, task
+
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.upkeep import sweep as sweeper
+
+
+@task(
+    iterable=["profile", "set"],
+    help=CHOICE | JSON | {"dry-run": "only say what would be removed", "run": "remove what this run left, known to be dead or not"},
+)
+def sweep(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    dry_run: bool = False,
+    run: str = "",
+    json: bool = False,
+) -> None:
+    """Remove what builds that died left behind; what a live build owns stays."""
+    with talking() as report:
+        clients = connect_to(load_manifest(manifest, cloud, profile, set), report)
+        found = sweeper.find(clients, only_run=run or None)
+        if not dry_run:
+            sweeper.remove(clients, found, report)
+        if json:
+            report.document([asdict(leftover) for leftover in found])
+        else:
+            report.table(sweeper.COLUMNS, [sweeper.cells(leftover) for leftover in found])
+        report.note(f"{len(found)} leftover(s) {'found' if dry_run else 'removed'}")
