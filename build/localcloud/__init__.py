@@ -17,6 +17,7 @@ The moto side gives them EC2's names:
     dns/              a DNS server that answers from the Route 53 zones
     acme/             Pebble, in the place of Let's Encrypt
     ports.py          the ports all these listen on, the same for ever
+    iam/              roles: their credentials, what they may, what they asked for
     ec2/              the joints to moto's EC2 backend and responses
     base_image/       the base images: how they are built, what is in the cache
 
