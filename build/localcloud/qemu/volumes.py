@@ -6,6 +6,7 @@ Nothing is remembered between calls: QEMU is asked what is where, so that a serv
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import MachineError
@@ -36,19 +37,33 @@ def detach(monitor: Monitor, volume_id: str) -> None:
 
 
 def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
-    """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from here on."""
-    node = _top_node(monitor, volume_id)
-    if node is None:
+    """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from here on.
+
+    Done already, it is done: a server that was killed before it could note the switch asks for it again.
+    """
+    top = _top_node(monitor, volume_id)
+    if top is None:
         raise MachineError(f"{volume_id} is not attached")
+    if top.file == str(overlay.absolute()):
+        return
     # A node has a name of 31 characters at most, and no name is used twice.
     there = {"snapshot-file": str(overlay.absolute()), "snapshot-node-name": f"{volume_id[:22]}-{secrets.token_hex(4)}"}
-    monitor.execute("blockdev-snapshot-sync", {"node-name": node, "format": "qcow2", "mode": "existing", **there})
+    monitor.execute("blockdev-snapshot-sync", {"node-name": top.name, "format": "qcow2", "mode": "existing", **there})
 
 
-def _top_node(monitor: Monitor, volume_id: str) -> str | None:
+@dataclass(frozen=True)
+class _Node:
+    """What a device writes into."""
+
+    name: str
+    file: str
+
+
+def _top_node(monitor: Monitor, volume_id: str) -> _Node | None:
     for block in monitor.query("query-block"):
         if volume_id in str(block.get("qdev")).split("/"):
-            return str(block["inserted"]["node-name"])
+            inserted = block["inserted"]
+            return _Node(str(inserted["node-name"]), str(inserted["file"]))
     return None
 
 
