@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from build.commands import cloud, images, upkeep
+from build.commands import cloud, cloud_faults, images, upkeep
 
 namespace = Collection(
     images.check,
@@ -13,5 +13,5 @@ namespace = Collection(
     images.verify,
     images.images,
     upkeep.sweep,
-    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor),
+    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults),
 )

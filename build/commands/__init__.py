@@ -7,4 +7,5 @@ common.py   what they share: the options that choose a manifest and a cloud, and
 images.py   check, plan, build-ami, verify, images
 upkeep.py   sweep
 cloud.py    cloud.up, cloud.down, …
+cloud_faults.py    cloud.faults
 """

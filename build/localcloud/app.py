@@ -6,9 +6,11 @@ import io
 import json
 import logging
 import re
+import socket
+import struct
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -16,6 +18,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.wrappers import Request, Response
 
 from build.localcloud.ec2.host import Host
+from build.localcloud.faults import calls, control
+from build.localcloud.faults.fault import RESET, STATUS, Call
 from build.localcloud.iam.guard import Guard
 
 _log = logging.getLogger("hubsmith.localcloud.api")
@@ -26,7 +30,6 @@ IDENTITY_PATH, CALLS_PATH = "/hubsmith", "/hubsmith/calls"
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _READS = re.compile(r"(Describe|Get|List)")
 
 
@@ -49,16 +52,26 @@ class CloudApp:
             return Response(json.dumps(self._identity()), mimetype="application/json")(environ, start_response)
         if request.path == CALLS_PATH:
             return self._calls(request)(environ, start_response)
-        service = _service(request)
+        if control.is_ours(request.path):
+            return control.answer(self._host, request, body)(environ, start_response)
+        call = calls.read(request, body, SERVICES)
+        if (code := self._delayed(call)) == RESET:
+            _reset(environ)
         try:
-            response = self._answer(environ, service, _action(request, body))
+            response = _faulty(request, call, code) if code else self._answer(environ, call)
         except Exception as problem:
-            _log.exception("%s %s failed", service, _action(request, body))
-            response = _error(service, request, 500, "InternalError", f"The local cloud failed: {problem!r}. See its server.log.")
+            _log.exception("%s %s failed", call.service, call.action)
+            response = _error(call.service, request, 500, "InternalError", f"The local cloud failed: {problem!r}. See its server.log.")
         return response(environ, start_response)
 
-    def _answer(self, environ: Environ, service: str, action: str) -> Response:
-        request = Request(environ)
+    def _delayed(self, call: Call) -> str:
+        """The error a fault answers this call with, if one does; returns after the delay that one asks for."""
+        verdict = self._host.faults.meet(call)
+        time.sleep(verdict.delay_s)
+        return verdict.code
+
+    def _answer(self, environ: Environ, call: Call) -> Response:
+        request, service, action = Request(environ), call.service, call.action
         if service not in SERVICES:
             known = ", ".join(SERVICES)
             return _error(
@@ -70,12 +83,22 @@ class CloudApp:
                     environ["wsgi.input"].seek(0)
                     return _error(service, request, 400 if service == "ssm" else 403, refusal.code, refusal.message)
                 environ["wsgi.input"].seek(0)
-                response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
+                response = self._from_moto(environ)
         except NotImplementedError as problem:
             return _error(service, request, 400, "UnsupportedOperation", f"The local cloud does not support this: {problem}")
         if not _READS.match(action):
             self._host.save()
             _log.info("%s %s %s", service, action, response.status_code)
+        if service == "route53" and self._host.faults.route53_pending:
+            response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
+        return response
+
+    def _from_moto(self, environ: Environ) -> Response:
+        faults = self._host.faults
+        before = self._host.resource_ids() if faults.hides else set()
+        response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
+        if faults.hides:
+            faults.note_new(self._host.resource_ids() - before)
         return response
 
     def _calls(self, request: Request) -> Response:
@@ -92,19 +115,18 @@ class QuietHandler(MotoRequestHandler):
         """Nothing."""
 
 
-def _service(request: Request) -> str:
-    """The service a request was signed for, empty when it was not signed."""
-    scope = _SCOPE.search(request.headers.get("Authorization", ""))
-    return scope["service"].lower() if scope else ""
+def _faulty(request: Request, call: Call, code: str) -> Response:
+    return _error(call.service, request, STATUS.get(code, 400), code, "The local cloud answers so on request: see `invoke cloud.faults`.")
 
 
-def _action(request: Request, body: bytes) -> str:
-    """What is asked for, by the action's name where the protocol has one (REST: the method, read as an action)."""
-    if target := request.headers.get("X-Amz-Target"):
-        return target.rpartition(".")[2]
-    if request.mimetype == "application/x-www-form-urlencoded":
-        return parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
-    return request.args.get("Action") or {"GET": "Get", "HEAD": "Get"}.get(request.method, request.method)
+def _reset(environ: Environ) -> None:
+    """Break the connection without an answer: the client sees a reset."""
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        # A socket that lingers for no time at all is reset when it is closed.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    raise ConnectionResetError("on request")
 
 
 def _error(service: str, request: Request, status: int, code: str, message: str) -> Response:

@@ -182,7 +182,8 @@ def _power_down(host: Host, patience_s: float) -> None:
     _end_machines(host, patience_s)
     host.workers.wait_idle(settle.POWERDOWN_S)
     _end_machines(host, 0)  # one that was being started meanwhile
-    host.save()
+    with host.lock:
+        _mark_running(host, "pending")
     host.close()
 
 

@@ -69,6 +69,11 @@ class LayerStore:
         # The name is relative, so the state folder can be moved.
         run_qemu_img("create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", base.name, self._claim(layer), f"{size_gib}G")
 
+    def grow(self, layer: str, size_gib: int) -> None:
+        """Make a layer that no machine has open that large; no effect when it is as large already."""
+        if self.virtual_size(layer) < size_gib * GIB:
+            run_qemu_img("resize", "-q", "-f", "qcow2", self.path(layer), f"{size_gib}G")
+
     def delete_unreferenced(self, referenced: set[str]) -> None:
         """Delete every layer that none of the referenced ones stands on.
 

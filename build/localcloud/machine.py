@@ -8,7 +8,7 @@ from pathlib import Path
 
 from build.errors import MachineError
 from build.localcloud.acceleration import accelerator
-from build.localcloud.disk import run_qemu_img
+from build.localcloud.disk import GIB, run_qemu_img
 from build.localcloud.network import why_not_listen
 from build.localcloud.qemu import process, volumes
 from build.localcloud.qemu.command import Files, command_line
@@ -74,6 +74,28 @@ class Machine:
         """Hard reset."""
         self._monitor.execute("system_reset")
 
+    def pause(self) -> None:
+        """Freeze the guest: no instruction of it is carried out until `go_on`."""
+        self._monitor.execute("stop")
+
+    def go_on(self) -> None:
+        """Let a paused guest go on, whatever paused it; what it could not write is tried again."""
+        self._monitor.execute("cont")
+
+    def status(self) -> str:
+        """QEMU's word: "running", "paused" (by `pause`), "io-error" (the host's disk is full), …"""
+        answer = self._monitor.execute("query-status")
+        return str(answer["status"]) if isinstance(answer, dict) else ""
+
+    def crashed(self) -> bool:
+        """Did the process end without a word? QEMU removes its pid file when it ends by itself or is told to."""
+        return self.files.pid.exists() and not self.is_running()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash of the host would; `crashed` is true afterwards."""
+        process.kill(self.files.pid)
+        self.wait_ended(_QUIT_TIMEOUT_S)
+
     def quit(self) -> None:
         """End the process now; no error when it has ended already."""
         if not self.is_running():
@@ -122,6 +144,10 @@ class Machine:
     def detach(self, volume_id: str) -> None:
         """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not."""
         volumes.detach(self._monitor, volume_id)
+
+    def grow(self, volume_id: str, size_gib: int) -> None:
+        """Make a disk of the running guest larger, which the guest sees at once; virtio-blk only."""
+        volumes.grow(self._monitor, volume_id, size_gib * GIB)
 
     def switch_to_overlay(self, volume_id: str, overlay: Path) -> None:
         """Let the running guest go on writing into overlay (made before with LayerStore.create_overlay)."""

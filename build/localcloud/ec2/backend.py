@@ -81,8 +81,17 @@ class LocalBackend(EC2Backend):
             raise errors.Ec2Error("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
         found = self.find_instance(instance_id)
         if found is None:
-            raise errors.Ec2Error("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+            raise errors.instance_not_found(instance_id)
         return found
+
+    def is_hidden(self, resource_id: str) -> bool:
+        """Is it so new that Describe does not know it yet? As a fault says; EC2 is eventually consistent."""
+        return self.host.faults.is_hidden(resource_id)
+
+    def resource_ids(self) -> set[str]:
+        """Every instance, volume, snapshot, image and security group there is."""
+        groups = {group_id for in_vpc in self.groups.values() for group_id in in_vpc}
+        return {found.id for found in self.local_instances()} | {*self.volumes, *self.snapshots, *self.amis} | groups
 
     def volume(self, volume_id: str) -> LocalVolume:
         """The volume; raises InvalidVolume.NotFound."""

@@ -26,6 +26,11 @@ def bad_value(message: str) -> Ec2Error:
     return Ec2Error("InvalidParameterValue", message)
 
 
+def instance_not_found(instance_id: str) -> Ec2Error:
+    """No such instance."""
+    return Ec2Error("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
+
+
 def snapshot_not_found(snapshot_id: str) -> Ec2Error:
     """No such snapshot."""
     return Ec2Error("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")

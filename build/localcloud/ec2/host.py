@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from build.errors import MachineError
 from build.localcloud.disk import LayerStore
 from build.localcloud.ec2.workers import Workers
+from build.localcloud.faults.registry import Faults
 from build.localcloud.machine import Machine
 from build.localcloud.metadata import InstanceMetadata, MetadataServer
 from build.localcloud.network import AddressPool
+from build.localcloud.qemu.spec import Controller
+
+HOLD_LOOK_S = 0.1
 
 
 def runtime_folder(cloud: Path) -> Path:
@@ -45,7 +52,11 @@ class Host:
         self.layers = LayerStore(folder / "layers")
         self.addresses = AddressPool(folder)
         self.workers = Workers()
+        self.faults = Faults()
+        self.frozen: set[str] = set()  # instances whose guests are stopped on request
+        self.controller: Controller = "virtio-blk"  # of the disks of machines that are started from now on
         self.save: Callable[[], None] = lambda: None
+        self.resource_ids: Callable[[], set[str]] = set  # of everything that a fault can hide
         self.settlers: dict[str, Callable[[Any, str], None]] = {}  # kind of thing -> what looks at one, given its backend and id
         self._metadata: dict[str, MetadataServer] = {}
 
@@ -66,6 +77,22 @@ class Host:
         """The machine of an instance, whether it runs or not."""
         return Machine(self.machines_folder / instance_id, self.runtime)
 
+    def freeze(self, instance_id: str) -> None:
+        """Stop a guest in the middle of what it does, until `thaw`."""
+        self.machine(instance_id).pause()
+        self.frozen.add(instance_id)
+
+    def thaw(self, instance_id: str) -> None:
+        """Let a frozen guest go on; no error when its machine has ended meanwhile."""
+        self.frozen.discard(instance_id)
+        with contextlib.suppress(MachineError):
+            self.machine(instance_id).go_on()
+
+    def kill_machine(self, instance_id: str) -> None:
+        """End a machine as a crash would."""
+        self.frozen.discard(instance_id)
+        self.machine(instance_id).kill()
+
     def forget_machine(self, instance_id: str) -> None:
         """Remove what an ended machine left: its console too."""
         self.stop_metadata(instance_id)
@@ -76,6 +103,14 @@ class Host:
         settle = self.settlers[kind]
         key = (kind, backend.account_id, backend.region_name, resource_id)
         self.workers.wake(key, lambda: settle(backend, resource_id))
+
+    def wait_out(self, change: str, resource_id: str, still: Callable[[], bool]) -> bool:
+        """Let the time pass that a fault makes a state change take; False when it is not `still` wanted, or the server ends."""
+        while self.faults.is_held(change, resource_id):
+            if not still() or self.workers.closed:
+                return False
+            time.sleep(HOLD_LOOK_S)
+        return True
 
     def serve_metadata(self, instance_id: str, lookup: Callable[[], InstanceMetadata]) -> None:
         """Answer an instance's IMDS requests; no effect when it is served already."""

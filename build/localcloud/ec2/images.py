@@ -76,6 +76,7 @@ def begin(backend: LocalBackend, instance: LocalInstance, name: str, description
     source = backend.amis.get(instance.image_id)
     image.imds_support = source.imds_support if source else None
     backend.amis[image.id] = image
+    backend.host.faults.begin("image", image.id)
     return image
 
 
@@ -84,11 +85,11 @@ def finish_pending(backend: LocalBackend) -> None:
     for image in backend.amis.values():
         if image.state != "pending":
             continue
-        states = {backend.snapshots[snapshot_id].status for snapshot_id in image.snapshot_ids if snapshot_id in backend.snapshots}
-        if "error" in states:
+        taken = [backend.snapshots[snapshot_id] for snapshot_id in image.snapshot_ids if snapshot_id in backend.snapshots]
+        if any(snapshot.status == "error" for snapshot in taken):
             image.state = "failed"
             image.state_reason = StateReason("Client.InternalError: a snapshot could not be taken", "Client.InternalError")
-        elif states == {"completed"}:
+        elif taken and not any(snapshot.is_to_be_taken for snapshot in taken):
             image.state = "available"
 
 
@@ -143,6 +144,7 @@ def copy(backend: LocalBackend, source: LocalAmi, name: str, description: str) -
     image.source_image_id = source.id
     image.state = "available"
     backend.amis[image.id] = image
+    backend.host.faults.begin("image", image.id)
     return image
 
 
@@ -160,7 +162,7 @@ def deregister(backend: LocalBackend, image_id: str) -> LocalAmi:
 def describe(backend: LocalBackend, image_ids: Iterable[str], filters: Filters, owners: Iterable[str], users: list[str]) -> list[LocalAmi]:
     """DescribeImages. An id that does not exist is an error, whatever else is asked."""
     wanted = list(image_ids)
-    if unknown := [image_id for image_id in wanted if image_id.startswith("ami-") and image_id not in backend.amis]:
+    if unknown := [found for found in wanted if found.startswith("ami-") and (found not in backend.amis or backend.is_hidden(found))]:
         raise Ec2Error("InvalidAMIID.NotFound", f"The image id '[{', '.join(unknown)}]' does not exist")
     for image_id in wanted:
         get(backend, image_id)
@@ -169,5 +171,7 @@ def describe(backend: LocalBackend, image_ids: Iterable[str], filters: Filters, 
     return [
         image
         for image in found
-        if (not wanted or image.id in wanted) and (not accounts or image.owner_id in accounts or image.owner_alias in accounts)
+        if (not wanted or image.id in wanted)
+        and not backend.is_hidden(image.id)
+        and (not accounts or image.owner_id in accounts or image.owner_alias in accounts)
     ]

@@ -15,6 +15,7 @@ def install(host: Host) -> None:
     """From now on moto's EC2 is the local cloud's; call it once, before anything asks for a backend."""
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
     LocalBackend.host = host
+    host.resource_ids = lambda: {found for backend in backends() for found in backend.resource_ids()}
     host.settlers = {"instance": settle.settle_instance, "volume": settle.settle_volume, "layers": layers.collect}
     ec2_backends.backend = LocalBackend
     for account in ec2_backends.values():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from moto.ec2.models.instances import Reservation
 
 from build.localcloud.ec2.backend import LocalBackend
-from build.localcloud.ec2.errors import bad_value
+from build.localcloud.ec2.errors import bad_value, instance_not_found
 from build.localcloud.ec2.models import LocalInstance
 
 Filters = dict[str, list[str]]
@@ -56,6 +56,8 @@ _FIELDS["network-interface.addresses.association.public-ip"] = _FIELDS["ip-addre
 def reservations(backend: LocalBackend, instance_ids: list[str], filters: Filters) -> list[Reservation]:
     """The reservations with those of their instances that are meant; raises EC2's error for an unknown id or filter."""
     wanted = {backend.instance(instance_id).id for instance_id in instance_ids}
+    if unseen := [instance_id for instance_id in wanted if backend.is_hidden(instance_id)]:
+        raise instance_not_found(unseen[0])
     patterns = {name: [_pattern(value) for value in values] for name, values in filters.items()}
     chosen = []
     for reservation in backend.reservations.values():
@@ -63,7 +65,10 @@ def reservations(backend: LocalBackend, instance_ids: list[str], filters: Filter
         shown.instances = [
             found
             for found in reservation.instances
-            if isinstance(found, LocalInstance) and (not wanted or found.id in wanted) and _passes(found, reservation, patterns)
+            if isinstance(found, LocalInstance)
+            and (not wanted or found.id in wanted)
+            and not backend.is_hidden(found.id)
+            and _passes(found, reservation, patterns)
         ]
         if shown.instances:
             chosen.append(shown)

@@ -14,10 +14,11 @@ import contextlib
 import logging
 
 from build.errors import MachineError
-from build.localcloud.ec2 import addresses, facts, forwards, snapshots, tend, volumes
+from build.localcloud.ec2 import addresses, facts, forwards, modifications, snapshots, tend, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.instance_types import machine_size
 from build.localcloud.ec2.models import Attachment, LocalInstance
+from build.localcloud.ec2.models.instance import GOALS
 from build.localcloud.machine import Machine, MachineSpec
 from build.localcloud.metadata import InstanceMetadata
 
@@ -40,15 +41,15 @@ def settle_instance(backend: LocalBackend, instance_id: str) -> None:
 
 
 def settle_volume(backend: LocalBackend, volume_id: str) -> None:
-    """Take the pending snapshots of a volume that is not attached."""
+    """Grow a volume that is not attached, and take its pending snapshots."""
     with backend.host.lock:
         volume = backend.volumes.get(volume_id)
         if volume is not None and volume.attachment is None:
-            snapshots.freeze(backend, volume)
+            snapshots.catch_up(backend, volume)
 
 
 def _boot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
-    if not _start(backend, instance, machine):
+    if not _start(backend, instance, machine) or not _waited_out(backend, instance):
         return
     with backend.host.lock:
         if instance.state == "pending":
@@ -59,9 +60,17 @@ def _boot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
     backend.wake_instance(instance.id)
 
 
+def _waited_out(backend: LocalBackend, instance: LocalInstance) -> bool:
+    """Let the time pass that a fault makes this transition take; False when another state is wanted by then."""
+    state = instance.state
+    return state in GOALS and backend.host.wait_out(GOALS[state], instance.id, lambda: instance.state == state)
+
+
 def _start(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> bool:
     """Start the machine with its forwards; False when it cannot be, and the instance says why."""
     with backend.host.lock:
+        if not machine.is_running():
+            _prepare(backend, instance)
         spec = _spec(backend, instance)
         target = forwards.wanted(instance)
     try:
@@ -79,6 +88,13 @@ def _start(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> 
     return True
 
 
+def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
+    """What is done while the machine is off: its controller chosen, its disks grown; the lock is held."""
+    instance.controller = backend.host.controller
+    for attachment in instance.attachments:
+        modifications.apply_off(backend, attachment.volume)
+
+
 def _serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
     def lookup() -> InstanceMetadata:
         instance.guest_is_up = True
@@ -90,7 +106,7 @@ def _serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
 def _spec(backend: LocalBackend, instance: LocalInstance) -> MachineSpec:
     vcpus, memory_mib = machine_size(instance.instance_type)
     drives = tuple(tend.drive(backend, found) for found in instance.attachments if found.status == "attached")
-    return MachineSpec(instance.id, vcpus, memory_mib, instance.nics[0].mac_address, drives)
+    return MachineSpec(instance.id, vcpus, memory_mib, instance.nics[0].mac_address, drives, instance.controller)
 
 
 def _failed(backend: LocalBackend, instance: LocalInstance, reason: str) -> None:
@@ -115,7 +131,7 @@ def _tend(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
         if machine.is_running():
             raise
     if not machine.is_running():
-        _guest_ended(backend, instance)
+        _guest_ended(backend, instance, machine)
 
 
 def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
@@ -129,7 +145,7 @@ def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
         if instance.state != "running":
             return
         for attachment in instance.attachments:
-            snapshots.freeze(backend, attachment.volume)
+            snapshots.catch_up(backend, attachment.volume)
     if _start(backend, instance, machine):
         with backend.host.lock:
             instance.reboot_wanted = False
@@ -137,13 +153,15 @@ def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
         backend.wake_instance(instance.id)
 
 
-def _guest_ended(backend: LocalBackend, instance: LocalInstance) -> None:
-    """The guest shut itself down: stop or terminate, as the instance's attribute says."""
+def _guest_ended(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
+    """The guest shut itself down: stop or terminate, as the instance's attribute says. A machine that crashed is stopped."""
     with backend.host.lock:
         if instance.state != "running":
             return
-        terminate = instance.instance_initiated_shutdown_behavior == "terminate"
+        terminate = instance.instance_initiated_shutdown_behavior == "terminate" and not machine.crashed()
         code, message = "Client.InstanceInitiatedShutdown", "Instance initiated shutdown"
+        if machine.crashed():
+            code, message = "Server.InternalError", "The machine's process (QEMU) ended unexpectedly"
         instance.become("shutting-down" if terminate else "stopping", code=code, message=message)
         backend.host.save()
     backend.wake_instance(instance.id)
@@ -151,6 +169,8 @@ def _guest_ended(backend: LocalBackend, instance: LocalInstance) -> None:
 
 def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
     power_off(instance, machine, 0 if instance.force_stop else POWERDOWN_S)
+    if not _waited_out(backend, instance):
+        return
     with backend.host.lock:
         if instance.state != "stopping":
             return
@@ -185,6 +205,8 @@ def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine)
     # and for a snapshot that was asked for.
     keeps = any(not found.delete_on_termination or snapshots.pending_of(backend, found.volume) for found in instance.attachments)
     power_off(instance, machine, POWERDOWN_S if keeps else 0)
+    if not _waited_out(backend, instance):
+        return
     with backend.host.lock:
         backend.host.stop_metadata(instance.id)
         for attachment in instance.attachments:
@@ -198,7 +220,7 @@ def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine)
 
 def _release_volume(backend: LocalBackend, attachment: Attachment) -> None:
     volume = attachment.volume
-    snapshots.freeze(backend, volume)
+    snapshots.catch_up(backend, volume)
     volumes.unbind(attachment)
     if attachment.delete_on_termination:
         backend.volumes.pop(volume.id, None)

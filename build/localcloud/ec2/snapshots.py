@@ -10,9 +10,9 @@ from pathlib import Path
 
 from moto.ec2.utils import random_snapshot_id
 
-from build.localcloud.ec2 import images
+from build.localcloud.ec2 import images, modifications
 from build.localcloud.ec2.backend import LocalBackend
-from build.localcloud.ec2.errors import Ec2Error
+from build.localcloud.ec2.errors import Ec2Error, snapshot_not_found
 from build.localcloud.ec2.models import LocalSnapshot, LocalVolume, SourceVolume
 
 
@@ -23,6 +23,7 @@ def create(backend: LocalBackend, volume: LocalVolume, description: str, tags: M
     snapshot.kms_key_id = volume.kms_key_id
     snapshot.add_tags(dict(tags))
     backend.snapshots[snapshot.id] = snapshot
+    backend.host.faults.begin("snapshot", snapshot.id)
     backend.wake_volume(volume.id)
     return snapshot
 
@@ -36,6 +37,7 @@ def copy(backend: LocalBackend, source: LocalSnapshot, description: str, tags: M
     snapshot.add_tags(dict(tags))
     snapshot.complete(source.layer)
     backend.snapshots[snapshot.id] = snapshot
+    backend.host.faults.begin("snapshot", snapshot.id)
     return snapshot
 
 
@@ -56,15 +58,16 @@ def describe(backend: LocalBackend, snapshot_ids: Iterable[str], filters: images
     """DescribeSnapshots; a base image's snapshot belongs to the image's owner."""
     wanted = list(snapshot_ids)
     for snapshot_id in wanted:
-        backend.snapshot(snapshot_id)
+        if backend.is_hidden(backend.snapshot(snapshot_id).id):
+            raise snapshot_not_found(snapshot_id)
     accounts = {backend.account_id if owner == "self" else owner for owner in owners}
     found: list[LocalSnapshot] = backend.describe_snapshots(wanted or None, filters)  # type: ignore[assignment]  # ours only
-    return [snapshot for snapshot in found if not accounts or snapshot.owner_id in accounts]
+    return [each for each in found if not backend.is_hidden(each.id) and (not accounts or each.owner_id in accounts)]
 
 
 def pending_of(backend: LocalBackend, volume: LocalVolume) -> list[LocalSnapshot]:
     """The snapshots of a volume that are to be taken."""
-    return [found for found in backend.snapshots.values() if found.status == "pending" and found.volume_id == volume.id]
+    return [found for found in backend.snapshots.values() if found.is_to_be_taken and found.volume_id == volume.id]
 
 
 def make_next_layer(backend: LocalBackend, volume: LocalVolume) -> Path:
@@ -77,8 +80,9 @@ def make_next_layer(backend: LocalBackend, volume: LocalVolume) -> Path:
     return layers.path(layer)
 
 
-def freeze(backend: LocalBackend, volume: LocalVolume) -> None:
-    """Take the pending snapshots of a volume nobody writes to; the lock is held."""
+def catch_up(backend: LocalBackend, volume: LocalVolume) -> None:
+    """Grow a volume nobody writes to, if that is asked for, and take its pending snapshots; the lock is held."""
+    modifications.apply_off(backend, volume)
     if waiting := pending_of(backend, volume):
         make_next_layer(backend, volume)
         complete(backend, waiting, volume.switch())

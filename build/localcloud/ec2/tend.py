@@ -6,7 +6,7 @@ import logging
 import time
 
 from build.errors import MachineError
-from build.localcloud.ec2 import forwards, snapshots, volumes
+from build.localcloud.ec2 import forwards, modifications, snapshots, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import Attachment, LocalInstance
 from build.localcloud.machine import Drive, Machine
@@ -32,6 +32,7 @@ def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
         elif attachment.status == "detaching":
             _unplug(backend, attachment, machine)
         if attachment.status == "attached":
+            modifications.apply_live(backend, attachment, machine)
             _snapshot_live(backend, attachment, machine)
     with backend.host.lock:
         target = forwards.wanted(instance)
@@ -46,7 +47,7 @@ def stopped(backend: LocalBackend, instance: LocalInstance, _: Machine) -> None:
     """The same without a machine: there is nothing to wait for."""
     with backend.host.lock:
         for attachment in instance.attachments:
-            snapshots.freeze(backend, attachment.volume)
+            snapshots.catch_up(backend, attachment.volume)
             if attachment.status == "attaching":
                 attachment.status = "attached"
             elif attachment.status in ("detaching", "busy"):
@@ -64,15 +65,16 @@ def _guest_is_up(instance: LocalInstance, machine: Machine) -> bool:
 
 
 def _plug_in(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
-    if not _guest_is_up(attachment.instance, machine):
+    instance = attachment.instance
+    if not _guest_is_up(instance, machine) or not _waited_out(backend, "attached", attachment):
         return
     with backend.host.lock:
-        snapshots.freeze(backend, attachment.volume)
+        snapshots.catch_up(backend, attachment.volume)
         plugged = drive(backend, attachment)
     try:
-        machine.attach(plugged)
+        machine.attach(plugged, instance.controller)
     except MachineError:
-        _log.exception("%s: %s could not be attached", attachment.instance.id, attachment.volume.id)
+        _log.exception("%s: %s could not be attached", instance.id, attachment.volume.id)
         _let_go(backend, attachment)
         return
     with backend.host.lock:
@@ -81,7 +83,15 @@ def _plug_in(backend: LocalBackend, attachment: Attachment, machine: Machine) ->
         backend.host.save()
 
 
+def _waited_out(backend: LocalBackend, change: str, attachment: Attachment) -> bool:
+    """Let the time pass that a fault asks for; False when the instance has other worries by then."""
+    instance = attachment.instance
+    return backend.host.wait_out(change, attachment.volume.id, lambda: instance.state == "running" and not instance.reboot_wanted)
+
+
 def _unplug(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
+    if not _waited_out(backend, "detached", attachment):
+        return
     try:
         machine.detach(attachment.volume.id)
     except MachineError:

@@ -9,7 +9,7 @@ from typing import Any
 from moto.ec2.utils import random_volume_id
 
 from build.localcloud.ec2.backend import LocalBackend
-from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value, missing_parameter
+from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value, missing_parameter, volume_not_found
 from build.localcloud.ec2.models import Attachment, LocalAmi, LocalInstance, LocalVolume
 
 MIN_SIZE_GIB, MAX_SIZE_GIB = 1, 16384
@@ -59,6 +59,7 @@ def create(backend: LocalBackend, request: VolumeRequest, zone: str) -> LocalVol
     else:
         backend.host.layers.create_blank(volume.layer, size)
     backend.volumes[volume.id] = volume
+    backend.host.faults.begin("volume", volume.id)
     return volume
 
 
@@ -77,11 +78,16 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
             raise Ec2Error("InvalidBlockDeviceMapping", message)
     if size is None:
         raise missing_parameter("size/snapshot")
-    if not MIN_SIZE_GIB <= size <= MAX_SIZE_GIB:
-        raise bad_value(f"Volume of {size}GiB is out of range: it must be between {MIN_SIZE_GIB}GiB and {MAX_SIZE_GIB}GiB")
+    check_size(size)
     if request.kms_key_id and not request.encrypted:
         raise Ec2Error("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
     return size
+
+
+def check_size(size: int) -> None:
+    """Raise EC2's error for a size, in GiB, that no volume has."""
+    if not MIN_SIZE_GIB <= size <= MAX_SIZE_GIB:
+        raise bad_value(f"Volume of {size}GiB is out of range: it must be between {MIN_SIZE_GIB}GiB and {MAX_SIZE_GIB}GiB")
 
 
 def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
@@ -155,6 +161,8 @@ def attach(backend: LocalBackend, volume_id: str, instance_id: str, device: str)
     volume, instance = backend.volume(volume_id), backend.instance(instance_id)
     if volume.attachment:
         raise Ec2Error("VolumeInUse", f"{volume.id} is already attached to an instance")
+    if volume.status == "creating":
+        raise Ec2Error("IncorrectState", f"{volume.id} is not 'available'.")
     if instance.state not in ("running", "stopped", "stopping"):
         raise Ec2Error("IncorrectState", f"Instance '{instance.id}' is not 'running'.")
     if volume.availability_zone != instance.placement.zone:
@@ -165,6 +173,7 @@ def attach(backend: LocalBackend, volume_id: str, instance_id: str, device: str)
     if device in instance.block_device_mapping:
         raise bad_value(f"Invalid value '{device}' for unixDevice. Attachment point {device} is already in use")
     attachment = bind(volume, instance, device, delete_on_termination=False, status="attaching")
+    backend.host.faults.begin("attached", volume.id)
     backend.wake_instance(instance.id)
     return attachment
 
@@ -182,6 +191,7 @@ def detach(backend: LocalBackend, volume_id: str, instance_id: str | None, devic
     if attachment.device == instance.root_device_name and instance.state != "stopped":
         raise Ec2Error("OperationNotPermitted", f"Unable to detach root volume '{volume.id}' from instance '{instance.id}'")
     attachment.status = "detaching"
+    backend.host.faults.begin("detached", volume.id)
     backend.wake_instance(instance.id)
     return attachment
 
@@ -199,6 +209,7 @@ def delete(backend: LocalBackend, volume_id: str) -> None:
 def describe(backend: LocalBackend, volume_ids: list[str], filters: dict[str, list[str]]) -> list[LocalVolume]:
     """DescribeVolumes."""
     for volume_id in volume_ids:
-        backend.volume(volume_id)
+        if backend.is_hidden(backend.volume(volume_id).id):
+            raise volume_not_found(volume_id)
     found: list[LocalVolume] = backend.describe_volumes(volume_ids or None, filters)  # type: ignore[assignment]  # ours only
-    return found
+    return [volume for volume in found if not backend.is_hidden(volume.id)]

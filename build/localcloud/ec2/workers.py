@@ -35,6 +35,11 @@ class Workers:
         with self._condition:
             return key in self._again
 
+    @property
+    def closed(self) -> bool:
+        """Is no more work taken?"""
+        return self._closed
+
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing is being worked on; False when the time is over first."""
         with self._condition:

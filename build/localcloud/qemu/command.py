@@ -70,6 +70,9 @@ def disk_device(drive: Drive, controller: Controller, port: str) -> dict[str, ob
     """The disk in front of that node, behind a root port; also the arguments of device_add."""
     driver = "virtio-blk-pci" if controller == "virtio-blk" else "nvme"
     device: dict[str, object] = {"driver": driver, "id": drive.volume_id, "drive": drive.volume_id, "serial": drive.serial, "bus": port}
+    if controller == "virtio-blk":
+        # While the host's disk is full the machine waits, and its guest never learns of it.
+        device["werror"] = "enospc"
     return {**device, "bootindex": 0} if drive.boot else device
 
 

@@ -36,6 +36,14 @@ def detach(monitor: Monitor, volume_id: str) -> None:
     monitor.execute("blockdev-del", {"node-name": volume_id})
 
 
+def grow(monitor: Monitor, volume_id: str, size: int) -> None:
+    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where its controller cannot."""
+    node = _top_node(monitor, volume_id)
+    if node is None:
+        raise MachineError(f"{volume_id} is not attached")
+    monitor.execute("block_resize", {"node-name": node, "size": size})
+
+
 def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
     """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from here on.
 

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from build.localcloud.ec2.models.image import BlockDevice, LocalAmi
 from build.localcloud.ec2.models.instance import LocalInstance
+from build.localcloud.ec2.models.modification import Modification, Shape
 from build.localcloud.ec2.models.snapshot import LocalSnapshot, SourceVolume
 from build.localcloud.ec2.models.volume import Attachment, LocalVolume
 
-__all__ = ["Attachment", "BlockDevice", "LocalAmi", "LocalInstance", "LocalSnapshot", "LocalVolume", "SourceVolume"]
+__all__ = [
+    "Attachment",
+    "BlockDevice",
+    "LocalAmi",
+    "LocalInstance",
+    "LocalSnapshot",
+    "LocalVolume",
+    "Modification",
+    "Shape",
+    "SourceVolume",
+]

@@ -71,6 +71,17 @@ class LocalAmi(Ami):
         self.product_codes: set[str] = set()
 
     @property
+    def state(self) -> str:
+        """pending, available, failed; one that is available is shown as pending for as long as a fault says so."""
+        faults = self.ec2_backend.host.faults
+        held = faults.is_held("image", self.id) or any(faults.is_held("snapshot", found) for found in self.snapshot_ids)
+        return "pending" if held and self.__dict__["state"] == "available" else str(self.__dict__["state"])
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self.__dict__["state"] = state
+
+    @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
         """The mappings, as DescribeImages shows them."""
         return [device.as_response() for device in self.devices]

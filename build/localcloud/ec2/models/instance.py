@@ -12,11 +12,14 @@ from moto.ec2.models.security_groups import SecurityGroup
 
 from build.localcloud.ec2.launch_request import LaunchRequest
 from build.localcloud.ec2.models.volume import Attachment
+from build.localcloud.qemu.spec import Controller
 
 if TYPE_CHECKING:
     from build.localcloud.ec2.backend import LocalBackend
 
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+
+GOALS = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}  # what a transition leads to
 
 
 class LocalInstance(Instance):
@@ -58,11 +61,14 @@ class LocalInstance(Instance):
         self.forward_problems: dict[str, str] = {}  # "127.77.1.2:80" -> why it could not be bound
         self.terminated_at: datetime | None = None
 
+    controller: Controller = "virtio-blk"  # of its disks, since it was powered on
     nics: dict[int, Any]
     block_device_mapping: dict[str, Attachment]  # type: ignore[assignment]  # moto keeps copies of attachments here, we the attachments
 
     def become(self, state: str, *, code: str = "", message: str = "") -> None:
         """Enter a state, for a reason if there is one ("Client.UserInitiatedShutdown", "User initiated shutdown")."""
+        if state in GOALS:
+            self.ec2_backend.host.faults.begin(GOALS[state], self.id)
         self._state = InstanceState(state, STATE_CODES[state])
         self.state_reason = StateReason(f"{code}: {message}" if code else "", code)
         self._reason = f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if code.startswith("Client.User") else message

@@ -32,9 +32,26 @@ class LocalSnapshot(Snapshot):
         self.state_message: str | None = None
 
     @property
+    def status(self) -> str:
+        """pending, completed, error; a snapshot that is taken stays pending for as long as a fault says so."""
+        held = self.ec2_backend.host.faults.is_held("snapshot", self.id)
+        return "pending" if held and self.__dict__["status"] == "completed" else str(self.__dict__["status"])
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self.__dict__["status"] = status
+
+    @property
+    def is_to_be_taken(self) -> bool:
+        """Has its layer still to be frozen?"""
+        return bool(self.__dict__["status"] == "pending")
+
+    @property
     def progress(self) -> str:
-        """EC2 counts; here it is instant."""
-        return "100%" if self.status == "completed" else "0%"
+        """EC2 counts blocks; here it is instant, or the share of the time that a fault makes it take."""
+        if self.status == "completed":
+            return "100%"
+        return f"{99 * self.ec2_backend.host.faults.share('snapshot', self.id):.0f}%"
 
     def complete(self, layer: str) -> None:
         """The layer is frozen: the snapshot can be used."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from moto.ec2.models.availability_zones_and_regions import Zone
 from moto.ec2.models.elastic_block_store import Volume, VolumeAttachment
 
+from build.localcloud.ec2.models.modification import Modification
+
 if TYPE_CHECKING:
     from build.localcloud.ec2.backend import LocalBackend
     from build.localcloud.ec2.models.instance import LocalInstance
@@ -33,6 +35,14 @@ class LocalVolume(Volume):
         self._heads = 0
 
     attachment: Attachment | None
+    modification: Modification | None = None  # the newest; EC2 forgets older ones too
+
+    @property
+    def status(self) -> str:
+        """creating (as long as a fault says so), available, in-use."""
+        if self.ec2_backend.host.faults.is_held("volume", self.id):
+            return "creating"
+        return "in-use" if self.attachment else "available"
 
     def name_next_layer(self) -> str:
         """The id of the layer that will be the volume's next head; kept, so that a crash in between leaves a trace."""

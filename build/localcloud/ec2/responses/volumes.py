@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from build.localcloud.ec2 import snapshots, volumes
+from build.localcloud.ec2 import modifications, snapshots, volumes
 from build.localcloud.ec2.errors import Ec2Error, missing_parameter
 from build.localcloud.ec2.models import Attachment
 from build.localcloud.ec2.responses.base import LocalActions
@@ -59,6 +59,17 @@ class VolumeActions(LocalActions):
         """DescribeVolumes."""
         self.error_on_dryrun()
         return ActionResult({"Volumes": volumes.describe(self.backend, self.values("VolumeIds"), self.filters())})
+
+    def modify_volume(self) -> ActionResult:
+        """ModifyVolume."""
+        self.error_on_dryrun()
+        changes = {name: self._get_param(name) for name in ("Size", "VolumeType", "Iops", "Throughput")}
+        return ActionResult({"VolumeModification": modifications.modify(self.backend, self.text("VolumeId"), changes)})
+
+    def describe_volumes_modifications(self) -> ActionResult:
+        """DescribeVolumesModifications."""
+        self.error_on_dryrun()
+        return ActionResult({"VolumesModifications": modifications.describe(self.backend, self.values("VolumeIds"), self.filters())})
 
     def create_snapshot(self) -> ActionResult:
         """CreateSnapshot."""

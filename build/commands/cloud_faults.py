@@ -1,0 +1,114 @@
+"""cloud.faults: let the local cloud have a bad day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke import Context, task
+
+from build.commands.common import JSON, Several, talking
+from build.errors import UserError
+from build.localcloud import server
+from build.localcloud.faults import client
+
+_HELP = {
+    "error": "CALL=CODE: answer a call with an error: RunInstances=InsufficientInstanceCapacity, 'ec2:Describe*=ConnectionReset'",
+    "delay": "CALL=SECONDS: let a call take longer",
+    "times": "how often --error and --delay happen (default: always)",
+    "where": "PARAMETER=PATTERN: only for such calls, --where InstanceType=t3.nano; may be given again",
+    "state": "CHANGE=SECONDS: let running, stopped, terminated, image, snapshot, volume, attached, detached or optimized take longer",
+    "hide": "RESOURCE=SECONDS: let Describe overlook each new instance, volume, snapshot, image or security-group for so long; * is all",
+    "route53-pending": "let Route 53's changes stay PENDING",
+    "acme-refuse": "let Pebble refuse every certificate",
+    "profile": "a set of faults: like-aws (AWS's times), throttled",
+    "freeze": "stop the machine of this instance in the middle of what it does",
+    "thaw": "let it go on",
+    "kill": "end the machine of this instance as a crash would",
+    "clear": "the number of a fault, or all",
+}
+
+
+@task(help={**_HELP, **JSON}, iterable=["where"])
+def faults(
+    _: Context,
+    error: str = "",
+    delay: str = "",
+    times: int = 0,
+    where: Several = None,
+    state: str = "",
+    hide: str = "",
+    route53_pending: bool = False,
+    acme_refuse: bool = False,
+    profile: str = "",
+    freeze: str = "",
+    thaw: str = "",
+    kill: str = "",
+    clear: str = "",
+    json: bool = False,
+) -> None:
+    """Set, list and clear faults of the local cloud. A restart of its server clears them too."""
+    with talking() as report:
+        endpoint = server.find(server.default_folder())
+        if endpoint is None:
+            raise UserError("the local cloud is not up", hint="`invoke cloud.up` starts it")
+        if clear:
+            client.clear(endpoint.url, "" if clear == "all" else clear)
+        if profile:
+            client.add_profile(endpoint.url, profile)
+        conditions = {"times": times or None, "where": dict(_pair("where", each) for each in where or ())}
+        wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide)]
+        wanted += [{"kind": "route53-pending"}] * route53_pending + [{"kind": "acme-refuse"}] * acme_refuse
+        if wanted:
+            client.add(endpoint.url, wanted)
+        for act, instance_id in (("freeze", freeze), ("thaw", thaw), ("kill", kill)):
+            if instance_id:
+                client.machine(endpoint.url, instance_id, act)
+        there = client.listed(endpoint.url)
+        report.document(there) if json else report.table(("number", "fault", "", "still"), _rows(there))
+
+
+def _of_calls(error: str, delay: str, conditions: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    if error:
+        call, code = _pair("error", error)
+        found.append({"kind": "error", "call": call, "code": code, **conditions})
+    if delay:
+        call, seconds = _pair("delay", delay)
+        found.append({"kind": "delay", "call": call, "seconds": _seconds("delay", seconds), **conditions})
+    return found
+
+
+def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if state:
+        change, seconds = _pair("state", state)
+        found.append({"kind": "state", "change": change, "seconds": _seconds("state", seconds)})
+    if hide:
+        resource, seconds = _pair("hide", hide)
+        found.append({"kind": "hide", "resource": resource, "seconds": _seconds("hide", seconds)})
+    return found
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UserError(f"--{option} {text}: two words with = between them are expected", hint=_HELP[option])
+    return name, value
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"--{option}: {text!r} is no number of seconds", hint=_HELP[option]) from None
+
+
+def _rows(there: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for fault in there["faults"]:
+        place = fault.get("call") or fault.get("change") or fault.get("resource") or ""
+        details = [fault.get("code", ""), f"{fault['seconds']:g} s" if "seconds" in fault else ""]
+        details += [f"where {name}={pattern}" for name, pattern in fault.get("where", {}).items()]
+        left = "always" if fault["left"] is None else f"{fault['left']} times"
+        rows.append((str(fault["number"]), f"{fault['kind']} {place}".strip(), " ".join(filter(None, details)), left))
+    return rows + [("", f"frozen {instance_id}", "", "until it is thawed") for instance_id in there["frozen"]]
