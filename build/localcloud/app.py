@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import socket
 import struct
@@ -30,6 +31,9 @@ IDENTITY_PATH, CALLS_PATH = "/hubsmith", "/hubsmith/calls"
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
+_GROWS = re.compile(r"(Allocate|Change|Copy|Create(?!Tags)|Import|Modify(Volume)$|Put|Register|Request|Run|Start|Upload)")
+NO_SPACE = "InsufficientStorage"  # EC2 has no word for it: its disks are never full
+RESERVE_BYTES = 16 << 20
 _READS = re.compile(r"(Describe|Get|List)")
 
 
@@ -77,6 +81,8 @@ class CloudApp:
             return _error(
                 service, request, 400, "UnsupportedOperation", f"The local cloud has {known}; it has no {service or 'unsigned requests'}."
             )
+        if grows(action) and (refusal := self._full()):
+            return _error(service, request, 400, NO_SPACE, refusal)
         try:
             with self._host.lock:
                 if refusal := self._guard.refuse(service, environ, DEFAULT_ACCOUNT_ID):
@@ -89,9 +95,19 @@ class CloudApp:
         if not _READS.match(action):
             self._host.save()
             _log.info("%s %s %s", service, action, response.status_code)
+            if response.status_code < 300 and (unsaved := self._host.unsaved()):
+                message = f"This was done, but would be forgotten if the local cloud ended now: {unsaved}."
+                return _error(service, request, 500, NO_SPACE, message)
         if service == "route53" and self._host.faults.route53_pending:
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
         return response
+
+    def _full(self) -> str:
+        """Why nothing new can be made, if so. Said before anything is changed."""
+        free = self._host.free_bytes()
+        if free >= RESERVE_BYTES:
+            return ""
+        return f"The disk of the local cloud is full: {self._host.folder} has {free >> 20} MiB left. Remove something, there or elsewhere."
 
     def _from_moto(self, environ: Environ) -> Response:
         faults = self._host.faults
@@ -108,11 +124,20 @@ class CloudApp:
         return Response(json.dumps(self._guard.records(request.args.get("role", ""))), mimetype="application/json")
 
 
+def grows(action: str) -> bool:
+    """Does a call of that name make something that takes space, now or while it runs?"""
+    return bool(_GROWS.match(action))
+
+
 class QuietHandler(MotoRequestHandler):
     """Requests that change something are logged by the application; the rest is noise."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing."""
+
+    def connection_dropped(self, error: BaseException, environ: Environ | None = None) -> None:
+        """There is no next request to wait for."""
+        self.close_connection = True
 
 
 def _faulty(request: Request, call: Call, code: str) -> Response:
@@ -123,9 +148,9 @@ def _reset(environ: Environ) -> None:
     """Break the connection without an answer: the client sees a reset."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:
-        # A socket that lingers for no time at all is reset when it is closed.
+        # A socket that lingers for no time at all is reset when it is closed; detached, because its readers would keep it open.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
+        os.close(connection.detach())
     raise ConnectionResetError("on request")
 
 

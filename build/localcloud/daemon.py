@@ -18,7 +18,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import ec2_backends
@@ -36,12 +36,14 @@ from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends, install, resume
 from build.localcloud.names import Names
 from build.localcloud.ports import ADDRESS, Ports, is_free
+from build.localcloud.qemu.spec import Controller
 from build.localcloud.watcher import Watcher
 
 _log = logging.getLogger("hubsmith.localcloud.daemon")
 
 DEFAULT_PORT = 5077
 ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log"
+DISKS_VARIABLE = "HUBSMITH_DISKS"
 LOG_BYTES, LOG_FILES = 4_000_000, 2
 
 SERVICES: dict[str, BackendDict[Any]] = {
@@ -66,8 +68,9 @@ def serve(folder: Path, port: int) -> None:
         host.open()
         install(host)
         keeper = state.Keeper(folder, SERVICES, host.lock)
-        host.save = keeper.save
+        host.save, host.unsaved = keeper.save, lambda: keeper.problem
         _restore(host)
+        host.controller = _controller()
         ports = Ports(folder)
         names = Names(host, ports)
         server = _listen(port, ports, CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}))
@@ -88,12 +91,21 @@ def serve(folder: Path, port: int) -> None:
         _log.info("down")
 
 
+def _controller() -> Controller:
+    """What HUBSMITH_DISKS says: the controller of the disks of machines that are started from now on."""
+    wanted = os.environ.get(DISKS_VARIABLE) or "virtio-blk"
+    if wanted not in get_args(Controller):
+        raise MachineError(f"{DISKS_VARIABLE} is {wanted!r}", hint=f"there are {' and '.join(get_args(Controller))}")
+    return cast(Controller, wanted)
+
+
 def _log_to(path: Path) -> None:
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a full disk is said by those who have something to save, not by each line of the log
     logging.getLogger("hubsmith").setLevel(logging.INFO)
 
 

@@ -11,6 +11,7 @@ Pickle, because moto's models are plain objects that know each other; the file l
 from __future__ import annotations
 
 import copyreg
+import errno
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ _log = logging.getLogger("hubsmith.localcloud.state")
 
 SCHEMA = 1  # raise it when a model's attributes change so that an older file would mislead
 FILE_NAME = "state.pickle"
+BALLAST_NAME, BALLAST_BYTES = "state.ballast", 4 << 20
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Services = Mapping[str, "BackendDict[Any]"]
 
@@ -121,26 +124,63 @@ class Keeper:
         self._lock = lock
         self._writing = threading.Lock()
         self._taken = self._written = 0
+        self.problem = ""  # why the newest state is not on disk; empty when it is
 
     def save(self) -> None:
-        """Write the state; returns when it is on disk."""
+        """Write the state; returns when it is on disk, or with `problem` set when the disk refuses it: then the file is the older one.
+
+        It does not raise, because what it is called for has been done already; the watcher tries again until it succeeds.
+        """
         with self._lock:
             content = dump(self._services)
             self._taken += 1
             number = self._taken
         with self._writing:
             if number > self._written:
+                self._write(content, number)
+
+    def _write(self, content: bytes, number: int) -> None:
+        ballast = self.path.with_name(BALLAST_NAME)
+        try:
+            try:
                 _replace(self.path, content)
-                self._written = number
+            except OSError as problem:
+                if problem.errno not in FULL or not ballast.exists():
+                    raise
+                ballast.unlink()
+                _replace(self.path, content)
+        except OSError as problem:
+            self.problem = f"{self.path} cannot be written: {problem.strerror}"
+            _log.error("%s; the state of before is kept", self.problem)  # the traceback tells no more
+            return
+        self.problem, self._written = "", number
+        _lay_up(ballast)
+
+
+def _lay_up(ballast: Path) -> None:
+    """Keep some space for the next time the disk is full, so that what is removed then can be written down."""
+    if ballast.exists():
+        return
+    draft = ballast.with_suffix(".new")
+    try:
+        with draft.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        draft.replace(ballast)
+    except OSError:
+        draft.unlink(missing_ok=True)
 
 
 def _replace(path: Path, content: bytes) -> None:
     draft = path.with_suffix(".new")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)

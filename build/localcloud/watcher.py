@@ -1,10 +1,17 @@
-"""One thread that looks at all machines: it notices guests that ended by themselves and instances that ended an hour ago."""
+"""One thread that looks at all machines.
+
+It notices guests that ended by themselves and instances that ended an hour ago; when the host's disk was full, it writes down what
+could not be written and lets the machines go on that QEMU stopped.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 
+from build.errors import MachineError
+from build.localcloud.app import RESERVE_BYTES
 from build.localcloud.ec2 import instances
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends
@@ -12,6 +19,8 @@ from build.localcloud.ec2.install import backends
 _log = logging.getLogger("hubsmith.localcloud.watcher")
 
 EVERY_S = 0.5
+# Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was seen full.
+ASK_EVERY_S, ASK_AGAIN_S = 20.0, 2.0
 
 
 class Watcher:
@@ -21,6 +30,7 @@ class Watcher:
         self._host = host
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._ask_at = 0.0  # at once: a server that was killed may have left machines waiting
 
     def start(self) -> None:
         """Begin to look."""
@@ -47,5 +57,28 @@ class Watcher:
             for instance_id in running:
                 if not self._host.machine(instance_id).is_running():
                     backend.wake_instance(instance_id)
-        if dropped:
+        if dropped or self._host.unsaved():
             self._host.save()
+        self._look_for_space()
+
+    def _look_for_space(self) -> None:
+        now = time.monotonic()
+        if self._host.free_bytes() < RESERVE_BYTES:
+            self._ask_at = min(self._ask_at, now + ASK_AGAIN_S)
+        elif now >= self._ask_at:
+            self._ask_at = now + ASK_EVERY_S
+            for backend in backends():
+                for instance in backend.local_instances():
+                    if instance.state in ("running", "stopping"):
+                        self._let_go_on(instance.id)
+
+    def _let_go_on(self, instance_id: str) -> None:
+        """Continue a machine that stopped for want of space; its guest notices nothing."""
+        machine = self._host.machine(instance_id)
+        try:
+            status = machine.status() if machine.is_running() else ""
+            if status == "io-error" or (status == "paused" and instance_id not in self._host.frozen):
+                _log.warning("%s: goes on after it was stopped (%s)", instance_id, status)
+                machine.go_on()
+        except MachineError:
+            _log.debug("%s does not answer", instance_id)  # it has just ended, or is at it

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cloud.customer import FAST, Customer, refused, until
+from tests.cloud.conftest import open_cloud
+from tests.cloud.customer import FAST, Customer, Key, refused, until
 
 pytestmark = pytest.mark.vm
 
@@ -158,6 +160,94 @@ def test_layers_go_when_nothing_stands_on_them(ec2: Any, cloud: Customer) -> Non
     until(lambda: added() == {f"{volume}.qcow2"}, 10, "the head's removal")  # what the snapshot is made of
     ec2.delete_snapshot(SnapshotId=snapshot)
     until(lambda: not added(), 10, "the snapshot's removal")
+
+
+def test_a_volume_grows_under_a_running_guest(ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str) -> None:
+    attach(ec2, volume, instance)
+    sectors = f"cat /sys/class/block/$(basename {disk(volume)})/size"
+    assert cloud.ssh(instance, f"echo kept > {disk(volume)} && sync && {sectors}").strip() == str(1 << 21)
+    # A snapshot in between, so that it is not the first layer that grows.
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=FAST)
+
+    reply = ec2.modify_volume(VolumeId=volume, Size=3, VolumeType="gp2")["VolumeModification"]
+    assert (reply["ModificationState"], reply["OriginalSize"], reply["TargetSize"]) == ("modifying", 1, 3)
+    assert (reply["OriginalVolumeType"], reply["TargetVolumeType"], reply["Progress"]) == ("gp3", "gp2", 0)
+    until(lambda: modification(ec2, volume)["ModificationState"] == "optimizing", 10, "the growth")
+    assert cloud.ssh(instance, f"{sectors}; head -n1 {disk(volume)}") == f"{3 << 21}\nkept\n"
+    assert (look(ec2, volume)["Size"], look(ec2, volume)["VolumeType"]) == (3, "gp2")
+    until(lambda: modification(ec2, volume)["ModificationState"] == "completed", 10, "the end of the modification")
+    assert (modification(ec2, volume)["Progress"], modification(ec2, volume)["EndTime"] is not None) == (100, True)
+
+    second = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[second], WaiterConfig=FAST)
+    sizes = {found["SnapshotId"]: found["VolumeSize"] for found in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]}
+    assert (sizes[snapshot], sizes[second]) == (1, 3)
+    for each in (snapshot, second):
+        ec2.delete_snapshot(SnapshotId=each)
+
+
+def modification(ec2: Any, volume_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = ec2.describe_volumes_modifications(VolumeIds=[volume_id])["VolumesModifications"][0]
+    return found
+
+
+def test_what_a_modification_refuses_and_a_volume_of_nobody_grows(ec2: Any, volume: str) -> None:
+    with refused("InvalidVolumeModification.NotFound", f"Modification for volume '{volume}' does not exist."):
+        ec2.describe_volumes_modifications(VolumeIds=[volume])
+    ec2.modify_volume(VolumeId=volume, Size=2)
+    with refused("IncorrectModificationState", f"Volume {volume} cannot be modified in modification state "):
+        ec2.modify_volume(VolumeId=volume, Size=3)
+    until(lambda: modification(ec2, volume)["ModificationState"] == "completed", 10, "the end of the modification")
+    assert look(ec2, volume)["Size"] == 2
+    with refused("InvalidParameterValue", "New size cannot be smaller than existing size"):
+        ec2.modify_volume(VolumeId=volume, Size=1)
+    with refused("InvalidParameterCombination"):
+        ec2.modify_volume(VolumeId=volume)
+    with refused("InvalidParameterValue", "VolumeType"):
+        ec2.modify_volume(VolumeId=volume, VolumeType="gp9")
+    with refused("InvalidVolume.NotFound"):
+        ec2.modify_volume(VolumeId="vol-0", Size=2)
+    wanted = [{"Name": "modification-state", "Values": ["completed"]}, {"Name": "target-size", "Values": ["2"]}]
+    assert volume in [found["VolumeId"] for found in ec2.describe_volumes_modifications(Filters=wanted)["VolumesModifications"]]
+
+
+def test_an_image_has_all_volumes_and_so_have_its_instances(ec2: Any, cloud: Customer, volume: str) -> None:
+    with cloud.instance() as instance:
+        attach(ec2, volume, instance)
+        cloud.ssh(instance, f"echo on-the-data-disk > {disk(volume)} && sync")
+        image = ec2.create_image(InstanceId=instance["InstanceId"], Name="all-volumes", NoReboot=True)["ImageId"]
+        ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
+    devices = ec2.describe_images(ImageIds=[image])["Images"][0]["BlockDeviceMappings"]
+    assert [(found["DeviceName"], found["Ebs"]["DeleteOnTermination"]) for found in devices] == [("/dev/xvda", True), ("/dev/sdh", False)]
+    with cloud.instance(ImageId=image) as second:
+        data = second["BlockDeviceMappings"][1]["Ebs"]
+        assert (data["VolumeId"] != volume, data["DeleteOnTermination"]) == (True, False)
+        assert cloud.ssh(second, f"head -n1 {disk(data['VolumeId'])}") == "on-the-data-disk\n"
+    ec2.delete_volume(VolumeId=data["VolumeId"])
+    ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+
+
+def test_nvme_disks_are_plugged_in_and_grow_at_the_next_start(
+    tmp_path: Path, tiny: object, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBSMITH_DISKS", "nvme")
+    with open_cloud(tmp_path / "cloud", key) as cloud, cloud.instance() as instance:
+        ec2, instance_id = cloud.client("ec2"), instance["InstanceId"]
+        volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+        serial = volume.replace("-", "")
+        nvme = f"for _ in $(seq 60); do grep -l {serial} /sys/block/nvme*/device/serial && break; sleep 1; done | cut -d/ -f4"
+        attach(ec2, volume, instance)
+        assert cloud.ssh(instance, f"cat /sys/block/$({nvme})/size").strip() == str(1 << 21)
+        ec2.modify_volume(VolumeId=volume, Size=2)
+        until(lambda: "reboot or stop it" in modification(ec2, volume).get("StatusMessage", ""), 10, "the message")
+        assert (modification(ec2, volume)["ModificationState"], look(ec2, volume)["Size"]) == ("modifying", 1)
+        ec2.reboot_instances(InstanceIds=[instance_id])
+        until(lambda: look(ec2, volume)["Size"] == 2, 120, "the growth")
+        assert cloud.ssh(instance, f"cat /sys/block/$({nvme})/size").strip() == str(2 << 21)
+        assert "StatusMessage" not in modification(ec2, volume)
+        ec2.detach_volume(VolumeId=volume)
+        ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=FAST)
 
 
 def test_a_volume_may_outlive_its_instance_with_what_the_guest_wrote_last(ec2: Any, cloud: Customer) -> None:

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import ClassVar, NoReturn
 
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models.security_groups import SecurityGroup
 
 from build.localcloud.ec2 import errors
 from build.localcloud.ec2.host import Host
@@ -104,6 +105,16 @@ class LocalBackend(EC2Backend):
         if snapshot_id not in self.snapshots:
             raise errors.snapshot_not_found(snapshot_id)
         return self.snapshots[snapshot_id]
+
+    def describe_security_groups(
+        self, group_ids: list[str] | None = None, groupnames: list[str] | None = None, filters: dict[str, list[str]] | None = None
+    ) -> list[SecurityGroup]:
+        """moto's, without those that are too new to be seen."""
+        for group_id in group_ids or ():
+            if self.is_hidden(group_id):
+                raise errors.Ec2Error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
+        found = super().describe_security_groups(group_ids, groupnames, filters)
+        return [group for group in found if not self.is_hidden(group.id)]
 
     def do_resources_exist(self, resource_ids: list[str]) -> bool:
         """CreateTags asks; moto lets an unknown instance pass."""

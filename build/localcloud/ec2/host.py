@@ -56,6 +56,7 @@ class Host:
         self.frozen: set[str] = set()  # instances whose guests are stopped on request
         self.controller: Controller = "virtio-blk"  # of the disks of machines that are started from now on
         self.save: Callable[[], None] = lambda: None
+        self.unsaved: Callable[[], str] = str  # why the newest model is not on disk; empty when it is
         self.resource_ids: Callable[[], set[str]] = set  # of everything that a fault can hide
         self.settlers: dict[str, Callable[[Any, str], None]] = {}  # kind of thing -> what looks at one, given its backend and id
         self._metadata: dict[str, MetadataServer] = {}
@@ -67,6 +68,10 @@ class Host:
         self.runtime.mkdir(mode=0o700, exist_ok=True)
         if self.runtime.stat().st_uid != os.getuid():
             raise PermissionError(f"{self.runtime} belongs to somebody else")
+
+    def free_bytes(self) -> int:
+        """What is free on the disk that holds the layers."""
+        return shutil.disk_usage(self.folder).free
 
     @property
     def machines_folder(self) -> Path:
