@@ -13,5 +13,7 @@ namespace = Collection(
     images.verify,
     images.images,
     upkeep.sweep,
-    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults),
+    Collection(
+        "cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults
+    ),
 )

@@ -8,7 +8,7 @@ from invoke import Context, task
 
 from build.commands.common import JSON, Several, local_cloud, talking
 from build.errors import HubsmithError, UserError
-from build.localcloud import base_image, host, server
+from build.localcloud import base_image, host, server, usage
 
 
 @task(help={"base": "also make this base image available (debian-13, debian-12, tiny); may be given again"}, iterable=["base"])
@@ -51,14 +51,16 @@ def ca(_: Context) -> None:
         report.result(endpoint.acme_roots.strip())
 
 
-@task(help={"yes": "do not ask"})
-def reset(_: Context, yes: bool = False) -> None:
-    """Stop every machine and forget everything the local cloud holds. Base images stay cached."""
+@task(help={"yes": "do not ask", "cache": "empty the cache of base images and packages, too"})
+def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
+    """Stop every machine and forget everything the local cloud holds. Base images stay cached, unless --cache."""
     with talking() as report:
-        if not yes and input("Every instance, volume and image of the local cloud will be gone. Type 'yes': ").strip() != "yes":
+        size = usage.readable(sum(place.size for place in server.status().places if cache or place.what != "cache"))
+        gone = f"Every instance, volume and image of the local cloud{' and the cache of base images' * cache}, {size},"
+        if not yes and input(f"{gone} will be gone. Type 'yes': ").strip() != "yes":
             raise UserError("nothing was removed", hint="--yes skips the question")
         with report.step("reset the local cloud"):
-            server.reset()
+            server.reset(progress=report.waiting, cache=cache)
 
 
 @task(help={"family": "debian-13 (default), debian-12 or tiny"})
@@ -92,6 +94,7 @@ def _status_rows(status: server.Status) -> list[tuple[str, str]]:
     if up:
         rows += [("server", f"pid {up.pid}, {status.resident_mib} MiB"), ("account, region", f"{up.account}, {up.region}")]
         rows += [("DNS", f"{up.dns[0]} port {up.dns[1]}, UDP and TCP"), *_acme_rows(status, up)]
+    rows += [(place.what, f"{usage.readable(place.size)} in {place.path}") for place in status.places]
     return rows + [("machine", f"{instance} (pid {pid})") for instance, pid in status.machines.items()]
 
 

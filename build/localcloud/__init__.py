@@ -8,6 +8,7 @@ The room has two sides. The QEMU side knows neither moto nor boto3:
     network.py        AddressPool: 127.77.x.y, unique among all clouds of this host
     metadata.py       MetadataServer: IMDSv2 on a unix socket, one per instance
     metadata_tree.py  InstanceFacts -> what IMDS answers
+    usage.py          where what is kept, and how much of the disk it takes
     acceleration.py   "kvm" where it really works, else "tcg"
 
 The moto side gives them EC2's names:
@@ -19,6 +20,7 @@ The moto side gives them EC2's names:
     ports.py          the ports all these listen on, the same for ever
     iam/              roles: their credentials, what they may, what they asked for
     ec2/              the joints to moto's EC2 backend and responses
+    faults/           what EC2 does on a bad day, on request
     base_image/       the base images: how they are built, what is in the cache
 
 Only commands/ imports this room.

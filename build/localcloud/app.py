@@ -81,8 +81,8 @@ class CloudApp:
             return _error(
                 service, request, 400, "UnsupportedOperation", f"The local cloud has {known}; it has no {service or 'unsigned requests'}."
             )
-        if grows(action) and (refusal := self._full()):
-            return _error(service, request, 400, NO_SPACE, refusal)
+        if grows(action) and (full := self._full()):
+            return _error(service, request, 400, NO_SPACE, full)
         try:
             with self._host.lock:
                 if refusal := self._guard.refuse(service, environ, DEFAULT_ACCOUNT_ID):

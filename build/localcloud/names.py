@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from build.localcloud.acme.pebble import Pebble
 from build.localcloud.dns.server import DnsServer
-from build.localcloud.dns.zones import ensure_zone, public_zones
+from build.localcloud.dns.zones import Zone, ensure_zone, public_zones
 from build.localcloud.ec2.host import Host
 from build.localcloud.ports import ADDRESS, Ports
 
 FIRST_ZONE = "example.test"
+CHALLENGE = "_acme-challenge."
 
 
 class Names:
@@ -19,7 +22,7 @@ class Names:
             made = ensure_zone(FIRST_ZONE)
         if made:
             host.save()
-        self._dns = DnsServer(ADDRESS, ports.choose("dns"), lambda: public_zones(host.lock))
+        self._dns = DnsServer(ADDRESS, ports.choose("dns"), lambda: _answered(host))
         self._dns.start()
         self._pebble = Pebble(host.folder, ports, self._dns.port)
         self._pebble.start()
@@ -38,3 +41,11 @@ class Names:
         """End both."""
         self._pebble.stop()
         self._dns.stop()
+
+
+def _answered(host: Host) -> list[Zone]:
+    """The zones; while Pebble is to refuse certificates (a fault), without what would prove to it whose names they are."""
+    zones = public_zones(host.lock)
+    if not host.faults.acme_refuses:
+        return zones
+    return [replace(zone, sets=tuple(each for each in zone.sets if not each.name.startswith(CHALLENGE))) for zone in zones]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from build import paths
 from build.errors import MachineError
-from build.localcloud import host
+from build.localcloud import host, usage
 from build.localcloud.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
 
 __all__ = [
@@ -55,6 +55,7 @@ class Status:
     log: Path
     machines: dict[str, int]
     resident_mib: int | None
+    places: tuple[usage.Place, ...]
     roots: Path  # the root certificate, PEM, of what the cloud issues while it is up
 
 
@@ -135,8 +136,8 @@ def down(state: Path | None = None, progress: Progress = _silent) -> None:
     _end_server(folder, signal.SIGTERM)
 
 
-def reset(state: Path | None = None, progress: Progress = _silent) -> None:
-    """End every machine at once, and forget everything: instances, images, volumes, zones, parameters."""
+def reset(state: Path | None = None, progress: Progress = _silent, *, cache: bool = False) -> None:
+    """End every machine at once, and forget everything: instances, images, volumes, zones, parameters; cache: the base images too."""
     # Imported here: tasks that only look at the cloud need none of the machinery.
     from build.localcloud.acme.pebble import end_orphan
     from build.localcloud.ec2.host import runtime_folder
@@ -152,6 +153,9 @@ def reset(state: Path | None = None, progress: Progress = _silent) -> None:
     AddressPool(folder).close()
     shutil.rmtree(runtime_folder(folder), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+    if cache:
+        progress("emptying the cache")
+        shutil.rmtree(paths.cache_dir(), ignore_errors=True)
 
 
 def _end_server(folder: Path, number: signal.Signals) -> None:
@@ -184,7 +188,8 @@ def status(state: Path | None = None) -> Status:
     folder = _folder(state)
     endpoint = find(folder)
     resident = _resident_mib(endpoint.pid) if endpoint else None
-    return Status(endpoint, folder, folder / "server.log", machines(folder), resident, folder / "acme" / "roots.pem")
+    places = usage.places(folder, paths.cache_dir())
+    return Status(endpoint, folder, folder / "server.log", machines(folder), resident, places, folder / "acme" / "roots.pem")
 
 
 def _resident_mib(pid: int) -> int | None:

@@ -42,6 +42,7 @@ def test_a_full_disk(small_disk: Path, tiny: base_image.BaseImage, key: Key) -> 
     with open_cloud(small_disk / "cloud", key) as cloud:
         ec2 = cloud.client("ec2")
         with cloud.instance() as instance:
+            cloud.ssh(instance, "true")  # up, so that the volume is plugged in at once
             data = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
             attach(ec2, data, instance)
             spare = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
