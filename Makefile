@@ -6,7 +6,7 @@ INVOKE := $(BIN)/invoke
 HOST_PACKAGES := build/localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup host-packages shell build-ami check plan test test-fast test-all lint format bench mutants requirements clean
+.PHONY: help setup host-packages shell build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,6 +31,9 @@ test-all: setup $(VENV)/.dev ## everything, matrices in full
 
 bench: setup $(VENV)/.dev ## seconds per step of a cold and a second build, peak memory
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-cloud: setup $(VENV)/.dev ## what the local cloud costs beside its guests: boot, idle, ten machines at once
+	@$(BIN)/python -m tests.bench_cloud
 
 mutants: setup $(VENV)/.dev ## put the walk-through's mistakes back into the newest image, one at a time: is each noticed?
 	@$(BIN)/python -m tests.mutants $(ARGS)

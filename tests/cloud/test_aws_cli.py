@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from build.localcloud import server
-from tests.cloud.customer import Customer
+from build.localcloud.faults import client as faults
+from tests.cloud.customer import Customer, until
 
 pytestmark = pytest.mark.vm
 
@@ -116,3 +117,46 @@ def test_user_data_from_a_file(aws: Cli, cloud: Customer, tmp_path: Path) -> Non
     kept = aws("ec2", "describe-instance-attribute", "--instance-id", instance, "--attribute", "userData", *query("UserData.Value"))
     assert base64.b64decode(kept).decode() == script.read_text()
     cloud.end(instance)
+
+
+def test_disks_by_the_cli(aws: Cli, cloud: Customer) -> None:
+    """Growth, snapshots of a volume in use, volumes from snapshots, and every waiter there is for them."""
+    with cloud.instance() as instance:
+        zone = ["--availability-zone", "us-east-1a"]
+        tags = "ResourceType=volume,Tags=[{Key=Name,Value=data}]"
+        volume = aws("ec2", "create-volume", *zone, "--size", "1", "--volume-type", "gp3", "--tag-specifications", tags, *query("VolumeId"))
+        aws("ec2", "wait", "volume-available", "--volume-ids", volume)
+        aws("ec2", "attach-volume", "--volume-id", volume, "--instance-id", instance["InstanceId"], "--device", "/dev/sdf")
+        aws("ec2", "wait", "volume-in-use", "--filters", "Name=tag:Name,Values=data")
+        assert aws("ec2", "modify-volume", "--volume-id", volume, "--size", "2")["VolumeModification"]["TargetSize"] == 2
+        state = query("VolumesModifications[0].ModificationState")
+        look = ("ec2", "describe-volumes-modifications", "--volume-ids", volume, *state)
+        until(lambda: aws(*look) == "completed", 120, "the modification")
+        assert "New size cannot be smaller than existing size" in aws(
+            "ec2", "modify-volume", "--volume-id", volume, "--size", "1", fails=True
+        )
+        snapshot = aws("ec2", "create-snapshot", "--volume-id", volume, "--description", "in use", *query("SnapshotId"))
+        aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
+        assert aws("ec2", "describe-snapshots", "--snapshot-ids", snapshot, *query("Snapshots[0].[VolumeSize,Progress]")) == "2\t100%"
+        copy = aws("ec2", "create-volume", *zone, "--snapshot-id", snapshot, *query("[VolumeId,Size]")).split()
+        assert copy[1] == "2"
+        aws("ec2", "wait", "volume-available", "--volume-ids", copy[0])
+        aws("ec2", "detach-volume", "--volume-id", volume)
+        aws("ec2", "wait", "volume-available", "--volume-ids", volume)
+    for each in (volume, copy[0]):
+        aws("ec2", "delete-volume", "--volume-id", each)
+        aws("ec2", "wait", "volume-deleted", "--volume-ids", each)
+    aws("ec2", "delete-snapshot", "--snapshot-id", snapshot)
+
+
+def test_its_waiters_wait_as_long_as_a_resource_is_not_to_be_seen(aws: Cli, cloud: Customer) -> None:
+    faults.add(cloud.endpoint.url, [{"kind": "hide", "resource": "*", "seconds": 8}])
+    run = ["--image-id", cloud.tiny, "--instance-type", "t3.nano"]
+    instance = aws("ec2", "run-instances", *run, *query("Instances[0].InstanceId"))
+    try:
+        assert "InvalidInstanceID.NotFound" in aws("ec2", "describe-instances", "--instance-ids", instance, fails=True)
+        aws("ec2", "wait", "instance-exists", "--instance-ids", instance)
+        assert instance in str(aws("ec2", "describe-instances", "--instance-ids", instance))
+    finally:
+        faults.clear(cloud.endpoint.url)
+        cloud.end(instance)

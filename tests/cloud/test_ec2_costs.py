@@ -1,0 +1,31 @@
+"""Idle cost next to nothing, ten machines at once, little time beside the guest's own boot; tests/bench_cloud.py prints the figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.costs import boot, idle_cpu_s
+from tests.cloud.customer import Customer, speaks_ssh, until
+
+pytestmark = pytest.mark.vm
+
+
+def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_nothing(fresh_cloud: Customer) -> None:
+    _, measured = boot(fresh_cloud)
+    assert measured.overhead_percent < 10, measured
+    assert idle_cpu_s(fresh_cloud) < 0.5
+
+
+@pytest.mark.matrix
+def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
+    ec2, group = fresh_cloud.client("ec2"), fresh_cloud.open_group(22)
+    parameters = {"ImageId": fresh_cloud.tiny, "InstanceType": "t3.nano", "SecurityGroupIds": [group]}
+    instances = ec2.run_instances(**parameters, MinCount=10, MaxCount=10)["Instances"]
+    for instance in instances:
+        until(lambda address=instance["PublicIpAddress"]: speaks_ssh(address), 400, instance["InstanceId"])  # type: ignore[misc]
+    status = server.status(fresh_cloud.folder)
+    assert len(status.machines) == 10
+    assert status.resident_mib is not None
+    assert status.resident_mib < 300
+    assert idle_cpu_s(fresh_cloud) < 1
