@@ -138,11 +138,11 @@ class Machine:
         return frozenset((address, int(port), int(guest_port)) for address, port, guest_port in rows)
 
     def attach(self, drive: Drive, controller: Controller = "virtio-blk") -> None:
-        """Hot plug a volume; raises MachineError when it is attached already or no port is free."""
+        """Hot plug a volume; no effect when it is there already. Raises MachineError when no port is free."""
         volumes.attach(self._monitor, drive, controller)
 
     def detach(self, volume_id: str) -> None:
-        """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not."""
+        """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not. No effect when it is not there."""
         volumes.detach(self._monitor, volume_id)
 
     def grow(self, volume_id: str, size_gib: int) -> None:

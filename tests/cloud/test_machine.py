@@ -150,12 +150,10 @@ def test_a_volume_is_plugged_in_found_by_its_serial_and_unplugged(guest: Guest, 
     drive = Drive(DATA, layers.path(DATA))
     guest.machine.attach(drive)
     until_it_works(lambda: "vol0fedcba9876543210" in guest.serials(), 20)
-    with pytest.raises(MachineError, match="vol-0fedcba9876543210"):
-        guest.machine.attach(drive)
+    guest.machine.attach(drive)  # whoever was interrupted asks again
     guest.machine.detach(DATA)
     assert guest.serials() == {"vol0123456789abcdef0"}
-    with pytest.raises(MachineError):
-        guest.machine.detach(DATA)
+    guest.machine.detach(DATA)
     guest.machine.attach(drive)
     until_it_works(lambda: "vol0fedcba9876543210" in guest.serials(), 20)
     guest.machine.detach(DATA)

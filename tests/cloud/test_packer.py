@@ -12,15 +12,38 @@ from pathlib import Path
 import pytest
 
 from build.localcloud import server
-from tests.cloud.customer import Customer
+from tests.cloud.customer import FAST, Customer
 
 pytestmark = [
     pytest.mark.vm,
     pytest.mark.skipif(shutil.which("packer") is None, reason="packer is not installed (Debian: apt install packer)"),
 ]
 
+SCP = r"""cat > /usr/bin/scp <<'END'
+#!/bin/bash
+target="${!#}"
+printf '\0'
+while IFS= read -r line; do
+  case $line in
+  C*)
+    read -r mode size name <<< "$line"
+    path=$target
+    [ -d "$target" ] && path=$target/$name
+    printf '\0'
+    dd bs=1 count="$size" of="$path" 2>/dev/null
+    dd bs=1 count=1 of=/dev/null 2>/dev/null
+    chmod "${mode#C}" "$path"
+    printf '\0'
+    ;;
+  esac
+done
+END
+chmod 755 /usr/bin/scp
+sync
+"""
 
-def template(cloud: Customer, folder: Path) -> Path:
+
+def template(cloud: Customer, base: str, folder: Path) -> Path:
     """Packer 1.6's own format, which later releases read too."""
     (folder / "greeting").write_text("hello from a file\n")
     builder = {
@@ -30,7 +53,7 @@ def template(cloud: Customer, folder: Path) -> Path:
         "region": cloud.endpoint.region,
         "skip_region_validation": True,
         "skip_metadata_api_check": True,
-        "source_ami_filter": {"filters": {"name": "tiny-amd64-*"}, "owners": ["000000000000"], "most_recent": True},
+        "source_ami_filter": {"filters": {"image-id": base}, "owners": ["self"], "most_recent": True},
         "instance_type": "t3.nano",
         "ssh_username": "root",
         "ssh_clear_authorized_keys": True,
@@ -50,6 +73,16 @@ def template(cloud: Customer, folder: Path) -> Path:
     return path
 
 
+def _with_scp(cloud: Customer) -> str:
+    """An image from which Packer can work: it sends files through scp, of which the tiny image gets the receiving half, in shell."""
+    ec2 = cloud.client("ec2")
+    with cloud.instance() as instance:
+        cloud.ssh(instance, SCP)
+        image = ec2.create_image(InstanceId=instance["InstanceId"], Name="tiny with scp", NoReboot=True)["ImageId"]
+        ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
+    return str(image)
+
+
 def _script(folder: Path) -> Path:
     path = folder / "last.sh"
     path.write_text("#!/bin/sh\nset -e\ncat /etc/greeting/shell /etc/greeting/file > /etc/greeting/all\nsync\n")
@@ -57,11 +90,11 @@ def _script(folder: Path) -> Path:
 
 
 def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Customer, tmp_path: Path) -> None:
-    ec2 = cloud.client("ec2")
+    ec2, base = cloud.client("ec2"), _with_scp(cloud)
     before = {group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]}
     home = {"HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1", "PACKER_CACHE_DIR": str(tmp_path), "PATH": os.environ["PATH"]}
     polls = {"AWS_POLL_DELAY_SECONDS": "1", "AWS_MAX_ATTEMPTS": "300"}
-    command = ["packer", "build", "-color=false", "-machine-readable", str(template(cloud, tmp_path))]
+    command = ["packer", "build", "-color=false", "-machine-readable", str(template(cloud, base, tmp_path))]
     environment = {**home, **polls, **server.environment(cloud.endpoint)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
@@ -83,4 +116,5 @@ def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Custome
         assert "packer" not in cloud.ssh(instance, "cat /root/.ssh/authorized_keys")
     for volume in ec2.describe_volumes(Filters=[{"Name": "volume-id", "Values": volumes}])["Volumes"]:
         ec2.delete_volume(VolumeId=volume["VolumeId"])
-    ec2.deregister_image(ImageId=found[1], DeleteAssociatedSnapshots=True)
+    for image_id in (found[1], base):
+        ec2.deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)

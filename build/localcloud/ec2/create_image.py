@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from build.localcloud.ec2 import images, snapshots, volumes
+from build.localcloud.ec2 import images, snapshots, volume_types
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import Attachment, BlockDevice, LocalAmi
 
@@ -57,7 +57,7 @@ def _overlay(devices: dict[str, BlockDevice], mapping: Mapping[str, Any]) -> Non
     ebs, name = mapping.get("Ebs"), mapping["DeviceName"]
     if ebs is None:
         return
-    known = devices.get(name) or BlockDevice(name, None, volumes.MIN_SIZE_GIB)
+    known = devices.get(name) or BlockDevice(name, None, volume_types.MIN_SIZE_GIB)
     devices[name] = replace(
         known,
         size=max(ebs.get("VolumeSize", known.size), known.size),

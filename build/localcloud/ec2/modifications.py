@@ -13,7 +13,7 @@ from typing import Any
 from moto.core.utils import utcnow
 
 from build.errors import MachineError
-from build.localcloud.ec2 import volumes
+from build.localcloud.ec2 import volume_types
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from build.localcloud.ec2.models import Attachment, LocalVolume, Modification, Shape
@@ -51,17 +51,17 @@ def modify(backend: LocalBackend, volume_id: str, changes: Mapping[str, Any]) ->
 
 def _target(original: Shape, asked: Mapping[str, Any]) -> Shape:
     volume_type, size = asked.get("VolumeType", original.volume_type), int(asked.get("Size", original.size))
-    if volume_type not in volumes.TYPES:
+    if volume_type not in volume_types.TYPES:
         raise invalid_value(volume_type, "VolumeType")
     if size < original.size:
         raise bad_value("New size cannot be smaller than existing size")
-    volumes.check_size(size)
+    volume_types.check_size(size)
     same = original if volume_type == original.volume_type else replace(original, iops=None, throughput=None)
     return Shape(
         size,
         volume_type,
-        asked.get("Iops", same.iops or volumes.DEFAULT_IOPS.get(volume_type)),
-        asked.get("Throughput", same.throughput or volumes.DEFAULT_THROUGHPUT.get(volume_type)),
+        asked.get("Iops", same.iops or volume_types.DEFAULT_IOPS.get(volume_type)),
+        asked.get("Throughput", same.throughput or volume_types.DEFAULT_THROUGHPUT.get(volume_type)),
     )
 
 

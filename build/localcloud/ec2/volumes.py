@@ -8,14 +8,10 @@ from typing import Any
 
 from moto.ec2.utils import random_volume_id
 
+from build.localcloud.ec2 import snapshots, volume_types
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value, missing_parameter, volume_not_found
 from build.localcloud.ec2.models import Attachment, LocalAmi, LocalInstance, LocalVolume
-
-MIN_SIZE_GIB, MAX_SIZE_GIB = 1, 16384
-DEFAULT_IOPS = {"gp3": 3000}
-DEFAULT_THROUGHPUT = {"gp3": 125}
-TYPES = ("standard", "gp2", "gp3", "io1", "io2", "st1", "sc1")
 
 
 @dataclass(frozen=True)
@@ -52,8 +48,8 @@ def create(backend: LocalBackend, request: VolumeRequest, zone: str) -> LocalVol
     volume.encrypted = encrypted
     volume.kms_key_id = _kms_key(backend, request) if encrypted else None
     volume.volume_type = request.volume_type
-    volume.iops = request.iops or DEFAULT_IOPS.get(request.volume_type)
-    volume.throughput = request.throughput or DEFAULT_THROUGHPUT.get(request.volume_type)
+    volume.iops = request.iops or volume_types.DEFAULT_IOPS.get(request.volume_type)
+    volume.throughput = request.throughput or volume_types.DEFAULT_THROUGHPUT.get(request.volume_type)
     if source and source.layer:
         backend.host.layers.create_overlay(volume.layer, source.layer, size)
     else:
@@ -65,7 +61,7 @@ def create(backend: LocalBackend, request: VolumeRequest, zone: str) -> LocalVol
 
 def check(backend: LocalBackend, request: VolumeRequest) -> int:
     """Raise EC2's error for a volume that cannot be made; returns its size in GiB."""
-    if request.volume_type not in TYPES:
+    if request.volume_type not in volume_types.TYPES:
         raise invalid_value(request.volume_type, "VolumeType")
     size = request.size
     if request.snapshot_id:
@@ -78,16 +74,10 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
             raise Ec2Error("InvalidBlockDeviceMapping", message)
     if size is None:
         raise missing_parameter("size/snapshot")
-    check_size(size)
+    volume_types.check_size(size)
     if request.kms_key_id and not request.encrypted:
         raise Ec2Error("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
     return size
-
-
-def check_size(size: int) -> None:
-    """Raise EC2's error for a size, in GiB, that no volume has."""
-    if not MIN_SIZE_GIB <= size <= MAX_SIZE_GIB:
-        raise bad_value(f"Volume of {size}GiB is out of range: it must be between {MIN_SIZE_GIB}GiB and {MAX_SIZE_GIB}GiB")
 
 
 def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
@@ -201,6 +191,7 @@ def delete(backend: LocalBackend, volume_id: str) -> None:
     volume = backend.volume(volume_id)
     if volume.attachment:
         raise Ec2Error("VolumeInUse", f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}")
+    snapshots.catch_up(backend, volume)  # one that was asked for just now
     del backend.volumes[volume.id]
     backend.tags.pop(volume.id, None)
     backend.wake_collector()

@@ -18,8 +18,12 @@ UNPLUG_TIMEOUT_S = 30.0
 
 
 def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
-    """Plug a volume in; raises MachineError when it is attached already or no port is free."""
+    """Plug a volume in; no effect when it is there already. Raises MachineError when no port is free."""
+    if _top_node(monitor, drive.volume_id) is not None:
+        return
     port = _free_port(monitor)
+    if _has_node(monitor, drive.volume_id):  # whoever began this before was interrupted
+        monitor.execute("blockdev-del", {"node-name": drive.volume_id})
     monitor.execute("blockdev-add", block_node(drive))
     try:
         monitor.execute("device_add", disk_device(drive, controller, port))
@@ -29,11 +33,12 @@ def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
 
 
 def detach(monitor: Monitor, volume_id: str) -> None:
-    """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not, or has no such volume."""
+    """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not. No effect when it is not there."""
     if _top_node(monitor, volume_id) is not None:
         monitor.execute_until("device_del", {"id": volume_id}, "DEVICE_DELETED", volume_id, timeout_s=UNPLUG_TIMEOUT_S)
     # Overlays of a live switch belong to the device and went with it; the node of the beginning is ours.
-    monitor.execute("blockdev-del", {"node-name": volume_id})
+    if _has_node(monitor, volume_id):
+        monitor.execute("blockdev-del", {"node-name": volume_id})
 
 
 def grow(monitor: Monitor, volume_id: str, size: int) -> None:
@@ -73,6 +78,10 @@ def _top_node(monitor: Monitor, volume_id: str) -> _Node | None:
             inserted = block["inserted"]
             return _Node(str(inserted["node-name"]), str(inserted["file"]))
     return None
+
+
+def _has_node(monitor: Monitor, volume_id: str) -> bool:
+    return any(node["node-name"] == volume_id for node in monitor.query("query-named-block-nodes"))
 
 
 def _free_port(monitor: Monitor) -> str:
