@@ -18,7 +18,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import ec2_backends
@@ -29,21 +29,19 @@ from moto.sts.models import sts_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from build.errors import MachineError
-from build.localcloud import state
+from build.localcloud import settings, state
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.ec2 import settle
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends, install, resume
 from build.localcloud.names import Names
 from build.localcloud.ports import ADDRESS, Ports, is_free
-from build.localcloud.qemu.spec import Controller
 from build.localcloud.watcher import Watcher
 
 _log = logging.getLogger("hubsmith.localcloud.daemon")
 
 DEFAULT_PORT = 5077
 ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log"
-DISKS_VARIABLE = "HUBSMITH_DISKS"
 LOG_BYTES, LOG_FILES = 4_000_000, 2
 
 SERVICES: dict[str, BackendDict[Any]] = {
@@ -69,8 +67,8 @@ def serve(folder: Path, port: int) -> None:
         install(host)
         keeper = state.Keeper(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
+        host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
         _restore(host)
-        host.controller = _controller()
         ports = Ports(folder)
         names = Names(host, ports)
         server = _listen(port, ports, CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}))
@@ -89,14 +87,6 @@ def serve(folder: Path, port: int) -> None:
         names.stop()
         _power_down(host, patience_s=0 if reset else settle.POWERDOWN_S)
         _log.info("down")
-
-
-def _controller() -> Controller:
-    """What HUBSMITH_DISKS says: the controller of the disks of machines that are started from now on."""
-    wanted = os.environ.get(DISKS_VARIABLE) or "virtio-blk"
-    if wanted not in get_args(Controller):
-        raise MachineError(f"{DISKS_VARIABLE} is {wanted!r}", hint=f"there are {' and '.join(get_args(Controller))}")
-    return cast(Controller, wanted)
 
 
 def _log_to(path: Path) -> None:

@@ -35,6 +35,8 @@ def registry_dir() -> Path:
 class AddressPool:
     """Loopback addresses of one cloud, out of a /24 it claims with its first address; safe among threads."""
 
+    SIZE = 254
+
     def __init__(self, cloud_folder: Path) -> None:
         self.cloud_folder = cloud_folder.absolute()
         self._taken: set[IPv4Address] = set()
@@ -47,7 +49,9 @@ class AddressPool:
                 if address not in self._taken:
                     self._taken.add(address)
                     return str(address)
-        raise MachineError("this cloud has no address left", hint="a local cloud has 254: terminate instances or release addresses")
+        raise MachineError(
+            "this cloud has no address left", hint=f"a local cloud has {self.SIZE}: terminate instances or release addresses"
+        )
 
     def reserve(self, address: str) -> None:
         """Take the address the kept state names; raises MachineError when another cloud holds its /24 by now."""

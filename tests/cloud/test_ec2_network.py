@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.cloud.customer import Customer, refused, until
+from build.localcloud import base_image, server
+from build.localcloud.ec2.host import runtime_folder
+from build.localcloud.machine import Machine
+from tests.cloud.conftest import open_cloud
+from tests.cloud.customer import Customer, Key, refused, speaks_ssh, until
 
 pytestmark = pytest.mark.vm
 
@@ -16,6 +23,13 @@ pytestmark = pytest.mark.vm
 @pytest.fixture(scope="module")
 def instance(cloud: Customer) -> Iterator[dict[str, Any]]:
     with cloud.instance(ports=()) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def other(cloud: Customer) -> Iterator[dict[str, Any]]:
+    """A second machine, for what moves between two."""
+    with cloud.instance() as instance:
         yield instance
 
 
@@ -78,37 +92,36 @@ def test_a_port_somebody_else_has_is_told_and_the_instance_runs_on(ec2: Any, clo
     ec2.delete_security_group(GroupId=group)
 
 
-def test_an_elastic_address_moves_with_its_ports(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_an_elastic_address_moves_with_its_ports(ec2: Any, cloud: Customer, instance: dict[str, Any], other: dict[str, Any]) -> None:
     group = instance["SecurityGroups"][0]["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
     tags = [{"ResourceType": "elastic-ip", "Tags": [{"Key": "a", "Value": "b"}]}]
     allocation = ec2.allocate_address(Domain="vpc", TagSpecifications=tags)
     address, allocation_id = allocation["PublicIp"], allocation["AllocationId"]
     automatic = instance["PublicIpAddress"]
-    with cloud.instance() as other:
-        ec2.associate_address(AllocationId=allocation_id, InstanceId=instance["InstanceId"])
-        until(lambda: is_open(address) and not is_open(automatic), 5, "the forwards")
-        assert cloud.look(instance["InstanceId"])["PublicIpAddress"] == address
-        name = f"hostname-{instance['InstanceId'][-4:]}"
-        cloud.ssh({"PublicIpAddress": address}, f"echo {name} > /tmp/name")
+    ec2.associate_address(AllocationId=allocation_id, InstanceId=instance["InstanceId"])
+    until(lambda: is_open(address) and not is_open(automatic), 5, "the forwards")
+    assert cloud.look(instance["InstanceId"])["PublicIpAddress"] == address
+    name = f"hostname-{instance['InstanceId'][-4:]}"
+    cloud.ssh({"PublicIpAddress": address}, f"echo {name} > /tmp/name")
 
-        with refused("Resource.AlreadyAssociated", f"resource {allocation_id} is already associated"):
-            ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=False)
-        with refused("InvalidIPAddress.InUse"):
-            ec2.release_address(AllocationId=allocation_id)
-        moved = ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=True)
-        until(lambda: cloud.ssh({"PublicIpAddress": address}, "cat /tmp/name 2>/dev/null || echo other") == "other\n", 10, "the move")
-        again = cloud.look(instance["InstanceId"])["PublicIpAddress"]
-        assert again not in (None, address)
-        assert cloud.ssh({"PublicIpAddress": again}, "cat /tmp/name").strip() == name
-        listed = ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"][0]
-        assert (listed["InstanceId"], listed["AssociationId"], listed["Tags"]) == (
-            other["InstanceId"],
-            moved["AssociationId"],
-            [{"Key": "a", "Value": "b"}],
-        )
-        ec2.disassociate_address(AssociationId=moved["AssociationId"])
-        until(lambda: not is_open(address), 5, "the end of the forward")
+    with refused("Resource.AlreadyAssociated", f"resource {allocation_id} is already associated"):
+        ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=False)
+    with refused("InvalidIPAddress.InUse"):
+        ec2.release_address(AllocationId=allocation_id)
+    moved = ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=True)
+    until(lambda: cloud.ssh({"PublicIpAddress": address}, "cat /tmp/name 2>/dev/null || echo other") == "other\n", 10, "the move")
+    again = cloud.look(instance["InstanceId"])["PublicIpAddress"]
+    assert again not in (None, address)
+    assert cloud.ssh({"PublicIpAddress": again}, "cat /tmp/name").strip() == name
+    listed = ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"][0]
+    assert (listed["InstanceId"], listed["AssociationId"], listed["Tags"]) == (
+        other["InstanceId"],
+        moved["AssociationId"],
+        [{"Key": "a", "Value": "b"}],
+    )
+    ec2.disassociate_address(AssociationId=moved["AssociationId"])
+    until(lambda: not is_open(address), 5, "the end of the forward")
     ec2.release_address(AllocationId=allocation_id)
     with refused("InvalidAllocationID.NotFound"):
         ec2.associate_address(AllocationId=allocation_id, InstanceId=instance["InstanceId"])
@@ -123,6 +136,110 @@ def test_no_public_address_when_none_is_wanted(ec2: Any, cloud: Customer) -> Non
     assert made["SecurityGroups"][0]["GroupId"] == group
     cloud.end(made["InstanceId"])
     ec2.delete_security_group(GroupId=group)
+
+
+def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a_second(
+    ec2: Any, cloud: Customer, instance: dict[str, Any], other: dict[str, Any]
+) -> None:
+    group = instance["SecurityGroups"][0]["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
+    allocation = ec2.allocate_address(Domain="vpc")
+    address = allocation["PublicIp"]
+    cloud.ssh(other, "true")
+    ids = [instance["InstanceId"], other["InstanceId"]]
+    seconds = []
+    for turn in range(6):
+        new, old = ids[turn % 2], ids[(turn + 1) % 2]
+        ec2.associate_address(AllocationId=allocation["AllocationId"], InstanceId=new, AllowReassociation=True)
+        began = time.monotonic()
+        until(lambda new=new, old=old: (address, 22) in doors(cloud, new) and (address, 22) not in doors(cloud, old), 10, "the move")
+        until(lambda: speaks_ssh(address), 10, "an answer")
+        seconds.append(time.monotonic() - began)
+    # The best of several: other processes of a busy host are not what is measured.
+    assert min(seconds[1:]) < 1
+    ec2.release_address(AllocationId=allocation["AllocationId"])
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
+
+
+def doors(cloud: Customer, instance_id: str) -> set[tuple[str, int]]:
+    """The address and ports that a machine listens on, as QEMU says."""
+    machine = Machine(cloud.folder / "machines" / instance_id, runtime_folder(cloud.folder))
+    return {(address, port) for address, port, _ in machine.forwards()}
+
+
+def test_addresses_are_as_many_as_the_cloud_was_given(
+    tmp_path: Path, tiny: base_image.BaseImage, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBSMITH_ELASTIC_IPS", "2")
+    with open_cloud(tmp_path / "cloud", key) as cloud:
+        ec2 = cloud.client("ec2")
+        (shown,) = ec2.describe_account_attributes(AttributeNames=["vpc-max-elastic-ips"])["AccountAttributes"]
+        assert shown["AttributeValues"] == [{"AttributeValue": "2"}]
+        first, _ = (ec2.allocate_address(Domain="vpc") for _ in range(2))
+        with refused("AddressLimitExceeded", "The maximum number of addresses has been reached."):
+            ec2.allocate_address(Domain="vpc")
+        ec2.release_address(AllocationId=first["AllocationId"])
+        ec2.allocate_address(Domain="vpc")
+        cloud.client("ec2", "eu-central-1").allocate_address(Domain="vpc")  # each region has its own
+
+
+def test_a_limit_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBSMITH_ELASTIC_IPS", "five")
+    with pytest.raises(server.MachineError) as caught:
+        server.ensure_up(tmp_path / "cloud", port=0)
+    assert "HUBSMITH_ELASTIC_IPS is 'five'" in str(caught.value.hint)
+
+
+def test_rules_come_all_or_none_with_their_tags_and_descriptions_and_go_by_their_ids(ec2: Any, cloud: Customer) -> None:
+    group = cloud.open_group()
+    wanted = [permission(22), permission(80, "10.0.0.0/8")]
+    wanted[0]["IpRanges"][0]["Description"] = "ssh"
+    tags = [{"ResourceType": "security-group-rule", "Tags": [{"Key": "a", "Value": "b"}]}]
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=wanted, TagSpecifications=tags)["SecurityGroupRules"]
+    assert [(rule["FromPort"], rule.get("Description"), rule["Tags"]) for rule in made] == [
+        (22, "ssh", [{"Key": "a", "Value": "b"}]),
+        (80, None, [{"Key": "a", "Value": "b"}]),
+    ]
+    with refused("InvalidPermission.Duplicate"):
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(443), permission(22)])
+    with refused("InvalidParameterValue", "TCP/UDP (to) port (65536) out of range"):
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(443), permission(22) | {"ToPort": 65536}])
+    ec2.update_security_group_rule_descriptions_ingress(
+        GroupId=group, IpPermissions=[permission(80, "10.0.0.0/8") | {"IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "web"}]}]
+    )
+    assert rules(ec2, group) == {22: "ssh", 80: "web"}
+    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[made[0]["SecurityGroupRuleId"]])
+    assert rules(ec2, group) == {80: "web"}
+    ec2.delete_security_group(GroupId=group)
+
+
+def rules(ec2: Any, group: str) -> dict[int, str | None]:
+    """The ingress ports of a group and what is said of them."""
+    found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    return {rule["FromPort"]: rule.get("Description") for rule in found if not rule["IsEgress"]}
+
+
+def test_nothing_listens_beyond_loopback(cloud: Customer, instance: dict[str, Any]) -> None:
+    owned = [process for process in psutil.process_iter() if belongs(process, cloud.folder)]
+    names = {process.name() for process in owned}
+    assert {"pebble", "qemu-system-x86_64"} <= {name[:18] for name in names}, names
+    assert cloud.endpoint.pid in {process.pid for process in owned}
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for process in owned
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN or (connection.type == socket.SOCK_DGRAM and not process.name().startswith("qemu"))
+    }
+    assert {name for name, address in listening if not address.startswith("127.")} == set()
+    assert len(listening) >= 2  # the server (API, DNS) and Pebble
+
+
+def belongs(process: psutil.Process, folder: Path) -> bool:
+    """Is it a process of the cloud in that folder?"""
+    try:
+        return any(str(folder) in word for word in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def test_groups_are_unique_by_name_and_the_default_one_stays(ec2: Any) -> None:

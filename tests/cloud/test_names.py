@@ -16,9 +16,10 @@ import pytest
 from cryptography import x509
 from dnslib import RCODE, DNSRecord
 
+from build.commands.cloud import _status_rows as status_rows
 from build.localcloud import server
-from tests.cloud.conftest import processes_of
-from tests.cloud.customer import Customer, until
+from tests.cloud.conftest import open_cloud, processes_of
+from tests.cloud.customer import Customer, Key, until
 
 pytestmark = pytest.mark.vm
 
@@ -113,6 +114,15 @@ def test_a_machine_reaches_the_cloud_and_the_directory_under_their_guest_address
         # busybox knows no certificates: that something listens there is what can be asked.
         assert cloud.ssh(instance, f"wget -qO- {cloud.endpoint.guest_url}/hubsmith").startswith('{"pid"')
         assert cloud.ssh(instance, f"nc {directory_host} </dev/null && echo open") == "open\n"
+
+
+def test_without_pebble_the_cloud_is_up_and_says_what_is_missing(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with open_cloud(tmp_path / "cloud", key) as cloud:
+        assert (cloud.endpoint.acme_directory, cloud.endpoint.acme_ca, cloud.endpoint.acme_roots) == (None, None, None)
+        assert cloud.endpoint.acme_problem == "pebble is not installed; run: apt install pebble"
+        assert ask(cloud, "example.test", "SOA").header.rcode == RCODE.NOERROR
+        assert ("ACME", f"absent: {cloud.endpoint.acme_problem}") in status_rows(server.status(cloud.folder))
 
 
 def test_names_ports_and_the_directorys_certificate_outlive_the_server_and_the_root_does_not(fresh_cloud: Customer) -> None:

@@ -45,8 +45,15 @@ def take_public_address(backend: LocalBackend, instance: LocalInstance) -> None:
     interface.public_ip = None
 
 
+def limit(backend: LocalBackend) -> int:
+    """How many Elastic IPs a region may have: as many as there are addresses, unless the cloud was given another limit."""
+    return backend.host.addresses.SIZE if backend.host.elastic_ip_limit is None else backend.host.elastic_ip_limit
+
+
 def allocate(backend: LocalBackend, tags: Mapping[str, str]) -> ElasticAddress:
     """AllocateAddress."""
+    if len(backend.addresses) >= limit(backend):
+        raise Ec2Error("AddressLimitExceeded", "The maximum number of addresses has been reached.")
     address = ElasticAddress(backend, domain="vpc", address=take(backend), tags=dict(tags))  # type: ignore[abstract]  # not at run time
     backend.addresses.append(address)
     return address
@@ -125,4 +132,4 @@ def by_association(backend: LocalBackend, association_id: str) -> ElasticAddress
 
 def _follow(backend: LocalBackend, instance: object) -> None:
     if isinstance(instance, LocalInstance):
-        backend.wake_instance(instance.id)
+        backend.wake_doors(instance.id)

@@ -49,6 +49,11 @@ class LocalBackend(EC2Backend):
     def wake_instance(self, instance_id: str) -> None:
         """Have an instance looked at soon: its state, volumes, snapshots or forwards are not what is wanted."""
         self.host.wake("instance", self, instance_id)
+        self.wake_doors(instance_id)
+
+    def wake_doors(self, instance_id: str) -> None:
+        """Have the forwards of an instance looked at soon."""
+        self.host.wake("doors", self, instance_id)
 
     def wake_all(self) -> None:
         """Have every instance looked at."""

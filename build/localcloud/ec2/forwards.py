@@ -1,4 +1,7 @@
-"""Which ports of a public address reach the guest: the TCP ingress rules of its groups that let this host in."""
+"""Which ports of a public address reach the guest: the TCP ingress rules of its groups that let this host in.
+
+They follow the model in work of their own, so that a door closes at once also while a volume waits for its guest.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Iterable
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
 from build.errors import MachineError
+from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import LocalInstance
 from build.localcloud.machine import Machine
 
@@ -55,16 +59,54 @@ def _ports(rule: SecurityGroupRule) -> Iterable[int]:
     return [port for port in WELL_KNOWN if first <= port <= last]
 
 
+def settle(backend: LocalBackend, instance_id: str) -> None:
+    """Bring the forwards of a running machine in line with the model."""
+    instance, machine = backend.find_instance(instance_id), backend.host.machine(instance_id)
+    if instance is None or instance.state != "running" or not machine.is_running():
+        return
+    with backend.host.lock:
+        target = wanted(instance)
+    try:
+        freed = close(machine, target)
+        problems = apply(machine, instance_id, target)
+    except MachineError:
+        if machine.is_running():
+            raise
+        return
+    with backend.host.lock:
+        if problems != instance.forward_problems:
+            instance.note_forwards(problems)
+            backend.host.save()
+    _wake_those_who_wait_for(backend, freed)
+
+
+def _wake_those_who_wait_for(backend: LocalBackend, freed: frozenset[Forward]) -> None:
+    """The new machine of an address that moved may have come too early: only now the old one has let it go."""
+    if not freed:
+        return
+    for sibling in backend.siblings():
+        with backend.host.lock:
+            waiting = [found.id for found in sibling.local_instances() if wanted(found) & freed]
+        for instance_id in waiting:
+            sibling.wake_doors(instance_id)
+
+
+def close(machine: Machine, target: frozenset[Forward]) -> frozenset[Forward]:
+    """Take away the forwards that target has not; returns them."""
+    freed = machine.forwards() - target
+    for address, port, guest_port in freed:
+        machine.unforward(address, port, guest_port)
+    return freed
+
+
 def apply(machine: Machine, instance_id: str, target: frozenset[Forward]) -> dict[str, str]:
     """Make the machine's forwards those of target; returns why some could not be bound, by "address:port".
 
     A port that cannot be bound (taken, or privileged for an ordinary user) leaves the instance running without it.
     """
-    present = machine.forwards()
-    for address, port, guest_port in present - target:
-        machine.unforward(address, port, guest_port)
+    close(machine, target)
     problems = {}
-    for address, port, guest_port in sorted(target - present):
+    for address, port, guest_port in sorted(target - machine.forwards()):
         try:
             machine.forward(address, port, guest_port)
         except MachineError as problem:

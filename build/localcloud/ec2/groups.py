@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from moto.ec2.models.security_groups import SecurityGroup
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
 from build.localcloud.ec2.backend import LocalBackend
-from build.localcloud.ec2.errors import Ec2Error
+from build.localcloud.ec2.errors import Ec2Error, bad_value
 from build.localcloud.ec2.models import LocalInstance
 
 
@@ -15,6 +18,44 @@ def get(backend: LocalBackend, group_id: str) -> SecurityGroup:
     if group is None:
         raise Ec2Error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
     return group
+
+
+def authorize(
+    backend: LocalBackend, direction: Literal["ingress", "egress"], wanted: Sequence[Mapping[str, Any]]
+) -> list[SecurityGroupRule]:
+    """AuthorizeSecurityGroupIngress, …Egress: all the rules or, when one of them is refused, none. `wanted` is in moto's words."""
+    for rule in wanted:
+        _check_ports(rule)
+    groups = [backend.get_security_group_by_name_or_id(rule["group_name_or_id"]) for rule in wanted]
+    before = {group.id: list(_rules(group, direction)) for group in groups if group is not None}
+    made: list[SecurityGroupRule] = []
+    try:
+        for rule in wanted:
+            made += getattr(backend, f"authorize_security_group_{direction}")(**rule)[0]
+    except Ec2Error:
+        for group in filter(None, groups):
+            for added in [found for found in _rules(group, direction) if found not in before[group.id]]:
+                _rules(group, direction).remove(added)
+                backend.tags.pop(added.id, None)
+        raise
+    return made
+
+
+def _rules(group: SecurityGroup, direction: str) -> list[SecurityGroupRule]:
+    return group.ingress_rules if direction == "ingress" else group.egress_rules
+
+
+def _check_ports(rule: Mapping[str, Any]) -> None:
+    if str(rule["ip_protocol"]).lower() not in ("tcp", "udp", "6", "17"):
+        return
+    first, last = rule["from_port"], rule["to_port"]
+    if first is None or last is None:
+        raise bad_value("Must specify both from and to ports with TCP/UDP.")
+    for end, port in (("from", int(first)), ("to", int(last))):
+        if not 0 <= port <= 65535:
+            raise bad_value(f"TCP/UDP ({end}) port ({port}) out of range")
+    if int(first) > int(last):
+        raise bad_value(f"Invalid TCP/UDP port range ({first}:{last})")
 
 
 def delete(backend: LocalBackend, group_id: str | None, name: str | None) -> None:
@@ -46,4 +87,4 @@ def change(backend: LocalBackend, instance: LocalInstance, group_ids: list[str])
     instance.security_groups = groups
     for interface in instance.nics.values():
         interface._group_set = groups  # moto has no other door to it
-    backend.wake_instance(instance.id)
+    backend.wake_doors(instance.id)

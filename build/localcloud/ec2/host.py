@@ -51,6 +51,7 @@ class Host:
         self.lock = threading.RLock()
         self.layers = LayerStore(folder / "layers")
         self.addresses = AddressPool(folder)
+        self.elastic_ip_limit: int | None = None  # of each region; None: as many as the pool has
         self.workers = Workers()
         self.faults = Faults()
         self.frozen: set[str] = set()  # instances whose guests are stopped on request

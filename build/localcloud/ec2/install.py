@@ -6,7 +6,7 @@ import os
 
 from moto.ec2.models import ec2_backends
 
-from build.localcloud.ec2 import base_images, layers, settle
+from build.localcloud.ec2 import base_images, forwards, layers, settle
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.host import Host
 
@@ -16,7 +16,7 @@ def install(host: Host) -> None:
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
     LocalBackend.host = host
     host.resource_ids = lambda: {found for backend in backends() for found in backend.resource_ids()}
-    host.settlers = {"instance": settle.settle_instance, "volume": settle.settle_volume, "layers": layers.collect}
+    host.settlers = {"instance": settle.settle_instance, "doors": forwards.settle, "volume": settle.settle_volume, "layers": layers.collect}
     ec2_backends.backend = LocalBackend
     for account in ec2_backends.values():
         account.backend = LocalBackend

@@ -1,4 +1,4 @@
-"""What a running (or stopped) instance needs now and then: volumes plugged, snapshots taken, forwards moved."""
+"""What a running (or stopped) instance needs now and then: volumes plugged, snapshots taken."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import time
 
 from build.errors import MachineError
-from build.localcloud.ec2 import forwards, modifications, snapshots, volumes
+from build.localcloud.ec2 import modifications, snapshots, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import Attachment, LocalInstance
 from build.localcloud.machine import Drive, Machine
@@ -25,7 +25,7 @@ def drive(backend: LocalBackend, attachment: Attachment) -> Drive:
 
 
 def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
-    """Bring the volumes, snapshots and forwards of a machine that runs in line with the model."""
+    """Bring the volumes and snapshots of a machine that runs in line with the model."""
     for attachment in instance.attachments:
         if attachment.status == "attaching":
             _plug_in(backend, attachment, machine)
@@ -34,13 +34,6 @@ def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
         if attachment.status == "attached":
             modifications.apply_live(backend, attachment, machine)
             _snapshot_live(backend, attachment, machine)
-    with backend.host.lock:
-        target = forwards.wanted(instance)
-    problems = forwards.apply(machine, instance.id, target)
-    with backend.host.lock:
-        if problems != instance.forward_problems:
-            instance.note_forwards(problems)
-            backend.host.save()
 
 
 def stopped(backend: LocalBackend, instance: LocalInstance, _: Machine) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.responses import EC2Response
@@ -21,8 +23,17 @@ class NetworkActions(LocalActions):
         return EmptyResult()
 
     def authorize_security_group_ingress(self) -> ActionResult:
-        """AuthorizeSecurityGroupIngress: moto's, then forwards follow."""
-        return self._then_forward(EC2Response.authorize_security_group_ingress(self))  # type: ignore[arg-type]  # we are one
+        """AuthorizeSecurityGroupIngress; forwards follow."""
+        return self._then_forward(self._authorize("ingress"))
+
+    def authorize_security_group_egress(self) -> ActionResult:
+        """AuthorizeSecurityGroupEgress."""
+        return self._authorize("egress")
+
+    def _authorize(self, direction: Literal["ingress", "egress"]) -> ActionResult:
+        self.error_on_dryrun()
+        wanted = list(EC2Response._process_rules_from_querystring(self))  # type: ignore[arg-type]  # we are one
+        return ActionResult({"Return": True, "SecurityGroupRules": groups.authorize(self.backend, direction, wanted)})
 
     def revoke_security_group_ingress(self) -> ActionResult:
         """RevokeSecurityGroupIngress: moto's, then forwards follow."""
@@ -37,8 +48,22 @@ class NetworkActions(LocalActions):
         return self._then_forward(EC2Response.modify_network_interface_attribute(self))  # type: ignore[arg-type]  # we are one
 
     def _then_forward(self, result: ActionResult) -> ActionResult:
-        self.backend.wake_all()
+        for instance in self.backend.local_instances():
+            self.backend.wake_doors(instance.id)
         return result
+
+    def describe_account_attributes(self) -> ActionResult:
+        """DescribeAccountAttributes: moto's, with our limit of addresses, and only what is asked for."""
+        self.error_on_dryrun()
+        wanted, limit = self.values("AttributeNames"), str(addresses.limit(self.backend))
+        known = {"supported-platforms": "VPC", "default-vpc": self.backend.default_vpc.id, "max-instances": "20"}
+        known |= {"vpc-max-security-groups-per-interface": "5", "max-elastic-ips": limit, "vpc-max-elastic-ips": limit}
+        attributes = [
+            {"AttributeName": name, "AttributeValues": [{"AttributeValue": value}]}
+            for name, value in known.items()
+            if not wanted or name in wanted
+        ]
+        return ActionResult({"AccountAttributes": attributes})
 
     def allocate_address(self) -> ActionResult:
         """AllocateAddress."""
