@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def acme(tmp_path: Path) -> Path:
 @pytest.fixture
 def sleeper(acme: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *[str(acme / name) for name in request.param]])
+    while not Path(f"/proc/{process.pid}/cmdline").read_bytes():  # for a moment a new program has no arguments yet
+        time.sleep(0.01)
     (acme / "pebble.pid").write_text(str(process.pid))
     yield process
     process.kill()
