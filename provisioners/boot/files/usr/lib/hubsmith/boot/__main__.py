@@ -56,10 +56,10 @@ def _boot(data: Launch, parameters: Parameters) -> None:
         _told(parameters, "volume", told)
     for make in SECRETS:
         make(data)
-    told = people.restore(data)
+    problems = people.restore(data)
     people.administrator(data, parameters)
-    if told:
-        _told(parameters, "users", told)
+    if data.domain:
+        _told(parameters, "users", people.summary(problems))
     kind, problem = certificate.certificate(data)
     if data.domain:
         message = f"no certificate from the ACME server: {problem}" if problem else f"the hub serves a certificate for {data.domain}"

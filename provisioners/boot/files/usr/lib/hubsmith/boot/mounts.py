@@ -17,7 +17,9 @@ FOLDERS = {"/home": 0o755, "/srv/jupyterhub": 0o700, "/etc/letsencrypt": 0o700}
 """What is on the volume, with the mode it is made with."""
 
 _UNITS = Path("/run/systemd/system")
-_OWN_HOMES = Path("/run/hubsmith/homes")
+# The root disk by another name, where its own /home stays in sight. Bound as a whole: a mount unit whose source is /home would
+# wait for what is to be mounted over it. Private: else what is mounted over /home would appear here too.
+_ROOT_DISK = Path("/run/hubsmith/own/root")
 _FIRST_OF_THE_HUB = 2000  # uid; see hubsmith_hub/userdb.py
 _UNIT = """\
 # Made by hubsmith-boot.
@@ -40,40 +42,50 @@ def is_mounted(path: Path) -> bool:
 def mount_data(device: str) -> None:
     """Mount the volume; nobody but root may pass through /data itself."""
     DATA.mkdir(mode=0o700, exist_ok=True)
-    _write(DATA, f"Data volume {device}", device, "ext4", "noatime,nodev")
+    _write_units(device)
     _start([DATA])
     DATA.chmod(0o700)
 
 
 def mount_folders() -> None:
-    """Mount each folder of the volume over the machine's own one; then the homes of the machine's own accounts over that."""
-    _keep_own_homes()
+    """Mount each folder of the volume over the machine's own one; then the homes of the machine's own accounts over that.
+
+    The login user's home is the machine's, with the keys that this launch put there; the volume knows nothing of it.
+    """
     for folder, mode in FOLDERS.items():
-        source = DATA / folder.strip("/").replace("/", "-")
-        source.mkdir(mode=mode, exist_ok=True)
-        Path(folder).mkdir(mode=mode, parents=True, exist_ok=True)
-        _write(Path(folder), f"{folder} on the data volume", str(source), "none", "bind", after=DATA)
+        for path in (_source(folder), Path(folder)):
+            path.mkdir(parents=True, exist_ok=True)
+        _source(folder).chmod(mode)
+    _ROOT_DISK.mkdir(parents=True, exist_ok=True)
+    _ROOT_DISK.parent.chmod(0o700)
+    _start([_ROOT_DISK])
+    homes = [Path("/home") / home.name for home in _own_homes(_ROOT_DISK / "home")]
     _start([Path(folder) for folder in FOLDERS])
-    _put_own_homes_back()
+    for home in homes:
+        home.mkdir(mode=0o700, exist_ok=True)
+    _start(homes)
 
 
-def _keep_own_homes() -> None:
-    """The login user's home is the machine's, with the keys that this launch put there; the volume knows nothing of it."""
-    if not is_mounted(Path("/home")):
-        _OWN_HOMES.mkdir(mode=0o711, parents=True, exist_ok=True)
-        _write(_OWN_HOMES, "Homes on the root disk", "/home", "none", "bind")
-        _start([_OWN_HOMES])
+def _write_units(device: str) -> None:
+    """All at once: each time that systemd reads its units again takes seconds on a small machine."""
+    if is_mounted(Path("/home")):
+        return
+    _write(DATA, f"Data volume {device}", device, "ext4", "noatime,nodev")
+    for folder in FOLDERS:
+        _write(Path(folder), f"{folder} on the data volume", str(_source(folder)), "none", "bind", after=DATA)
+    _write(_ROOT_DISK, "The root disk", "/", "none", "bind,private")
+    for home in _own_homes(Path("/home")):
+        source = str(_ROOT_DISK / "home" / home.name)
+        _write(home, f"{home.name}'s home on the root disk", source, "none", "bind", after=Path("/home"))
+    _run("systemctl", "daemon-reload")
 
 
-def _put_own_homes_back() -> None:
-    places = []
-    for home in sorted(_OWN_HOMES.iterdir()):
-        if home.is_dir() and home.stat().st_uid < _FIRST_OF_THE_HUB:
-            place = Path("/home") / home.name
-            place.mkdir(mode=0o700, exist_ok=True)
-            _write(place, f"{home.name}'s home on the root disk", str(home), "none", "bind", after=Path("/home"))
-            places.append(place)
-    _start(places)
+def _source(folder: str) -> Path:
+    return DATA / folder.strip("/").replace("/", "-")
+
+
+def _own_homes(folder: Path) -> list[Path]:
+    return [home for home in sorted(folder.iterdir()) if home.is_dir() and home.stat().st_uid < _FIRST_OF_THE_HUB]
 
 
 def _write(place: Path, what: str, source: str, kind: str, options: str, after: Path | None = None) -> None:
@@ -87,7 +99,6 @@ def _write(place: Path, what: str, source: str, kind: str, options: str, after: 
 def _start(places: list[Path]) -> None:
     missing = [place for place in places if not is_mounted(place)]
     if missing:
-        _run("systemctl", "daemon-reload")
         _run("systemctl", "start", *(_unit(place) for place in missing))
     if left := [str(place) for place in places if not is_mounted(place)]:
         raise OSError(f"{', '.join(left)} could not be mounted: journalctl --unit {_unit(Path(left[0]))}")

@@ -12,17 +12,17 @@ from hubsmith_machine.launch import Launch
 from hubsmith_machine.parameters import Parameters
 
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
-from hubsmith_hub import accounts, registry
+from hubsmith_hub import accounts, registry, userdb
 
 log = logging.getLogger("hubsmith-boot")
 
 PASSWORD = "admin-password"  # noqa: S105 - the name of a parameter
 
 
-def restore(launch: Launch) -> str | None:
-    """Put the registry's users into this machine; what was done in words. Raises ValueError, OSError."""
+def restore(launch: Launch) -> dict[str, str]:
+    """Put the registry's users into this machine; {name: why not} of those who had no place. Raises ValueError, OSError."""
     if launch.volume_id is None:
-        return None
+        return {}
     problems = registry.place()
     people = registry.load().users
     for name, problem in problems.items():
@@ -30,8 +30,14 @@ def restore(launch: Launch) -> str | None:
     for name in people.keys() - problems.keys():
         if people[name].is_open:
             _home(name)
+    return problems
+
+
+def summary(problems: dict[str, str]) -> str:
+    """How many may log in, in words."""
+    count = sum(user.is_open for user in userdb.seen(registry.read_files()).users.values())
     missing = f"; not {', '.join(f'{name} ({why})' for name, why in sorted(problems.items()))}" if problems else ""
-    return f"{len(people) - len(problems)} users are in place{missing}"
+    return f"{count} user{'' if count == 1 else 's'} may log in{missing}"
 
 
 def administrator(launch: Launch, parameters: Parameters) -> None:

@@ -49,6 +49,7 @@ def instance_id() -> str | None:
 def in_ec2(key: str) -> object:
     """One entry of the instance's metadata as cloud-init has kept it; None where there is none."""
     try:
-        return json.loads(INSTANCE_DATA.read_text(encoding="utf-8"))["ds"]["meta_data"].get(key)
+        told = json.loads(INSTANCE_DATA.read_text(encoding="utf-8"))["ds"]
+        return (told.get("meta-data") or told["meta_data"]).get(key)  # the latter in older cloud-init
     except (OSError, ValueError, KeyError, AttributeError):
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 SERVED = Path("/etc/hubsmith/tls")
 """What the proxy is given: fullchain.pem and privkey.pem."""
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 @dataclass(frozen=True)
