@@ -26,6 +26,8 @@ REPLACES = "hubsmith:replaces"
 """On an instance that is to take over from another one: the id of that one."""
 LAUNCH = "hubsmith:launch"
 """On an instance of a hub: a digest of the launch data it was started with."""
+ACME = "hubsmith:acme"
+"""On an instance of a hub: ``staging`` when its certificates are of the staging directory, which nobody trusts."""
 LOGIN_USER = "LoginUser"
 """Who may log in to an instance of the image; read from base images, put on ours."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from build.aws.wait import wait_until
@@ -129,14 +129,13 @@ def records_of(clients: Clients, zone: Zone, hub: Hub) -> list[Any]:
     return [record for page in pages for record in page["ResourceRecordSets"] if record["Name"] == name and record["Type"] in _NAMING]
 
 
-def points_to(record: Any, ip: str | None) -> bool:
+def points_to(record: Mapping[str, Any], ip: str | None) -> bool:
     """Whether it is an A record with this one address."""
     return record["Type"] == "A" and ip is not None and [value["Value"] for value in record.get("ResourceRecords", [])] == [ip]
 
 
-def in_words(record: Any) -> str:
+def in_words(record: Mapping[str, Any]) -> str:
     """``A 192.0.2.7``."""
-    values = [value["Value"] for value in record.get("ResourceRecords", [])] or [
-        f"alias {record.get('AliasTarget', {}).get('DNSName', '?')}"
-    ]
-    return f"{record['Type']} {' '.join(values)}"
+    alias = f"alias {record.get('AliasTarget', {}).get('DNSName', '?')}"
+    values = [value["Value"] for value in record.get("ResourceRecords", [])]
+    return f"{record['Type']} {' '.join(values) or alias}"

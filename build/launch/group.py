@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from build.aws import tags
 from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import IpPermissionTypeDef, SecurityGroupTypeDef
+
     from build.aws.session import Clients
     from build.launch.hub import Hub
 
@@ -46,14 +48,16 @@ class Rule:
         return self.description.startswith(UNTIL) and not self.expired
 
     @property
-    def permission(self) -> Any:
+    def permission(self) -> IpPermissionTypeDef:
         """The rule as EC2's calls take it."""
-        one = {("CidrIpv6" if ":" in self.cidr else "CidrIp"): self.cidr} | ({"Description": self.description} if self.description else {})
-        return {
-            "IpProtocol": self.protocol,
-            **({} if self.protocol == "-1" else {"FromPort": self.first, "ToPort": self.last}),
-            ("Ipv6Ranges" if ":" in self.cidr else "IpRanges"): [one],
-        }
+        permission: IpPermissionTypeDef = {"IpProtocol": self.protocol}
+        if self.protocol != "-1":
+            permission["FromPort"], permission["ToPort"] = self.first, self.last
+        if ":" in self.cidr:
+            permission["Ipv6Ranges"] = [{"CidrIpv6": self.cidr, "Description": self.description}]
+        else:
+            permission["IpRanges"] = [{"CidrIp": self.cidr, "Description": self.description}]
+        return permission
 
     @property
     def where(self) -> tuple[int, int, str, str]:
@@ -97,20 +101,20 @@ class MakeGroup(Step[Launch]):
             state.did(f"opened {', '.join(in_words(rule) for rule in new)}")
 
 
-def own_group(clients: Clients, hub: Hub) -> Any:
+def own_group(clients: Clients, hub: Hub) -> SecurityGroupTypeDef | None:
     """The hub's group as EC2 describes it, or None."""
     found = clients.ec2.describe_security_groups(Filters=tags.having(tags.HUB, hub.domain))["SecurityGroups"]
     return found[0] if found else None
 
 
-def rules_of(group: Any) -> list[Rule]:
+def rules_of(group: SecurityGroupTypeDef) -> list[Rule]:
     """Its ingress rules, one a network."""
     rules = []
     for permission in group["IpPermissions"]:
         protocol = permission["IpProtocol"]
         first, last = (permission.get("FromPort", 0), permission.get("ToPort", 65535)) if protocol != "-1" else (0, 65535)
         ranges = [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
-        rules += [Rule(first, last, protocol, one.get("CidrIp") or one["CidrIpv6"], one.get("Description", "")) for one in ranges]
+        rules += [Rule(first, last, protocol, str(one.get("CidrIp") or one.get("CidrIpv6")), one.get("Description", "")) for one in ranges]
     return rules
 
 

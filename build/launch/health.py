@@ -14,7 +14,7 @@ from build.aws.wait import wait_until
 from build.errors import CloudError, HubsmithError
 from build.launch import https
 from build.launch.https import Seen, Trust
-from build.launch.state import Launch
+from build.launch.state import Certificate, Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class WaitForHub(Step[Launch]):
             state.report.note(f"not waited for: `invoke status --domain {state.hub.domain}` shows how far it is")
 
 
-def wait(state: Launch, ip: str) -> https.Certificate | None:
+def wait(state: Launch, ip: str) -> Certificate | None:
     """Wait until the hub answers well on ``ip``; the certificate it serves."""
 
     def look() -> Seen:

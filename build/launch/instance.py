@@ -111,6 +111,8 @@ def _request(state: Launch) -> RunInstancesRequestTypeDef:
     """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user guide, "Preserve data")."""
     data = _data(state)
     marks = {**state.hub.tags, tags.LOGIN_USER: state.image.login_user, tags.LAUNCH: user_data.digest(data)}
+    if state.wishes.staging:
+        marks[tags.ACME] = "staging"
     if state.old_id:
         marks[tags.REPLACES] = state.old_id
     root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}

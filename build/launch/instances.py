@@ -22,6 +22,7 @@ class HubInstance:
     """One instance of a hub."""
 
     id: str
+    domain: str
     state: str
     image_id: str
     instance_type: str
@@ -32,6 +33,7 @@ class HubInstance:
     login_user: str
     replaces: str
     launch_digest: str
+    staging: bool
 
 
 def of_hub(clients: Clients, hub: Hub | None) -> list[HubInstance]:
@@ -74,6 +76,7 @@ def _facts(found: InstanceTypeDef) -> HubInstance:
     marks = tags.as_dict(found.get("Tags"))
     return HubInstance(
         id=found["InstanceId"],
+        domain=marks.get(tags.HUB, ""),
         state=str(found["State"]["Name"]),
         image_id=found["ImageId"],
         instance_type=str(found["InstanceType"]),
@@ -84,4 +87,5 @@ def _facts(found: InstanceTypeDef) -> HubInstance:
         login_user=marks.get(tags.LOGIN_USER, ""),
         replaces=marks.get(tags.REPLACES, ""),
         launch_digest=marks.get(tags.LAUNCH, ""),
+        staging=marks.get(tags.ACME) == "staging",
     )

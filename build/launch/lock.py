@@ -127,9 +127,10 @@ def _release(hub: Hub, clients: Clients, mine: Holder) -> None:
 
 
 def _busy(hub: Hub, holder: Holder) -> HubsmithError:
+    since, until = (time[:16].replace("T", " ") for time in (holder.since, holder.until))
     return HubsmithError(
-        f"{holder.owner} is at work on {hub.domain} ({holder.doing}) since {holder.since[:16].replace('T', ' ')} UTC",
-        hint=f"wait until it has ended; if that machine is gone, the lock ends by itself at {holder.until[:16].replace('T', ' ')} UTC, or now by:\n"
+        f"{holder.owner} is at work on {hub.domain} ({holder.doing}) since {since} UTC",
+        hint=f"wait until it has ended; if that machine is gone, the lock ends by itself at {until} UTC, or now by:\n"
         f"  aws ssm delete-parameter --name {name_of(hub)}",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -111,7 +112,7 @@ def remove(clients: Clients, hub: Hub) -> bool:
     return any([_exists(call) for call in calls])  # noqa: C419  # each of them has to be made
 
 
-def _exists(call: Any) -> bool:
+def _exists(call: Callable[[], object]) -> bool:
     try:
         call()
     except ClientError as exc:
