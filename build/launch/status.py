@@ -75,13 +75,14 @@ def _name(hub: Hub, clients: Clients, own: Address | None) -> Part:
         return Part("name", False, "the hub has no address", {})
     zone = dns.find_zone(clients, hub.domain)
     records = dns.records_of(clients, zone, hub) if zone else []
-    details = {"address": own.ip, "zone": zone.id if zone else None, "records": [dns.in_words(record) for record in records]}
+    shown = [dns.in_words(record) for record in records]
+    details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
     if not zone:
         return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
     if not records:
         return Part("name", False, f"no record in {zone.name}; it has to point to {own.ip}", details)
     right = all(dns.points_to(record, own.ip) for record in records)
-    return Part("name", right, f"{', '.join(details['records'])} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
+    return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
 
 
 def _outside(hub: Hub, clients: Clients, instance: HubInstance, ip: str) -> Part:
