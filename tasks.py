@@ -21,5 +21,5 @@ namespace = Collection(
     hubs.open_,
     launch.destroy,
     upkeep.sweep,
-    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.reset, cloud.base, cloud.doctor),
+    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor),
 )

@@ -23,12 +23,11 @@ _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect
 
 @dataclass(frozen=True)
 class GuestView:
-    """The cloud as its instances see it, where that is not what anybody sees; ``acme_ca`` and ``acme_roots`` are PEM."""
+    """What a machine of this cloud has to be told, because it differs from the public places; None where it does not."""
 
-    endpoint_url: str
-    acme_directory: str
-    acme_ca: str
-    acme_roots: str = ""
+    endpoint_url: str | None = None
+    acme_directory: str | None = None
+    acme_ca: str | None = None  # PEM: what the directory's own https is checked with
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Cloud:
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     guest: GuestView | None = None
+    acme_roots: str | None = None  # PEM: whose certificates hubs have here; None: those that everybody trusts
 
 
 @dataclass(frozen=True)

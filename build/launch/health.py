@@ -109,9 +109,8 @@ def published(clients: Clients, hub: Hub) -> BootStatus:
 
 def trust_of(clients: Clients, *, staging: bool) -> Trust:
     """Whose certificates are good: a cloud with an ACME server of its own says so, staging roots are in nobody's store."""
-    guest = clients.cloud.guest
-    if guest and guest.acme_roots:
-        return Trust(roots=guest.acme_roots)
+    if clients.cloud.acme_roots:
+        return Trust(roots=clients.cloud.acme_roots)
     return Trust(chain=not staging)
 
 

@@ -40,10 +40,10 @@ def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[
     }
     if wishes.staging:
         data["acme_directory"] = STAGING_DIRECTORY
-    if cloud.guest:  # a cloud with an ACME server of its own has no staging one
-        data["acme_directory"] = cloud.guest.acme_directory
-        data["acme_ca"] = cloud.guest.acme_ca
-        data["aws_endpoint_url"] = cloud.guest.endpoint_url
+    if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
+        data["acme_directory"] = guest.acme_directory or data.get("acme_directory")
+        data["acme_ca"] = guest.acme_ca
+        data["aws_endpoint_url"] = guest.endpoint_url
     return {key: value for key, value in data.items() if value}
 
 
