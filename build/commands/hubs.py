@@ -13,7 +13,7 @@ from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, lo
 from build.commands.launch import DOMAIN
 from build.errors import HubsmithError, UserError
 from build.launch import browser as browsers
-from build.launch import listing
+from build.launch import door, listing
 from build.launch import status as statuses
 from build.launch.hub import Hub
 from build.launch.way_in import running_instance, way_in
@@ -27,7 +27,9 @@ _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 def hubs(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
     """The hubs there are: image, age, address, days of the certificate, health."""
     with talking() as report:
-        rows = listing.list_hubs(connect_to(load_manifest(manifest, cloud, profile, set), report))
+        clients = connect_to(load_manifest(manifest, cloud, profile, set), report)
+        door.close_everywhere(clients)
+        rows = listing.list_hubs(clients)
         report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from botocore.exceptions import ClientError
 
+from build.aws import tags
 from build.aws.refusals import code_of
 from build.aws.session import Clients
 from build.bake.run import owner
@@ -48,6 +49,12 @@ def close_expired(hub: Hub, clients: Clients) -> str:
         raise HubsmithError(f"there is no hub {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists those there are")
     _close(clients, group["GroupId"], [rule for rule in rules_of(group) if rule.expired])
     return group["GroupId"]
+
+
+def close_everywhere(clients: Clients) -> None:
+    """Close what was to be closed by now, at every hub of the account."""
+    for group in clients.ec2.describe_security_groups(Filters=tags.having(tags.HUB))["SecurityGroups"]:
+        _close(clients, group["GroupId"], [rule for rule in rules_of(group) if rule.expired])
 
 
 def _open(clients: Clients, group_id: str, rule: Rule) -> None:

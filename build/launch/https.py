@@ -47,14 +47,14 @@ class Trust:
         return context
 
 
-def look(ip: str, domain: str, trust: Trust, *, timeout_s: float = 10) -> Seen:
+def look(ip: str, domain: str, trust: Trust, *, timeout_s: float = 10, port: int = HTTPS) -> Seen:
     """Ask the hub for its health; never raises for what a network or a server can do wrong."""
     try:
-        status, certificate = _get(ip, domain, trust.context(), timeout_s)
+        status, certificate = _get((ip, port), domain, trust.context(), timeout_s)
     except ssl.SSLCertVerificationError as exc:
-        return Seen(f"its certificate is not right: {exc.verify_message}", _served(ip, domain, timeout_s))
+        return Seen(f"its certificate is not right: {exc.verify_message}", _served((ip, port), domain, timeout_s))
     except (OSError, ValueError) as exc:
-        return Seen(f"no answer on {ip}:{HTTPS}: {exc}")
+        return Seen(f"no answer on {ip}:{port}: {exc}")
     if certificate.self_signed:
         return Seen("its certificate is self-signed", certificate)
     if not trust.chain and domain not in certificate.names:
@@ -62,15 +62,15 @@ def look(ip: str, domain: str, trust: Trust, *, timeout_s: float = 10) -> Seen:
     return Seen("" if status == 200 else f"it answers with status {status}", certificate)
 
 
-def _served(ip: str, domain: str, timeout_s: float) -> Certificate | None:
+def _served(place: tuple[str, int], domain: str, timeout_s: float) -> Certificate | None:
     try:
-        return _get(ip, domain, Trust(chain=False).context(), timeout_s)[1]
+        return _get(place, domain, Trust(chain=False).context(), timeout_s)[1]
     except (OSError, ValueError):
         return None
 
 
-def _get(ip: str, domain: str, context: ssl.SSLContext, timeout_s: float) -> tuple[int, Certificate]:
-    with socket.create_connection((ip, HTTPS), timeout_s) as plain, context.wrap_socket(plain, server_hostname=domain) as tls:
+def _get(place: tuple[str, int], domain: str, context: ssl.SSLContext, timeout_s: float) -> tuple[int, Certificate]:
+    with socket.create_connection(place, timeout_s) as plain, context.wrap_socket(plain, server_hostname=domain) as tls:
         certificate = describe(tls.getpeercert(binary_form=True) or b"")
         tls.sendall(f"GET {_HEALTH} HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
         first = tls.recv(64).split(b" ")

@@ -58,7 +58,7 @@ class RetireOld(Step[Launch]):
     Needs: old_id.
     """
 
-    title = "terminate the old instance"
+    title = "retire the old instance, if there is one"
 
     def run(self, state: Launch) -> None:
         """From here on there is no way back."""
