@@ -13,5 +13,5 @@ namespace = Collection(
     images.verify,
     images.images,
     upkeep.sweep,
-    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.reset, cloud.base, cloud.doctor),
+    Collection("cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor),
 )

@@ -13,10 +13,21 @@ from build.errors import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_route53 import Route53Client
     from mypy_boto3_ssm import SSMClient
 
 # Packer's experience: botocore's default of a few attempts "regularly gets tripped" by throttling.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=10, read_timeout=60, user_agent_extra="hubsmith")
+
+
+@dataclass(frozen=True)
+class GuestView:
+    """What a machine of this cloud has to be told, because it differs from the public places; None where it does not."""
+
+    endpoint_url: str | None = None
+    acme_directory: str | None = None
+    acme_ca: str | None = None  # PEM: what the directory's own https is checked with
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,7 @@ class Cloud:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    guest: GuestView | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class Clients:
     account: str
     ec2: EC2Client
     ssm: SSMClient
+    route53: Route53Client
+    iam: IAMClient
 
     def __str__(self) -> str:
         return f"cloud {self.cloud.name} · account {self.account} · region {self.cloud.region}"
@@ -59,4 +73,6 @@ def connect(cloud: Cloud) -> Clients:
     sts = session.client("sts", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     ec2 = session.client("ec2", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     ssm = session.client("ssm", endpoint_url=cloud.endpoint_url, config=_CONFIG)
-    return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm)
+    route53 = session.client("route53", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    iam = session.client("iam", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm, route53, iam)

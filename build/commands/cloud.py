@@ -1,4 +1,4 @@
-"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.reset, cloud.base, cloud.doctor."""
+"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ def env(_: Context) -> None:
             report.result(f"export {name}={value}")
 
 
+@task
+def ca(_: Context) -> None:
+    """The root of the certificates that the local cloud issues, as PEM; another one after each cloud.up."""
+    with talking() as report:
+        endpoint = server.ensure_up(progress=report.waiting)
+        if endpoint.acme_roots is None:
+            raise HubsmithError("the local cloud issues no certificates", hint=endpoint.acme_problem)
+        report.result(endpoint.acme_roots.strip())
+
+
 @task(help={"yes": "do not ask"})
 def reset(_: Context, yes: bool = False) -> None:
     """Stop every machine and forget everything the local cloud holds. Base images stay cached."""
@@ -81,4 +91,12 @@ def _status_rows(status: server.Status) -> list[tuple[str, str]]:
     rows = [("endpoint", up.url if up else "not up; `invoke cloud.up` starts it"), ("state", str(status.folder)), ("log", str(status.log))]
     if up:
         rows += [("server", f"pid {up.pid}, {status.resident_mib} MiB"), ("account, region", f"{up.account}, {up.region}")]
+        rows += [("DNS", f"{up.dns[0]} port {up.dns[1]}, UDP and TCP"), *_acme_rows(status, up)]
     return rows + [("machine", f"{instance} (pid {pid})") for instance, pid in status.machines.items()]
+
+
+def _acme_rows(status: server.Status, up: server.Endpoint) -> list[tuple[str, str]]:
+    if up.acme_directory is None:
+        return [("ACME", f"absent: {up.acme_problem}")]
+    here = up.acme_directory.replace(server.GUESTS_VIEW, server.ADDRESS)
+    return [("ACME directory", here), ("", f"{up.acme_directory} in the machines"), ("root certificate", str(status.roots))]

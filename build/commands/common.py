@@ -11,7 +11,7 @@ from invoke import Exit
 
 from build import paths
 from build.aws.refusals import explain
-from build.aws.session import Clients, Cloud, connect
+from build.aws.session import Clients, Cloud, GuestView, connect
 from build.errors import HubsmithError
 from build.localcloud import base_image, server
 from build.manifest import Manifest, load
@@ -56,7 +56,8 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
             base_image.ensure(family, progress=report.waiting)
     with report.step("local cloud"):
         endpoint = server.ensure_up(progress=report.waiting)
-    return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key)
+    guest = GuestView(endpoint.guest_url, endpoint.acme_directory, endpoint.acme_ca)
+    return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key, guest)
 
 
 @contextmanager

@@ -13,6 +13,10 @@ The room has two sides. The QEMU side knows neither moto nor boto3:
 The moto side gives them EC2's names:
 
     server.py         the daemon: up, down, status, reset
+    names.py          names and certificates, by these two:
+    dns/              a DNS server that answers from the Route 53 zones
+    acme/             Pebble, in the place of Let's Encrypt
+    ports.py          the ports all these listen on, the same for ever
     ec2/              the joints to moto's EC2 backend and responses
     base_image/       the base images: how they are built, what is in the cache
 

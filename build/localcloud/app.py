@@ -31,7 +31,7 @@ _READS = re.compile(r"(Describe|Get|List)")
 class CloudApp:
     """A WSGI application. The lock is held while moto works, because moto has none; the state is written before the answer is."""
 
-    def __init__(self, host: Host, identity: dict[str, object]) -> None:
+    def __init__(self, host: Host, identity: Callable[[], dict[str, object]]) -> None:
         self._host = host
         self._identity = identity
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -43,7 +43,7 @@ class CloudApp:
         body = request.get_data(cache=False)
         environ["wsgi.input"] = io.BytesIO(body)
         if request.path == IDENTITY_PATH:
-            return Response(json.dumps(self._identity), mimetype="application/json")(environ, start_response)
+            return Response(json.dumps(self._identity()), mimetype="application/json")(environ, start_response)
         service = _service(request)
         try:
             response = self._answer(environ, service, _action(request, body))

@@ -14,7 +14,6 @@ import logging.handlers
 import os
 import queue
 import signal
-import socket
 import threading
 import time
 from contextlib import ExitStack
@@ -35,11 +34,12 @@ from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.ec2 import settle
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends, install, resume
+from build.localcloud.names import Names
+from build.localcloud.ports import ADDRESS, Ports, is_free
 from build.localcloud.watcher import Watcher
 
 _log = logging.getLogger("hubsmith.localcloud.daemon")
 
-ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 5077
 ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log"
 LOG_BYTES, LOG_FILES = 4_000_000, 2
@@ -68,18 +68,22 @@ def serve(folder: Path, port: int) -> None:
         keeper = state.Keeper(folder, SERVICES, host.lock)
         host.save = keeper.save
         _restore(host)
-        server = _listen(port, CloudApp(host, {"pid": os.getpid(), "folder": str(folder)}))
+        ports = Ports(folder)
+        names = Names(host, ports)
+        server = _listen(port, ports, CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}))
         signals = _signals()
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         resume(host)
         watcher = Watcher(host)
         watcher.start()
+        names.wait_ready()
         _announce(folder, server.port)
         _log.info("serving %s on port %s, pid %s", folder, server.port, os.getpid())
         reset = signals.get() == signal.SIGUSR1
         (folder / ENDPOINT_FILE).unlink(missing_ok=True)
         server.shutdown()
         watcher.stop()
+        names.stop()
         _power_down(host, patience_s=0 if reset else settle.POWERDOWN_S)
         _log.info("down")
 
@@ -148,21 +152,12 @@ def _mark_running(host: Host, state_name: str) -> None:
     host.save()
 
 
-def _listen(port: int, app: CloudApp) -> BaseWSGIServer:
-    wanted = port or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else 0)
-    if port and not _is_free(port):
+def _listen(port: int, ports: Ports, app: CloudApp) -> BaseWSGIServer:
+    if port and not is_free(port):
         raise MachineError(f"port {port} is taken", hint="choose another with HUBSMITH_CLOUD_PORT")
+    wanted = port or ports.choose("api", DEFAULT_PORT)
+    ports.keep("api", wanted)
     return make_server(ADDRESS, wanted, app, threaded=True, request_handler=QuietHandler)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ADDRESS, port))
-        except OSError:
-            return False
-    return True
 
 
 def _announce(folder: Path, port: int) -> None:

@@ -17,15 +17,17 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from build import paths
 from build.errors import MachineError
 from build.localcloud import host
 
 ADDRESS = "127.0.0.1"
+GUESTS_VIEW = "169.254.0.1"  # how a machine of the cloud reaches this host's loopback
 REGION, ACCOUNT, KEY = "us-east-1", "123456789012", "test"
 PORT_VARIABLE = "HUBSMITH_CLOUD_PORT"
 UP_TIMEOUT_S, DOWN_TIMEOUT_S = 60.0, 300.0
@@ -36,7 +38,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the cloud answers, and the credentials it takes (any would do)."""
+    """Where the cloud answers, and the credentials it takes (any would do); certificates are PEM.
+
+    The three acme_… are None while there is no ACME server; acme_problem says why.
+    """
 
     url: str
     region: str
@@ -44,6 +49,12 @@ class Endpoint:
     access_key: str
     secret_key: str
     pid: int
+    guest_url: str  # the same, as a machine of the cloud sees it
+    dns: tuple[str, int]  # address and port, UDP and TCP, of a server that knows the Route 53 zones
+    acme_directory: str | None  # as a machine sees it
+    acme_ca: str | None  # checks the directory's own https
+    acme_roots: str | None  # checks what it issues; another one after each start
+    acme_problem: str | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class Status:
     log: Path
     machines: dict[str, int]
     resident_mib: int | None
+    roots: Path  # the root certificate, PEM, of what the cloud issues while it is up
 
 
 def default_folder() -> Path:
@@ -106,14 +118,33 @@ def find(folder: Path) -> Endpoint | None:
     try:
         announced = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
         url = f"http://{ADDRESS}:{announced['port']}"
-        with urllib.request.urlopen(f"{url}/hubsmith", timeout=5) as answer:  # noqa: S310  # our own URL
+        # Whatever proxy the user has: this is their own loopback.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/hubsmith", timeout=5) as answer:
             identity = json.load(answer)
     except (OSError, ValueError, KeyError):
         return None
     # After kill -9 the file is stale, and the port may be another cloud's by now.
     if identity.get("folder") != str(folder) or not _is_locked(folder):
         return None
-    return Endpoint(url, REGION, ACCOUNT, KEY, KEY, identity["pid"])
+    return _endpoint(url, announced["port"], identity)
+
+
+def _endpoint(url: str, port: int, identity: Mapping[str, Any]) -> Endpoint:
+    acme = identity["acme"] or {}
+    return Endpoint(
+        url,
+        REGION,
+        ACCOUNT,
+        KEY,
+        KEY,
+        identity["pid"],
+        guest_url=f"http://{GUESTS_VIEW}:{port}",
+        dns=(identity["dns"][0], identity["dns"][1]),
+        acme_directory=f"https://{GUESTS_VIEW}:{acme['port']}/dir" if acme else None,
+        acme_ca=acme.get("ca"),
+        acme_roots=acme.get("roots"),
+        acme_problem=identity["acme_problem"],
+    )
 
 
 def _is_locked(folder: Path) -> bool:
@@ -164,6 +195,7 @@ def down(state: Path | None = None, progress: Progress = _silent) -> None:
 def reset(state: Path | None = None, progress: Progress = _silent) -> None:
     """End every machine at once, and forget everything: instances, images, volumes, zones, parameters."""
     # Imported here: tasks that only look at the cloud need none of the machinery.
+    from build.localcloud.acme.pebble import end_orphan
     from build.localcloud.ec2.host import runtime_folder
     from build.localcloud.machine import Machine
     from build.localcloud.network import AddressPool
@@ -173,6 +205,7 @@ def reset(state: Path | None = None, progress: Progress = _silent) -> None:
     _end_server(folder, signal.SIGUSR1)
     for instance_id in machines(folder):
         Machine(folder / "machines" / instance_id, runtime_folder(folder)).quit()
+    end_orphan(folder)
     AddressPool(folder).close()
     shutil.rmtree(runtime_folder(folder), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -207,7 +240,8 @@ def status(state: Path | None = None) -> Status:
     """What runs, without changing anything."""
     folder = _folder(state)
     endpoint = find(folder)
-    return Status(endpoint, folder, folder / "server.log", machines(folder), _resident_mib(endpoint.pid) if endpoint else None)
+    resident = _resident_mib(endpoint.pid) if endpoint else None
+    return Status(endpoint, folder, folder / "server.log", machines(folder), resident, folder / "acme" / "roots.pem")
 
 
 def _resident_mib(pid: int) -> int | None:

@@ -35,25 +35,28 @@ def start(command: list[str], log: Path) -> None:
 
 def is_running(pid_file: Path) -> bool:
     """Is there a process that was started with this very pid file, and is it no zombie?"""
-    with _opened(pid_file) as process:
+    with _opened(pid_file, pid_file) as process:
         return process is not None
 
 
-def wait_ended(pid_file: Path, timeout_s: float) -> bool:
-    """Wait until that process has ended; False when it still runs after timeout_s seconds."""
-    with _opened(pid_file) as process:
+def wait_ended(pid_file: Path, timeout_s: float, *, named_by: Path | None = None) -> bool:
+    """Wait until that process has ended; False when it still runs after timeout_s seconds.
+
+    named_by: the file its command line names, when that is another than the pid file.
+    """
+    with _opened(pid_file, named_by or pid_file) as process:
         return process is None or bool(select.select([process], [], [], timeout_s)[0])
 
 
-def kill(pid_file: Path) -> None:
-    """SIGKILL it, if it runs."""
-    with _opened(pid_file) as process, contextlib.suppress(ProcessLookupError):
+def kill(pid_file: Path, *, named_by: Path | None = None) -> None:
+    """SIGKILL it, if it runs; named_by as for wait_ended."""
+    with _opened(pid_file, named_by or pid_file) as process, contextlib.suppress(ProcessLookupError):
         if process is not None:
             signal.pidfd_send_signal(process, signal.SIGKILL)
 
 
 @contextlib.contextmanager
-def _opened(pid_file: Path) -> Iterator[int | None]:
+def _opened(pid_file: Path, named_by: Path) -> Iterator[int | None]:
     try:
         pid = int(pid_file.read_text())
         process = os.pidfd_open(pid)
@@ -62,7 +65,7 @@ def _opened(pid_file: Path) -> Iterator[int | None]:
         return
     try:
         # Read after opening: if the command line is ours now, the pidfd is ours. A zombie has none.
-        yield process if os.fsencode(pid_file) in _command_line(pid) else None
+        yield process if os.fsencode(named_by) in _command_line(pid) else None
     finally:
         os.close(process)
 

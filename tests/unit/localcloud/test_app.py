@@ -26,7 +26,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def client(host: Host) -> Client:
-    return Client(CloudApp(host, {"pid": 1, "folder": "x"}))
+    return Client(CloudApp(host, lambda: {"pid": 1, "folder": "x"}))
 
 
 def signed(service: str) -> dict[str, str]:
