@@ -79,3 +79,4 @@ set_timezone
 echo "security updates on the machines launched from this image: $SECURITY_UPDATES"
 choose_security_updates
 systemd-sysusers hubsmith-base.conf
+python3 -m compileall -q /usr/lib/hubsmith/lib

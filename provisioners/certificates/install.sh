@@ -23,6 +23,7 @@ install_certbot() {
 }
 
 echo "certbot renews by its timer"
+python3 -m compileall -q /usr/lib/hubsmith/lib
 systemctl --quiet --no-reload enable certbot-renew.timer
 if inputs | cmp --silent - "$prefix/.hubsmith"; then
     echo "$prefix is as it should be"

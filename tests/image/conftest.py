@@ -3,6 +3,7 @@
     testinfra's host    the machine, as its login user
     root                the same with sudo
     booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is built on
+    launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or without one
     heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
     person              a Unix user with a password, gone at the end
     hub                 a function that opens a browser session with the hub (see hub_client.py)
@@ -14,12 +15,14 @@ HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and H
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import testinfra
@@ -30,7 +33,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does n
 from hub_client import HubClient, Person, trusting
 from kernel_client import Kernel
 
-SELF_SIGNED = "/etc/hubsmith/tls/fullchain.pem"
+SERVED = "/etc/hubsmith/tls/fullchain.pem"
+LAUNCH_DATA = "/etc/hubsmith/launch.json"
+# Not to be kept on a data volume, where whoever has a number from 2000 is never forgotten.
+OF_THE_MACHINE = "--key UID_MIN=1500 --key UID_MAX=1999"
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +55,25 @@ def booted(stage: str) -> None:
 def on_builder(stage: str) -> None:
     if stage != "builder":
         pytest.skip("for the machine the image is built on")
+
+
+@pytest.fixture(scope="session")
+def launch_data(machine: Host) -> dict[str, Any] | None:
+    file = machine.file(LAUNCH_DATA)
+    return json.loads(file.content_string) if file.exists else None
+
+
+@pytest.fixture(scope="session")
+def launched(booted: None, launch_data: dict[str, Any] | None) -> dict[str, Any]:
+    if launch_data is None:
+        pytest.skip("for machines launched with a domain (invoke launch)")
+    return launch_data
+
+
+@pytest.fixture(scope="session")
+def nameless(booted: None, launch_data: dict[str, Any] | None) -> None:
+    if launch_data is not None:
+        pytest.skip("for machines without a domain")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +105,7 @@ def unix_user(host: Host, *groups: str) -> Iterator[Person]:
     """Somebody with a password, and gone afterwards."""
     one = Person(f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(16))
     with host.sudo():
-        make = "useradd --create-home --key HOME_MODE=0700 --shell /bin/bash --groups %s %s && echo %s | chpasswd"
+        make = f"useradd {OF_THE_MACHINE} --create-home --key HOME_MODE=0700 --shell /bin/bash --groups %s %s && echo %s | chpasswd"
         host.run_test(make, ",".join(groups), one.name, f"{one.name}:{one.password}")
     yield one
     with host.sudo():
@@ -90,7 +115,7 @@ def unix_user(host: Host, *groups: str) -> Iterator[Person]:
 @pytest.fixture(scope="session")
 def hub(machine: Host) -> Iterator[Callable[[], HubClient]]:
     with machine.sudo():
-        context = trusting(machine.file(SELF_SIGNED).content_string)
+        context = trusting(machine.file(SERVED).content_string)
     sessions: list[HubClient] = []
 
     def open_session() -> HubClient:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from hub_client import Person
 from testinfra.host import Host
 
 SECRETS = ("/srv/jupyterhub/cookie_secret", "/srv/jupyterhub/proxy.env", "/etc/hubsmith/tls/privkey.pem", "/etc/hubsmith/tls/fullchain.pem")
 REMEMBERED = "/var/lib/hubsmith/image-test.sha256"
+UNITS = ("hubsmith-boot.service", "hubsmith-ready.service", "hubsmith-users.service", "hubsmith-users.path")
+MOUNTED = ("/data", "/home", "/srv/jupyterhub", "/etc/letsencrypt")
 
 
-def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
-    done = root.run("systemd-analyze verify --man=no /usr/lib/systemd/system/hubsmith-boot.service")
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_to_complain_about(root: Host, unit: str) -> None:
+    done = root.run(f"systemd-analyze verify --man=no /usr/lib/systemd/system/{unit}")
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
 def test_it_runs_at_boot(host: Host) -> None:
-    assert host.service("hubsmith-boot").is_enabled
+    assert all(host.service(unit).is_enabled for unit in ("hubsmith-boot", "hubsmith-ready", "hubsmith-users.path"))
 
 
 @pytest.mark.usefixtures("on_builder")
@@ -34,9 +41,11 @@ class TestBooted:
         folders = root.check_output("stat --format '%a %U:%G' /srv/jupyterhub /etc/hubsmith/tls").splitlines()
         assert (files, folders) == (["600 root:root"] * len(SECRETS), ["700 root:root"] * 2)
 
+    @pytest.mark.usefixtures("nameless")
     def test_it_says_that_the_certificate_is_self_signed(self, root: Host) -> None:
         assert "SELF-SIGNED" in root.check_output("journalctl --unit hubsmith-boot --output cat")
 
+    @pytest.mark.usefixtures("nameless")
     def test_the_certificate_names_this_machine(self, root: Host) -> None:
         shown = root.check_output("openssl x509 -noout -ext subjectAltName -in /etc/hubsmith/tls/fullchain.pem")
         assert f"DNS:{root.check_output('hostname')}," in shown
@@ -46,10 +55,11 @@ class TestBooted:
         of_key = root.check_output("openssl pkey -in /etc/hubsmith/tls/privkey.pem -pubout")
         assert of_key == root.check_output("openssl x509 -in /etc/hubsmith/tls/fullchain.pem -noout -pubkey")
 
-    def test_once_more_changes_nothing(self, root: Host) -> None:
+    def test_once_more_changes_nothing(self, root: Host, launch_data: dict[str, Any] | None) -> None:
         before = root.check_output(f"sha256sum {' '.join(SECRETS)}")
         again = root.run("/usr/bin/python3 -I /usr/lib/hubsmith/boot")
-        assert (again.rc, again.stdout) == (0, "")
+        assert again.rc == 0, again.stdout
+        assert launch_data or again.stdout == ""
         assert root.check_output(f"sha256sum {' '.join(SECRETS)}") == before
 
     def test_a_reboot_keeps_them(self, root: Host, stage: str) -> None:
@@ -57,3 +67,74 @@ class TestBooted:
             root.run_test(f"sha256sum {' '.join(SECRETS)} > {REMEMBERED}")
         elif root.file(REMEMBERED).exists:
             assert root.run(f"sha256sum --check --quiet {REMEMBERED}").rc == 0
+
+
+@pytest.mark.usefixtures("booted")
+class TestSsh:
+    """22 is for the operator only: an ssh session is outside the fence that a notebook is in."""
+
+    def test_it_is_for_the_login_user(self, root: Host, host: Host) -> None:
+        told = root.check_output(f"sshd -T -C user={host.user().name},host=localhost,addr=127.0.0.1").splitlines()
+        assert [line.split()[1] for line in told if line.startswith("allowusers ")] == [host.user().name]
+        assert "authorizedkeysfile .ssh/authorized_keys /etc/hubsmith/operator_keys" in told
+
+    def test_a_user_of_the_hub_cannot_come_in_from_a_notebook(self, root: Host, person: Person) -> None:
+        key = "mkdir -p -m 700 ~/.ssh && rm -f ~/.ssh/probe* && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/probe"
+        try_it = (
+            "cp ~/.ssh/probe.pub ~/.ssh/authorized_keys && ssh -i ~/.ssh/probe -o BatchMode=yes -o StrictHostKeyChecking=no localhost true"
+        )
+        done = root.run("runuser --login %s --command %s", person.name, f"{key} && {try_it}")
+        assert done.rc == 255
+        assert "Permission denied" in done.stderr
+
+
+@pytest.mark.usefixtures("nameless")
+class TestNameless:
+    def test_everything_is_on_the_root_disk(self, root: Host) -> None:
+        assert not any(root.mount_point(path).exists for path in MOUNTED)
+
+    def test_nobody_is_noted_anywhere(self, root: Host) -> None:
+        assert not root.file("/run/hubsmith/registry.json").exists
+        assert not root.file("/data").exists
+
+
+class TestLaunched:
+    def test_lasting_folders_are_on_the_data_volume(self, root: Host, launched: dict[str, Any]) -> None:
+        devices = {root.check_output("findmnt --noheadings --output SOURCE --nofsroot %s", path) for path in MOUNTED}
+        assert len(devices) == 1
+        assert root.check_output("lsblk --noheadings --nodeps --output SERIAL %s", devices.pop()) == launched["volume_id"].replace("-", "")
+
+    def test_nobody_but_root_can_pass_through_data(self, root: Host, launched: dict[str, Any]) -> None:
+        told = root.check_output("stat --format '%a %U:%G' /data /data/hubsmith /data/hubsmith/users.json /srv/jupyterhub /home")
+        assert told.splitlines() == ["700 root:root", "700 root:root", "600 root:root", "700 root:root", "755 root:root"]
+
+    def test_the_file_system_is_as_large_as_the_disk(self, root: Host, launched: dict[str, Any]) -> None:
+        device = root.check_output("findmnt --noheadings --output SOURCE /data")
+        blocks = root.check_output("dumpe2fs -h %s 2> /dev/null | awk '/^Block count|^Block size/ {print $3}'", device).split()
+        assert int(blocks[0]) * int(blocks[1]) > 0.99 * int(root.check_output("blockdev --getsize64 %s", device))
+
+    def test_without_the_volume_the_hub_would_not_run(self, root: Host, launched: dict[str, Any]) -> None:
+        told = root.check_output("systemctl show --value --property Requires jupyterhub").split()
+        assert {"home.mount", "srv-jupyterhub.mount", "etc-letsencrypt.mount"} <= set(told)
+        assert "data.mount" in root.check_output("systemctl show --value --property Requires home.mount").split()
+
+    def test_the_administrator_can_log_in_and_is_nobody_on_the_machine(self, root: Host, launched: dict[str, Any]) -> None:
+        admin = launched["admin"]
+        assert root.user(admin).uid >= 2000
+        assert "hubadmins" in root.user(admin).groups
+        assert root.check_output("passwd --status %s", admin).split()[1] == "P"
+        assert root.run("runuser --user %s -- sudo -n true", admin).rc != 0
+
+    def test_everybody_here_is_in_the_registry(self, root: Host, launched: dict[str, Any]) -> None:
+        kept = json.loads(root.file("/data/hubsmith/users.json").content_string)["users"]
+        here = [line.split(":") for line in root.check_output("getent passwd").splitlines()]
+        assert {row[0]: int(row[2]) for row in here if 2000 <= int(row[2]) < 60000} == {name: user["uid"] for name, user in kept.items()}
+
+    def test_it_has_told_that_it_is_ready(self, root: Host, launched: dict[str, Any]) -> None:
+        told = json.loads(root.file("/run/hubsmith/status.json").content_string)
+        assert (told["phase"], told["certificate"]) == ("ready", "acme")
+        assert told["instance_id"] == root.check_output("cloud-init query instance_id")
+
+    def test_no_secret_was_in_what_it_was_told(self, root: Host, launched: dict[str, Any]) -> None:
+        assert "PRIVATE KEY" not in json.dumps(launched)
+        assert not {"password", "token", "secret"} & set(launched)

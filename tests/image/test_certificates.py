@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hub_client import HubClient, trusting
@@ -13,7 +14,7 @@ from testinfra.host import Host
 CERTBOT = "/opt/certbot/bin/certbot"
 LINEAGE = "/run/hubsmith-test-lineage"
 HOOK = "/usr/lib/hubsmith/deploy-certificate"
-UNITS = ("certbot-renew.service", "certbot-renew.timer")
+UNITS = ("certbot-renew.service", "certbot-renew.timer", "hubsmith-certificate.service", "hubsmith-certificate.timer")
 
 
 def test_certbot_renews_when_lets_encrypt_says_so(root: Host) -> None:
@@ -41,9 +42,43 @@ def test_systemd_finds_nothing_to_complain_about(root: Host, unit: str) -> None:
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
-def test_there_is_no_account_and_no_certificate(root: Host) -> None:
+def test_there_is_no_account_and_no_certificate(root: Host, launch_data: dict[str, Any] | None) -> None:
+    if launch_data:
+        pytest.skip("this machine has its own")
     found = root.run("find /etc/letsencrypt /var/lib/letsencrypt -type f").stdout
     assert not [line for line in found.splitlines() if re.search(r"accounts|live|archive|renewal/", line)]
+
+
+class TestOfADomain:
+    """What a machine launched with a domain has got by itself."""
+
+    def test_the_certificate_is_for_it(self, root: Host, launched: dict[str, Any]) -> None:
+        shown = root.check_output(f"openssl x509 -noout -ext subjectAltName -in /etc/letsencrypt/live/{launched['domain']}/fullchain.pem")
+        assert f"DNS:{launched['domain']}" in shown
+
+    def test_it_is_the_one_that_is_served(self, root: Host, launched: dict[str, Any]) -> None:
+        serial = "openssl x509 -noout -serial"
+        kept = root.check_output(f"{serial} -in /etc/letsencrypt/live/{launched['domain']}/fullchain.pem")
+        assert root.check_output(f"openssl s_client -connect localhost:443 < /dev/null 2> /dev/null | {serial}") == kept
+
+    def test_keys_are_for_root_only(self, root: Host, launched: dict[str, Any]) -> None:
+        folders = "/etc/letsencrypt /etc/letsencrypt/live /etc/letsencrypt/archive /etc/letsencrypt/accounts"
+        assert set(root.check_output(f"stat --format '%a %U:%G' {folders}").splitlines()) == {"700 root:root"}
+        assert root.check_output("find /etc/letsencrypt /etc/hubsmith/tls -name 'privkey*.pem' -type f -perm /077") == ""
+
+    def test_browsers_are_to_ask_for_https_only(self, root: Host, launched: dict[str, Any]) -> None:
+        told = root.check_output("curl --silent --insecure --head https://localhost/hub/login")
+        assert re.search(r"^strict-transport-security: max-age=\d{7,}", told, re.IGNORECASE | re.MULTILINE)
+
+    def test_it_is_renewed_the_way_it_was_got(self, root: Host, launched: dict[str, Any]) -> None:
+        wanted = launched.get("acme_directory", "https://acme-v02.api.letsencrypt.org/directory")
+        assert f"server = {wanted}" in root.file(f"/etc/letsencrypt/renewal/{launched['domain']}.conf").content_string
+        assert root.run("systemctl start certbot-renew.service").rc == 0  # too early to renew: nothing to do, and no error
+
+
+@pytest.mark.usefixtures("nameless")
+def test_nobody_is_told_to_remember_a_machine_without_a_name(root: Host) -> None:
+    assert "strict-transport" not in root.check_output("curl --silent --insecure --head https://localhost/hub/login").lower()
 
 
 @pytest.fixture

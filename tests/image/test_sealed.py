@@ -26,7 +26,7 @@ ABSENT = (
     "var/log/jupyterhub/*", "var/log/syslog*", "var/log/auth.log*",
     "var/lib/apt/lists/*", "var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "opt/*/pkgs",
     "tmp/*", "var/tmp/*", "var/lib/hubsmith/build",
-    "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json",
+    "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json", "etc/hubsmith/operator_keys", "data",
     "etc/letsencrypt/accounts", "etc/letsencrypt/live", "etc/letsencrypt/archive", "etc/letsencrypt/renewal", "var/lib/letsencrypt/*",
 )  # fmt: skip
 EMPTY = ("var/log/wtmp", "var/log/btmp", "var/log/lastlog")

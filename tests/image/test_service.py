@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from testinfra.host import Host
 
 UNITS = ("jupyterhub", "jupyterhub-proxy")
 # What `systemd-analyze security` says, from 0 to 10 (worst). The hub is root, because it starts other users' servers.
-EXPOSURE = {"jupyterhub": 8.0, "jupyterhub-proxy": 2.5, "hubsmith-boot": 8.5, "certbot-renew": 8.5}
+EXPOSURE = {"jupyterhub": 8.0, "jupyterhub-proxy": 2.5} | dict.fromkeys(
+    ("hubsmith-boot", "hubsmith-certificate", "hubsmith-ready", "hubsmith-users", "certbot-renew"), 8.5
+)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -35,6 +39,11 @@ def test_they_wait_for_network_and_secrets(host: Host) -> None:
     for unit in UNITS:
         after = host.check_output(f"systemctl show --value --property After {unit}").split()
         assert {"network-online.target", "hubsmith-boot.service"} <= set(after)
+
+
+def test_the_hub_needs_the_folders_that_a_data_volume_brings(host: Host) -> None:
+    told = host.check_output("systemctl show --value --property RequiresMountsFor jupyterhub").split()
+    assert {"/home", "/srv/jupyterhub", "/etc/letsencrypt"} <= set(told)
 
 
 @pytest.mark.usefixtures("on_builder")
@@ -88,6 +97,29 @@ class TestRunning:
         status, _, place = answer.partition(" ")
         assert status in ("301", "302", "307", "308")
         assert place.startswith("https://localhost")
+
+    @pytest.mark.parametrize(("version", "answered"), [("tls1", False), ("tls1_1", False), ("tls1_2", True), ("tls1_3", True)])
+    def test_only_tls_of_today_is_spoken(self, host: Host, version: str, answered: bool) -> None:
+        # Level 0: it is the proxy that refuses, not this machine's openssl.
+        told = host.run(f"openssl s_client -connect localhost:443 -{version} -cipher ALL:@SECLEVEL=0 < /dev/null").stdout
+        assert bool(re.search(r"New, TLSv1[.\d]*, Cipher is (?!\(NONE\))", told)) == answered
+
+    def test_its_operator_sees_how_it_is(self, root: Host, launch_data: dict[str, Any] | None) -> None:
+        told = json.loads(root.check_output("/usr/lib/hubsmith/status"))
+        assert (told["boot"]["phase"], told["hub"]["ok"], told["proxy"]["ok"]) == ("ready", True, True)
+        assert told["certificate"]["serial"] == told["certificate"]["served_serial"]
+        assert told["certificate"]["days_left"] > 0
+        assert told["volume"]["mounted"] == bool(launch_data and launch_data["volume_id"])
+        assert told["volume"]["free_gib"] > 0
+
+    @pytest.mark.usefixtures("heavy")
+    def test_its_operator_can_have_a_server_started_that_leaves_nothing(self, root: Host) -> None:
+        before = root.check_output("getent passwd")
+        told = json.loads(root.check_output("/usr/lib/hubsmith/status --spawn"))["spawn"]
+        assert told["ok"], told["message"]
+        assert told["seconds"] > 0
+        assert root.check_output("getent passwd") == before
+        assert root.check_output("ls /run/hubsmith | grep check || true") == ""
 
     def test_the_proxy_is_not_root(self, root: Host) -> None:
         assert root.check_output("ps -o user= -p $(systemctl show --value --property MainPID jupyterhub-proxy)") != "root"

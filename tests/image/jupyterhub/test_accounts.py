@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -100,3 +101,42 @@ def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(admin: HubClient, h
         assert root.file(f"/home/{name}").is_directory
     finally:
         root.run_test("userdel --force --remove %s", name)
+
+
+@pytest.mark.usefixtures("heavy")
+class TestOnTheMachine:
+    """/usr/lib/hubsmith/users: the same accounts, for who is root there."""
+
+    USERS = "/usr/lib/hubsmith/users"
+
+    def test_from_the_first_password_to_the_last_login(self, root: Host, hub: Callable[[], HubClient], admin: HubClient) -> None:
+        name = f"grace-{secrets.token_hex(3)}"
+        try:
+            given = root.check_output(f"echo {name} | {self.USERS} add -")
+            first = Person(*given.split("\t"))
+            hub().login(first)
+            uid = root.user(name).uid
+            assert root.check_output(f"{self.USERS} add {name}") == ""  # is there, and keeps the password
+            second = Person(name, json.loads(root.check_output(f"{self.USERS} reset {name} --json"))[0]["password"])
+            with pytest.raises(LoginRefused):
+                hub().login(first)
+            session = hub()
+            session.login(second)
+            root.run_test(f"{self.USERS} remove {name}")
+            assert session.get("/hub/home").url.endswith("login?next=%2Fhub%2Fhome")  # logged out, too
+            with pytest.raises(LoginRefused):
+                hub().login(second)
+            again = Person(*root.check_output(f"{self.USERS} add {name}").split("\t"))
+            assert root.user(name).uid == uid
+            hub().login(again)
+            listed = {row["name"]: row for row in json.loads(root.check_output(f"{self.USERS} list --json"))}
+            assert listed[name] == {"name": name, "uid": uid, "state": "open", "password": True, "admin": False}
+        finally:
+            admin.hub_api("DELETE", f"users/{name}")
+            root.run_test("userdel --force --remove %s", name)
+
+    @pytest.mark.parametrize("verb", ["add root", "add 'Ada L'", "add a:b", "reset nobody-of-this-name", "remove root", "remove -- -x"])
+    def test_what_cannot_be_is_refused_in_words(self, root: Host, verb: str) -> None:
+        done = root.run(f"{self.USERS} {verb}")
+        assert (done.rc, done.stdout) == (2, "")
+        assert done.stderr.startswith("users: ")

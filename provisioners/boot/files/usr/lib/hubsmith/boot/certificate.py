@@ -1,8 +1,7 @@
-"""The certificate that the proxy serves, always at the same place; self-signed where there is no other."""
+"""The certificate that the proxy serves, always at the same place: the domain's, or self-signed where there is no other."""
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import subprocess
@@ -10,30 +9,50 @@ import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 
-import files
-from launch import Launch
+from hubsmith_certificate import ensure, pem
+from hubsmith_machine import files, progress
+from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")
 
-FOLDER = Path("/etc/hubsmith/tls")
-CERTIFICATE = FOLDER / "fullchain.pem"
-KEY = FOLDER / "privkey.pem"
-INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
+CERTIFICATE = pem.SERVED / "fullchain.pem"
+KEY = pem.SERVED / "privkey.pem"
+RETRY = "hubsmith-certificate.timer"
+# Nobody gets in while it is waited for. Mostly it comes in time, and then no browser ever shows a warning; when it does not,
+# the hub starts with a self-signed one.
+LIMIT_S = 100
 
 _LIFETIME_DAYS = 825
 _RENEW_S = 30 * 86400
 
 
+def certificate(launch: Launch) -> tuple[str, str | None]:
+    """Put one in place: ("acme" or "self-signed", why it is not the former where there is a domain)."""
+    problem = ensure.at_boot(launch, LIMIT_S) if launch.domain else None
+    if launch.domain and problem is None:
+        return "acme", None
+    if problem:
+        log.error("no certificate for %s: %s", launch.domain, problem)
+        subprocess.run(["systemctl", "start", "--no-block", RETRY], check=False)
+    self_signed(launch)
+    return "self-signed", problem
+
+
 def self_signed(launch: Launch) -> None:
-    """Make a certificate that no browser trusts, unless there is one (of any kind) with 30 days to go."""
-    if KEY.exists() and CERTIFICATE.exists() and not _ends_soon():
+    """Make a certificate that no browser trusts, unless there is such a one with 30 days to go."""
+    if KEY.exists() and CERTIFICATE.exists() and not _ends_soon() and _is_for(launch):
         return
-    files.private_folder(FOLDER)
+    files.private_folder(pem.SERVED)
     names = _names(launch)
     key, certificate = _make(names)
     files.write_private(KEY, key)
     files.write_private(CERTIFICATE, certificate)
     log.warning("no certificate for this machine: the hub serves a SELF-SIGNED one for %s", ", ".join(names))
+
+
+def _is_for(launch: Launch) -> bool:
+    """An image of a machine that had another domain must not go on with that one's."""
+    return launch.domain is None or launch.domain in pem.read(CERTIFICATE.read_text(encoding="ascii")).names
 
 
 def _ends_soon() -> bool:
@@ -64,11 +83,8 @@ def _names(launch: Launch) -> list[str]:
 
 
 def _names_in_ec2() -> list[str]:
-    try:
-        metadata = json.loads(INSTANCE_DATA.read_text(encoding="utf-8"))["ds"]["meta_data"]
-    except (OSError, ValueError, KeyError):
-        return []
-    return [metadata[key] for key in ("public-hostname", "public-ipv4", "local-hostname") if metadata.get(key)]
+    known = (progress.in_ec2(key) for key in ("public-hostname", "public-ipv4", "local-hostname"))
+    return [name for name in known if isinstance(name, str) and name]
 
 
 def _is_address(name: str) -> bool:

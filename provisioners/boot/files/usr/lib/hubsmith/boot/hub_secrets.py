@@ -6,8 +6,8 @@ import logging
 import secrets
 from pathlib import Path
 
-import files
-from launch import Launch
+from hubsmith_machine import files
+from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")
 
@@ -15,6 +15,7 @@ STATE = Path("/srv/jupyterhub")
 COOKIE_SECRET = STATE / "cookie_secret"
 PROXY_ENVIRONMENT = STATE / "proxy.env"
 ROUTES_TOKEN = STATE / "restore-routes.token"
+OPERATOR_TOKEN = STATE / "operator.token"
 
 
 def state_folder(_: Launch) -> None:
@@ -36,8 +37,9 @@ def proxy_token(_: Launch) -> None:
         log.info("made the proxy's token")
 
 
-def routes_token(_: Launch) -> None:
-    """What restore-routes shows to the hub; it is good for nothing else (scope proxy)."""
-    if not ROUTES_TOKEN.exists():
-        files.write_private(ROUTES_TOKEN, f"{secrets.token_hex(32)}\n".encode())
-        log.info("made the token of restore-routes")
+def hub_tokens(_: Launch) -> None:
+    """What restore-routes (good for nothing else) and root's own programs (users, status) show to the hub."""
+    for path in (ROUTES_TOKEN, OPERATOR_TOKEN):
+        if not path.exists():
+            files.write_private(path, f"{secrets.token_hex(32)}\n".encode())
+            log.info("made %s", path.name)

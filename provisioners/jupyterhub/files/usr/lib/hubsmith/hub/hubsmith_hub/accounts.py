@@ -7,15 +7,16 @@ import os
 import pwd
 import secrets
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-FIRST_UID = 2000
-"""Accounts made here have numbers from 2000: below are those of the image and of whoever looks after the machine."""
+from hubsmith_hub import registry
+from hubsmith_hub.userdb import CLOSED, FIRST_UID, LAST_UID
 
 _PRIVILEGED = ("sudo", "wheel", "admin", "adm", "root")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 _SHADOW = Path("/etc/shadow")
-_CLOSED = "2"  # days after 1970-01-01: expired, and told apart from what an operator expires by hand (who takes 0 or 1)
 
 
 class AccountError(Exception):
@@ -23,22 +24,46 @@ class AccountError(Exception):
 
 
 def create(name: str) -> None:
-    """Make an account with a home nobody else can read, and no password yet."""
-    keys = ("--key", f"UID_MIN={FIRST_UID}", "--key", "HOME_MODE=0700")
-    _run("useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--badname", *keys, "--", name)
+    """Make an account with a home nobody else can read, and no password yet. A number once given stays that name's."""
+    with _noted() as kept:
+        number = ("--uid", str(kept.uid_for(name))) if kept else ("--key", f"UID_MIN={FIRST_UID}")
+        keys = ("--key", "HOME_MODE=0700", *number)
+        _run("useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--badname", *keys, "--", name)
 
 
 def close(name: str) -> None:
     """Nobody logs in as this account any more; its files stay. Accounts not made here are left alone."""
     if pwd.getpwnam(name).pw_uid >= FIRST_UID:
-        _run("usermod", "--lock", "--expiredate", _CLOSED, "--", name)
+        with _noted():
+            _run("usermod", "--lock", "--expiredate", CLOSED, "--", name)
 
 
 def reopen(name: str) -> None:
     """Undo `close`, but for the password: a new one has to be given."""
-    fields = _shadow(name)
-    if len(fields) > 7 and fields[7] == _CLOSED:
-        _run("usermod", "--expiredate", "", "--", name)
+    if is_closed(name):
+        with _noted():
+            _run("usermod", "--expiredate", "", "--", name)
+
+
+def exists(name: str) -> bool:
+    """Is there an account of this name?"""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def is_closed(name: str) -> bool:
+    """Was it closed by `close`?"""
+    return _shadow(name)[7:8] == [CLOSED]
+
+
+def join(name: str, group: str) -> None:
+    """Make the account a member of a group of the machine."""
+    if name not in grp.getgrnam(group).gr_mem:
+        with _noted():
+            _run("gpasswd", "--add", name, group)
 
 
 def has_password(name: str) -> bool:
@@ -54,7 +79,7 @@ def is_ordinary(name: str) -> bool:
     except KeyError:
         return False
     privileged = {group.gr_gid for group in grp.getgrall() if group.gr_name in _PRIVILEGED}
-    return account.pw_uid >= 1000 and account.pw_uid < 60000 and not privileged & set(os.getgrouplist(name, account.pw_gid))
+    return account.pw_uid >= 1000 and account.pw_uid <= LAST_UID and not privileged & set(os.getgrouplist(name, account.pw_gid))
 
 
 def new_password() -> str:
@@ -66,7 +91,17 @@ def set_password(name: str, password: str) -> None:
     """Give the account this password."""
     if "\n" in password or ":" in name:
         raise AccountError("neither a line break nor a colon can be part of this")
-    _run("chpasswd", told=f"{name}:{password}\n")
+    with _noted():
+        _run("chpasswd", told=f"{name}:{password}\n")
+
+
+@contextmanager
+def _noted() -> Iterator[registry.Changing | None]:
+    try:
+        with registry.changing() as kept:
+            yield kept
+    except (OSError, ValueError) as exc:
+        raise AccountError(str(exc)) from exc
 
 
 def _shadow(name: str) -> list[str]:

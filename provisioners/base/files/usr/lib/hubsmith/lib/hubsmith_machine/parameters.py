@@ -1,0 +1,76 @@
+"""The hub's SSM parameters, by a program beside this one: boto3 is certbot's, and takes seconds to load."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+from hubsmith_machine.launch import Launch
+
+log = logging.getLogger("hubsmith")
+
+_PROGRAM = ("/opt/certbot/bin/python", "-I", str(Path(__file__).with_name("ssm.py")))
+_PATIENCE_S = 120
+
+
+class ParameterError(Exception):
+    """A parameter could not be had; the message names it and says what AWS said."""
+
+
+class Parameters:
+    """Below the hub's prefix. Puts are sent and not waited for; on a machine without launch data nothing is sent anywhere."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        if launch.ssm_prefix and launch.region:
+            command = [*_PROGRAM, launch.region, launch.ssm_prefix]
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=launch.aws_environment()
+                )
+            except OSError as exc:
+                log.warning("SSM parameters cannot be reached: %s", exc)
+
+    def __enter__(self) -> Parameters:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def put(self, name: str, value: str) -> None:
+        """Publish one; a failure is told in the journal and stops nothing."""
+        self._send({"put": name, "value": value})
+
+    def get(self, name: str) -> str:
+        """Raises ParameterError when there is none, or no way to it."""
+        self._send({"get": name})
+        for line in (self._process and self._process.stdout) or ():
+            answer = json.loads(line)
+            if "problem" in answer:
+                raise ParameterError(answer["problem"])
+            return str(answer["value"])
+        raise ParameterError(f"SSM parameter {name}: the program that fetches it has ended")
+
+    def close(self) -> None:
+        """Wait until everything is published, for two minutes at most."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        try:
+            process.communicate(timeout=_PATIENCE_S)
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            log.warning("SSM parameters: %s", exc)
+            process.kill()
+            process.wait()
+
+    def _send(self, request: dict[str, str]) -> None:
+        if self._process is None or self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError as exc:
+            log.warning("SSM parameters: %s", exc)
