@@ -12,11 +12,12 @@ The room has two sides. The QEMU side knows neither moto nor boto3:
 
 The moto side gives them EC2's names:
 
-    server.py         the daemon: up, down, status, reset
+    server.py         up, down, status, reset; daemon.py: the process itself; endpoint.py: where it answers
     names.py          names and certificates, by these two:
     dns/              a DNS server that answers from the Route 53 zones
     acme/             Pebble, in the place of Let's Encrypt
     ports.py          the ports all these listen on, the same for ever
+    iam/              roles: their credentials, what they may, what they asked for
     ec2/              the joints to moto's EC2 backend and responses
     base_image/       the base images: how they are built, what is in the cache
 

@@ -11,15 +11,17 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
 from build.localcloud.ec2.host import Host
+from build.localcloud.iam.guard import Guard
 
 _log = logging.getLogger("hubsmith.localcloud.api")
 
 SERVICES = ("ec2", "iam", "route53", "ssm", "sts")
-IDENTITY_PATH = "/hubsmith"
+IDENTITY_PATH, CALLS_PATH = "/hubsmith", "/hubsmith/calls"
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -34,6 +36,7 @@ class CloudApp:
     def __init__(self, host: Host, identity: Callable[[], dict[str, object]]) -> None:
         self._host = host
         self._identity = identity
+        self._guard = Guard()
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -44,6 +47,8 @@ class CloudApp:
         environ["wsgi.input"] = io.BytesIO(body)
         if request.path == IDENTITY_PATH:
             return Response(json.dumps(self._identity()), mimetype="application/json")(environ, start_response)
+        if request.path == CALLS_PATH:
+            return self._calls(request)(environ, start_response)
         service = _service(request)
         try:
             response = self._answer(environ, service, _action(request, body))
@@ -61,6 +66,10 @@ class CloudApp:
             )
         try:
             with self._host.lock:
+                if refusal := self._guard.refuse(service, environ, DEFAULT_ACCOUNT_ID):
+                    environ["wsgi.input"].seek(0)
+                    return _error(service, request, 400 if service == "ssm" else 403, refusal.code, refusal.message)
+                environ["wsgi.input"].seek(0)
                 response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
         except NotImplementedError as problem:
             return _error(service, request, 400, "UnsupportedOperation", f"The local cloud does not support this: {problem}")
@@ -68,6 +77,12 @@ class CloudApp:
             self._host.save()
             _log.info("%s %s %s", service, action, response.status_code)
         return response
+
+    def _calls(self, request: Request) -> Response:
+        """What was asked for with the credentials of roles (?role=NAME: of that one); DELETE begins a new record."""
+        if request.method == "DELETE":
+            self._guard.forget()
+        return Response(json.dumps(self._guard.records(request.args.get("role", ""))), mimetype="application/json")
 
 
 class QuietHandler(MotoRequestHandler):

@@ -145,7 +145,8 @@ def resolve(root: Tree, path: str) -> str | bytes | None:
             return None
         node = node.get(name, _numbered(node, name))
     if not isinstance(node, Mapping):
-        return None if path.endswith("/") else node
+        leaf: str | bytes | None = node
+        return leaf  # also with a slash after it, as botocore asks for the zone
     # EC2 marks folders from the third level on; the versions and what is below them stand bare.
     mark = "/" if len(names) > 1 else ""
     return "\n".join(key + (mark if isinstance(value, Mapping) and "=" not in key else "") for key, value in node.items())

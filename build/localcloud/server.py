@@ -6,8 +6,6 @@ python -m build.localcloud.server --state FOLDER [--port N]       runs it in the
 from __future__ import annotations
 
 import argparse
-import fcntl
-import json
 import os
 import select
 import shutil
@@ -16,45 +14,36 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from build import paths
 from build.errors import MachineError
 from build.localcloud import host
+from build.localcloud.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
 
-ADDRESS = "127.0.0.1"
-GUESTS_VIEW = "169.254.0.1"  # how a machine of the cloud reaches this host's loopback
-REGION, ACCOUNT, KEY = "us-east-1", "123456789012", "test"
+__all__ = [
+    "ACCOUNT",
+    "ADDRESS",
+    "GUESTS_VIEW",
+    "Endpoint",
+    "Status",
+    "default_folder",
+    "down",
+    "ensure_up",
+    "environment",
+    "find",
+    "machines",
+    "reset",
+    "status",
+]
+
 PORT_VARIABLE = "HUBSMITH_CLOUD_PORT"
 UP_TIMEOUT_S, DOWN_TIMEOUT_S = 60.0, 300.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where the cloud answers, and the credentials it takes (any would do); certificates are PEM.
-
-    The three acme_… are None while there is no ACME server; acme_problem says why.
-    """
-
-    url: str
-    region: str
-    account: str
-    access_key: str
-    secret_key: str
-    pid: int
-    guest_url: str  # the same, as a machine of the cloud sees it
-    dns: tuple[str, int]  # address and port, UDP and TCP, of a server that knows the Route 53 zones
-    acme_directory: str | None  # as a machine sees it
-    acme_ca: str | None  # checks the directory's own https
-    acme_roots: str | None  # checks what it issues; another one after each start
-    acme_problem: str | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +87,7 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
             threading.Thread(target=process.wait, daemon=True).start()
             return endpoint
         # It may have lost a race against another one that is coming up: then that one is waited for.
-        if process.poll() is not None and not _is_locked(folder):
+        if process.poll() is not None and not is_locked(folder):
             break
         time.sleep(0.05)
     raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
@@ -111,52 +100,6 @@ def _require_low_ports() -> None:
         raise MachineError(
             f"the local cloud cannot work for this user: {ports.needed_for}, and {ports.detail}", hint=f"run: {ports.remedy}"
         )
-
-
-def find(folder: Path) -> Endpoint | None:
-    """The endpoint of the server that has this folder, if it is up and answers."""
-    try:
-        announced = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
-        url = f"http://{ADDRESS}:{announced['port']}"
-        # Whatever proxy the user has: this is their own loopback.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/hubsmith", timeout=5) as answer:
-            identity = json.load(answer)
-    except (OSError, ValueError, KeyError):
-        return None
-    # After kill -9 the file is stale, and the port may be another cloud's by now.
-    if identity.get("folder") != str(folder) or not _is_locked(folder):
-        return None
-    return _endpoint(url, announced["port"], identity)
-
-
-def _endpoint(url: str, port: int, identity: Mapping[str, Any]) -> Endpoint:
-    acme = identity["acme"] or {}
-    return Endpoint(
-        url,
-        REGION,
-        ACCOUNT,
-        KEY,
-        KEY,
-        identity["pid"],
-        guest_url=f"http://{GUESTS_VIEW}:{port}",
-        dns=(identity["dns"][0], identity["dns"][1]),
-        acme_directory=f"https://{GUESTS_VIEW}:{acme['port']}/dir" if acme else None,
-        acme_ca=acme.get("ca"),
-        acme_roots=acme.get("roots"),
-        acme_problem=identity["acme_problem"],
-    )
-
-
-def _is_locked(folder: Path) -> bool:
-    """Does a server live that has this folder?"""
-    try:
-        with (folder / "daemon.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
 
 
 def _folder(state: Path | None) -> Path:
@@ -185,7 +128,7 @@ def _log_tail(folder: Path) -> str:
 def down(state: Path | None = None, progress: Progress = _silent) -> None:
     """Power the guests down and end the server; `ensure_up` starts those guests again."""
     folder = _folder(state)
-    if not _is_locked(folder) and machines(folder):
+    if not is_locked(folder) and machines(folder):
         # Only a server knows how to end machines and keep the books; this one adopts those a killed one left.
         ensure_up(folder, progress=progress)
     progress(f"shutting down {len(machines(folder))} machine(s)")
@@ -213,7 +156,7 @@ def reset(state: Path | None = None, progress: Progress = _silent) -> None:
 
 def _end_server(folder: Path, number: signal.Signals) -> None:
     """Send the server a signal and wait until its process has ended; nothing if there is none."""
-    if not _is_locked(folder):
+    if not is_locked(folder):
         return
     pid = int((folder / "daemon.lock").read_text(encoding="ascii"))
     process = os.pidfd_open(pid)

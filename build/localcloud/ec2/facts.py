@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
 from typing import Literal, cast
 
-from moto.core.utils import utcnow
-from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociation
+from moto.iam.models import Role
 
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import LocalInstance
+from build.localcloud.iam import sessions
 from build.localcloud.metadata import InstanceFacts, InstanceMetadata, identity_document, tree
 
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
@@ -62,7 +61,7 @@ def _facts(backend: LocalBackend, instance: LocalInstance) -> InstanceFacts:
         role=profile.roles[0].name if profile and profile.roles else None,
         profile_arn=profile.arn if profile else None,
         profile_id=profile.id if profile else None,
-        credentials=_credentials(association) if association and profile and profile.roles else None,
+        credentials=_credentials(backend, profile.roles[0], instance) if profile and profile.roles else None,
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()} if with_tags else None,
         block_devices=_block_devices(instance),
         architecture=instance.architecture or "x86_64",
@@ -80,13 +79,15 @@ def _block_devices(instance: LocalInstance) -> dict[str, str]:
     return {"ami": root, "root": root} | {f"ebs{number}": device for number, device in enumerate(others, start=1)}
 
 
-def _credentials(association: IamInstanceProfileAssociation) -> dict[str, str]:
-    """Credentials of the role; the local cloud takes any, and their names say whose they are."""
-    now = utcnow()
+def _credentials(backend: LocalBackend, role: Role, instance: LocalInstance) -> dict[str, str]:
+    """Credentials of the role, new ones in time before the last expire."""
+    issued, is_new = sessions.credentials(backend.account_id, backend.region_name, role, instance.id)
+    if is_new:
+        backend.host.save()
     return {
-        "AccessKeyId": f"ASIA{association.instance_id.removeprefix('i-').upper():0<16.16}",
-        "SecretAccessKey": "test",
-        "Token": association.association_id,
-        "LastUpdated": now.strftime(_ISO),
-        "Expiration": (now + timedelta(hours=6)).strftime(_ISO),
+        "AccessKeyId": issued.access_key_id,
+        "SecretAccessKey": issued.secret_access_key,
+        "Token": issued.session_token,
+        "LastUpdated": (issued.expiration - sessions.LIFETIME).strftime(_ISO),
+        "Expiration": issued.expiration.strftime(_ISO),
     }

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from moto.ec2.models.instances import MetadataOptions, Reservation
 from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
-from moto.ec2.utils import filter_iam_instance_profiles, random_reservation_id
+from moto.ec2.utils import random_reservation_id
 
-from build.localcloud.ec2 import addresses, images, instance_types, volumes
+from build.localcloud.ec2 import addresses, images, instance_types, profiles, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from build.localcloud.ec2.launch_request import LaunchRequest
@@ -72,7 +72,7 @@ def _plan(backend: LocalBackend, request: LaunchRequest) -> _Plan:
     if request.shutdown_behavior not in ("stop", "terminate"):
         raise invalid_value(request.shutdown_behavior, "instanceInitiatedShutdownBehavior")
     if request.profile_name or request.profile_arn:
-        filter_iam_instance_profiles(backend.account_id, backend.partition, request.profile_arn, request.profile_name)
+        profiles.find(backend, request.profile_name, request.profile_arn)
     disks = volumes.plan_disks(backend, image, request.device_mappings)
     return _Plan(image, subnet, groups, disks)
 
@@ -136,9 +136,8 @@ def _create(backend: LocalBackend, reservation: Reservation, request: LaunchRequ
         volume = volumes.create(backend, disk.volume, plan.subnet.availability_zone)
         volume.add_tags(dict(request.tags.get("volume", {})))
         volumes.bind(volume, instance, disk.device, delete_on_termination=disk.delete_on_termination, status="attached")
-    profile = {"iam_instance_profile_name": request.profile_name, "iam_instance_profile_arn": request.profile_arn}
-    if any(profile.values()):
-        backend.associate_iam_instance_profile(instance.id, **profile)
+    if request.profile_name or request.profile_arn:
+        profiles.associate(backend, instance.id, profiles.find(backend, request.profile_name, request.profile_arn))
     instance.public_address_wanted = (
         plan.subnet.map_public_ip_on_launch if request.associate_public_ip is None else request.associate_public_ip
     )

@@ -196,7 +196,6 @@ def test_listings(serve: Serve, path: str, listing: list[str]) -> None:
     "path",
     [
         "/latest/meta-data/nothing",
-        "/latest/meta-data/instance-id/",
         "/latest/meta-data/instance-id/more",
         "/latest/meta-data/public-keys/1/openssh-key",
         "/latest/meta-data/tags/instance/a",
@@ -207,6 +206,11 @@ def test_listings(serve: Serve, path: str, listing: list[str]) -> None:
 )
 def test_what_is_not_there_is_404(serve: Serve, path: str) -> None:
     assert serve(PUBLIC).get(path).status == 404
+
+
+def test_an_entry_answers_with_a_slash_after_it_too(serve: Serve) -> None:
+    """botocore asks for the availability zone so."""
+    assert serve().get("/latest/meta-data/placement/availability-zone/").text == "us-east-1a"
 
 
 def test_an_instance_without_key_address_role_or_tags_has_no_such_entries(serve: Serve) -> None:

@@ -1,0 +1,152 @@
+"""Refuses what a role's policies do not allow, and records what roles asked for.
+
+Only credentials of roles are judged: the cloud's owner may do everything, and any other credentials are taken for theirs.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound
+
+from build.localcloud.iam import calls, sessions
+from build.localcloud.iam.policy import Call, Decision, decide
+
+REMEMBERED = 5000  # calls
+_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
+_ALWAYS = {"sts:GetCallerIdentity"}  # nobody can be denied this
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error to answer with; the code in EC2's words and in everybody else's."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One call made in a role."""
+
+    at: str  # ISO 8601 UTC
+    role: str
+    session: str  # the instance's id
+    action: str
+    resources: tuple[str, ...]
+    context: Mapping[str, tuple[str, ...]]  # condition keys
+    allowed: bool
+    reason: str
+
+
+class Guard:
+    """Stands before the API; safe among threads. The caller holds the lock of the model."""
+
+    def __init__(self) -> None:
+        self._records: deque[Record] = deque(maxlen=REMEMBERED)
+        self._lock = threading.Lock()
+
+    def refuse(self, service: str, environ: dict[str, Any], account: str) -> Refusal | None:
+        """The refusal of a request, None where it may go on."""
+        request = Request(environ)
+        scope = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+        session = sessions.find(scope["key"]) if scope else None
+        if scope is None or session is None:
+            return None
+        if session.token != request.headers.get("X-Amz-Security-Token") or session.role is None:
+            return Refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
+        if session.expired:
+            return Refusal("ExpiredToken", "The security token included in the request is expired")
+        call = _read(service, request, scope["region"], account)
+        if call is None:  # moto will say what is wrong with it
+            return None
+        call = replace(call, context={**_known_of(session, scope["region"], account, request), **call.context})
+        decision = _decide(session, call)
+        self._note(session, call, decision)
+        return None if decision.allowed else _refusal(service, session, call, decision)
+
+    def records(self, role: str = "") -> list[dict[str, Any]]:
+        """What was asked for, oldest first; of one role if it is named."""
+        with self._lock:
+            return [asdict(record) for record in self._records if not role or record.role == role]
+
+    def forget(self) -> None:
+        """Begin a new record."""
+        with self._lock:
+            self._records.clear()
+
+    def _note(self, session: sessions.Session, call: Call, decision: Decision) -> None:
+        role = session.role.name if session.role else ""
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        record = Record(now, role, session.name, call.action, call.resources, call.context, decision.allowed, decision.reason)
+        with self._lock:
+            self._records.append(record)
+
+
+def _decide(session: sessions.Session, call: Call) -> Decision:
+    if call.action in _ALWAYS:
+        return Decision(True)
+    for policies in session.policy_sets:
+        decision = decide(policies, call)
+        if not decision.allowed:
+            return decision
+    return Decision(True)
+
+
+def _refusal(service: str, session: sessions.Session, call: Call, decision: Decision) -> Refusal:
+    """In the words of the service."""
+    who = f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} {decision.reason}"
+    if service == "ec2":
+        return Refusal("UnauthorizedOperation", f"You are not authorized to perform this operation. {who}")
+    return Refusal("AccessDeniedException" if service == "ssm" else "AccessDenied", who)
+
+
+def _read(service: str, request: Request, region: str, account: str) -> Call | None:
+    """The call a request is; None for one that is malformed."""
+    model = get_service_model(service)
+    try:
+        operation, place = get_service_router(service).match(request)
+        protocol = determine_request_protocol(model, request.content_type)
+        parser = PROTOCOL_PARSERS[protocol](operation, map_type=dict)
+        parameters = parser.parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.data,
+                "url_path": request.path,
+                "url_params": place,
+            }
+        )
+    except (NotFound, NotImplementedError, ServiceException, KeyError, ValueError):
+        return None
+    return calls.call(service, operation.name, parameters, region, account)
+
+
+def _known_of(session: sessions.Session, region: str, account: str, request: Request) -> dict[str, tuple[str, ...]]:
+    """The condition keys every request has. AWS's endpoints are https, so this one counts as such."""
+    now = datetime.now(timezone.utc)
+    return {
+        "aws:currenttime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:epochtime": (str(int(now.timestamp())),),
+        "aws:principalaccount": (account,),
+        "aws:principalarn": (session.role.arn if session.role else "",),
+        "aws:principaltype": ("AssumedRole",),
+        "aws:requestedregion": (region,),
+        "aws:securetransport": ("true",),
+        "aws:sourceip": (request.remote_addr or "",),
+        "aws:useragent": (request.headers.get("User-Agent", ""),),
+        "aws:userid": (session.user_id,),
+        "ec2:sourceinstancearn": (f"arn:aws:ec2:{region}:{account}:instance/{session.name}",),
+    }

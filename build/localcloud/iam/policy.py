@@ -1,0 +1,71 @@
+"""IAM's evaluation of policies: an explicit Deny wins, then an Allow, else no.
+
+After https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from build.localcloud.iam.conditions import UnknownOperatorError, holds
+from build.localcloud.iam.patterns import Context, matches
+
+Policy = Mapping[str, Any]  # a policy document
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call in IAM's words; each of its resources must be allowed."""
+
+    action: str  # ssm:GetParameter
+    resources: tuple[str, ...] = ("*",)
+    context: Context = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether, and if not, for which resource and why."""
+
+    allowed: bool
+    resource: str = ""
+    reason: str = ""
+
+
+def decide(policies: Sequence[Policy], call: Call) -> Decision:
+    """May the call be made by whoever has exactly these policies?"""
+    for resource in call.resources:
+        try:
+            effects = {statement.get("Effect") for statement in _statements(policies) if _applies(statement, call, resource)}
+        except UnknownOperatorError as unknown:
+            return Decision(False, resource, f"because a policy has a condition the local cloud cannot judge: {unknown}")
+        if "Deny" in effects:
+            return Decision(False, resource, "with an explicit deny in an identity-based policy")
+        if "Allow" not in effects:
+            return Decision(False, resource, f"because no identity-based policy allows the {call.action} action")
+    return Decision(True)
+
+
+def _statements(policies: Iterable[Policy]) -> Iterator[Mapping[str, Any]]:
+    for policy in policies:
+        found = policy.get("Statement", [])
+        yield from [found] if isinstance(found, Mapping) else found
+
+
+def _applies(statement: Mapping[str, Any], call: Call, resource: str) -> bool:
+    is_action = _named(statement, "Action", lambda pattern: matches(pattern.lower(), call.action.lower()))
+    if not is_action or not _named(statement, "Resource", lambda pattern: matches(pattern, resource, call.context)):
+        return False
+    return holds(statement.get("Condition") or {}, call.context)
+
+
+def _named(statement: Mapping[str, Any], element: str, is_meant: Callable[[str], bool]) -> bool:
+    """Action or NotAction, Resource or NotResource."""
+    if f"Not{element}" in statement:
+        return not any(is_meant(pattern) for pattern in _listed(statement[f"Not{element}"]))
+    return any(is_meant(pattern) for pattern in _listed(statement.get(element)))
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []

@@ -1,0 +1,58 @@
+"""A test aid: did a role get along with its policy, and does the policy hold no more than it needed?
+
+The local cloud refuses what a role's policies do not allow and keeps a record of what was asked for (GET /hubsmith/calls).
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from build.localcloud.iam.patterns import matches
+from build.localcloud.iam.policy import Call, decide
+from build.localcloud.server import Endpoint
+
+Policy = Mapping[str, Any]
+
+
+def calls_of(endpoint: Endpoint, role: str) -> list[dict[str, Any]]:
+    """What was asked for with this role's credentials, oldest first."""
+    found: list[dict[str, Any]] = json.loads(_ask(endpoint, "GET", f"?role={role}"))
+    return found
+
+
+def forget_calls(endpoint: Endpoint) -> None:
+    """Begin a new record."""
+    _ask(endpoint, "DELETE")
+
+
+def assert_least_privilege(endpoint: Endpoint, role: str, policy: Policy) -> None:
+    """Each call the role made is allowed by this policy, and each action the policy allows was called."""
+    calls = [_call(record) for record in calls_of(endpoint, role)]
+    assert calls, f"{role} has called nothing"
+    refused = [
+        f"{call.action} on {decision.resource} {decision.reason}" for call in calls if not (decision := decide([policy], call)).allowed
+    ]
+    assert not refused, "\n".join(refused)
+    called = {call.action.lower() for call in calls}
+    unused = [pattern for pattern in _actions(policy) if not any(matches(pattern.lower(), action) for action in called)]
+    assert not unused, f"{role} may do what it never did: {', '.join(unused)}"
+
+
+def _call(record: Mapping[str, Any]) -> Call:
+    context = {key: tuple(values) for key, values in record["context"].items()}
+    return Call(record["action"], tuple(record["resources"]), context)
+
+
+def _actions(policy: Policy) -> Iterator[str]:
+    for statement in policy["Statement"]:
+        if statement["Effect"] == "Allow":
+            yield from [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def _ask(endpoint: Endpoint, method: str, query: str = "") -> bytes:
+    request = urllib.request.Request(f"{endpoint.url}/hubsmith/calls{query}", method=method)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        return bytes(answer.read())

@@ -1,0 +1,78 @@
+"""What IAM calls a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from build.localcloud.iam.calls import call, normalized
+
+PLACE = "us-east-1", "123456789012"
+SSM = "arn:aws:ssm:us-east-1:123456789012:parameter"
+EC2 = "arn:aws:ec2:us-east-1:123456789012"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "resources"),
+    [
+        ("ssm", "GetParameter", {"Name": "/hub/admin", "WithDecryption": True}, [f"{SSM}/hub/admin"]),
+        ("ssm", "GetParameter", {"Name": "plain:3"}, [f"{SSM}/plain"]),
+        ("ssm", "GetParameters", {"Names": ["/a", "/b"]}, [f"{SSM}/a", f"{SSM}/b"]),
+        ("ssm", "GetParametersByPath", {"Path": "/hub/"}, [f"{SSM}/hub"]),
+        ("ssm", "AddTagsToResource", {"ResourceType": "Parameter", "ResourceId": "/a", "Tags": []}, [f"{SSM}/a"]),
+        ("ssm", "DescribeParameters", {}, ["*"]),
+        ("route53", "ListHostedZones", {}, ["*"]),
+        ("route53", "ListHostedZonesByName", {"DNSName": "x"}, ["*"]),
+        ("route53", "ListResourceRecordSets", {"HostedZoneId": "Z1"}, ["arn:aws:route53:::hostedzone/Z1"]),
+        ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1"}, ["arn:aws:route53:::hostedzone/Z1"]),
+        ("route53", "GetChange", {"Id": "C1"}, ["arn:aws:route53:::change/C1"]),
+        ("ec2", "DescribeInstances", {"InstanceIds": ["i-01"]}, ["*"]),
+        ("ec2", "StopInstances", {"InstanceIds": ["i-01", "i-02"]}, [f"{EC2}:instance/i-01", f"{EC2}:instance/i-02"]),
+        (
+            "ec2",
+            "AttachVolume",
+            {"InstanceId": "i-01", "VolumeId": "vol-02", "Device": "/dev/sdf"},
+            [f"{EC2}:instance/i-01", f"{EC2}:volume/vol-02"],
+        ),
+        ("ec2", "DeregisterImage", {"ImageId": "ami-01"}, ["arn:aws:ec2:us-east-1::image/ami-01"]),
+        ("iam", "GetRole", {"RoleName": "hub"}, ["arn:aws:iam::123456789012:role/hub"]),
+        ("sts", "AssumeRole", {"RoleArn": "arn:aws:iam::1:role/x", "RoleSessionName": "y"}, ["arn:aws:iam::1:role/x"]),
+    ],
+)
+def test_the_resources_of_a_call(service: str, operation: str, parameters: dict[str, Any], resources: list[str]) -> None:
+    found = call(service, operation, parameters, *PLACE)
+    assert (found.action, list(found.resources)) == (f"{service}:{operation}", resources)
+
+
+def test_the_condition_keys_of_record_changes() -> None:
+    def change(action: str, name: str, kind: str) -> dict[str, Any]:
+        return {"Action": action, "ResourceRecordSet": {"Name": name, "Type": kind}}
+
+    batch = {
+        "Changes": [
+            change("UPSERT", "_ACME-challenge.Hub.example.test.", "TXT"),
+            change("DELETE", "_acme-challenge.hub.example.test", "TXT"),
+        ]
+    }
+    found = call("route53", "ChangeResourceRecordSets", {"HostedZoneId": "Z1", "ChangeBatch": batch}, *PLACE)
+    prefix = "route53:changeresourcerecordsets"
+    assert found.context == {
+        f"{prefix}normalizedrecordnames": ("_acme-challenge.hub.example.test",),
+        f"{prefix}recordtypes": ("TXT",),
+        f"{prefix}actions": ("UPSERT", "DELETE"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("*.Example.TEST.", "\\052.example.test"), ("\\052.a", "\\052.a"), ("a_b-c.d", "a_b-c.d"), ("é.test", "\\303\\251.test")],
+)
+def test_names_as_conditions_have_them(name: str, key: str) -> None:
+    assert normalized(name) == key
+
+
+def test_the_tags_asked_for() -> None:
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Owner", "Value": "me"}]}]
+    context = call("ec2", "RunInstances", {"TagSpecifications": tags}, *PLACE).context
+    assert context == {"aws:tagkeys": ("Owner",), "aws:requesttag/owner": ("me",)}
