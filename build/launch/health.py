@@ -57,9 +57,11 @@ class WaitForHub(Step[Launch]):
 def wait(state: Launch, ip: str) -> Certificate | None:
     """Wait until the hub answers well on ``ip``; the certificate it serves."""
 
+    failures: set[str] = set()
+
     def look() -> Seen:
         seen = https.look(ip, state.hub.domain, trust_of(state.clients, staging=state.wishes.staging))
-        return seen if seen.ok else _judge(state, seen)
+        return seen if seen.ok else _judge(state, seen, failures)
 
     try:
         return wait_until(
@@ -75,12 +77,14 @@ def wait(state: Launch, ip: str) -> Certificate | None:
         raise HubsmithError(exc.message, hint=_what_the_console_says(state)) from exc
 
 
-def _judge(state: Launch, seen: Seen) -> Seen:
-    """Not well yet: is it under way, as well as it will be, or has it failed?"""
+def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
+    """Not well yet: is it under way, as well as it will be, or has it failed? ``failures`` are the times of those seen so far."""
     status = published(state.clients, state.hub)
     if status.instance_id != state.instance_id:
         return seen
     if status.phase == "failed":
+        failures.add(status.at)
+    if len(failures) > 1:  # the instance tries again by itself, and what it needed may have come a moment late
         raise HubsmithError(f"{state.instance_id} could not start the hub: {status.message}", hint=_what_the_console_says(state))
     if status.phase == "ready" and seen.certificate and seen.certificate.self_signed:
         if state.zone is None:

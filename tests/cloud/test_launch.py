@@ -204,7 +204,10 @@ def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[st
     asked = site.start(*site.arguments("--wait", "--replace", "--instance-type", "t3.micro"))
     assert eventually(lambda: len(site.instances()) == 2)
     successor = next(instance["InstanceId"] for instance in site.instances() if instance["InstanceId"] != running)
-    site.say("status", json.dumps({"phase": "failed", "instance_id": successor, "message": "no disk, no hub"}))
+    failed = {"phase": "failed", "instance_id": successor, "message": "no disk, no hub"}
+    site.say("status", json.dumps({**failed, "at": "2026-11-25T00:00:00Z"}))
+    asked.wait_for("failed: no disk, no hub")
+    site.say("status", json.dumps({**failed, "at": "2026-11-25T00:01:00Z"}))
     asked.wait_for("is the hub again")
     assert asked.process.wait(timeout=120) == 1
     asked.end(signal.SIGTERM)
