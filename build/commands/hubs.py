@@ -91,7 +91,8 @@ def users(
     """The users of a hub: list, add, reset, remove. Prints names, and first passwords once."""
     with talking() as report:
         adding = [*(add or ()), *_names_in(from_)]
-        jobs = [("add -", adding), ("reset", reset or []), ("remove", remove or []), ("list", ["all"] if list else [])]
+        resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
+        jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
         hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
         wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
