@@ -76,8 +76,8 @@ def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
         {"Sid": "Report", "Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": [f"{parameter}/host-keys", f"{parameter}/status"]},
     ]
     if zone:
-        # certbot-dns-route53 lists the zones to find the name's own; neither these calls nor GetChange can be narrowed.
-        finding = ["route53:GetChange", "route53:ListHostedZones", "route53:ListHostedZonesByName"]
+        # certbot-dns-route53 lists the zones to find the name's own; neither that call nor GetChange can be narrowed.
+        finding = ["route53:GetChange", "route53:ListHostedZones"]
         only = {
             "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"_acme-challenge.{hub.domain}"],
             "route53:ChangeResourceRecordSetsRecordTypes": ["TXT"],

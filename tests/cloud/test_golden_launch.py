@@ -25,6 +25,7 @@ from build.localcloud import server
 from tests.cloud.baking import Baking
 from tests.cloud.browser import Browser
 from tests.cloud.hubs import everything
+from tests.cloud.privileges import assert_least_privilege
 from tests.cloud.workshop import Done, Workshop
 
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
@@ -153,6 +154,8 @@ def test_the_operator_adds_a_user_who_logs_in(story: Story) -> None:
 
 
 def test_a_real_browser_without_a_warning(story: Story, tmp_path: Path) -> None:
+    if not shutil.which("chromium"):
+        pytest.skip("there is no chromium here (tests/host_packages.txt)")
     shots = Path(os.environ.get("HUBSMITH_SCREENSHOTS") or tmp_path)
     with Browser(tmp_path, DOMAIN, story.address, story.roots) as browser:
         browser.open(f"{URL}/")
@@ -188,6 +191,12 @@ def test_status_and_hubs_say_that_it_is_well(story: Story) -> None:
     assert row["certificate_days"] > 0
     group = story.workshop.client("ec2").describe_security_groups(Filters=[{"Name": "tag:hubsmith:hub", "Values": [DOMAIN]}])
     assert sorted(rule["FromPort"] for rule in group["SecurityGroups"][0]["IpPermissions"]) == [80, 443]
+
+
+def test_the_role_allows_what_the_machine_did_and_no_more(story: Story) -> None:
+    name = f"hubsmith-{DOMAIN}"
+    policy = story.workshop.client("iam").get_role_policy(RoleName=name, PolicyName="hub")["PolicyDocument"]
+    assert_least_privilege(server.ensure_up(story.workshop.state / "cloud"), name, policy)
 
 
 def test_another_instance_is_the_same_hub(story: Story, alice: HubClient) -> None:

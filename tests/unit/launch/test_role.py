@@ -28,7 +28,6 @@ def test_every_action_of_the_contract_and_none_besides() -> None:
         "ssm:PutParameter": [f"{prefix}/host-keys", f"{prefix}/status"],
         "route53:GetChange": ["*"],
         "route53:ListHostedZones": ["*"],
-        "route53:ListHostedZonesByName": ["*"],
         "route53:ChangeResourceRecordSets": ["arn:aws:route53:::hostedzone/Z1"],
     }
     assert all(statement["Effect"] == "Allow" for statement in allowed.values())
