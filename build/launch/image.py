@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
     from build.aws.session import Clients
+    from build.launch.instances import HubInstance
 
 
 class FindImage(Step[Launch]):
@@ -40,7 +41,7 @@ class FindImage(Step[Launch]):
             return newest
         running = instances.of_hub(state.clients, state.hub)
         if running:
-            return described(state.clients, running[-1].image_id, state.manifest.base.login_user)
+            return of_instance(state, running[-1])
         name, channel = state.manifest.image.name, state.manifest.publish.channel
         raise UserError(
             f"no image {name} is published in channel {channel} in {state.clients.cloud.region}",
@@ -65,16 +66,27 @@ def newest_published(state: Launch) -> HubImage | None:
 
 
 def described(clients: Clients, image_id: str, login_user: str) -> HubImage:
-    """One image by id. Raises UserError when it is not there (any more)."""
-    try:
-        found = clients.ec2.describe_images(ImageIds=[image_id])["Images"]
-    except ClientError as exc:
-        if not code_of(exc).startswith("InvalidAMIID"):
-            raise
-        found = []
+    """One image by id. Raises UserError when it is not there."""
+    found = _listed(clients, image_id)
     if not found:
         raise UserError(f"there is no image {image_id} in {clients.cloud.region}", hint="`invoke images` lists what there is")
     return _facts(found[0], login_user)
+
+
+def of_instance(state: Launch, instance: HubInstance) -> HubImage:
+    """The image an instance was launched from, which may have been deregistered meanwhile."""
+    login_user = instance.login_user or state.manifest.base.login_user
+    found = _listed(state.clients, instance.image_id)
+    return _facts(found[0], login_user) if found else HubImage(instance.image_id, "deregistered", "", login_user, "")
+
+
+def _listed(clients: Clients, image_id: str) -> list[ImageTypeDef]:
+    try:
+        return clients.ec2.describe_images(ImageIds=[image_id])["Images"]
+    except ClientError as exc:
+        if not code_of(exc).startswith("InvalidAMIID"):
+            raise
+        return []
 
 
 def _facts(image: ImageTypeDef, login_user: str) -> HubImage:

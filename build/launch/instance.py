@@ -12,7 +12,7 @@ from build.aws.instances import wait_for_state
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.launch import instances, operator, user_data
-from build.launch.image import described
+from build.launch.image import of_instance
 from build.launch.instances import HubInstance
 from build.launch.state import Launch
 from build.pipeline import Step
@@ -54,9 +54,10 @@ class RunInstance(Step[Launch]):
             state.report.note(f"replacing {current.id}: {'; '.join(different)}")
             return True
         state.report.warn(f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}")
-        if state.image.id != current.image_id:
+        runs = of_instance(state, current)
+        if runs.id != state.image.id and runs.created < state.image.created:
             state.newer_image = state.image
-            state.image = described(state.clients, current.image_id, state.manifest.base.login_user)
+        state.image = runs
         return False
 
 
