@@ -132,7 +132,7 @@ def test_set_is_as_good_as_editing_the_file(copy_of_shipped: Path, path: KeyPath
         try:
             return load(Path("manifest.yaml"), overrides=overrides)
         except ManifestError as error:
-            return [(problem.key, problem.message) for problem in error.problems]
+            return sorted((problem.key, problem.message) for problem in error.problems)
 
     option = f"{'.'.join(map(str, path))}={typed}"
     assert outcome(TEXT, option) == outcome(replaced(path, typed)[0])
