@@ -6,7 +6,7 @@ INVOKE := $(BIN)/invoke
 HOST_PACKAGES := build/localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup host-packages shell build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
+.PHONY: help setup host-packages test-packages shell build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -20,13 +20,13 @@ check: setup ## is manifest.yaml right?
 plan: setup ## what would be built, from what, and why
 	@$(INVOKE) plan $(ARGS)
 
-test: setup $(VENV)/.dev ## everything, one bake included; of the matrices a slice
+test: setup test-packages $(VENV)/.dev ## everything, one bake included; of the matrices a slice
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
 	@$(BIN)/python -m pytest tests/unit -m "not vm" $(ARGS)
 
-test-all: setup $(VENV)/.dev ## everything, matrices in full
+test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
 	@$(BIN)/python -m pytest --matrix=all $(ARGS)
 
 bench: setup $(VENV)/.dev ## seconds per step of a cold and a second build, peak memory
@@ -51,6 +51,9 @@ setup: host-packages $(VENV)/.runtime ## host packages and .venv, if they are no
 
 host-packages:
 	@sh $(HOST_PACKAGES) >&2
+
+test-packages:
+	@sh $(HOST_PACKAGES) tests/host_packages.txt >&2
 
 $(VENV)/.runtime: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; say which: make PYTHON=/path/to/python3 …" >&2; exit 2; }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, images, upkeep
+from build.commands import cloud, cloud_faults, hubs, images, launch, upkeep
 
 namespace = Collection(
     images.check,
@@ -12,6 +12,14 @@ namespace = Collection(
     images.build_ami,
     images.verify,
     images.images,
+    launch.launch,
+    hubs.hubs,
+    hubs.status,
+    hubs.users,
+    hubs.ssh,
+    hubs.logs,
+    hubs.open_,
+    launch.destroy,
     upkeep.sweep,
     Collection(
         "cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults

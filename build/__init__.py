@@ -9,6 +9,7 @@ The rooms (README.md has the same map):
     paths.py       where caches and state live on this machine
     manifest/      manifest.yaml -> frozen dataclasses, every error with its position
     bake/          from a base image to a published golden image; read recipe.py first
+    launch/        from an image to a hub that people use; read recipe.py first
     remote/        ssh: the only room that knows paramiko
     aws/           the only room that makes boto3 clients; tags and waiting
     localcloud/    an EC2 endpoint on loopback whose instances are real machines

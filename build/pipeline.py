@@ -65,7 +65,7 @@ class Runner(Generic[State]):
         """
         started: list[Step[State]] = []
         failure: BaseException | None = None
-        with _signals_once(self._report):
+        with interruptible(self._report):
             try:
                 for step in steps:
                     started.append(step)
@@ -101,8 +101,8 @@ class Runner(Generic[State]):
 
 
 @contextmanager
-def _signals_once(report: Reporter) -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP interrupts; later ones only say that cleanup is under way."""
+def interruptible(report: Reporter) -> Iterator[None]:
+    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones only say that cleanup is under way."""
     seen: list[int] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:

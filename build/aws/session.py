@@ -40,6 +40,7 @@ class Cloud:
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     guest: GuestView | None = None
+    acme_roots: str | None = None  # PEM: whose certificates hubs have here; None: those that everybody trusts
 
 
 @dataclass(frozen=True)

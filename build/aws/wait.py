@@ -27,6 +27,7 @@ def wait_until(
     describe: Callable[[Seen], str] = str,
     on_wait: Callable[[str], object] = lambda _: None,
     interval_s: float = INTERVAL_S,
+    hint: str = "raise builder.timeouts in the manifest, or look into the cloud's console",
 ) -> Seen:
     """Call ``look`` until ``done`` says so, and return what was seen then.
 
@@ -50,5 +51,5 @@ def wait_until(
         last = describe(exc.last_attempt.result())
         raise CloudError(
             f"{what} took longer than {timeout_s:.0f} s; last seen: {last}",
-            hint="raise builder.timeouts in the manifest, or look into the cloud's console",
+            hint=hint,
         ) from exc

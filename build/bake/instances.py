@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import instances, tags
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.bake import user_data
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _NO_CAPACITY = {"InsufficientInstanceCapacity", "Unsupported", "InstanceLimitExceeded", "VcpuLimitExceeded"}
 _SSH_EVERY_S = 1.0
-_CONSOLE_LINES = 15
 
 
 def launch(state: Bake, image_id: str, role: str) -> Instance:
@@ -50,29 +49,7 @@ def launch(state: Bake, image_id: str, role: str) -> Instance:
 
 def wait_for_state(state: Bake, instance_id: str, wanted: str, *, timeout_s: float) -> InstanceTypeDef:
     """Wait until the instance is ``wanted``; raises CloudError with EC2's reason when it ends instead."""
-
-    def look() -> InstanceTypeDef | None:
-        try:
-            seen = state.clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
-        except ClientError as exc:
-            if code_of(exc) == "InvalidInstanceID.NotFound":  # EC2 is eventually consistent
-                return None
-            raise
-        if _state_of(seen) == "terminated" != wanted:
-            raise CloudError(f"{instance_id} ended: {seen.get('StateReason', {}).get('Message', 'no reason given')}")
-        return seen
-
-    found = wait_until(
-        look,
-        lambda seen: _state_of(seen) == wanted,
-        what=instance_id,
-        describe=_state_of,
-        timeout_s=timeout_s,
-        on_wait=state.report.waiting,
-    )
-    if found is None:
-        raise CloudError(f"{instance_id} vanished")
-    return found
+    return instances.wait_for_state(state.clients.ec2, instance_id, wanted, timeout_s=timeout_s, on_wait=state.report.waiting)
 
 
 def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> str:
@@ -102,7 +79,7 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
             interval_s=_SSH_EVERY_S,
         )
     except CloudError as exc:
-        raise RemoteError(exc.message, hint=f"the end of its console:\n{console_tail(state, instance.id)}") from exc
+        raise RemoteError(exc.message, hint=f"the end of its console:\n{instances.console_tail(state.clients.ec2, instance.id)}") from exc
 
 
 def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
@@ -138,15 +115,6 @@ def terminate_all(state: Bake, role: str) -> None:
     state.clients.ec2.terminate_instances(InstanceIds=ids)
     for instance_id in ids:
         wait_for_state(state, instance_id, "terminated", timeout_s=state.manifest.builder.timeouts.stop_s)
-
-
-def console_tail(state: Bake, instance_id: str) -> str:
-    """The last lines of the serial console, or why there are none."""
-    try:
-        text = state.clients.ec2.get_console_output(InstanceId=instance_id).get("Output", "")
-    except ClientError as exc:
-        return f"  (no console output: {exc})"
-    return "\n".join(f"  {line.rstrip()}" for line in text.splitlines()[-_CONSOLE_LINES:]) or "  (nothing yet)"
 
 
 def _run(state: Bake, image_id: str, role: str, host_key: SshKey) -> str:
@@ -212,7 +180,3 @@ def _interface(state: Bake) -> InstanceNetworkInterfaceSpecificationTypeDef:
 
 def _name(state: Bake, role: str) -> str:
     return f"hubsmith {role} {state.run.id}"
-
-
-def _state_of(seen: InstanceTypeDef | None) -> str:
-    return str(seen["State"]["Name"]) if seen else "not there yet"

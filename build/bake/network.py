@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-
-import requests
-from botocore.exceptions import ClientError
-
-from build.aws import tags
-from build.aws.refusals import code_of
-from build.aws.wait import wait_until
+from build.aws import groups, tags
 from build.bake.state import Bake, Network
-from build.errors import HubsmithError, UserError
+from build.errors import UserError
 from build.pipeline import Step
+from build.remote.caller import caller_cidr
 
 SSH, HTTP, HTTPS = 22, 80, 443
 
@@ -31,7 +25,7 @@ class OpenNetwork(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises UserError when there is no VPC to use or the caller's address is unknown."""
-        vpc_id, cidr = find_vpc(state), caller_cidr(state)
+        vpc_id, cidr = find_vpc(state), caller_cidr(state.manifest.builder)
         group = state.clients.ec2.create_security_group(
             GroupName=f"hubsmith-{state.run.id}",
             Description="hubsmith: temporary, of one build",
@@ -51,14 +45,7 @@ class OpenNetwork(Step[Bake]):
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""
         for group_id in self._groups(state):
-            wait_until(
-                lambda group_id=group_id: _delete(state, group_id),  # type: ignore[misc]  # a default binds the loop's value
-                lambda gone: gone,
-                what=f"security group {group_id}",
-                describe=lambda _: "still in use",
-                timeout_s=120,
-                on_wait=state.report.waiting,
-            )
+            groups.delete_when_free(state.clients.ec2, group_id, state.report.waiting)
 
     def _groups(self, state: Bake) -> list[str]:
         # By tag as well: an interrupt may have come between the call and its answer.
@@ -81,30 +68,3 @@ def find_vpc(state: Bake) -> str:
             where=str(state.manifest.path),
         )
     return vpcs[0]["VpcId"]
-
-
-def caller_cidr(state: Bake) -> str:
-    """``builder.caller_cidr``, else this machine's address as ``builder.caller_ip_url`` sees it, as a /32."""
-    builder = state.manifest.builder
-    if builder.caller_cidr:
-        return str(builder.caller_cidr)
-    try:
-        answer = requests.get(str(builder.caller_ip_url), timeout=10)
-        answer.raise_for_status()
-        return f"{ipaddress.IPv4Address(answer.text.strip())}/32"
-    except (requests.RequestException, ValueError) as exc:
-        raise HubsmithError(
-            f"{builder.caller_ip_url} did not tell this machine's address: {exc}",
-            hint="set builder.caller_cidr, for example 203.0.113.7/32",
-        ) from exc
-
-
-def _delete(state: Bake, group_id: str) -> bool:
-    try:
-        state.clients.ec2.delete_security_group(GroupId=group_id)
-    except ClientError as exc:
-        if code_of(exc) == "DependencyViolation":
-            return False
-        if code_of(exc) != "InvalidGroup.NotFound":
-            raise
-    return True

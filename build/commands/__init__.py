@@ -5,6 +5,8 @@ gives one JSON document on stdout. Exit codes: 0 done, 1 failed, 2 the input is 
 
 common.py   what they share: the options that choose a manifest and a cloud, and the one place where errors become words
 images.py   check, plan, build-ami, verify, images
+launch.py   launch, destroy
+hubs.py     hubs, status, users, ssh, logs, open
 upkeep.py   sweep
 cloud.py    cloud.up, cloud.down, …
 cloud_faults.py    cloud.faults

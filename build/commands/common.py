@@ -57,21 +57,20 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
     with report.step("local cloud"):
         endpoint = server.ensure_up(progress=report.waiting)
     guest = GuestView(endpoint.guest_url, endpoint.acme_directory, endpoint.acme_ca)
-    return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key, guest)
+    return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key, guest, endpoint.acme_roots)
+
+
+CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whether anything is left"
 
 
 @contextmanager
-def talking(*, verbose: bool = False) -> Iterator[Reporter]:
-    """The one place where errors become words and an exit code."""
+def talking(*, verbose: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
+    """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an interrupt."""
     report = Reporter(verbose=verbose)
     try:
         yield report
     except Interrupted as exc:
-        report.failure(
-            HubsmithError(
-                f"stopped by {exc}", hint="what had been made was removed; `invoke sweep --dry-run` shows whether anything is left"
-            )
-        )
+        report.failure(HubsmithError(f"stopped by {exc}", hint=when_stopped or None))
         raise Exit(code=1) from None
     except KeyboardInterrupt:
         report.failure(HubsmithError("stopped"))

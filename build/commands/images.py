@@ -12,6 +12,8 @@ from build.bake.recipe import verify as verify_image
 from build.bake.source_image import find as find_base_image
 from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
 from build.errors import UserError
+from build.launch.hub import Hub
+from build.launch.way_in import way_in
 from build.pipeline import OnFailure
 from build.remote.client import Login
 from build.upkeep import images as image_list
@@ -74,6 +76,8 @@ def build_ami(
     | {
         "ami": "test this image, on a fresh instance that is gone afterwards",
         "host": "test this machine, by ssh: its name or address",
+        "domain": "test this hub, as its operator",
+        "operator-key": "with --domain: the private key to log in with",
         "user": "who logs in to the host",
         "identity": "the private key to log in with",
         "port": "where its sshd listens",
@@ -90,6 +94,8 @@ def verify(
     set: Several = None,
     ami: str = "",
     host: str = "",
+    domain: str = "",
+    operator_key: str = "",
     user: str = "",
     identity: str = "",
     port: int = 0,
@@ -100,13 +106,15 @@ def verify(
 ) -> None:
     """Run the image tests against an image or a running machine; prints where their JUnit files are."""
     with talking(verbose=verbose) as report:
-        if bool(ami) == bool(host):
-            raise UserError(
-                "verify needs one of --ami and --host", hint="invoke verify --ami ami-…, or invoke verify --host hub.example.org"
-            )
+        if sum(map(bool, (ami, host, domain))) != 1:
+            raise UserError("verify needs one of --ami, --domain and --host", hint="invoke verify --ami ami-…, or --domain hub.example.org")
         chosen = load_manifest(manifest, cloud, profile, set)
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
+        elif domain:
+            with way_in(Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key) as way:
+                one, folder = verifier.verify(chosen, way.ip, way.login, heavy=heavy, report=report)
+            tests = [one]
         else:
             one, folder = verifier.verify(chosen, host, Login(user, identity, port, known_hosts), heavy=heavy, report=report)
             tests = [one]

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Install the packages of host_packages.txt that are missing on this Debian or Ubuntu machine.
+# Install the packages of host_packages.txt, or of the list given, that are missing on this Debian or Ubuntu machine.
 # As root, or through sudo, it installs them; otherwise it prints the one line to run and fails.
 # Ordinary users also need ports below 1024, where instances answer ssh and https: one sysctl setting, in the same go.
 # Needs nothing but a POSIX shell. Does nothing, quickly, when all is there.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
-here=$(dirname "$0")
+list=${1:-$(dirname "$0")/host_packages.txt}
 sysctl_file=/etc/sysctl.d/60-hubsmith.conf
 sysctl_line='net.ipv4.ip_unprivileged_port_start=22'
 
@@ -21,7 +21,7 @@ missing_packages() {
     while IFS='| ' read -r package proof _; do
         case $package in '' | '#'*) continue ;; esac
         present "$proof" || printf '%s ' "$package"
-    done < "$here/host_packages.txt"
+    done < "$list"
 }
 
 low_ports_closed() {

@@ -25,6 +25,7 @@ from build.manifest.provisioners import environment, template_variables
 from build.manifest.schema import (
     Base,
     Builder,
+    DataVolume,
     Hub,
     Image,
     Launch,
@@ -41,6 +42,7 @@ from build.manifest.schema import (
 __all__ = [
     "Base",
     "Builder",
+    "DataVolume",
     "Definition",
     "FileMode",
     "Hub",

@@ -81,6 +81,12 @@ def _cidr(value: str) -> str | None:
     return "would open ssh to everyone" if network.prefixlen == 0 else None
 
 
+def _open_cidr(value: str) -> str | None:
+    """As _cidr, but the whole world is allowed: a hub is for browsers."""
+    complaint = _cidr(value)
+    return None if complaint == "would open ssh to everyone" else complaint
+
+
 def _parameter(value: str) -> str | None:
     """Systems Manager, PutParameter: names of up to 1011 characters, 15 levels, not under aws or ssm."""
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value):
@@ -144,6 +150,15 @@ PublicParameter = Annotated[str, matching(r"(/[A-Za-z0-9_.-]+)+", "a parameter n
 ParameterTemplate = Annotated[str, checked(_template)]
 Channel = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,31}", "a word of small letters, digits and dashes")]
 Cidr = Annotated[str, checked(_cidr)]
+OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min_length=1), checked(_unique)]
+AllocationId = Annotated[
+    str, matching(r"eipalloc-([0-9a-f]{8}|[0-9a-f]{17})", "the allocation id of an Elastic IP such as eipalloc-0123456789abcdef0")
+]
+Email = Annotated[str, matching(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", "an address such as ops@example.org")]
+PublicKeys = Annotated[
+    tuple[Annotated[str, matching(r"(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/=]+( [^\n]*)?", "the line of an OpenSSH .pub file")], ...],
+    checked(_unique),
+]
 Url = Annotated[str, matching(r"https?://[^\s/]+\S*", "an address that begins with https:// or http://")]
 UserName = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a Unix user name: small letters, digits, _ and -, at most 32")]
 UserNames = Annotated[tuple[UserName, ...], checked(_unique)]

@@ -17,16 +17,27 @@ OWN_TAGS = 20
 
 def check(settings: ManifestFile, tree: Node, folder: Path) -> tuple[Problem, ...]:
     """Everything wrong between the sections of a manifest whose sections are right by themselves."""
-    found = (*_admins(settings), *_parameter(settings), *_tags(settings), *_tests(settings, folder))
+    found = (*_admins(settings), *_launch_admin(settings), *_parameter(settings), *_tags(settings), *_tests(settings, folder))
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)
 
 
 def _admins(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
     """`admin` is the login user of Debian's images, and Ubuntu's sudoers gives the group of that name everything."""
     for index, user in enumerate(settings.hub.admin_users):
-        if user in ("root", "admin", settings.base.login_user):
-            reason = "is an account of the base image, with full sudo on some: choose another name, such as hubadmin"
-            yield ("hub", "admin_users", index), f"{user} {reason}"
+        if complaint := admin_problem(user, settings.base.login_user):
+            yield ("hub", "admin_users", index), f"{user} {complaint}"
+
+
+def _launch_admin(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    if complaint := admin_problem(settings.launch.admin, settings.base.login_user):
+        yield ("launch", "admin"), f"{settings.launch.admin} {complaint}"
+
+
+def admin_problem(user: str, login_user: str) -> str | None:
+    """Why ``user`` cannot administer a hub whose operator logs in as ``login_user``, or None."""
+    if user not in ("root", "admin", login_user):
+        return None
+    return "is an account of the base image, with full sudo on some: choose another name, such as hubadmin"
 
 
 def _parameter(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:

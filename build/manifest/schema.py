@@ -196,10 +196,29 @@ class Retention(Section):
     keep: int = Field(default=3, ge=1, le=1000, description="The newest so many; older ones are for prune to remove")
 
 
+class DataVolume(Section):
+    """The volume that outlives the instances of a hub: homes, the hub's database, certificates, the users' registry."""
+
+    size_gib: int = Field(default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow")
+    type: Literal["gp3", "gp2"] = Field(default="gp3", description="EBS volume type")
+    kms_key_id: str | None = Field(default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key")
+
+
 class Launch(Section):
-    """Defaults of launching a hub from the image."""
+    """Defaults of launching a hub from the image; the options of `invoke launch` go before them."""
 
     instance_type: f.InstanceType = Field(default="t3.large", description="Instance type of the hub")
+    data_volume: DataVolume = Field(default_factory=DataVolume, description="The volume with everything that has to last")
+    subnet_id: f.SubnetId | None = Field(default=None, description="Subnet of the hub; null: one of the default VPC")
+    allocation_id: f.AllocationId | None = Field(
+        default=None, description="Elastic IP to use; null: the hub's own, made when there is none"
+    )
+    allowed_cidrs: f.OpenCidrs = Field(default=("0.0.0.0/0",), description="Who may reach the hub on 443 and 80")
+    email: f.Email | None = Field(default=None, description="Where Let's Encrypt writes to")
+    admin: f.UserName = Field(default="hubadmin", description="Who administers the hub; the account is made at the first boot")
+    staging: bool = Field(default=False, description="Certificates of Let's Encrypt's staging directory, which browsers do not trust")
+    operator_keys: f.PublicKeys = Field(default=(), description="OpenSSH public keys that may log in besides the launching operator's own")
+    ready_minutes: f.Minutes = Field(default=30, description="How long it may take until the hub answers over https")
 
 
 def _debian() -> Base:

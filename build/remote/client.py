@@ -6,6 +6,7 @@ testinfra runs its commands through it, and so does a user who looks into a kept
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,33 @@ def write_operators_config(host: str, login: Login, folder: Path, control_socket
     config = folder / "ssh_config"
     own = f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items() if value)
     _write(config, f"{own}Match all\n    Include ~/.ssh/config\n")
+    return config
+
+
+def write_hub_config(name: str, address: str, user: str, identity: Path, host_keys: Sequence[str], folder: Path) -> Path:
+    """A configuration in which ALIAS means the hub ``name`` at ``address``, with exactly these host keys; return its path."""
+    known_hosts = folder / "known_hosts"
+    _write(known_hosts, "".join(f"{name},{address} {key}\n" for key in host_keys))
+    options = {
+        "HostName": address,
+        "HostKeyAlias": name,
+        "User": user,
+        "IdentityFile": str(identity),
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": str(known_hosts),
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        # A security group's rule takes a moment until it is in force.
+        "ConnectTimeout": "10",
+        "ConnectionAttempts": "30",
+        "ServerAliveInterval": "15",
+        "ControlMaster": "auto",
+        "ControlPersist": "60",
+        "ControlPath": str(folder / "control"),
+        "LogLevel": "ERROR",
+    }
+    config = folder / "ssh_config"
+    _write(config, f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items()))
     return config
 
 

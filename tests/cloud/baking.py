@@ -29,10 +29,19 @@ class Baking:
             process = subprocess.Popen([*command, "build-ami"], cwd=REPO, env=environment, stdout=out, stderr=err, text=True)
         return cls(workshop, workshop.listing(), process)
 
+    @classmethod
+    def earlier(cls, state: Path) -> Baking:
+        """A bake that was done before, in this workshop: for a developer whose change is not in the image."""
+        environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
+        up = subprocess.run([str(INVOKE), "cloud.up"], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        workshop = Workshop(state, up.stdout.strip())
+        return cls(workshop, workshop.listing(), subprocess.Popen(["true"], text=True))
+
     def wait(self, timeout_s: float) -> Done:
         """The bake when it has ended."""
         status = self.process.wait(timeout_s)
-        return Done(status, (self.workshop.state / "bake.out").read_text(), (self.workshop.state / "bake.err").read_text())
+        said = [self.workshop.state / name for name in ("bake.out", "bake.err")]
+        return Done(status, *(file.read_text() if file.exists() else "" for file in said))
 
     def end(self) -> None:
         """Interrupt it if it still runs; it cleans up after itself."""

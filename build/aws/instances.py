@@ -1,0 +1,61 @@
+"""What more than one room asks of instances: to wait for a state, and the end of the console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from build.aws.refusals import code_of
+from build.aws.wait import wait_until
+from build.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+
+_CONSOLE_LINES = 15
+
+
+def wait_for_state(
+    ec2: EC2Client, instance_id: str, wanted: str, *, timeout_s: float, on_wait: Callable[[str], object] = lambda _: None
+) -> InstanceTypeDef:
+    """Wait until the instance is ``wanted``; raises CloudError with EC2's reason when it ends instead."""
+
+    def look() -> InstanceTypeDef | None:
+        try:
+            seen = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        except ClientError as exc:
+            if code_of(exc) == "InvalidInstanceID.NotFound":  # EC2 is eventually consistent
+                return None
+            raise
+        if state_of(seen) == "terminated" != wanted:
+            raise CloudError(f"{instance_id} ended: {seen.get('StateReason', {}).get('Message', 'no reason given')}")
+        return seen
+
+    found = wait_until(
+        look,
+        lambda seen: state_of(seen) == wanted,
+        what=instance_id,
+        describe=state_of,
+        timeout_s=timeout_s,
+        on_wait=on_wait,
+    )
+    if found is None:
+        raise CloudError(f"{instance_id} vanished")
+    return found
+
+
+def state_of(seen: InstanceTypeDef | None) -> str:
+    """``running``, ``stopped``, …; in words while the instance is not listed yet."""
+    return str(seen["State"]["Name"]) if seen else "not there yet"
+
+
+def console_tail(ec2: EC2Client, instance_id: str, lines: int = _CONSOLE_LINES) -> str:
+    """The last lines of the serial console, or why there are none."""
+    try:
+        text = ec2.get_console_output(InstanceId=instance_id).get("Output", "")
+    except ClientError as exc:
+        return f"  (no console output: {exc})"
+    return "\n".join(f"  {line.rstrip()}" for line in text.splitlines()[-lines:]) or "  (nothing yet)"

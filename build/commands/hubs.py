@@ -1,0 +1,203 @@
+"""Looking after hubs: hubs, status, users, ssh, logs, open."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from build.aws.instances import console_tail
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.commands.launch import DOMAIN
+from build.errors import HubsmithError, UserError
+from build.launch import browser as browsers
+from build.launch import door, listing
+from build.launch import status as statuses
+from build.launch.hub import Hub
+from build.launch.way_in import running_instance, way_in
+
+KEY = {"operator-key": "private key to log in with (default: the one launch made or was given on this machine)"}
+_USERS = "/usr/lib/hubsmith/users"
+_UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
+
+
+@task(iterable=["profile", "set"], help=CHOICE | JSON)
+def hubs(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
+    """The hubs there are: image, age, address, days of the certificate, health."""
+    with talking() as report:
+        clients = connect_to(load_manifest(manifest, cloud, profile, set), report)
+        door.close_everywhere(clients)
+        rows = listing.list_hubs(clients)
+        report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
+
+
+@task(iterable=["profile", "set"], help=CHOICE | JSON | DOMAIN | KEY | {"no-spawn": "leave out the real spawn of a server"})
+def status(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    domain: str = "",
+    operator_key: str = "",
+    no_spawn: bool = False,
+    json: bool = False,
+) -> None:
+    """One hub, part by part: instance, volume, name, https, hub, proxy, certificate, a real spawn. Exit code 1 if one is bad."""
+    with talking() as report:
+        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        clients = connect_to(chosen, report)
+        parts = statuses.examine(hub, clients, chosen, report, spawn=not no_spawn, operator_key=operator_key)
+        if json:
+            report.document([asdict(part) for part in parts])
+        else:
+            report.table(("", "part", ""), [part.cells for part in parts])
+        bad = [part.name for part in parts if part.ok is False]
+        if bad:
+            raise HubsmithError(f"not well: {', '.join(bad)}", hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote")
+
+
+@task(
+    iterable=["profile", "set", "add", "reset", "remove"],
+    help=CHOICE
+    | JSON
+    | DOMAIN
+    | KEY
+    | {
+        "list": "who there is (what is done when nothing else is asked for)",
+        "add": "add this user; may be given again; the first password is printed once",
+        "from": "add the users whose names are in this file, one a line",
+        "reset": "give this user a new first password; may be given again",
+        "remove": "close this user's account, the files stay; may be given again",
+    },
+)
+def users(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    domain: str = "",
+    operator_key: str = "",
+    list: bool = False,
+    add: Several = None,
+    from_: str = "",
+    reset: Several = None,
+    remove: Several = None,
+    json: bool = False,
+) -> None:
+    """The users of a hub: list, add, reset, remove. Prints names, and first passwords once."""
+    with talking() as report:
+        adding = [*(add or ()), *_names_in(from_)]
+        resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
+        jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
+        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
+        with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
+            for what, names in wanted:
+                data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
+                told = way.run(_users_line(what, names, json=json), data=data)
+                report.result(told.rstrip("\n")) if told.strip() else report.note("done")
+
+
+def _users_line(what: str, names: Several, *, json: bool) -> str:
+    """The command line on the machine; names to add go through standard input, however many they are."""
+    given = "".join(f" {shlex.quote(name)}" for name in names or ()) if what in ("reset", "remove") else ""
+    return f"{_USERS} {what}{given}" + (" --json" if json else "")
+
+
+def _names_in(file: str) -> list[str]:
+    if not file:
+        return []
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UserError(f"--from {file}: {exc}") from exc
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+@task(iterable=["profile", "set"], help=CHOICE | DOMAIN | KEY | {"command": "run this and return its exit status (default: a shell)"})
+def ssh(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    domain: str = "",
+    operator_key: str = "",
+    command: str = "",
+) -> None:
+    """A shell on the hub's machine; port 22 is open to this machine meanwhile."""
+    with talking(when_stopped="port 22 is closed again") as report:
+        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
+            code = way.follow(command, terminal=not command)
+    if code:
+        raise Exit(code=code)
+
+
+@task(
+    iterable=["profile", "set", "unit"],
+    help=CHOICE
+    | DOMAIN
+    | KEY
+    | {
+        "follow": "go on as lines come, until Ctrl-C",
+        "lines": "how many of the last lines",
+        "unit": f"of this systemd unit; may be given again (default: {', '.join(_UNITS)})",
+        "console": "the serial console instead, which needs no ssh",
+    },
+)
+def logs(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    domain: str = "",
+    operator_key: str = "",
+    follow: bool = False,
+    lines: int = 200,
+    unit: Several = None,
+    console: bool = False,
+) -> None:
+    """What the hub wrote, or its machine's console."""
+    with talking(when_stopped="") as report:
+        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        clients = connect_to(chosen, report)
+        if console:
+            report.result(console_tail(clients.ec2, running_instance(hub, clients).id, lines))
+            return
+        units = "".join(f" -u {shlex.quote(name)}" for name in unit or _UNITS)
+        with way_in(hub, clients, chosen, report, operator_key) as way:
+            code = way.follow(f"journalctl --no-pager -o short-iso -n {lines}{' -f' if follow else ''}{units}", root=True)
+    if code:
+        raise Exit(code=code)
+
+
+@task(
+    name="open",
+    iterable=["profile", "set"],
+    help=CHOICE
+    | DOMAIN
+    | {"browser": f"which one (default: the first of {', '.join(browsers.BROWSERS)})", "dry-run": "only print the command line"},
+)
+def open_(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    domain: str = "",
+    browser: str = "",
+    dry_run: bool = False,
+) -> None:
+    """Open the hub in a browser that finds it and trusts its certificate, whatever this machine's DNS and CAs say."""
+    with talking() as report:
+        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        line = browsers.command(hub, connect_to(chosen, report), browser)
+        if not dry_run:
+            browsers.start(line, hub)
+        report.result(shlex.join(line) if dry_run else hub.url)

@@ -1,0 +1,100 @@
+"""Which image the hub is to run from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from build.aws import tags
+from build.aws.refusals import code_of
+from build.bake.image import PUBLISHED
+from build.errors import UserError
+from build.launch import instances
+from build.launch.state import HubImage, Launch
+from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import ImageTypeDef
+
+    from build.aws.session import Clients
+    from build.launch.instances import HubInstance
+
+
+class FindImage(Step[Launch]):
+    """The image asked for, else the newest published one of the manifest's name and channel.
+
+    Produces: image.
+    """
+
+    title = "find the image"
+
+    def run(self, state: Launch) -> None:
+        """Raises UserError when there is none. A hub that runs needs none that is newer than its own."""
+        state.image = self._find(state)
+        state.report.note(f"image {state.image.id} ({state.image.name})")
+
+    def _find(self, state: Launch) -> HubImage:
+        if state.wishes.image_id:
+            return described(state.clients, state.wishes.image_id, state.manifest.base.login_user)
+        if newest := newest_published(state):
+            return newest
+        running = instances.of_hub(state.clients, state.hub)
+        if running:
+            return of_instance(state, running[-1])
+        name, channel = state.manifest.image.name, state.manifest.publish.channel
+        raise UserError(
+            f"no image {name} is published in channel {channel} in {state.clients.cloud.region}",
+            hint=f"`invoke build-ami --cloud {state.clients.cloud.name}` makes one; `invoke images` lists what there is",
+        )
+
+
+def newest_published(state: Launch) -> HubImage | None:
+    """The newest published image of the manifest's name in its channel."""
+    manifest = state.manifest
+    found = state.clients.ec2.describe_images(
+        Owners=["self"],
+        Filters=[
+            *tags.having(tags.IMAGE, manifest.image.name),
+            *tags.having(tags.STATE, PUBLISHED),
+            *tags.having(tags.CHANNEL, manifest.publish.channel),
+            {"Name": "state", "Values": ["available"]},
+        ],
+    )["Images"]
+    facts = [_facts(image, manifest.base.login_user) for image in found]
+    return max(facts, key=lambda image: image.created, default=None)
+
+
+def described(clients: Clients, image_id: str, login_user: str) -> HubImage:
+    """One image by id. Raises UserError when it is not there."""
+    found = _listed(clients, image_id)
+    if not found:
+        raise UserError(f"there is no image {image_id} in {clients.cloud.region}", hint="`invoke images` lists what there is")
+    return _facts(found[0], login_user)
+
+
+def of_instance(state: Launch, instance: HubInstance) -> HubImage:
+    """The image an instance was launched from, which may have been deregistered meanwhile."""
+    login_user = instance.login_user or state.manifest.base.login_user
+    found = _listed(state.clients, instance.image_id)
+    return _facts(found[0], login_user) if found else HubImage(instance.image_id, "deregistered", "", login_user, "")
+
+
+def _listed(clients: Clients, image_id: str) -> list[ImageTypeDef]:
+    try:
+        return clients.ec2.describe_images(ImageIds=[image_id])["Images"]
+    except ClientError as exc:
+        if not code_of(exc).startswith("InvalidAMIID"):
+            raise
+        return []
+
+
+def _facts(image: ImageTypeDef, login_user: str) -> HubImage:
+    marks = tags.as_dict(image.get("Tags"))
+    return HubImage(
+        image["ImageId"],
+        image.get("Name", ""),
+        image.get("RootDeviceName", "/dev/xvda"),
+        marks.get(tags.LOGIN_USER) or login_user,
+        image.get("CreationDate", ""),
+    )

@@ -1,0 +1,140 @@
+"""The machine: found by tag and kept, or launched. A newer image is put in place only when that is asked for."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from build.aws import tags
+from build.aws.instances import wait_for_state
+from build.aws.refusals import code_of
+from build.aws.wait import wait_until
+from build.launch import instances, operator, user_data
+from build.launch.image import of_instance
+from build.launch.instances import HubInstance
+from build.launch.state import Launch
+from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
+
+_PROFILE_S = 120
+
+
+class RunInstance(Step[Launch]):
+    """Keep the instance that runs, finish a replacement that was interrupted, or launch an instance.
+
+    Needs: image, place, profile, group_id, volume_id. Produces: instance_id, old_id while one takes over from another.
+    """
+
+    title = "find or launch the instance"
+
+    def run(self, state: Launch) -> None:
+        """Raises CloudError, or HubsmithError when it is not clear which instance is the hub."""
+        current, successor = instances.current_and_successor(instances.of_hub(state.clients, state.hub), state.hub.domain)
+        if current and successor:
+            state.report.note(f"{successor.id} was to take over from {current.id}: going on from there")
+            state.instance_id, state.old_id = successor.id, current.id
+        elif current and not self._is_to_be_replaced(state, current):
+            state.instance_id = current.id
+        else:
+            state.old_id = current.id if current else None
+            state.instance_id = _launch(state)
+        ensure_running(state, state.instance_id)
+
+    def _is_to_be_replaced(self, state: Launch, current: HubInstance) -> bool:
+        different = differences(state, current)
+        if not different:
+            if state.wishes.replace:
+                state.report.note(f"{current.id} is as it should be: nothing to replace")
+            return False
+        if state.wishes.replace:
+            state.report.note(f"replacing {current.id}: {'; '.join(different)}")
+            return True
+        state.report.warn(f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}")
+        runs = of_instance(state, current)
+        if runs.id != state.image.id and runs.created < state.image.created:
+            state.newer_image = state.image
+        state.image = runs
+        return False
+
+
+def differences(state: Launch, current: HubInstance) -> list[str]:
+    """What of a running instance is not as wished and cannot be changed while it lives."""
+    found = []
+    if current.image_id != state.image.id:
+        found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
+    if current.instance_type != state.wishes.instance_type:
+        found.append(f"it is a {current.instance_type}, not a {state.wishes.instance_type}")
+    if current.launch_digest != user_data.digest(_data(state)):
+        found.append("its launch data (admin, email, certificates from staging or not) differ")
+    return found
+
+
+def ensure_running(state: Launch, instance_id: str) -> None:
+    """Wait until it runs; start it if it is stopped."""
+    ec2, minutes = state.clients.ec2, state.manifest.builder.timeouts
+    status = instances.look(state.clients, instance_id).state
+    if status == "stopping":
+        wait_for_state(ec2, instance_id, "stopped", timeout_s=minutes.stop_s, on_wait=state.report.waiting)
+    if status in ("stopping", "stopped"):
+        ec2.start_instances(InstanceIds=[instance_id])
+        state.did(f"started {instance_id}")
+    wait_for_state(ec2, instance_id, "running", timeout_s=minutes.running_s, on_wait=state.report.waiting)
+
+
+def _data(state: Launch) -> dict[str, object]:
+    return user_data.launch_data(state.hub, state.wishes, state.clients.cloud, state.volume_id)
+
+
+def _launch(state: Launch) -> str:
+    request = _request(state)
+
+    def attempt() -> str:
+        try:
+            return state.clients.ec2.run_instances(**request)["Instances"][0]["InstanceId"]
+        except ClientError as exc:
+            # IAM tells EC2 of a new profile only after a while.
+            if code_of(exc) == "InvalidParameterValue" and "iamInstanceProfile" in str(exc):
+                return ""
+            raise
+
+    instance_id = wait_until(
+        attempt, bool, what="EC2", describe=lambda _: f"does not know the profile {state.profile} yet", timeout_s=_PROFILE_S
+    )
+    state.did(f"launched {instance_id} ({state.wishes.instance_type}) from {state.image.id}")
+    return instance_id
+
+
+def _request(state: Launch) -> RunInstancesRequestTypeDef:
+    """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user guide, "Preserve data")."""
+    data = _data(state)
+    marks = {**state.hub.tags, tags.LOGIN_USER: state.image.login_user, tags.LAUNCH: user_data.digest(data)}
+    if state.wishes.staging:
+        marks[tags.ACME] = "staging"
+    if state.old_id:
+        marks[tags.REPLACES] = state.old_id
+    root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
+    return {
+        "ImageId": state.image.id,
+        "InstanceType": state.wishes.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": secrets.token_hex(16),
+        "UserData": user_data.render(data, operator.public_keys(state.hub, state.wishes)),
+        "IamInstanceProfile": {"Name": state.profile},
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
+        "BlockDeviceMappings": [{"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}],
+        "NetworkInterfaces": [
+            {
+                "DeviceIndex": 0,
+                "SubnetId": state.place.subnet_id,
+                "Groups": [state.group_id],
+                "AssociatePublicIpAddress": True,  # until the Elastic IP leads to it: it has work to do before
+                "DeleteOnTermination": True,
+            }
+        ],
+        "TagSpecifications": [*tags.specifications(marks, "instance"), *tags.specifications(root, "volume")],
+    }

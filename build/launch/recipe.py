@@ -1,0 +1,88 @@
+"""The launch, in order. Each line is a step in the file of the same name.
+
+Every step looks before it makes: what is there by its tag is kept, and what differs is put right. So a launch is not
+undone when it fails or is stopped; the same command again completes it. Only a replacement has a way back
+(take_over.py): until the new instance has taken over, the old one can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from build.aws.session import Clients
+from build.launch import lock, operator, password
+from build.launch.address import MakeAddress, MoveAddress
+from build.launch.dns import FindZone, PointName
+from build.launch.group import MakeGroup
+from build.launch.health import WaitForHub
+from build.launch.hub import Hub
+from build.launch.image import FindImage
+from build.launch.instance import RunInstance
+from build.launch.password import MakePassword
+from build.launch.place import FindPlace
+from build.launch.role import MakeRole
+from build.launch.state import Launch
+from build.launch.take_over import AttachData, RetireOld
+from build.launch.volume import MakeVolume
+from build.launch.wishes import Wishes
+from build.manifest import Manifest
+from build.pipeline import Runner, Step
+from build.report import Reporter
+
+
+def steps() -> list[Step[Launch]]:
+    """What a launch does, from an image to a name in a browser."""
+    return [
+        FindImage(),
+        FindZone(),
+        FindPlace(),
+        MakePassword(),
+        MakeRole(),
+        MakeGroup(),
+        MakeAddress(),
+        MakeVolume(),
+        RunInstance(),
+        AttachData(),
+        MoveAddress(),
+        PointName(),
+        WaitForHub(),
+        RetireOld(),
+    ]
+
+
+def launch(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, wishes: Wishes, operator_key: str = "") -> Launch:
+    """Have the hub running; return what it is made of.
+
+    Raises HubsmithError or what botocore raised; then the same call again goes on from there.
+    """
+    with lock.held(hub, clients, "launch"), report.logging_to(hub.folder / "launch.log"):
+        operator.ensure_key(hub, operator_key)
+        state = Launch(hub, wishes, manifest, clients, report)
+        Runner[Launch](report).run(steps(), state)
+        if not state.changes:
+            report.note("everything was there already; nothing was changed")
+        return state
+
+
+def document(state: Launch) -> dict[str, Any]:
+    """The hub for machines; with the password if nobody has been shown it yet."""
+    return {
+        "url": state.hub.url,
+        "domain": state.hub.domain,
+        "address": state.address.ip,
+        "instance_id": state.instance_id,
+        "image_id": state.image.id,
+        "newer_image_id": state.newer_image.id if state.newer_image else None,
+        "volume_id": state.volume_id,
+        "zone_id": state.zone.id if state.zone else None,
+        "certificate": asdict(state.certificate) if state.certificate else None,
+        "admin": state.wishes.admin,
+        "admin_password": state.password,
+        "changes": state.changes,
+    }
+
+
+def password_was_shown(state: Launch) -> None:
+    """To be called when it has been printed."""
+    password.was_shown(state.clients, state.hub)

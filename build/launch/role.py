@@ -1,0 +1,122 @@
+"""What the hub's instance may do: prove to the ACME server that the name is its own, and use its own parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from build.aws.refusals import code_of
+from build.launch.state import Launch, Zone
+from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
+    from build.launch.hub import Hub
+
+PATH = "/hubsmith/"
+_POLICY = "hub"
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+class MakeRole(Step[Launch]):
+    """The role, its policy and the instance profile that carries it; a policy that differs is put right.
+
+    Needs: zone. Produces: profile.
+    """
+
+    title = "find or make the instance's role"
+
+    def run(self, state: Launch) -> None:
+        """Each of the calls may have been made by an earlier launch."""
+        iam, name = state.clients.iam, state.hub.name
+        marks = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
+        if not _exists(lambda: iam.get_role(RoleName=name)):
+            iam.create_role(
+                RoleName=name,
+                Path=PATH,
+                AssumeRolePolicyDocument=json.dumps(_TRUST),
+                Description=f"hubsmith: the instance of {state.hub.domain}",
+                Tags=marks,  # type: ignore[arg-type]  # a list of the same dicts
+            )
+            state.did(f"made the role {name}")
+        self._put_policy(state, name)
+        if not _exists(lambda: iam.get_instance_profile(InstanceProfileName=name)):
+            iam.create_instance_profile(InstanceProfileName=name, Path=PATH, Tags=marks)  # type: ignore[arg-type]
+        if not iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
+            iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        state.profile = name
+
+    def _put_policy(self, state: Launch, name: str) -> None:
+        iam, wanted = state.clients.iam, policy(state.hub, state.clients, state.zone)
+        there: Any = None
+        try:
+            there = iam.get_role_policy(RoleName=name, PolicyName=_POLICY)["PolicyDocument"]
+        except ClientError as exc:
+            if code_of(exc) != "NoSuchEntity":
+                raise
+        if (json.loads(there) if isinstance(there, str) else there) != wanted:
+            iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
+            if there is not None:
+                state.did(f"put the policy of {name} right")
+
+
+def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
+    """The least a hub's instance needs: DNS-01 for its one name, its own parameters. Without a zone no DNS at all."""
+    region, account = clients.cloud.region, clients.account
+    arn = f"arn:{partition(region)}"
+    parameter = f"{arn}:ssm:{region}:{account}:parameter{hub.prefix}"
+    statements: list[dict[str, Any]] = [
+        {"Sid": "Password", "Effect": "Allow", "Action": ["ssm:GetParameter"], "Resource": [f"{parameter}/admin-password"]},
+        {"Sid": "Report", "Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": [f"{parameter}/host-keys", f"{parameter}/status"]},
+    ]
+    if zone:
+        # certbot-dns-route53 lists the zones to find the name's own; neither that call nor GetChange can be narrowed.
+        finding = ["route53:GetChange", "route53:ListHostedZones"]
+        only = {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"_acme-challenge.{hub.domain}"],
+            "route53:ChangeResourceRecordSetsRecordTypes": ["TXT"],
+        }
+        statements += [
+            {"Sid": "FindZone", "Effect": "Allow", "Action": finding, "Resource": ["*"]},
+            {
+                "Sid": "Challenge",
+                "Effect": "Allow",
+                "Action": ["route53:ChangeResourceRecordSets"],
+                "Resource": [f"{arn}:route53:::hostedzone/{zone.id}"],
+                "Condition": {"ForAllValues:StringEquals": only},
+            },
+        ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def partition(region: str) -> str:
+    """The part of AWS a region is in, as ARNs have it."""
+    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")
+
+
+def remove(clients: Clients, hub: Hub) -> bool:
+    """Remove profile, policy and role, as far as they are there; whether there was anything."""
+    iam, name = clients.iam, hub.name
+    calls = [
+        lambda: iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
+        lambda: iam.delete_instance_profile(InstanceProfileName=name),
+        lambda: iam.delete_role_policy(RoleName=name, PolicyName=_POLICY),
+        lambda: iam.delete_role(RoleName=name),
+    ]
+    return any([_exists(call) for call in calls])  # noqa: C419  # each of them has to be made
+
+
+def _exists(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as exc:
+        if code_of(exc) != "NoSuchEntity":
+            raise
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""How a hub is, part by part: what the cloud says, what is seen from outside, what the machine says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from build.aws.refusals import explain
+from build.aws.session import Clients
+from build.errors import HubsmithError
+from build.launch import address, dns, health, https, instances, volume
+from build.launch.hub import Hub
+from build.launch.instances import HubInstance
+from build.launch.state import Address
+from build.launch.way_in import way_in
+from build.manifest import Manifest
+from build.report import Reporter
+
+_TOOL = "/usr/lib/hubsmith/status"
+FEW_DAYS = 14
+"""A certificate that has fewer days left should have been renewed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a hub: ``ok`` is None where it could not be told."""
+
+    name: str
+    ok: bool | None
+    told: str
+    details: Mapping[str, Any]
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """As a table shows it."""
+        return ({True: "ok", False: "BAD", None: "?"}[self.ok], self.name, self.told)
+
+
+def examine(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str = "") -> list[Part]:
+    """Every part of the hub. Raises HubsmithError when there is no such hub at all."""
+    there = instances.of_hub(clients, hub)
+    own, disk = address.own_address(clients, hub), volume.own_volume(clients, hub)
+    if not there and not own and not disk:
+        raise HubsmithError(f"there is no hub {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists those there are")
+    instance = there[-1] if there else None
+    parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own)]
+    if instance is None or instance.state != "running":
+        return parts
+    parts += [_outside(hub, clients, instance, own.ip if own else instance.public_ip), _boot(hub, clients, instance)]
+    return parts + _inside(hub, clients, manifest, report, spawn=spawn, operator_key=operator_key)
+
+
+def _instance(instance: HubInstance | None) -> Part:
+    if instance is None:
+        return Part("instance", False, "there is none; `invoke launch` makes one", {})
+    where = f"{instance.instance_type} in {instance.zone}"
+    told = f"{instance.id} {instance.state}, {where}, of {instance.image_id} since {instance.launched[:16]}"
+    return Part("instance", instance.state == "running", told, asdict(instance))
+
+
+def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  # as boto3 tells of it
+    if disk is None:
+        return Part("data volume", False, "there is none", {})
+    holder = disk["Attachments"][0]["InstanceId"] if disk.get("Attachments") else None
+    told = f"{disk['VolumeId']}, {disk['Size']} GiB, {'attached to ' + holder if holder else 'not attached'}"
+    return Part("data volume", bool(instance and holder == instance.id), told, {"id": disk["VolumeId"], "size_gib": disk["Size"]})
+
+
+def _name(hub: Hub, clients: Clients, own: Address | None) -> Part:
+    if own is None:
+        return Part("name", False, "the hub has no address", {})
+    zone = dns.find_zone(clients, hub.domain)
+    records = dns.records_of(clients, zone, hub) if zone else []
+    shown = [dns.in_words(record) for record in records]
+    details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
+    if not zone:
+        return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
+    if not records:
+        return Part("name", False, f"no record in {zone.name}; it has to point to {own.ip}", details)
+    right = all(dns.points_to(record, own.ip) for record in records)
+    return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
+
+
+def _outside(hub: Hub, clients: Clients, instance: HubInstance, ip: str) -> Part:
+    seen = https.look(ip, hub.domain, health.trust_of(clients, staging=instance.staging))
+    found = seen.certificate
+    told = f"{found.days_left} days left, by {found.issuer}" if found else ""
+    ok = seen.ok and found is not None and found.days_left >= min(FEW_DAYS, 5)
+    return Part("https", ok, "; ".join(filter(None, (seen.problem, told))), asdict(found) if found else {})
+
+
+def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
+    status = health.published(clients, hub)
+    if status.instance_id != instance.id:
+        return Part("boot", None, "it has not said anything yet", {})
+    return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))
+
+
+def _inside(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str) -> list[Part]:
+    """What the machine says of itself, by ssh."""
+    report.waiting("asking the machine" + (", with a spawn" if spawn else ""))
+    try:
+        with way_in(hub, clients, manifest, report, operator_key) as way:
+            told = json.loads(way.run(_TOOL + (" --spawn" if spawn else "")))
+    except (HubsmithError, ClientError, OSError, ValueError) as exc:
+        known = explain(exc) or exc
+        return [Part("machine", None, f"not asked: {known}", {})]
+    return parts_of(told)
+
+
+def parts_of(told: Mapping[str, Any]) -> list[Part]:
+    """The machine's own document (/usr/lib/hubsmith/status), part by part."""
+    parts = [
+        Part(name, bool(told[name].get("ok")), _in_words(told[name]), told[name]) for name in ("hub", "proxy", "spawn") if name in told
+    ]
+    if certificate := told.get("certificate"):
+        served = certificate.get("serial") == certificate.get("served_serial")
+        words = f"{certificate.get('kind')}, {certificate.get('days_left')} days left" + ("" if served else ", but another one is served")
+        parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
+    if disk := told.get("volume"):
+        parts.append(Part("disk", bool(disk.get("mounted")), f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free", disk))
+    if "users" in told:
+        parts.append(Part("users", True, f"{told['users']}, {told.get('servers', 0)} with a server", {"users": told["users"]}))
+    return parts
+
+
+def _in_words(part: Mapping[str, Any]) -> str:
+    known = [str(part[key]) for key in ("version", "message") if part.get(key)]
+    seconds = [f"{part['seconds']} s"] if part.get("seconds") is not None else []
+    return ", ".join(known + seconds) or ("answers" if part.get("ok") else "does not answer")

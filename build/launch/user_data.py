@@ -1,0 +1,72 @@
+"""What the instance is told at its first boot: the launch data (a schema with a version), and whose key opens it. No secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import yaml
+
+from build.aws.session import Cloud
+from build.launch.hub import Hub
+from build.launch.wishes import STAGING_DIRECTORY, Wishes
+
+SCHEMA = 1
+LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text of several lines as a literal block, which is how people read it."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[str, object]:
+    """The content of launch.json. The last keys are there only where they differ from the public ones."""
+    data: dict[str, object] = {
+        "schema": SCHEMA,
+        "domain": hub.domain,
+        "email": wishes.email,
+        "admin": wishes.admin,
+        "region": cloud.region,
+        "ssm_prefix": hub.prefix,
+        "volume_id": volume_id,
+    }
+    if wishes.staging:
+        data["acme_directory"] = STAGING_DIRECTORY
+    if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
+        data["acme_directory"] = guest.acme_directory or data.get("acme_directory")
+        data["acme_ca"] = guest.acme_ca
+        data["aws_endpoint_url"] = guest.endpoint_url
+    return {key: value for key, value in data.items() if value}
+
+
+def digest(data: dict[str, object]) -> str:
+    """Tells launch data apart, as a tag. The CA of a local ACME server is left out: it changes when that is made anew."""
+    told = {key: value for key, value in data.items() if key != "acme_ca"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
+    """A #cloud-config that writes the two files.
+
+    The keys are also given to cloud-init's own user: they open an instance whose data volume (with its /home) could not be mounted.
+    """
+    config = {
+        "ssh_authorized_keys": list(operator_keys),
+        "write_files": [
+            _file(LAUNCH_JSON, json.dumps(data, indent=2) + "\n"),
+            _file(OPERATOR_KEYS, "".join(f"{key}\n" for key in operator_keys)),
+        ],
+    }
+    return "#cloud-config\n" + yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=4096)
+
+
+def _file(path: str, content: str) -> dict[str, str]:
+    return {"path": path, "owner": "root:root", "permissions": "0644", "content": content}

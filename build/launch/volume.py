@@ -1,0 +1,149 @@
+"""The data volume: everything of a hub that has to last. Instances come and go, it stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from build.aws import tags
+from build.aws.wait import wait_until
+from build.errors import CloudError, UserError
+from build.launch.state import Launch
+from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef, VolumeTypeDef
+
+    from build.aws.session import Clients
+    from build.launch.hub import Hub
+
+DATA = "data"
+DEVICE = "/dev/sdf"
+_WAIT_S = 600
+_HINT = "look at the volume in the EC2 console; the same command goes on from here"
+
+
+class MakeVolume(Step[Launch]):
+    """The volume with the hub's tag, grown if a larger one is wanted; else a new one, encrypted.
+
+    Needs: place. Produces: volume_id.
+    """
+
+    title = "find or make the data volume"
+
+    def run(self, state: Launch) -> None:
+        """Raises UserError when a smaller volume is wanted than there is."""
+        there = own_volume(state.clients, state.hub)
+        if there is None:
+            state.volume_id = _create(state)
+            wait_for(state, state.volume_id, "available")
+            return
+        state.volume_id = there["VolumeId"]
+        state.report.note(f"data volume {state.volume_id}, {there['Size']} GiB")
+        wanted = state.wishes.data_size_gib or there["Size"]
+        if wanted < there["Size"]:
+            raise UserError(f"--data-size {wanted}: {state.volume_id} has {there['Size']} GiB, and a volume cannot shrink")
+        if wanted > there["Size"]:
+            state.clients.ec2.modify_volume(VolumeId=state.volume_id, Size=wanted)
+            state.did(f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its next boot on")
+
+
+def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
+    """The data volume of a hub. Raises CloudError when several say that they are it."""
+    marks = [*tags.having(tags.HUB, hub.domain), *tags.having(tags.ROLE, DATA)]
+    found = clients.ec2.describe_volumes(Filters=marks)["Volumes"]
+    alive = [volume for volume in found if volume["State"] not in ("deleting", "deleted", "error")]
+    if len(alive) > 1:
+        names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
+        raise CloudError(
+            f"{hub.domain} has more data volumes than one: {names}",
+            hint=f"take the tag {tags.HUB} from those that are not its own: aws ec2 delete-tags --resources vol-… --tags Key={tags.HUB}",
+        )
+    return alive[0] if alive else None
+
+
+def _create(state: Launch) -> str:
+    defaults = state.wishes.defaults.data_volume
+    request: CreateVolumeRequestTypeDef = {
+        "AvailabilityZone": state.place.zone,
+        "Size": state.wishes.new_volume_gib,
+        "VolumeType": defaults.type,
+        "Encrypted": True,
+        "TagSpecifications": tags.specifications({**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA}, "volume"),
+    }
+    if defaults.kms_key_id:
+        request["KmsKeyId"] = defaults.kms_key_id
+    volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
+    state.did(f"made the data volume {volume_id}, {state.wishes.new_volume_gib} GiB, in {state.place.zone}")
+    return volume_id
+
+
+def attach(state: Launch, instance_id: str) -> None:
+    """Attach the data volume to ``instance_id``, after its launch: so it outlives the instance. Nothing if it is there already.
+
+    Raises CloudError when something else holds it.
+    """
+    holder = holder_of(state)
+    if holder == instance_id:
+        return
+    if holder is not None:
+        _wait_for_the_end_of(state, holder)
+    wait_for(state, state.volume_id, "available")
+    state.clients.ec2.attach_volume(VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE)
+    wait_for(state, state.volume_id, "in-use")
+    state.did(f"attached {state.volume_id} to {instance_id}")
+
+
+def detach(state: Launch) -> None:
+    """Take the volume from whatever stopped instance has it."""
+    if holder_of(state) is not None:
+        state.clients.ec2.detach_volume(VolumeId=state.volume_id)
+        wait_for(state, state.volume_id, "available")
+
+
+def snapshot(state: Launch, why: str, role: str = DATA) -> str:
+    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, as EBS goes on by itself."""
+    marks = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
+    made = state.clients.ec2.create_snapshot(
+        VolumeId=state.volume_id,
+        Description=f"hubsmith: data of {state.hub.domain}, {why}",
+        TagSpecifications=tags.specifications(marks, "snapshot"),
+    )
+    state.did(f"snapshot {made['SnapshotId']} of {state.volume_id}, {why}")
+    return made["SnapshotId"]
+
+
+def holder_of(state: Launch) -> str | None:
+    """The instance that has the data volume."""
+    attachments = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0].get("Attachments", [])
+    return attachments[0]["InstanceId"] if attachments else None
+
+
+def wait_for(state: Launch, volume_id: str, wanted: str) -> None:
+    """Wait until the volume is ``available`` or ``in-use`` (and then attached). Raises CloudError."""
+
+    def look() -> str:
+        volume = state.clients.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
+        attaching = [attachment["State"] for attachment in volume.get("Attachments", []) if attachment["State"] != "attached"]
+        return str(attaching[0] if attaching else volume["State"])
+
+    seen = wait_until(
+        look,
+        lambda seen: seen in (wanted, "error"),
+        what=volume_id,
+        timeout_s=_WAIT_S,
+        on_wait=state.report.waiting,
+        hint=_HINT,
+    )
+    if seen != wanted:
+        raise CloudError(f"{volume_id} is {seen}", hint=_HINT)
+
+
+def _wait_for_the_end_of(state: Launch, holder: str) -> None:
+    """An instance that is being terminated lets go of the volume; any other has no business with it."""
+    found = state.clients.ec2.describe_instances(InstanceIds=[holder])["Reservations"]
+    status = found[0]["Instances"][0]["State"]["Name"] if found else "terminated"
+    if status not in ("shutting-down", "terminated"):
+        raise CloudError(
+            f"the data volume {state.volume_id} is attached to {holder} ({status}), which is not the instance of {state.hub.domain}",
+            hint="stop that instance and detach the volume, then run this again",
+        )

@@ -1,0 +1,103 @@
+"""ssh to a hub as its operator: 22 open meanwhile, its host keys known before the first connection, the operator's key."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from build.aws.instances import console_tail
+from build.aws.refusals import code_of
+from build.aws.session import Clients
+from build.errors import HubsmithError, RemoteError
+from build.launch import address, door, instances, operator
+from build.launch.hub import Hub
+from build.launch.instances import HubInstance
+from build.manifest import Manifest
+from build.pipeline import interruptible
+from build.remote import client
+from build.remote.caller import caller_cidr
+from build.remote.client import Login
+from build.report import Reporter
+
+_TIMEOUT_S = 900
+
+
+@dataclass(frozen=True)
+class WayIn:
+    """An open way to the machine, for the stock ssh client."""
+
+    config: Path
+    ip: str
+    login: Login
+
+    def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
+        """The ssh command that runs ``line`` (a shell without one)."""
+        as_root = "sudo -n -- " if root and self.login.user != "root" else ""
+        return ["ssh", "-F", str(self.config), *(["-t"] if terminal else []), client.ALIAS, *([as_root + line] if line else [])]
+
+    def run(self, line: str, *, data: str = "") -> str:
+        """What ``line`` prints, run as root with ``data`` on its standard input. Raises RemoteError with its own words."""
+        done = subprocess.run(self.command(line, root=True), input=data, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        if done.returncode != 0:
+            raise RemoteError(f"'{line}' on {self.ip} ended with status {done.returncode}", hint=_last_lines(done.stderr or done.stdout))
+        return done.stdout
+
+    def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
+        """Run ``line`` (or a shell) with this terminal as its own; its exit status."""
+        return subprocess.run(self.command(line, root=root, terminal=terminal), check=False).returncode
+
+
+@contextmanager
+def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = "") -> Iterator[WayIn]:
+    """Open the way for the block; it is closed at its end, however that comes.
+
+    Raises HubsmithError when there is no hub to enter, RemoteError when it has not published its host keys.
+    """
+    instance = running_instance(hub, clients)
+    keys = host_keys(hub, clients, instance)
+    identity = operator.require_key(hub, operator_key)
+    own = address.own_address(clients, hub)
+    ip = own.ip if own else instance.public_ip
+    user = instance.login_user or manifest.base.login_user
+    with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
+        config = client.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
+        with door.opened(hub, clients, caller_cidr(manifest.builder)):
+            try:
+                yield WayIn(config, ip, Login(user, str(identity), 0, str(Path(folder) / "known_hosts")))
+            finally:
+                client.close(config)
+
+
+def running_instance(hub: Hub, clients: Clients) -> HubInstance:
+    """The hub's instance. Raises HubsmithError when there is none, or it does not run."""
+    there = instances.of_hub(clients, hub)
+    if not there:
+        raise HubsmithError(f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is")
+    running = [instance for instance in there if instance.state == "running"]
+    if not running:
+        raise HubsmithError(f"{there[0].id} is {there[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it")
+    return running[0]
+
+
+def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> Sequence[str]:
+    """The public host keys that the instance published at its boot."""
+    try:
+        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/host-keys")["Parameter"]["Value"]
+    except ClientError as exc:
+        if code_of(exc) != "ParameterNotFound":
+            raise
+        raise RemoteError(
+            f"{instance.id} has not published its host keys, so nobody can know that it is the one who answers",
+            hint=f"is it still booting? The end of its console:\n{console_tail(clients.ec2, instance.id)}",
+        ) from exc
+    return [line for line in value.splitlines() if line.strip()]
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-20:])

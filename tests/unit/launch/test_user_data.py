@@ -1,0 +1,69 @@
+"""What the instance is told: the contract with the image (provisioners/boot)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from build.aws.session import Cloud, GuestView
+from build.launch.hub import Hub
+from build.launch.user_data import digest, launch_data, render
+from build.launch.wishes import STAGING_DIRECTORY, Options, Wishes, wishes
+from build.manifest import load
+
+HUB, AWS = Hub("hub.example.org"), Cloud("aws", "eu-west-1")
+LOCAL = Cloud(
+    "local", "us-east-1", guest=GuestView("http://169.254.0.1:5077", "https://169.254.0.1:14000/dir", "-----BEGIN CERTIFICATE-----")
+)
+VOLUME = "vol-0123456789abcdef0"
+
+
+@pytest.fixture
+def wished() -> Wishes:
+    return wishes(load(Path(__file__).parents[3] / "manifest.yaml"), Options(email="ops@example.org", admin="alice"))
+
+
+def test_on_aws_nothing_is_said_that_everybody_knows(wished: Wishes) -> None:
+    assert launch_data(HUB, wished, AWS, VOLUME) == {
+        "schema": 1,
+        "domain": "hub.example.org",
+        "email": "ops@example.org",
+        "admin": "alice",
+        "region": "eu-west-1",
+        "ssm_prefix": "/hubsmith/hubs/hub.example.org",
+        "volume_id": VOLUME,
+    }
+
+
+def test_another_cloud_says_where_its_services_are(wished: Wishes) -> None:
+    told = launch_data(HUB, wished, LOCAL, VOLUME)
+    assert told["aws_endpoint_url"] == "http://169.254.0.1:5077"
+    assert told["acme_directory"] == "https://169.254.0.1:14000/dir"
+    assert str(told["acme_ca"]).startswith("-----BEGIN")
+
+
+def test_staging_is_another_directory_on_aws() -> None:
+    manifest = load(Path(__file__).parents[3] / "manifest.yaml")
+    for options in (Options(email="ops@example.org", staging=True), Options(email="ops@example.org", rehearse=True)):
+        wished = wishes(manifest, options)
+        assert launch_data(HUB, wished, AWS, VOLUME)["acme_directory"] == STAGING_DIRECTORY
+        assert launch_data(HUB, wished, LOCAL, VOLUME)["acme_directory"] != STAGING_DIRECTORY
+
+
+def test_cloud_init_writes_the_two_files(wished: Wishes) -> None:
+    data = launch_data(HUB, wished, LOCAL, VOLUME)
+    text = render(data, ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"])
+    assert text.startswith("#cloud-config\n")
+    files = {file["path"]: file for file in yaml.safe_load(text)["write_files"]}
+    assert json.loads(files["/etc/hubsmith/launch.json"]["content"]) == data
+    assert files["/etc/hubsmith/operator_keys"]["content"] == "ssh-ed25519 AAAA one\nssh-ed25519 BBBB two\n"
+    assert {(file["owner"], file["permissions"]) for file in files.values()} == {("root:root", "0644")}
+
+
+def test_the_digest_tells_launches_apart_but_not_the_cas_of_a_local_cloud(wished: Wishes) -> None:
+    data = launch_data(HUB, wished, LOCAL, VOLUME)
+    assert digest(data) == digest({**data, "acme_ca": "another"})
+    assert digest(data) != digest({**data, "admin": "bob"})
