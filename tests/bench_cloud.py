@@ -18,7 +18,7 @@ BOOTS, AT_ONCE = 5, 10
 
 
 def main() -> None:
-    base_image.ensure("tiny")
+    base_image.ensure("tiny", progress=lambda _: None)
     with tempfile.TemporaryDirectory(prefix="hubsmith-bench-") as folder:
         place = Path(folder) / "cloud"
         cloud = Customer(server.ensure_up(place, port=0), place, Key.make(Path(folder) / "key"))

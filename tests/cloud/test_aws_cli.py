@@ -150,12 +150,17 @@ def test_disks_by_the_cli(aws: Cli, cloud: Customer) -> None:
 
 
 def test_its_waiters_wait_as_long_as_a_resource_is_not_to_be_seen(aws: Cli, cloud: Customer) -> None:
-    faults.add(cloud.endpoint.url, [{"kind": "hide", "resource": "*", "seconds": 8}])
     run = ["--image-id", cloud.tiny, "--instance-type", "t3.nano"]
+    faults.add(cloud.endpoint.url, [{"kind": "hide", "resource": "*", "seconds": 3600}])
     instance = aws("ec2", "run-instances", *run, *query("Instances[0].InstanceId"))
     try:
         assert "InvalidInstanceID.NotFound" in aws("ec2", "describe-instances", "--instance-ids", instance, fails=True)
-        aws("ec2", "wait", "instance-exists", "--instance-ids", instance)
+        command = [str(aws.command), "ec2", "wait", "instance-exists", "--instance-ids", instance]
+        with subprocess.Popen(command, env=aws.environment) as waiting:
+            with pytest.raises(subprocess.TimeoutExpired):
+                waiting.wait(8)
+            faults.clear(cloud.endpoint.url)
+            assert waiting.wait(60) == 0
         assert instance in str(aws("ec2", "describe-instances", "--instance-ids", instance))
     finally:
         faults.clear(cloud.endpoint.url)

@@ -48,7 +48,8 @@ def look(ec2: Any, volume_id: str) -> dict[str, Any]:
 def attach(ec2: Any, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh") -> None:
     reply = ec2.attach_volume(VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=device)
     assert reply["State"] == "attaching"
-    until(lambda: look(ec2, volume_id)["Attachments"][0]["State"] == "attached", 120, "the attachment")  # 90 s are given to a guest that boots
+    # 90 s are given to a guest that boots.
+    until(lambda: look(ec2, volume_id)["Attachments"][0]["State"] == "attached", 120, "the attachment")
 
 
 def disk(volume_id: str) -> str:

@@ -43,10 +43,10 @@ def detach(monitor: Monitor, volume_id: str) -> None:
 
 def grow(monitor: Monitor, volume_id: str, size: int) -> None:
     """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where its controller cannot."""
-    node = _top_node(monitor, volume_id)
-    if node is None:
+    top = _top_node(monitor, volume_id)
+    if top is None:
         raise MachineError(f"{volume_id} is not attached")
-    monitor.execute("block_resize", {"node-name": node, "size": size})
+    monitor.execute("block_resize", {"node-name": top.name, "size": size})
 
 
 def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import shutil
@@ -33,6 +34,10 @@ TAKES = {"start": {"stopped", "pending", "running"}, "stop": {"running", "stoppi
 some = st.integers(0, 1000)
 
 
+class KilledError(BaseException):
+    """SIGKILL: nothing of the server goes on."""
+
+
 class Life(RuleBasedStateMachine):
     """The rules are what customers, guests, the server and fate do."""
 
@@ -50,6 +55,8 @@ class Life(RuleBasedStateMachine):
             each.start()
         self.host = Host(self.folder)
         self.host.workers = self.queue = Queue()  # type: ignore[assignment]
+        self.host.save = self._save
+        self.fuse: tuple[int, bool] | None = None
         ec2_backends[ACCOUNT].clear()
         install(self.host)
         self._make_base()
@@ -67,6 +74,16 @@ class Life(RuleBasedStateMachine):
     @property
     def backend(self) -> LocalBackend:
         return ec2_backends[ACCOUNT][REGION]  # type: ignore[return-value]
+
+    def _save(self) -> None:
+        """What is on disk after a kill -9; the fuse, if one burns: at which write, and whether that one still succeeds."""
+        left, written = self.fuse or (0, True)
+        if left != 1 or written:
+            self.kept = pickle.dumps(self.backend)
+        if self.fuse is not None:
+            self.fuse = (left - 1, written)
+            if left == 1:
+                raise KilledError
 
     def _make_base(self) -> None:
         self.host.layers.create_blank(BASE, 1)
@@ -201,15 +218,25 @@ class Life(RuleBasedStateMachine):
         if self.queue.waiting:
             self.queue.run(number)
 
-    @rule()
-    def the_server_is_killed_and_started(self) -> None:
-        kept = pickle.dumps(self.backend)
+    @rule(number=some, write=st.integers(0, 3), written=st.booleans())
+    def the_server_is_killed_and_started(self, number: int, write: int, written: bool) -> None:
+        """Between two things it does, or in the middle of one, before or after one of its writes."""
+        if self.queue.waiting and write:
+            self.fuse = (write, written)
+            with contextlib.suppress(KilledError):
+                self.queue.run(number)
+            self.fuse = None
         self.queue.waiting.clear()
-        dict.__setitem__(ec2_backends[ACCOUNT], REGION, pickle.loads(kept))
+        dict.__setitem__(ec2_backends[ACCOUNT], REGION, pickle.loads(self.kept))
         for volume_id in self.backend.volumes:
             self.backend.wake_volume(volume_id)
         self.backend.wake_all()
         self.backend.wake_collector()
+
+    @invariant()
+    def each_answer_is_written_down(self) -> None:
+        if hasattr(self, "patches"):
+            self.host.save()
 
     @invariant()
     def what_belongs_together_says_so_on_both_sides(self) -> None:
