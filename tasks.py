@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, images, upkeep
+from build.commands import cloud, cloud_faults, images, rebuild, upkeep
 
 namespace = Collection(
     images.check,
@@ -12,6 +12,7 @@ namespace = Collection(
     images.build_ami,
     images.verify,
     images.images,
+    rebuild.rebuild,
     upkeep.sweep,
     Collection(
         "cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from build.aws import tags
-from build.bake import fingerprint
+from build.bake import inputs
+from build.bake.inputs import Inputs
 from build.manifest import Manifest, template_variables
 from build.manifest.frozen import thaw
 
@@ -48,8 +49,8 @@ class Published:
     """The newest published image of the same name, as its tags describe it."""
 
     image_id: str
-    base_id: str
-    fingerprint: str
+    marks: Mapping[str, str]
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Publis
 
     With `published` it also says what is new since then. Raises OSError for a provisioner file that cannot be read.
     """
-    marks = fingerprint.chain(base.id, manifest.provisioners)
+    made_of = inputs.of(manifest, base.id, base.name)
     return Plan(
         cloud=cloud,
         manifest=manifest.path,
@@ -109,12 +110,12 @@ def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Publis
         network=_network(manifest),
         provisioners=tuple(
             PlannedProvisioner(use.name, use.definition.summary, template_variables(use), use.definition.timeout_minutes, mark.digest)
-            for use, mark in zip(manifest.provisioners, marks, strict=True)
+            for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
         ),
         tests=tuple(path.relative_to(manifest.folder).as_posix() for path in test_files(manifest)),
-        tags=_tags(manifest, base, marks[-1].digest if marks else ""),
+        tags=_tags(manifest, base, made_of),
         publish=tuple(_publish(manifest)),
-        reason=_reason(published, base.id, marks) if published else None,
+        reason=_reason(published, made_of) if published else None,
     )
 
 
@@ -139,12 +140,11 @@ def _base_reason(manifest: Manifest) -> str:
     return f"the newest of owner {base.owner} named {base.name}"
 
 
-def _reason(published: Published, base_id: str, marks: tuple[fingerprint.Fingerprint, ...]) -> str:
-    if marks and published.fingerprint == marks[-1].digest:
+def _reason(published: Published, made_of: Inputs) -> str:
+    found = inputs.changes(made_of, published.marks)
+    if not found:
         return f"{published.image_id} is made of the same: a build would only renew what package registries have renewed"
-    if published.base_id != base_id:
-        return f"{published.image_id} is made from another base image, {published.base_id}"
-    return f"{published.image_id} is made by other provisioners, or with other values"
+    return f"{published.image_id} is made of something else: {'; '.join(found)}"
 
 
 def _builder(manifest: Manifest) -> dict[str, object]:
@@ -165,14 +165,13 @@ def _network(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _tags(manifest: Manifest, base: BaseImageFacts, last: str) -> dict[str, str]:
+def _tags(manifest: Manifest, base: BaseImageFacts, made_of: Inputs) -> dict[str, str]:
     """Those known now; the run adds its own (run, owner)."""
     return {
         **manifest.image.tags,
         **manifest.publish.tags,
         tags.IMAGE: manifest.image.name,
-        tags.BASE: f"{base.id} {base.name}",
-        tags.FINGERPRINT: last,
+        **made_of.tags(),
         tags.LOGIN_USER: base.login_user,
         tags.STATE: "published",
         tags.CHANNEL: manifest.publish.channel,

@@ -71,15 +71,15 @@ def verify(manifest: Manifest, clients: Clients, report: Reporter, image_id: str
         return state.tests, run.folder
 
 
-def bake(manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure) -> str:
+def bake(manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure, *, no_cache: bool = False) -> str:
     """Build, test and publish an image; return its id.
 
     Nothing temporary is left, whatever happens; with ``OnFailure.KEEP`` the builder of a failed build stays.
-    Raises HubsmithError or what botocore raised.
+    With ``no_cache`` it starts from the base image whatever layers there are. Raises HubsmithError or what botocore raised.
     """
     with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
-        state = Bake(manifest, clients, run, report)
+        state = Bake(manifest, clients, run, report, no_cache)
         try:
             Runner[Bake](report, on_failure).run(steps(state), state)
         except BaseException:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from build.aws.session import Clients
-from build.bake.fingerprint import Fingerprint
+from build.bake.inputs import Inputs
 from build.bake.run import Run
 from build.manifest import Manifest
 from build.remote.keys import SshKey
@@ -68,9 +68,10 @@ class Bake:
     clients: Clients
     run: Run
     report: Reporter
+    no_cache: bool = False
 
     base: BaseImage = field(init=False)
-    fingerprints: tuple[Fingerprint, ...] = field(init=False)
+    inputs: Inputs = field(init=False)
     network: Network = field(init=False)
     builder: Instance = field(init=False)
     image_id: str = field(init=False)

@@ -12,10 +12,10 @@ from invoke import Exit
 from build import paths
 from build.aws.refusals import explain
 from build.aws.session import Clients, Cloud, GuestView, connect
-from build.errors import HubsmithError
+from build.errors import HubsmithError, UserError
 from build.localcloud import base_image, server
 from build.manifest import Manifest, load
-from build.pipeline import Interrupted
+from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
 
 SHIPPED = "manifest.yaml"
@@ -61,9 +61,9 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
 
 
 @contextmanager
-def talking(*, verbose: bool = False) -> Iterator[Reporter]:
+def talking(*, verbose: bool = False, quiet: bool = False) -> Iterator[Reporter]:
     """The one place where errors become words and an exit code."""
-    report = Reporter(verbose=verbose)
+    report = Reporter(verbose=verbose, quiet=quiet)
     try:
         yield report
     except Interrupted as exc:
@@ -80,6 +80,14 @@ def talking(*, verbose: bool = False) -> Iterator[Reporter]:
         known = exc if isinstance(exc, HubsmithError) else explain(exc)
         report.failure(known or _unexpected())
         raise Exit(code=known.exit_code if known else 1) from None
+
+
+def policy(on_failure: str) -> OnFailure:
+    """What --on-failure asks for. Raises UserError for a word that is none."""
+    try:
+        return OnFailure(on_failure)
+    except ValueError:
+        raise UserError(f"--on-failure {on_failure}: not a policy", hint="cleanup or keep") from None
 
 
 def _unexpected() -> HubsmithError:
