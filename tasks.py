@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, images, rebuild, upkeep
+from build.commands import cloud, cloud_faults, images, rebuild, schedule, upkeep
 
 namespace = Collection(
     images.check,
@@ -13,6 +13,8 @@ namespace = Collection(
     images.verify,
     images.images,
     rebuild.rebuild,
+    schedule.schedule,
+    upkeep.prune,
     upkeep.sweep,
     Collection(
         "cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults

@@ -71,6 +71,7 @@ def describing_tags(state: Bake) -> dict[str, str]:
         tags.IMAGE: state.manifest.image.name,
         tags.STATE: CANDIDATE,
         **state.inputs.tags(),
+        tags.SINCE: state.since,
         tags.GIT: git_revision(state.manifest.folder) or "",
         tags.LOGIN_USER: state.base.login_user,
     }

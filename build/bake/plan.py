@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from build.aws import tags
@@ -62,6 +63,7 @@ class PlannedProvisioner:
     values: Mapping[str, object]
     timeout_minutes: int
     fingerprint: str
+    layer: str
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Plan:
     image_name: str
     base: Mapping[str, str]
     base_reason: str
+    start: str
     builder: Mapping[str, object]
     network: Mapping[str, object]
     provisioners: tuple[PlannedProvisioner, ...]
@@ -93,9 +96,17 @@ class Plan:
         return list(_rows(self))
 
 
-def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Published | None = None) -> Plan:
+def plan(
+    manifest: Manifest,
+    base: BaseImageFacts,
+    cloud: str,
+    published: Published | None = None,
+    layers: Mapping[str, str] = MappingProxyType({}),
+    start: str = "the base image",
+) -> Plan:
     """The plan for `manifest` on top of `base`. `cloud` says which cloud, account and region it is.
 
+    `layers` says for each provisioner which layer there is or why none, `start` what the builder will be launched from.
     With `published` it also says what is new since then. Raises OSError for a provisioner file that cannot be read.
     """
     made_of = inputs.of(manifest, base.id, base.name)
@@ -106,10 +117,18 @@ def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Publis
         image_name=f"{manifest.image.name}-<time>-<run>",
         base={"id": base.id, "name": base.name, "owner": base.owner, "architecture": base.architecture, "login_user": base.login_user},
         base_reason=_base_reason(manifest),
+        start=start,
         builder=_builder(manifest),
         network=_network(manifest),
         provisioners=tuple(
-            PlannedProvisioner(use.name, use.definition.summary, template_variables(use), use.definition.timeout_minutes, mark.digest)
+            PlannedProvisioner(
+                use.name,
+                use.definition.summary,
+                template_variables(use),
+                use.definition.timeout_minutes,
+                mark.digest,
+                layers.get(use.name, ""),
+            )
             for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
         ),
         tests=tuple(path.relative_to(manifest.folder).as_posix() for path in test_files(manifest)),
@@ -192,12 +211,15 @@ def _rows(planned: Plan) -> Iterator[tuple[str, str]]:
     if planned.reason:
         yield "why", planned.reason
     yield "base image", f"{planned.base['id']} ({planned.base['name']}): {planned.base_reason}"
+    yield "start from", planned.start
     yield "builder", _words(planned.builder)
     yield "network", _words(planned.network)
     for step in planned.provisioners:
         yield f"provision {step.name}", f"{step.fingerprint[:SHORT]}  {step.summary}"
         for name, value in step.values.items():
             yield "", f"{name} = {_word(value)}"
+        if step.layer:
+            yield "", f"layer: {step.layer}"
     yield "tests", ", ".join(planned.tests) or "none: the build would stop here"
     yield "", "run on the builder, on an instance of the new image, and again after its reboot"
     for name, value in planned.tags.items():

@@ -8,6 +8,7 @@ from build.aws.session import Clients
 from build.bake.builder import LaunchBuilder, how_to_look_inside
 from build.bake.candidate import LaunchCandidate, RebootCandidate
 from build.bake.image import CreateImage, StopBuilder
+from build.bake.layers import FindLayer, KeepLayer, PrepareBuilder
 from build.bake.network import OpenNetwork
 from build.bake.outside import LookFromOutside
 from build.bake.preflight import Preflight
@@ -29,9 +30,11 @@ def steps(state: Bake) -> list[Step[Bake]]:
     return [
         FindBaseImage(),
         Preflight(),
+        FindLayer(),
         OpenNetwork(),
         LaunchBuilder(),
-        *(Provision(use, number) for number, use in enumerate(state.manifest.provisioners)),
+        PrepareBuilder(),
+        *(step for number, use in enumerate(state.manifest.provisioners) for step in (Provision(use, number), KeepLayer(use, number))),
         Verify("builder"),
         Seal(),
         StopBuilder(),

@@ -57,6 +57,8 @@ def record_of(state: Bake) -> dict[str, Any]:
         "cloud": {"name": state.clients.cloud.name, "account": state.clients.account, "region": state.clients.cloud.region},
         "run": {"id": state.run.id, "owner": state.run.owner, "started": state.run.started.isoformat(timespec="seconds")},
         "base": asdict(state.base),
+        "layer": asdict(state.layer) if state.layer else None,
+        "since": state.since,
         "manifest": state.manifest.path.read_text(encoding="utf-8"),
         "git": git_revision(state.manifest.folder),
         "provisioners": [

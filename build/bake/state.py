@@ -48,6 +48,16 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A snapshot to start from: how many provisioners are in it, the run that took it, and when its first package was installed."""
+
+    snapshot_id: str
+    depth: int
+    run_id: str
+    since: str
+
+
+@dataclass(frozen=True)
 class TestRun:
     """One run of the image tests; its JUnit file is tests-<stage>.xml in the run's folder."""
 
@@ -72,6 +82,11 @@ class Bake:
 
     base: BaseImage = field(init=False)
     inputs: Inputs = field(init=False)
+    layer: Layer | None = None
+    since: str = ""
+    """When the first package of the image was installed (ISO 8601)."""
+    source_id: str = field(init=False)
+    """The image the builder is launched from: the base image, or that of the layer."""
     network: Network = field(init=False)
     builder: Instance = field(init=False)
     image_id: str = field(init=False)

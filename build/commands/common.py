@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,14 @@ def talking(*, verbose: bool = False, quiet: bool = False) -> Iterator[Reporter]
         known = exc if isinstance(exc, HubsmithError) else explain(exc)
         report.failure(known or _unexpected())
         raise Exit(code=known.exit_code if known else 1) from None
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Ask, unless --yes was given. Raises UserError when the answer is no, or nobody is there to give one."""
+    if yes:
+        return
+    if not sys.stdin.isatty() or input(f"{what}. Type 'yes': ").strip() != "yes":
+        raise UserError("nothing was removed", hint="--yes skips the question, --dry-run only shows")
 
 
 def policy(on_failure: str) -> OnFailure:

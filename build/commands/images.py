@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from invoke import Context, task
 
+from build.bake import inputs, layers
 from build.bake.plan import plan as plan_of
 from build.bake.recipe import bake
 from build.bake.recipe import verify as verify_image
@@ -32,7 +33,10 @@ def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several 
         chosen = load_manifest(manifest, cloud, profile, set)
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
-        planned = plan_of(chosen, find_base_image(clients, chosen.base), str(clients), newest)
+        base = find_base_image(clients, chosen.base)
+        found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name))
+        hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
+        planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
         report.document(planned.document()) if json else report.table(("", ""), planned.rows())
 
 

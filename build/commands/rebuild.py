@@ -19,6 +19,7 @@ from build.report import Reporter
 from build.upkeep import attempts
 from build.upkeep import rebuild as rebuilder
 from build.upkeep.rebuild import Verdict
+from build.upkeep.schedule.when import When
 
 STALE = 3
 
@@ -32,6 +33,7 @@ STALE = 3
         "check": "only say whether a build is due; exit code 3 if it is",
         "no-cache": "do not start from a layer of an earlier build",
         "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
+        "catch-up": 'do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
         "scheduled": "for a timer: quiet while all is well; after three failures in a row not at every turn",
     },
 )
@@ -46,13 +48,16 @@ def rebuild(
     no_cache: bool = False,
     on_failure: str = "cleanup",
     scheduled: bool = False,
+    catch_up: str = "",
     json: bool = False,
 ) -> None:
     """Build if something has changed since the published image; says what. Prints the id of the image to use."""
     verdict = None
     with talking(quiet=scheduled and "JOURNAL_STREAM" not in os.environ and "CI" not in os.environ) as report:
         when_failed, limit, chosen = policy(on_failure), rebuilder.age_limit(max_age), load_manifest(manifest, cloud, profile, set)
-        if check:
+        if catch_up and not rebuilder.missed(chosen, When.parse(catch_up)):
+            report.note(f"no run was missed since {catch_up}")
+        elif check:
             verdict = _judge(chosen, connect_to(chosen, report), report, limit)
             _tell(verdict, report, json=json)
         else:
@@ -69,6 +74,8 @@ def _rebuild(
         if holder:
             report.note(f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here")
             return
+        if scheduled:
+            rebuilder.ran(manifest)
         clients = connect_to(manifest, report, base=True)
         verdict = _judge(manifest, clients, report, limit)
         if not verdict.stale:
@@ -124,7 +131,9 @@ def _build(
 
 def _third_failure(exc: Exception, after: attempts.Attempts) -> HubsmithError:
     pause = rebuilder.in_words(attempts.PAUSE)
-    return HubsmithError(
+    error = HubsmithError(
         f"{exc}\nthis is the {attempts.LIMIT}rd failure in a row, since {after.since[:16]} UTC",
         hint=f"a schedule tries again after {pause}, or when something has changed; `invoke rebuild` tries at once",
     )
+    error.exit_code = getattr(exc, "exit_code", error.exit_code)
+    return error

@@ -92,6 +92,7 @@ class CloudApp:
                 response = self._from_moto(environ)
         except NotImplementedError as problem:
             return _error(service, request, 400, "UnsupportedOperation", f"The local cloud does not support this: {problem}")
+        self._host.finish_answer()
         if not _READS.match(action):
             self._host.save()
             _log.info("%s %s %s", service, action, response.status_code)

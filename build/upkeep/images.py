@@ -64,5 +64,5 @@ def newest_published(clients: Clients, image: str, channel: str | None = None) -
     found = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
     if not found:
         return None
-    newest = max(found, key=lambda one: one["CreationDate"])
+    newest = max(found, key=lambda one: (one["CreationDate"], one.get("Name", "")))
     return Published(newest["ImageId"], tags.as_dict(newest.get("Tags")), newest["CreationDate"])

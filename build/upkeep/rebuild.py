@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from urllib.parse import quote
 
 from build import paths
@@ -20,6 +21,7 @@ from build.errors import UserError
 from build.manifest import Manifest
 from build.upkeep import diff
 from build.upkeep.images import newest_published
+from build.upkeep.schedule.when import When
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -86,8 +88,7 @@ def in_words(age: timedelta) -> str:
 @contextmanager
 def turn(manifest: Manifest) -> Iterator[str | None]:
     """Hold the image's lock. Yields None, or who holds it: then there is nothing to do here. The kernel drops a dead process's lock."""
-    name = quote(f"{manifest.cloud}-{manifest.region}-{manifest.image.name}", safe="")
-    with (paths.state_dir() / f"rebuild-{name}.lock").open("a+", encoding="utf-8") as lock:
+    with _file(manifest, "lock").open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -99,3 +100,22 @@ def turn(manifest: Manifest) -> Iterator[str | None]:
         lock.write(f"process {os.getpid()}, since {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC")
         lock.flush()
         yield None
+
+
+def ran(manifest: Manifest) -> None:
+    """Note that a scheduled run takes place now."""
+    _file(manifest, "last").touch()
+
+
+def missed(manifest: Manifest, when: When) -> bool:
+    """Whether the last scheduled run of this machine was before the newest time it should have been at."""
+    try:
+        last = datetime.fromtimestamp(_file(manifest, "last").stat().st_mtime).astimezone()
+    except FileNotFoundError:
+        return True
+    return last < when.last(datetime.now().astimezone())
+
+
+def _file(manifest: Manifest, kind: str) -> Path:
+    name = quote(f"{manifest.cloud}-{manifest.region}-{manifest.image.name}", safe="")
+    return paths.state_dir() / f"rebuild-{name}.{kind}"
