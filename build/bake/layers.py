@@ -78,7 +78,7 @@ def start_of(found: Sequence[Found]) -> str:
 
 def _best(manifest: Manifest, use: ProvisionerUse, number: int, snapshots: Sequence[SnapshotTypeDef], made: set[str]) -> Found:
     why = f"{use.name} or what is before it is not as when a layer was made" if use.name in made else "none was made yet"
-    for snapshot in sorted(snapshots, key=lambda one: one["StartTime"], reverse=True):
+    for snapshot in sorted(snapshots, key=lambda one: (tags.as_dict(one.get("Tags"))[tags.SINCE], one["StartTime"]), reverse=True):
         problem = _problem(manifest, snapshot)
         if problem is None:
             marks = tags.as_dict(snapshot.get("Tags"))

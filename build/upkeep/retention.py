@@ -150,7 +150,7 @@ def _layers(clients: Clients, mine: Sequence[ImageTypeDef], used: Uses, now: dat
     snapshots = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=tags.having(tags.STATE, LAYER))["Snapshots"]
     images = {snapshot: image for image in mine if _is(image, {tags.STATE: LAYER}) for snapshot in snapshots_of(image)}
     seen: set[str] = set()
-    for snapshot in sorted(snapshots, key=lambda one: one["StartTime"], reverse=True):
+    for snapshot in sorted(snapshots, key=_freshness, reverse=True):
         image = images.get(snapshot["SnapshotId"])
         marks = tags.as_dict(snapshot.get("Tags"))
         key, newer = marks.get(tags.LAYER, ""), marks.get(tags.LAYER, "") in seen
@@ -170,6 +170,11 @@ def _why_layer_goes(snapshot: SnapshotTypeDef, marks: Mapping[str, str], now: da
     if newer:
         return "there is a newer one of the same"
     return "it is too old" if _time(marks.get(tags.EXPIRES, "1970-01-01T00:00:00+00:00")) < now else None
+
+
+def _freshness(snapshot: SnapshotTypeDef) -> tuple[str, datetime]:
+    """By the age of its packages, which its expiry follows."""
+    return tags.as_dict(snapshot.get("Tags")).get(tags.EXPIRES, ""), snapshot["StartTime"]
 
 
 def _of_snapshot(kind: str, snapshot: SnapshotTypeDef, *, keep: bool, why: str) -> Decision:

@@ -22,6 +22,14 @@ _HOSTS = {"https://github.com/": "GITHUB", "https://bitbucket.org/": "BITBUCKET"
 Properties = dict[str, Any]
 
 
+class _Plain(yaml.SafeDumper):
+    """CloudFormation takes no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Whatever it is."""
+        return True
+
+
 @dataclass(frozen=True)
 class Source:
     """Where CodeBuild gets the checkout from: a git repository by https, and the branch, tag or commit."""
@@ -32,7 +40,7 @@ class Source:
 
 def template(job: Job, manifest: Manifest, source: Source, notify: str = "") -> str:
     """The template as YAML."""
-    return yaml.safe_dump(document(job, manifest, source, notify), sort_keys=False, width=140)
+    return yaml.dump(document(job, manifest, source, notify), Dumper=_Plain, sort_keys=False, width=140)
 
 
 def document(job: Job, manifest: Manifest, source: Source, notify: str = "") -> dict[str, Any]:
