@@ -1,13 +1,13 @@
 #!/bin/sh
 # A layer is a snapshot of a builder between two provisioners; another builder starts from it. Runs as root.
 #   layer.sh begin     on a builder before its first provisioner: note what its base image starts at boot
-#   layer.sh hold      note what runs and what does not, hold the root file system still, say "still", let go at the end of standard input
+#   layer.sh hold [S]  note what runs and what does not, hold the root file system still, say "still", let go at the end of standard input
 #   layer.sh resume    on a builder that came up from a layer: as it was when the snapshot was taken; nobody else's key may be left
 # A machine without systemd or fsfreeze has nothing to note or to hold; its file systems are synced.
 set -eu
 state=/var/lib/hubsmith/build/layer
 generator=/etc/systemd/system-generators/hubsmith-layer
-longest=60  # seconds; then the file system is let go in any case
+longest=${2:-60}  # seconds; then the file system is let go in any case
 
 has() { command -v "$1" >/dev/null; }
 boot_id() { cat /proc/sys/kernel/random/boot_id; }
@@ -21,10 +21,8 @@ begin() {
 # What provisioners enabled is for machines launched from the image: not started on this builder, it must not start on the next
 # one, where it would make secrets. What a package started here (a logger, cron) starts there as well.
 note() {
-    : >"$state/held"
-    enabled | while read -r unit; do
-        grep -qxF "$unit" "$state/base" || systemctl --quiet is-active "$unit" || echo "$unit" >>"$state/held"
-    done
+    systemctl list-units --plain --no-legend --state=active | awk '{ print $1 }' >"$state/active"
+    enabled | grep -vxF -f "$state/base" | grep -vxF -f "$state/active" >"$state/held" || true
     find /run/systemd/system -maxdepth 1 -type l | while read -r link; do
         [ "$(readlink "$link")" != /dev/null ] || basename "$link"
     done >"$state/masked"

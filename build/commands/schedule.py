@@ -31,6 +31,7 @@ KEEPERS = ("systemd", "cron", "github", "aws")
         "every": 'when: "Mon 03:00", "Mon,Thu 03:00", "Mon-Fri 22:30", "daily 03:00" (this machine\'s time; github and aws: UTC)',
         "on": "who keeps the time: systemd, cron, github or aws (default: systemd where it is at work, else cron)",
         "max-age": "rebuild also when the packages of the image are older: 7d (for security updates); empty: never",
+        "check": "only look whether a rebuild is due: the run fails, with exit code 3, when it is",
         "prune": "afterwards remove what the manifest's retention does not keep",
         "notify": "aws: who gets an email when a rebuild fails",
         "source": "github, aws: the git repository by https (default: this checkout's origin)",
@@ -48,6 +49,7 @@ def schedule(
     every: str = "",
     on: str = "",
     max_age: str = "7d",
+    check: bool = False,
     prune: bool = False,
     notify: str = "",
     source: str = "",
@@ -65,7 +67,7 @@ def schedule(
             return
         age_limit(max_age)
         options = _options(manifest, cloud, profile, set)
-        job = Job(chosen.image.name, _when(every), options, max_age, prune)
+        job = Job(chosen.image.name, _when(every), options, max_age, prune, check)
         if show:
             report.result(_text(job, keeper, chosen, source, revision, notify).rstrip("\n"))
         else:

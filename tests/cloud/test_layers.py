@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from build.localcloud import server
+from tests.cloud.customer import Customer, Key, until
 from tests.cloud.disks import files_on
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
+from tests.cloud.workshop import REPO, Workshop
 
 pytestmark = pytest.mark.vm
+SCRIPT = REPO / "build" / "bake" / "layer.sh"
 LAYERED = ("--profile", "layered")
 MAY_DIFFER = {"./var/lib/tiny/instance-id"}
 """The machine the image was taken of: tiny has no cloud-init to clean up after."""
@@ -124,3 +127,31 @@ def test_what_a_stopped_build_had_finished_is_a_layer(project: Project, cold: st
     assert project.workshop.invoke("sweep").status == 0
     planned = project.json("plan", *arguments)
     assert [step["layer"][:3] for step in planned["provisioners"]] == ["hit", "mis"]
+
+
+@pytest.mark.parametrize("ending", ["the connection is lost", "the time is over"])
+def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: Path, ending: str) -> None:
+    endpoint = server.find(workshop.state / "cloud")
+    assert endpoint is not None
+    customer = Customer(endpoint, workshop.state / "cloud", Key.make(tmp_path / "id_ed25519"))
+    with customer.instance() as instance:
+        with customer.connected(instance, timeout_s=240) as client:
+            script, _, _ = client.exec_command("cat > /run/layer.sh")
+            script.write(SCRIPT.read_bytes())
+            script.close()
+            seconds = 4 if ending == "the time is over" else 600
+            stdin, stdout, _ = client.exec_command(f"sh /run/layer.sh hold {seconds}")
+            assert stdout.readline() == "still\n"
+            assert (
+                customer.ssh(
+                    instance, "(echo x > /etc/written &) >/dev/null 2>&1; sleep 1; cat /etc/written 2>/dev/null || echo held"
+                ).strip()
+                == "held"
+            )
+            if ending == "the time is over":
+                until(lambda: customer.ssh(instance, "cat /etc/written 2>/dev/null || true").strip() == "x", 30)
+                stdin.close()
+                stdin.channel.shutdown_write()
+                assert stdout.channel.recv_exit_status() != 0  # so that the snapshot is not trusted
+        until(lambda: customer.ssh(instance, "cat /etc/written 2>/dev/null || true").strip() == "x", 30)
+    customer.client("ec2").delete_key_pair(KeyName="tests")
