@@ -155,6 +155,8 @@ def _request(base: ImageTypeDef, name: str, layer: Layer, root_device: str, mark
         "BlockDeviceMappings": [{"DeviceName": root_device, "Ebs": {"SnapshotId": layer.snapshot_id, "DeleteOnTermination": True}}],
         "TagSpecifications": tags.specifications(marks, "image"),
     }
+    if "SriovNetSupport" in base:
+        request["SriovNetSupport"] = base["SriovNetSupport"]
     if "BootMode" in base:
         request["BootMode"] = base["BootMode"]
     if "ImdsSupport" in base:

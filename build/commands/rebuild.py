@@ -72,7 +72,8 @@ def _rebuild(
 ) -> None:
     with rebuilder.turn(manifest) as holder:
         if holder:
-            report.note(f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here")
+            words = f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here"
+            report.document({"image_id": None, "built": False, "why_not": words}) if json else report.note(words)
             return
         if scheduled:
             rebuilder.ran(manifest)
@@ -84,8 +85,10 @@ def _rebuild(
         for reason in verdict.reasons:
             report.note(f"due: {reason}")
         image_id = _build(manifest, clients, report, when_failed, verdict, cold=no_cache or verdict.aged, scheduled=scheduled)
-        if image_id:
-            report.document({"image_id": image_id, "built": True, "reasons": verdict.reasons}) if json else report.result(image_id)
+        if json:
+            report.document({"image_id": image_id or verdict.image_id, "built": bool(image_id), "reasons": verdict.reasons})
+        elif image_id:
+            report.result(image_id)
 
 
 def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> Verdict:

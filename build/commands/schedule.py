@@ -152,7 +152,7 @@ def _source(url: str, revision: str) -> Source:
         url = f"https://{host}/{path}"
     if not url.startswith("https://"):
         raise UserError(f"--source {url or '(no origin)'}: not a repository that AWS can fetch", hint="--source https://…")
-    return Source(url, revision or _git("rev-parse", "--abbrev-ref", "HEAD") or "main")
+    return Source(url, revision or _git("symbolic-ref", "--short", "HEAD") or _git("rev-parse", "HEAD") or "main")
 
 
 def _git(*arguments: str) -> str:

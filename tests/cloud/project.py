@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cloud.workshop import TINY, Done, Workshop
+from tests.cloud.workshop import TINY, Done, Running, Workshop
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,13 @@ class Project:
 
     folder: Path
     workshop: Workshop
+    profile: tuple[str, ...] = ()
 
     @classmethod
-    def copy(cls, folder: Path, workshop: Workshop, image: str) -> Project:
+    def copy(cls, folder: Path, workshop: Workshop, image: str, *profile: str) -> Project:
         """The tiny project with another image name, so that tests do not see each other's images."""
         shutil.copytree(TINY.parent, folder)
-        project = cls(folder, workshop)
+        project = cls(folder, workshop, profile)
         project.edit("manifest.yaml", "name: greeting, description", f"name: {image}, description")
         return project
 
@@ -35,7 +36,16 @@ class Project:
 
     def invoke(self, command: str, *arguments: str) -> Done:
         """A command on this manifest."""
-        return self.workshop.invoke(command, "--manifest", str(self.folder / "manifest.yaml"), *arguments)
+        return self.workshop.invoke(command, *self.options, *arguments)
+
+    def start(self, command: str, *arguments: str) -> Running:
+        """Begin a command on it."""
+        return self.workshop.start(command, *self.options, *arguments)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What chooses this manifest."""
+        return ("--manifest", str(self.folder / "manifest.yaml"), *(word for name in self.profile for word in ("--profile", name)))
 
     def json(self, command: str, *arguments: str, status: int = 0) -> Any:
         """The JSON document a command prints."""

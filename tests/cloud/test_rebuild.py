@@ -8,27 +8,18 @@ import time
 import pytest
 
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
 
 pytestmark = pytest.mark.vm
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
-    project = Project.copy(tmp_path_factory.mktemp("rebuild") / "project", workshop, "renewed")
-    (project.folder / "provisioners/greeting/files/etc/greeting/spare").write_text("spare\n")
-    return project
+@pytest.fixture
+def project(layered: Project) -> Project:
+    return layered
 
 
-@pytest.fixture(scope="module")
-def first(project: Project) -> str:
-    """The first build: there was nothing before."""
-    checked = project.invoke("rebuild", "--check")
-    assert (checked.status, checked.out) == (3, "")
-    assert "due: there is no published image renewed yet" in checked.err
-    done = project.invoke("rebuild")
-    assert done.status == 0, done.err
-    return done.last
+@pytest.fixture
+def first(cold: str) -> str:
+    return cold
 
 
 def launched(project: Project) -> int:
@@ -88,7 +79,7 @@ def test_age_is_a_reason(project: Project, first: str) -> None:
 
 
 def test_two_rebuilds_do_not_overlap(project: Project, first: str) -> None:
-    slow = project.workshop.start("rebuild", "--manifest", str(project.folder / "manifest.yaml"), "--profile", "hanging")
+    slow = project.start("rebuild", "--profile", "hanging")
     slow.wait_for("hanging now")
     other = project.invoke("rebuild", "--profile", "failing")
     assert other.status == 0
