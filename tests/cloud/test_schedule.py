@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tests.cloud.workshop import REPO, Workshop
+from build.manifest import load
+from build.upkeep.schedule import policy
+from tests.cloud.workshop import REPO, TINY, Workshop
 
 pytestmark = pytest.mark.vm
 MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=scheduled")
@@ -34,10 +40,30 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def environment(workshop: Workshop) -> dict[str, str]:
-    """What a runner in a cloud has: credentials, an endpoint and no memory."""
-    aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
-    return {**os.environ, **aws, "HUBSMITH_STATE": str(workshop.state / "elsewhere"), "COLUMNS": "80", "CI": "true"}
+def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
+    """What a runner in a cloud has: credentials of the role that the template makes, an endpoint and no memory."""
+    iam, name = workshop.client("iam"), "scheduled-build"
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    iam.put_role_policy(RoleName=name, PolicyName="build", PolicyDocument=json.dumps(build_policy()))
+    given = workshop.client("sts").assume_role(RoleArn=f"arn:aws:iam::123456789012:role/{name}", RoleSessionName="build")["Credentials"]
+    keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
+    aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": given["SessionToken"], **keys}
+    yield {**os.environ, **aws, "HUBSMITH_STATE": str(workshop.state / "elsewhere"), "COLUMNS": "80", "CI": "true"}
+    iam.delete_role_policy(RoleName=name, PolicyName="build")
+    iam.delete_role(RoleName=name)
+
+
+def build_policy() -> dict[str, Any]:
+    """That of the template's role, with its functions worked out.
+
+    Without its conditions: the local cloud's IAM does not know the tags of EC2's resources.
+    """
+    statements = policy.statements(load(TINY, cloud="aws", overrides=["image.name=scheduled"]))
+    text = json.dumps([{key: value for key, value in one.items() if key != "Condition"} for one in statements])
+    for name, value in {"Partition": "aws", "Region": "us-east-1", "AccountId": "123456789012"}.items():
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return {"Version": "2012-10-17", "Statement": json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text))}
 
 
 def shown(checkout: Path, environment: dict[str, str], keeper: str, *more: str) -> str:
