@@ -25,6 +25,7 @@ STALE = 3
 
 
 @task(
+    auto_shortflags=False,  # one of them would be -h
     iterable=["profile", "set"],
     help=CHOICE
     | JSON

@@ -22,6 +22,7 @@ KEEPERS = ("systemd", "cron", "github", "aws")
 
 
 @task(
+    auto_shortflags=False,  # one of them would be -h
     iterable=["profile", "set"],
     help={
         "manifest": f"the manifest to rebuild (default: {SHIPPED})",
