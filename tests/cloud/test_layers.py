@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,28 +120,42 @@ def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: 
     endpoint = server.find(workshop.state / "cloud")
     assert endpoint is not None
     customer = Customer(endpoint, workshop.state / "cloud", Key.make(tmp_path / "id_ed25519"))
-    with customer.instance() as instance:
+    # The watcher is connected before: dropbear logs each connection to the file system that is held.
+    with customer.instance() as instance, customer.connected(instance, timeout_s=240) as watcher:
 
         def says(command: str) -> str:
-            return customer.ssh(instance, command).strip()
+            return watcher.exec_command(command, timeout=60)[1].read().decode().strip()
+
+        def written(name: str) -> bool:
+            return says(f"cat /etc/{name} 2>/dev/null") == "x"
 
         def held(name: str) -> bool:
-            return says(f"(echo x > /etc/{name} &) >/dev/null 2>&1; sleep 1; cat /etc/{name} 2>/dev/null || echo held") == "held"
+            says(f"(echo x > /etc/{name}) </dev/null >/dev/null 2>&1 &")
+            time.sleep(1)
+            return not written(name)
 
-        with customer.connected(instance, timeout_s=240) as client:
-            script, _, _ = client.exec_command("cat > /run/layer.sh")
-            script.write(SCRIPT.read_bytes())
-            script.close()
+        with customer.connected(instance) as builder:
+            into, told, _ = builder.exec_command("cat > /run/layer.sh")
+            into.write(SCRIPT.read_bytes())
+            into.channel.shutdown_write()
+            assert told.channel.recv_exit_status() == 0
             # Its time is over: said by its status, so that the snapshot is not trusted.
-            stdin, stdout, _ = client.exec_command("sh /run/layer.sh hold 4")
-            assert stdout.readline() == "still\n"
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 8")
+            assert told.readline() == "still\n"
             assert held("first")
-            until(lambda: says("cat /etc/first 2>/dev/null || true") == "x", 60)
-            stdin.channel.shutdown_write()
-            assert stdout.channel.recv_exit_status() != 0
-            # The connection is lost.
-            _, stdout, _ = client.exec_command("sh /run/layer.sh hold 600")
-            assert stdout.readline() == "still\n"
+            until(lambda: written("first"), 60)
+            into.channel.shutdown_write()
+            assert told.channel.recv_exit_status() != 0
+            # In time.
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 60")
+            assert told.readline() == "still\n"
             assert held("second")
-        until(lambda: says("cat /etc/second 2>/dev/null || true") == "x", 60)
+            into.channel.shutdown_write()
+            assert told.channel.recv_exit_status() == 0
+            until(lambda: written("second"), 60)
+            # The connection is lost.
+            _, told, _ = builder.exec_command("sh /run/layer.sh hold 20")
+            assert told.readline() == "still\n"
+            assert held("third")
+        until(lambda: written("third"), 90)
     customer.client("ec2").delete_key_pair(KeyName="tests")

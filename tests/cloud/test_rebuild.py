@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
@@ -33,7 +34,8 @@ def test_nothing_changed_is_said_in_seconds_and_launches_nothing(project: Projec
         started = time.monotonic()
         done = project.invoke("rebuild")
         seconds.append(time.monotonic() - started)
-    assert min(seconds) < 5  # of three, because others share this computer
+    crowding = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others share this computer
+    assert min(seconds) < 5 * crowding
     assert (done.status, done.out.strip()) == (0, first)
     assert f"nothing changed: {first} is made of the same" in done.err
     assert launched(project) == before
