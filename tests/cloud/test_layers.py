@@ -154,8 +154,9 @@ def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: 
             assert told.channel.recv_exit_status() == 0
             until(lambda: written("second"), 60)
             # The connection is lost.
-            _, told, _ = builder.exec_command("sh /run/layer.sh hold 600")
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 600")
             assert told.readline() == "still\n"
             assert held("third")
+            assert not into.channel.closed
         until(lambda: written("third"), 120)
     customer.client("ec2").delete_key_pair(KeyName="tests")
