@@ -118,6 +118,7 @@ class Host:
                 return False
             time.sleep(HOLD_LOOK_S)
         return True
+
     def before_answer(self, wait: Callable[[], object]) -> None:
         """Have this thread call ``wait`` before it answers its request, when it no longer holds the lock."""
         self._answering.waits = [*getattr(self._answering, "waits", []), wait]
