@@ -29,7 +29,7 @@ test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
 test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
 	@$(BIN)/python -m pytest --matrix=all $(ARGS)
 
-bench: setup $(VENV)/.dev ## seconds per step of a cold and a second build, peak memory
+bench: setup $(VENV)/.dev ## seconds per step: cold, last provisioner changed, nothing changed; peak memory
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-cloud: setup $(VENV)/.dev ## what the local cloud costs beside its guests: boot, idle, ten machines at once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, hubs, images, launch, upkeep
+from build.commands import cloud, cloud_faults, hubs, images, launch, rebuild, schedule, upkeep
 
 namespace = Collection(
     images.check,
@@ -20,6 +20,9 @@ namespace = Collection(
     hubs.logs,
     hubs.open_,
     launch.destroy,
+    rebuild.rebuild,
+    schedule.schedule,
+    upkeep.prune,
     upkeep.sweep,
     Collection(
         "cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults

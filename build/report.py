@@ -58,12 +58,13 @@ class Reporter:
     @contextmanager
     def logging_to(self, path: Path) -> Iterator[None]:
         """Keep everything that is said inside in ``path`` as well."""
+        before = self._log
         with path.open("a", encoding="utf-8", buffering=1) as log:
             self._log = log
             try:
                 yield
             finally:
-                self._log = None
+                self._log = before
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ from botocore.exceptions import ProfileNotFound
 from build.errors import UserError
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_route53 import Route53Client
@@ -77,3 +78,8 @@ def connect(cloud: Cloud) -> Clients:
     route53 = session.client("route53", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     iam = session.client("iam", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm, route53, iam)
+
+
+def cloudformation(region: str) -> CloudFormationClient:
+    """A client for stacks, with the credentials of botocore's own chain: the local cloud has none."""
+    return boto3.Session(region_name=region).client("cloudformation", config=_CONFIG)

@@ -11,9 +11,9 @@ ROLE = "builder"
 
 
 class LaunchBuilder(Step[Bake]):
-    """Run an instance of the base image; wait for sshd and cloud-init.
+    """Run an instance of the base image, or of a layer; wait for sshd and cloud-init.
 
-    Needs: base, network. Produces: builder.
+    Needs: base, source_id, network. Produces: builder.
     """
 
     title = "launch the builder"
@@ -22,7 +22,7 @@ class LaunchBuilder(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises CloudError or RemoteError."""
         with state.report.timed("run-instances to ssh"):
-            state.builder = instances.launch(state, state.base.id, ROLE)
+            state.builder = instances.launch(state, state.source_id, ROLE)
             state.report.note(f"builder {state.builder.id} at {state.builder.address}")
             instances.wait_for_ssh(state, state.builder)
         with state.report.timed("ssh to cloud-init done"):

@@ -25,6 +25,9 @@ IGNORED = ("__pycache__", "*.pyc", "*~", "*.swp", "*.swo", "*.orig", "*.rej", ".
 SCHEME = "hubsmith fingerprint 1"
 """Counts up when the same input gets another digest: all fingerprints then change at once, and images say why."""
 
+VARIABLE = "variable:"
+"""In front of a variable's name among the parts of a provisioner; no path has it where its folder begins."""
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -40,12 +43,16 @@ def chain(base_image_id: str, uses: Sequence[ProvisionerUse]) -> tuple[Fingerpri
     found: list[Fingerprint] = []
     previous = base_image_id
     for use in uses:
-        content = _digest(
-            use.name, [[path.as_posix(), *_content(use.folder / path)] for path in files(use.folder)], template_variables(use)
-        )
-        previous = _digest(previous, content)
+        content = digest(use.name, [[path.as_posix(), *_content(use.folder / path)] for path in files(use.folder)], template_variables(use))
+        previous = digest(previous, content)
         found.append(Fingerprint(use.name, previous, content))
     return tuple(found)
+
+
+def parts(use: ProvisionerUse) -> dict[str, str]:
+    """A digest of each file (by its path in the provisioner's folder) and each value (by VARIABLE and its name): what a change was in."""
+    found = {path.as_posix(): digest(*_content(use.folder / path)) for path in files(use.folder)}
+    return found | {f"{VARIABLE}{name}": digest(value) for name, value in template_variables(use).items()}
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -59,8 +66,9 @@ def is_ignored(path: Path) -> bool:
     return any(fnmatch.fnmatchcase(part, pattern) for part in path.parts for pattern in IGNORED)
 
 
-def _digest(*parts: object) -> str:
-    canonical = json.dumps([SCHEME, *parts], sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+def digest(*values: object) -> str:
+    """SHA-256 (64 hex digits) of values that JSON can carry."""
+    canonical = json.dumps([SCHEME, *values], sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 

@@ -9,7 +9,9 @@ from botocore.exceptions import ClientError
 from build.aws import tags
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
+from build.bake.inputs import TAG_LIMIT
 from build.bake.instances import wait_for_state
+from build.bake.revision import git_revision
 from build.bake.state import Bake
 from build.errors import CloudError
 from build.pipeline import Step
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 CANDIDATE, PUBLISHED = "candidate", "published"
-_TAG_VALUE_LIMIT = 256
 
 
 class StopBuilder(Step[Bake]):
@@ -38,7 +39,7 @@ class StopBuilder(Step[Bake]):
 class CreateImage(Step[Bake]):
     """Make the AMI, tagged as a candidate together with its snapshots, and wait until it is available.
 
-    Needs: builder, base, fingerprints. Produces: image_id, snapshot_ids.
+    Needs: builder, base, inputs. Produces: image_id, snapshot_ids.
     """
 
     title = "create the image"
@@ -69,11 +70,12 @@ def describing_tags(state: Bake) -> dict[str, str]:
         "Name": state.image_name,
         tags.IMAGE: state.manifest.image.name,
         tags.STATE: CANDIDATE,
-        tags.BASE: f"{state.base.id} {state.base.name}",
-        tags.FINGERPRINT: state.fingerprints[-1].digest if state.fingerprints else "",
+        **state.inputs.tags(),
+        tags.SINCE: state.since,
+        tags.GIT: git_revision(state.manifest.folder) or "",
         tags.LOGIN_USER: state.base.login_user,
     }
-    return {key: value[:_TAG_VALUE_LIMIT] for key, value in facts.items()}
+    return {key: value[:TAG_LIMIT] for key, value in facts.items()}
 
 
 def wait_for_image(state: Bake) -> ImageTypeDef:

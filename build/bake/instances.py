@@ -139,7 +139,13 @@ def _request(state: Bake, image_id: str, role: str, host_key: SshKey, instance_t
         "MinCount": 1,
         "MaxCount": 1,
         "ClientToken": f"{state.run.id}-{role}-{instance_type}",
-        "UserData": user_data.render(host_key=host_key, run_key=state.run.key, shutdown_after_minutes=minutes),
+        "UserData": user_data.render(
+            # Only then: anywhere else a key in the image's files is to be seen.
+            host_key=host_key,
+            run_key=state.run.key,
+            shutdown_after_minutes=minutes,
+            forget_keys=state.layer is not None and image_id == state.source_id,
+        ),
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         "InstanceInitiatedShutdownBehavior": "terminate",
         "BlockDeviceMappings": [{"DeviceName": state.base.root_device, "Ebs": _root_volume(state)}],

@@ -69,7 +69,8 @@ def secrets_of(state: Bake) -> list[str]:
     """Strings that only this run knows, each long enough to be found by chance nowhere."""
     keys = [state.run.key, *state.host_keys]
     private = [line for key in keys for line in key.private.splitlines() if len(line) > 40]
-    return [state.run.id, *(key.public.split()[1] for key in keys), *private]
+    runs = [state.run.id, *([state.layer.run_id] if state.layer else [])]
+    return [*runs, *(key.public.split()[1] for key in keys), *private]
 
 
 def _goes_with_the_candidate(state: Bake) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from build.aws import tags
-from build.bake import fingerprint
+from build.bake import inputs
+from build.bake.inputs import Inputs
 from build.manifest import Manifest, template_variables
 from build.manifest.frozen import thaw
 
@@ -48,8 +50,8 @@ class Published:
     """The newest published image of the same name, as its tags describe it."""
 
     image_id: str
-    base_id: str
-    fingerprint: str
+    marks: Mapping[str, str]
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class PlannedProvisioner:
     values: Mapping[str, object]
     timeout_minutes: int
     fingerprint: str
+    layer: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Plan:
     image_name: str
     base: Mapping[str, str]
     base_reason: str
+    start: str
     builder: Mapping[str, object]
     network: Mapping[str, object]
     provisioners: tuple[PlannedProvisioner, ...]
@@ -92,12 +96,20 @@ class Plan:
         return list(_rows(self))
 
 
-def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Published | None = None) -> Plan:
+def plan(
+    manifest: Manifest,
+    base: BaseImageFacts,
+    cloud: str,
+    published: Published | None = None,
+    layers: Mapping[str, str] = MappingProxyType({}),
+    start: str = "the base image",
+) -> Plan:
     """The plan for `manifest` on top of `base`. `cloud` says which cloud, account and region it is.
 
+    `layers` says for each provisioner which layer there is or why none, `start` what the builder will be launched from.
     With `published` it also says what is new since then. Raises OSError for a provisioner file that cannot be read.
     """
-    marks = fingerprint.chain(base.id, manifest.provisioners)
+    made_of = inputs.of(manifest, base.id, base.name)
     return Plan(
         cloud=cloud,
         manifest=manifest.path,
@@ -105,16 +117,24 @@ def plan(manifest: Manifest, base: BaseImageFacts, cloud: str, published: Publis
         image_name=f"{manifest.image.name}-<time>-<run>",
         base={"id": base.id, "name": base.name, "owner": base.owner, "architecture": base.architecture, "login_user": base.login_user},
         base_reason=_base_reason(manifest),
+        start=start,
         builder=_builder(manifest),
         network=_network(manifest),
         provisioners=tuple(
-            PlannedProvisioner(use.name, use.definition.summary, template_variables(use), use.definition.timeout_minutes, mark.digest)
-            for use, mark in zip(manifest.provisioners, marks, strict=True)
+            PlannedProvisioner(
+                use.name,
+                use.definition.summary,
+                template_variables(use),
+                use.definition.timeout_minutes,
+                mark.digest,
+                layers.get(use.name, ""),
+            )
+            for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
         ),
         tests=tuple(path.relative_to(manifest.folder).as_posix() for path in test_files(manifest)),
-        tags=_tags(manifest, base, marks[-1].digest if marks else ""),
+        tags=_tags(manifest, base, made_of),
         publish=tuple(_publish(manifest)),
-        reason=_reason(published, base.id, marks) if published else None,
+        reason=_reason(published, made_of) if published else None,
     )
 
 
@@ -139,12 +159,11 @@ def _base_reason(manifest: Manifest) -> str:
     return f"the newest of owner {base.owner} named {base.name}"
 
 
-def _reason(published: Published, base_id: str, marks: tuple[fingerprint.Fingerprint, ...]) -> str:
-    if marks and published.fingerprint == marks[-1].digest:
+def _reason(published: Published, made_of: Inputs) -> str:
+    found = inputs.changes(made_of, published.marks)
+    if not found:
         return f"{published.image_id} is made of the same: a build would only renew what package registries have renewed"
-    if published.base_id != base_id:
-        return f"{published.image_id} is made from another base image, {published.base_id}"
-    return f"{published.image_id} is made by other provisioners, or with other values"
+    return f"{published.image_id} is made of something else: {'; '.join(found)}"
 
 
 def _builder(manifest: Manifest) -> dict[str, object]:
@@ -165,14 +184,13 @@ def _network(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _tags(manifest: Manifest, base: BaseImageFacts, last: str) -> dict[str, str]:
+def _tags(manifest: Manifest, base: BaseImageFacts, made_of: Inputs) -> dict[str, str]:
     """Those known now; the run adds its own (run, owner)."""
     return {
         **manifest.image.tags,
         **manifest.publish.tags,
         tags.IMAGE: manifest.image.name,
-        tags.BASE: f"{base.id} {base.name}",
-        tags.FINGERPRINT: last,
+        **made_of.tags(),
         tags.LOGIN_USER: base.login_user,
         tags.STATE: "published",
         tags.CHANNEL: manifest.publish.channel,
@@ -193,12 +211,15 @@ def _rows(planned: Plan) -> Iterator[tuple[str, str]]:
     if planned.reason:
         yield "why", planned.reason
     yield "base image", f"{planned.base['id']} ({planned.base['name']}): {planned.base_reason}"
+    yield "start from", planned.start
     yield "builder", _words(planned.builder)
     yield "network", _words(planned.network)
     for step in planned.provisioners:
         yield f"provision {step.name}", f"{step.fingerprint[:SHORT]}  {step.summary}"
         for name, value in step.values.items():
             yield "", f"{name} = {_word(value)}"
+        if step.layer:
+            yield "", f"layer: {step.layer}"
     yield "tests", ", ".join(planned.tests) or "none: the build would stop here"
     yield "", "run on the builder, on an instance of the new image, and again after its reboot"
     for name, value in planned.tags.items():

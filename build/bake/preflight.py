@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from build.bake import fingerprint
+from build.bake import inputs
 from build.bake.state import Bake
 from build.errors import UserError
 from build.pipeline import Step
@@ -11,7 +11,7 @@ from build.pipeline import Step
 class Preflight(Step[Bake]):
     """Check names, sizes and instance types.
 
-    Needs: base. Produces: fingerprints.
+    Needs: base. Produces: inputs.
     """
 
     title = "preflight"
@@ -21,7 +21,7 @@ class Preflight(Step[Bake]):
         check_name_free(state)
         check_root_volume(state)
         check_instance_types(state)
-        state.fingerprints = fingerprint.chain(state.base.id, state.manifest.provisioners)
+        state.inputs = inputs.of(state.manifest, state.base.id, state.base.name)
 
 
 def check_name_free(state: Bake) -> None:

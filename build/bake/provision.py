@@ -38,6 +38,9 @@ class Provision(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises RemoteError with the provisioner's file and line and its last output, or UserError for a template."""
+        if state.layer and self._number < state.layer.depth:
+            state.report.note("it is in the layer")
+            return
         files = self._files()
         with Shell(state.builder.target) as shell:
             folder = f"{REMOTE_FOLDER}/{self._number:02}-{self._use.name}"

@@ -8,6 +8,7 @@ from build.aws.session import Clients
 from build.bake.builder import LaunchBuilder, how_to_look_inside
 from build.bake.candidate import LaunchCandidate, RebootCandidate
 from build.bake.image import CreateImage, StopBuilder
+from build.bake.layers import FindLayer, KeepLayer, PrepareBuilder
 from build.bake.network import OpenNetwork
 from build.bake.outside import LookFromOutside
 from build.bake.preflight import Preflight
@@ -29,9 +30,11 @@ def steps(state: Bake) -> list[Step[Bake]]:
     return [
         FindBaseImage(),
         Preflight(),
+        FindLayer(),
         OpenNetwork(),
         LaunchBuilder(),
-        *(Provision(use, number) for number, use in enumerate(state.manifest.provisioners)),
+        PrepareBuilder(),
+        *(step for number, use in enumerate(state.manifest.provisioners) for step in (Provision(use, number), KeepLayer(use, number))),
         Verify("builder"),
         Seal(),
         StopBuilder(),
@@ -71,15 +74,15 @@ def verify(manifest: Manifest, clients: Clients, report: Reporter, image_id: str
         return state.tests, run.folder
 
 
-def bake(manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure) -> str:
+def bake(manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure, *, no_cache: bool = False) -> str:
     """Build, test and publish an image; return its id.
 
     Nothing temporary is left, whatever happens; with ``OnFailure.KEEP`` the builder of a failed build stays.
-    Raises HubsmithError or what botocore raised.
+    With ``no_cache`` it starts from the base image whatever layers there are. Raises HubsmithError or what botocore raised.
     """
     with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
-        state = Bake(manifest, clients, run, report)
+        state = Bake(manifest, clients, run, report, no_cache)
         try:
             Runner[Bake](report, on_failure).run(steps(state), state)
         except BaseException:

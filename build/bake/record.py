@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from build import paths
+from build.bake.revision import git_revision
 from build.bake.state import Bake
 from build.manifest import template_variables
 from build.pipeline import Step
@@ -57,23 +57,16 @@ def record_of(state: Bake) -> dict[str, Any]:
         "cloud": {"name": state.clients.cloud.name, "account": state.clients.account, "region": state.clients.cloud.region},
         "run": {"id": state.run.id, "owner": state.run.owner, "started": state.run.started.isoformat(timespec="seconds")},
         "base": asdict(state.base),
+        "layer": asdict(state.layer) if state.layer else None,
+        "since": state.since,
         "manifest": state.manifest.path.read_text(encoding="utf-8"),
         "git": git_revision(state.manifest.folder),
         "provisioners": [
             {"name": use.name, "values": template_variables(use), "fingerprint": mark.digest, "content": mark.content}
-            for use, mark in zip(state.manifest.provisioners, state.fingerprints, strict=True)
+            for use, mark in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
         ],
+        "parts": state.inputs.parts,
         "packages": state.packages,
         "tests": [asdict(test) for test in state.tests],
         "seconds": [asdict(timing) for timing in state.report.timings],
     }
-
-
-def git_revision(folder: Path) -> str | None:
-    """``<commit>`` or ``<commit>-dirty`` of the manifest's folder; None outside of git."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() or None

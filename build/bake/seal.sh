@@ -24,6 +24,8 @@ fi
 rm -rf /root/.cache /root/.npm /root/.local/share/uv /root/.conda /home/*/.cache /home/*/.npm /var/cache/man/* /opt/*/pkgs
 
 say "what the build left"
+rm -f /etc/systemd/system-generators/hubsmith-layer
+rmdir /etc/systemd/system-generators 2>/dev/null || true
 rm -rf /var/lib/hubsmith/build /root/.aws /home/*/.aws /root/.ansible
 rm -rf /tmp/..?* /tmp/.[!.]* /tmp/* /var/tmp/..?* /var/tmp/.[!.]* /var/tmp/* 2>/dev/null || true
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from build.aws.session import Clients
-from build.bake.fingerprint import Fingerprint
+from build.bake.inputs import Inputs
 from build.bake.run import Run
 from build.manifest import Manifest
 from build.remote.keys import SshKey
@@ -48,6 +48,16 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A snapshot to start from: how many provisioners are in it, the run that took it, and when its first package was installed."""
+
+    snapshot_id: str
+    depth: int
+    run_id: str
+    since: str
+
+
+@dataclass(frozen=True)
 class TestRun:
     """One run of the image tests; its JUnit file is tests-<stage>.xml in the run's folder."""
 
@@ -68,9 +78,15 @@ class Bake:
     clients: Clients
     run: Run
     report: Reporter
+    no_cache: bool = False
 
     base: BaseImage = field(init=False)
-    fingerprints: tuple[Fingerprint, ...] = field(init=False)
+    inputs: Inputs = field(init=False)
+    layer: Layer | None = None
+    since: str = ""
+    """When the first package of the image was installed (ISO 8601)."""
+    source_id: str = field(init=False)
+    """The image the builder is launched from: the base image, or that of the layer."""
     network: Network = field(init=False)
     builder: Instance = field(init=False)
     image_id: str = field(init=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ from invoke import Exit
 from build import paths
 from build.aws.refusals import explain
 from build.aws.session import Clients, Cloud, GuestView, connect
-from build.errors import HubsmithError
+from build.errors import HubsmithError, UserError
 from build.localcloud import base_image, server
 from build.manifest import Manifest, load
-from build.pipeline import Interrupted
+from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
 
 SHIPPED = "manifest.yaml"
@@ -64,9 +65,9 @@ CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whe
 
 
 @contextmanager
-def talking(*, verbose: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
+def talking(*, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
     """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an interrupt."""
-    report = Reporter(verbose=verbose)
+    report = Reporter(verbose=verbose, quiet=quiet)
     try:
         yield report
     except Interrupted as exc:
@@ -79,6 +80,22 @@ def talking(*, verbose: bool = False, when_stopped: str = CLEANED_UP) -> Iterato
         known = exc if isinstance(exc, HubsmithError) else explain(exc)
         report.failure(known or _unexpected())
         raise Exit(code=known.exit_code if known else 1) from None
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Ask, unless --yes was given. Raises UserError when the answer is no, or nobody is there to give one."""
+    if yes:
+        return
+    if not sys.stdin.isatty() or input(f"{what}. Type 'yes': ").strip() != "yes":
+        raise UserError("nothing was removed", hint="--yes skips the question, --dry-run only shows")
+
+
+def policy(on_failure: str) -> OnFailure:
+    """What --on-failure asks for. Raises UserError for a word that is none."""
+    try:
+        return OnFailure(on_failure)
+    except ValueError:
+        raise UserError(f"--on-failure {on_failure}: not a policy", hint="cleanup or keep") from None
 
 
 def _unexpected() -> HubsmithError:

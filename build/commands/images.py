@@ -6,15 +6,15 @@ from dataclasses import asdict
 
 from invoke import Context, task
 
+from build.bake import inputs, layers
 from build.bake.plan import plan as plan_of
 from build.bake.recipe import bake
 from build.bake.recipe import verify as verify_image
 from build.bake.source_image import find as find_base_image
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, policy, talking
 from build.errors import UserError
 from build.launch.hub import Hub
 from build.launch.way_in import way_in
-from build.pipeline import OnFailure
 from build.remote.client import Login
 from build.upkeep import images as image_list
 from build.upkeep import verify as verifier
@@ -35,7 +35,10 @@ def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several 
         chosen = load_manifest(manifest, cloud, profile, set)
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
-        planned = plan_of(chosen, find_base_image(clients, chosen.base), str(clients), newest)
+        base = find_base_image(clients, chosen.base)
+        found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name))
+        hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
+        planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
         report.document(planned.document()) if json else report.table(("", ""), planned.rows())
 
 
@@ -47,6 +50,7 @@ def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several 
     | JSON
     | {
         "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
+        "no-cache": "do not start from a layer of an earlier build",
         "verbose": "show the output of commands on a terminal too",
     },
 )
@@ -57,15 +61,16 @@ def build_ami(
     profile: Several = None,
     set: Several = None,
     on_failure: str = "cleanup",
+    no_cache: bool = False,
     verbose: bool = False,
     json: bool = False,
 ) -> None:
     """Build a golden image, test it, publish it; prints its id."""
     with talking(verbose=verbose) as report:
-        policy = _policy(on_failure)
+        when_failed = policy(on_failure)
         chosen = load_manifest(manifest, cloud, profile, set)
         clients = connect_to(chosen, report, base=True)
-        image_id = bake(chosen, clients, report, policy)
+        image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)
 
 
@@ -132,10 +137,3 @@ def images(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Severa
             report.document([asdict(row) for row in rows])
         else:
             report.table(image_list.COLUMNS, [image_list.cells(row) for row in rows])
-
-
-def _policy(on_failure: str) -> OnFailure:
-    try:
-        return OnFailure(on_failure)
-    except ValueError:
-        raise UserError(f"--on-failure {on_failure}: not a policy", hint="cleanup or keep") from None

@@ -1,4 +1,4 @@
-"""Upkeep: sweep."""
+"""Upkeep: sweep, prune."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from invoke import Context, task
 
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, confirm, connect_to, load_manifest, talking
+from build.upkeep import retention
 from build.upkeep import sweep as sweeper
 
 
@@ -35,3 +36,33 @@ def sweep(
         else:
             report.table(sweeper.COLUMNS, [sweeper.cells(leftover) for leftover in found])
         report.note(f"{len(found)} leftover(s) {'found' if dry_run else 'removed'}")
+
+
+@task(
+    iterable=["profile", "set"],
+    help=CHOICE | JSON | {"dry-run": "only say what would be removed", "yes": "do not ask"},
+)
+def prune(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    dry_run: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Remove images and layers that the manifest's retention does not keep, with their snapshots; none that is in use."""
+    with talking() as report:
+        chosen = load_manifest(manifest, cloud, profile, set)
+        clients = connect_to(chosen, report)
+        found = retention.decide(chosen, clients)
+        going = [decision for decision in found if not decision.keep]
+        if going and not dry_run:
+            confirm(f"{', '.join(decision.id for decision in going)} will be gone", yes=yes)
+            retention.remove(clients, found, report)
+        if json:
+            report.document([asdict(decision) for decision in found])
+        else:
+            report.table(retention.COLUMNS, [retention.cells(decision) for decision in found])
+        report.note(retention.summary(found, dry_run=dry_run))

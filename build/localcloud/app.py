@@ -98,6 +98,7 @@ class CloudApp:
             if response.status_code < 300 and (unsaved := self._host.unsaved()):
                 message = f"This was done, but would be forgotten if the local cloud ended now: {unsaved}."
                 return _error(service, request, 500, NO_SPACE, message)
+        self._host.finish_answer()
         if service == "route53" and self._host.faults.route53_pending:
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
         return response

@@ -83,6 +83,7 @@ def _manifest(path: Path, profiles: tuple[str, ...], settings: ManifestFile, pro
         tests=settings.tests,
         publish=settings.publish,
         retention=settings.retention,
+        layers=settings.layers,
         launch=settings.launch,
     )
 

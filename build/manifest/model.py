@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from build.manifest.definition import ProvisionerUse
-from build.manifest.schema import Base, Builder, Hub, Image, Launch, Publish, Python, Retention, Tests
+from build.manifest.schema import Base, Builder, Hub, Image, Launch, Layers, Publish, Python, Retention, Tests
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Manifest:
     tests: Tests
     publish: Publish
     retention: Retention
+    layers: Layers
     launch: Launch
 
     @property

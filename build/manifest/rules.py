@@ -11,7 +11,7 @@ from build.manifest.model import fill_in
 from build.manifest.positions import KeyPath, Node, place_of
 from build.manifest.schema import ManifestFile
 
-OWN_TAGS = 20
+OWN_TAGS = 25
 """Room for the tags Hubsmith itself puts on an image; the user's have to fit beside them."""
 
 

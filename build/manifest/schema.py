@@ -191,9 +191,17 @@ class Publish(Section):
 
 
 class Retention(Section):
-    """How many images of this name are kept."""
+    """Which images of this name prune leaves: those in use or published as a channel or parameter anyway."""
 
-    keep: int = Field(default=3, ge=1, le=1000, description="The newest so many; older ones are for prune to remove")
+    keep: int = Field(default=3, ge=1, le=1000, description="The newest so many")
+    younger_than_days: int = Field(default=0, ge=0, le=3650, description="Beside those, all that are younger; 0: only the newest count")
+
+
+class Layers(Section):
+    """What an earlier build left half-way, to start from instead of the base image."""
+
+    enabled: bool = Field(default=True, description="Keep a snapshot after each provisioner, and start from the deepest that matches")
+    max_age_days: int = Field(default=7, ge=1, le=365, description="Their packages may be so old; prune removes older ones")
 
 
 class DataVolume(Section):
@@ -239,6 +247,7 @@ class ManifestFile(Section):
     tests: Tests = Field(default_factory=Tests, description="The image tests")
     publish: Publish = Field(default_factory=Publish, description="What happens with an image that has passed")
     retention: Retention = Field(default_factory=Retention, description="How many images are kept")
+    layers: Layers = Field(default_factory=Layers, description="Starting half-way")
     launch: Launch = Field(default_factory=Launch, description="Defaults of a launch")
     profiles: Annotated[Mapping[str, Mapping[str, Any]], f.Frozen, f.Thawed] = Field(
         default={}, description="Overlays: the one named like the cloud is applied by itself, others by --profile"

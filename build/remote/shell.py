@@ -9,6 +9,7 @@ import shlex
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -129,6 +130,32 @@ class Shell:
                 f"the connection to {self.target.address} was lost during '{_short(command)}': {exc or type(exc).__name__}"
             ) from exc
 
+    @contextmanager
+    def holding(self, command: str, *, until: str, root: bool = False, timeout_s: float = 60) -> Iterator[None]:
+        """Start ``command``, wait until it prints the line ``until``, run the block, end its standard input and wait for its end.
+
+        Its standard input ends also when the block fails, or this process does. Raises RemoteError when the command ends before
+        that line, with another status than 0, or not within ``timeout_s`` seconds.
+        """
+        said: list[str] = []
+        try:
+            channel = self._channel()
+            channel.exec_command(self._as_root(command) if root else command)
+            lines = _lines(channel, time.monotonic() + timeout_s, command, timeout_s)
+            if not _read_until(lines, until, said):
+                raise RemoteError(
+                    f"'{_short(command)}' on {self.target.address} ended with status {_status(channel, command)}", hint=_tail(said)
+                )
+            try:
+                yield
+            finally:
+                channel.shutdown_write()
+            said += lines
+            if status := _status(channel, command):
+                raise RemoteError(f"'{_short(command)}' on {self.target.address} ended with status {status}", hint=_tail(said))
+        except (paramiko.SSHException, OSError, EOFError) as exc:
+            raise RemoteError(f"the connection to {self.target.address} was lost during '{_short(command)}'") from exc
+
     def _channel(self) -> paramiko.Channel:
         transport = self._client.get_transport() if self._client else None
         if transport is None or not transport.is_active():
@@ -181,6 +208,15 @@ def _lines(channel: paramiko.Channel, deadline: float, command: str, timeout_s: 
     rest = buffer + _drain(channel)
     if rest:
         yield from rest.decode("utf-8", "replace").splitlines()
+
+
+def _read_until(lines: Iterator[str], wanted: str, said: list[str]) -> bool:
+    """Whether the line came."""
+    for line in lines:
+        if line == wanted:
+            return True
+        said.append(line)
+    return False
 
 
 def _drain(channel: paramiko.Channel) -> bytes:

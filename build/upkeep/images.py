@@ -56,7 +56,13 @@ def cells(row: ImageRow) -> tuple[str, ...]:
     return (row.id, row.name, row.channel or "-", row.state, row.created[:19].replace("T", " "), row.base.partition(" ")[2] or row.base)
 
 
-def newest_published(clients: Clients, image: str) -> Published | None:
-    """The newest published image called ``image``, as its tags describe it; None before the first."""
-    rows = [row for row in list_images(clients) if row.image == image and row.state == PUBLISHED]
-    return Published(rows[0].id, rows[0].base.partition(" ")[0], rows[0].fingerprint) if rows else None
+def newest_published(clients: Clients, image: str, channel: str | None = None) -> Published | None:
+    """The newest published image called ``image``, of ``channel`` if one is given; None before the first."""
+    wanted = [*tags.having(tags.IMAGE, image), *tags.having(tags.STATE, PUBLISHED), {"Name": "state", "Values": ["available"]}]
+    if channel:
+        wanted += tags.having(tags.CHANNEL, channel)
+    found = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
+    if not found:
+        return None
+    newest = max(found, key=lambda one: (one["CreationDate"], one.get("Name", "")))
+    return Published(newest["ImageId"], tags.as_dict(newest.get("Tags")), newest["CreationDate"])

@@ -12,6 +12,7 @@ import pytest
 from build.localcloud import base_image, server
 from tests.cloud.baking import Baking
 from tests.cloud.customer import Customer, Key
+from tests.cloud.project import Project
 from tests.cloud.workshop import Workshop
 
 
@@ -48,6 +49,25 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImag
     yield Workshop(state, endpoint.url)
     server.reset(state / "cloud")
     assert processes_of(state) == []
+
+
+@pytest.fixture(scope="session")
+def layered(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
+    """A project of two provisioners whose builds keep layers."""
+    project = Project.copy(tmp_path_factory.mktemp("layered") / "project", workshop, "renewed", "layered")
+    (project.folder / "provisioners/greeting/files/etc/greeting/spare").write_text("spare\n")
+    return project
+
+
+@pytest.fixture(scope="session")
+def cold(layered: Project) -> str:
+    """Its first image: a rebuild made it, because there was none, and there was no layer to start from."""
+    checked = layered.invoke("rebuild", "--check")
+    assert (checked.status, checked.out) == (3, "")
+    assert "due: there is no published image renewed yet" in checked.err
+    done = layered.invoke("rebuild")
+    assert done.status == 0, done.err
+    return done.last
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -60,6 +60,10 @@ class Running:
                 raise AssertionError(f"never said '{words}':\n" + "\n".join(self.lines))
             time.sleep(0.1)
 
+    def stop(self) -> int:
+        """Interrupt it and wait for the exit status."""
+        return self.end(signal.SIGINT)
+
     def end(self, number: signal.Signals) -> int:
         """Send a signal and wait for the exit status."""
         self.process.send_signal(number)
@@ -95,7 +99,11 @@ class Workshop:
 
     def start_build(self, *arguments: str) -> Running:
         """Begin to build the tiny image."""
-        command = [str(INVOKE), "build-ami", "--manifest", str(TINY), *arguments]
+        return self.start("build-ami", "--manifest", str(TINY), *arguments)
+
+    def start(self, *arguments: str) -> Running:
+        """Begin a task."""
+        command = [str(INVOKE), *arguments]
         return Running(subprocess.Popen(command, cwd=REPO, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
 
     def client(self, service: str) -> Any:

@@ -25,7 +25,7 @@ ABSENT = (
     "var/lib/systemd/coredump/*", "var/crash/*", "var/log/journal/*", "var/log/audit/*", "var/log/apt/*", "var/log/dpkg.log*",
     "var/log/jupyterhub/*", "var/log/syslog*", "var/log/auth.log*",
     "var/lib/apt/lists/*", "var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "opt/*/pkgs",
-    "tmp/*", "var/tmp/*", "var/lib/hubsmith/build",
+    "tmp/*", "var/tmp/*", "var/lib/hubsmith/build", "etc/systemd/system-generators/hubsmith-layer",
     "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json", "etc/hubsmith/operator_keys", "data",
     "etc/letsencrypt/accounts", "etc/letsencrypt/live", "etc/letsencrypt/archive", "etc/letsencrypt/renewal", "var/lib/letsencrypt/*",
 )  # fmt: skip

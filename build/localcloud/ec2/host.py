@@ -60,6 +60,7 @@ class Host:
         self.unsaved: Callable[[], str] = str  # why the newest model is not on disk; empty when it is
         self.resource_ids: Callable[[], set[str]] = set  # of everything that a fault can hide
         self.settlers: dict[str, Callable[[Any, str], None]] = {}  # kind of thing -> what looks at one, given its backend and id
+        self._answering = threading.local()
         self._metadata: dict[str, MetadataServer] = {}
 
     def open(self) -> None:
@@ -117,6 +118,16 @@ class Host:
                 return False
             time.sleep(HOLD_LOOK_S)
         return True
+
+    def before_answer(self, wait: Callable[[], object]) -> None:
+        """Have this thread call ``wait`` before it answers its request, when it no longer holds the lock."""
+        self._answering.waits = [*getattr(self._answering, "waits", []), wait]
+
+    def finish_answer(self) -> None:
+        """Wait for what the request that this thread has served asked for."""
+        waits, self._answering.waits = getattr(self._answering, "waits", []), []
+        for wait in waits:
+            wait()
 
     def serve_metadata(self, instance_id: str, lookup: Callable[[], InstanceMetadata]) -> None:
         """Answer an instance's IMDS requests; no effect when it is served already."""

@@ -5,6 +5,7 @@ Of a running machine that happens live (crash-consistent, as on EC2; tend.py); o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from build.localcloud.ec2 import images, modifications
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error, snapshot_not_found
 from build.localcloud.ec2.models import LocalSnapshot, LocalVolume, SourceVolume
+
+TAKEN_S = 10.0  # a volume whose machine is just booting or stopping is snapshot when that is over
 
 
 def create(backend: LocalBackend, volume: LocalVolume, description: str, tags: Mapping[str, str]) -> LocalSnapshot:
@@ -26,6 +29,13 @@ def create(backend: LocalBackend, volume: LocalVolume, description: str, tags: M
     backend.host.faults.begin("snapshot", snapshot.id)
     backend.wake_volume(volume.id)
     return snapshot
+
+
+def wait_until_taken(asked: Iterable[LocalSnapshot]) -> None:
+    """EC2 answers when the point in time is fixed; the copy goes on. Here both are the moment at which the layer is frozen."""
+    deadline = time.monotonic() + TAKEN_S
+    while any(snapshot.status == "pending" for snapshot in asked) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def copy(backend: LocalBackend, source: LocalSnapshot, description: str, tags: Mapping[str, str], *, encrypted: bool) -> LocalSnapshot:

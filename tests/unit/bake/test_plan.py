@@ -100,10 +100,11 @@ def test_the_tests_are_those_of_the_provisioners_used_and_of_the_whole(tmp_path:
 
 
 def test_what_is_new_since_the_published_image() -> None:
-    last = planned().provisioners[-1].fingerprint
+    marks = planned().tags
     assert planned().reason is None
-    same = planned(published=Published("ami-1", Base().id, last)).reason
+    same = planned(published=Published("ami-1", marks)).reason
     assert same == "ami-1 is made of the same: a build would only renew what package registries have renewed"
-    assert planned(published=Published("ami-1", "ami-0", "x")).reason == "ami-1 is made from another base image, ami-0"
-    values = planned("hub.admin_users=[ada]", published=Published("ami-1", Base().id, last))
-    assert "why: ami-1 is made by other provisioners, or with other values" in lines(values)
+    older = planned(published=Published("ami-1", {**marks, "hubsmith:base": "ami-0 debian-12"})).reason or ""
+    assert "base image ami-0 (debian-12) → ami-0123456789abcdef0 (debian-13-amd64-20261123-1130)" in older
+    values = planned("hub.admin_users=[ada]", published=Published("ami-1", marks))
+    assert "why: ami-1 is made of something else: variable admin_users of jupyterhub changed" in lines(values)

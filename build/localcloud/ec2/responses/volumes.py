@@ -75,7 +75,9 @@ class VolumeActions(LocalActions):
         """CreateSnapshot."""
         self.error_on_dryrun()
         volume = self.backend.volume(self.text("VolumeId"))
-        return ActionResult(snapshots.create(self.backend, volume, self.text("Description"), self.tags().get("snapshot", {})))
+        made = snapshots.create(self.backend, volume, self.text("Description"), self.tags().get("snapshot", {}))
+        self.backend.host.before_answer(lambda: snapshots.wait_until_taken([made]))
+        return ActionResult(made)
 
     def create_snapshots(self) -> ActionResult:
         """CreateSnapshots: of all volumes of an instance."""
@@ -88,6 +90,7 @@ class VolumeActions(LocalActions):
             chosen = [volume for volume in chosen if volume.attachment and volume.attachment.device != instance.root_device_name]
         tags = self.tags().get("snapshot", {})
         made = [snapshots.create(self.backend, volume, self.text("Description"), tags) for volume in chosen]
+        self.backend.host.before_answer(lambda: snapshots.wait_until_taken(made))
         return ActionResult({"Snapshots": made})
 
     def copy_snapshot(self) -> ActionResult:

@@ -1,0 +1,143 @@
+"""Rebuild: a build when there is a reason for one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+from invoke import Context, Exit, task
+
+from build import paths
+from build.aws.session import Clients
+from build.bake.recipe import bake
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, policy, talking
+from build.errors import HubsmithError
+from build.manifest import Manifest
+from build.pipeline import OnFailure
+from build.report import Reporter
+from build.upkeep import attempts
+from build.upkeep import rebuild as rebuilder
+from build.upkeep.rebuild import Verdict
+from build.upkeep.schedule.when import When
+
+STALE = 3
+
+
+@task(
+    auto_shortflags=False,  # one of them would be -h
+    iterable=["profile", "set"],
+    help=CHOICE
+    | JSON
+    | {
+        "max-age": "build also when the packages of the published image are older than this: 12h, 7d, 2w",
+        "check": "only say whether a build is due; exit code 3 if it is",
+        "no-cache": "do not start from a layer of an earlier build",
+        "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
+        "catch-up": 'do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
+        "scheduled": "for a timer: quiet while all is well; after three failures in a row not at every turn",
+    },
+)
+def rebuild(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    max_age: str = "",
+    check: bool = False,
+    no_cache: bool = False,
+    on_failure: str = "cleanup",
+    scheduled: bool = False,
+    catch_up: str = "",
+    json: bool = False,
+) -> None:
+    """Build if something has changed since the published image; says what. Prints the id of the image to use."""
+    verdict = None
+    with talking(quiet=scheduled and "JOURNAL_STREAM" not in os.environ and "CI" not in os.environ) as report:
+        when_failed, limit, chosen = policy(on_failure), rebuilder.age_limit(max_age), load_manifest(manifest, cloud, profile, set)
+        if catch_up and not rebuilder.missed(chosen, When.parse(catch_up)):
+            report.note(f"no run was missed since {catch_up}")
+        elif check:
+            verdict = _judge(chosen, connect_to(chosen, report), report, limit)
+            _tell(verdict, report, json=json)
+        else:
+            with report.logging_to(paths.state_dir() / "rebuild.log"):
+                _rebuild(chosen, report, limit, when_failed, no_cache=no_cache, scheduled=scheduled, json=json)
+    if verdict and verdict.stale:
+        raise Exit(code=STALE)
+
+
+def _rebuild(
+    manifest: Manifest, report: Reporter, limit: timedelta | None, when_failed: OnFailure, *, no_cache: bool, scheduled: bool, json: bool
+) -> None:
+    with rebuilder.turn(manifest) as holder:
+        if holder:
+            words = f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here"
+            report.document({"image_id": None, "built": False, "why_not": words}) if json else report.note(words)
+            return
+        if scheduled:
+            rebuilder.ran(manifest)
+        clients = connect_to(manifest, report, base=True)
+        verdict = _judge(manifest, clients, report, limit)
+        if not verdict.stale:
+            _tell(verdict, report, json=json)
+            return
+        for reason in verdict.reasons:
+            report.note(f"due: {reason}")
+        image_id = _build(manifest, clients, report, when_failed, verdict, cold=no_cache or verdict.aged, scheduled=scheduled)
+        if json:
+            report.document({"image_id": image_id or verdict.image_id, "built": bool(image_id), "reasons": verdict.reasons})
+        elif image_id:
+            report.result(image_id)
+
+
+def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> Verdict:
+    with report.step("compare with the published image"):
+        return rebuilder.judge(manifest, clients, limit)
+
+
+def _tell(verdict: Verdict, report: Reporter, *, json: bool) -> None:
+    """The verdict when nothing is built."""
+    if json:
+        report.document({"image_id": verdict.image_id, "built": False, "stale": verdict.stale, "reasons": verdict.reasons})
+        return
+    for reason in verdict.reasons:
+        report.note(f"due: {reason}")
+    if not verdict.stale:
+        report.note(f"nothing changed: {verdict.image_id} is made of the same")
+    if verdict.image_id:
+        report.result(verdict.image_id)
+
+
+def _build(
+    manifest: Manifest, clients: Clients, report: Reporter, when_failed: OnFailure, verdict: Verdict, *, cold: bool, scheduled: bool
+) -> str | None:
+    """Build; a scheduled one counts its failures and may not be tried at all (None)."""
+    if not scheduled:
+        return bake(manifest, clients, report, when_failed, no_cache=cold)
+    before = attempts.read(clients, manifest.image.name)
+    if words := before.pause(verdict.inputs, attempts.now()):
+        report.note(words)
+        return None
+    try:
+        image_id = bake(manifest, clients, report, when_failed, no_cache=cold)
+    except Exception as exc:
+        after = before.failed(str(exc), verdict.inputs, attempts.now())
+        attempts.write(clients, manifest.image.name, after)
+        if after.failures == attempts.LIMIT:
+            raise _third_failure(exc, after) from exc
+        raise
+    if before.failures:
+        attempts.write(clients, manifest.image.name, replace(before, failures=0, since="", error=""))
+    return image_id
+
+
+def _third_failure(exc: Exception, after: attempts.Attempts) -> HubsmithError:
+    pause = rebuilder.in_words(attempts.PAUSE)
+    error = HubsmithError(
+        f"{exc}\nthis is the {attempts.LIMIT}rd failure in a row, since {after.since[:16]} UTC",
+        hint=f"a schedule tries again after {pause}, or when something has changed; `invoke rebuild` tries at once",
+    )
+    error.exit_code = getattr(exc, "exit_code", error.exit_code)
+    return error

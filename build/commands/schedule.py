@@ -1,0 +1,161 @@
+"""Schedule: have rebuild run at set times."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from invoke import Context, task
+
+from build.aws.session import cloudformation
+from build.commands.common import SHIPPED, Several, load_manifest, talking
+from build.errors import UserError
+from build.manifest import Manifest
+from build.report import Reporter
+from build.upkeep.rebuild import age_limit
+from build.upkeep.schedule import aws, cron, github, systemd
+from build.upkeep.schedule.job import REPOSITORY, Job
+from build.upkeep.schedule.template import Source, template
+from build.upkeep.schedule.when import When
+
+KEEPERS = ("systemd", "cron", "github", "aws")
+
+
+@task(
+    auto_shortflags=False,  # one of them would be -h
+    iterable=["profile", "set"],
+    help={
+        "manifest": f"the manifest to rebuild (default: {SHIPPED})",
+        "cloud": "local or aws (default: the manifest's cloud:; github and aws: aws)",
+        "profile": "apply a profile of the manifest; may be given again",
+        "set": "override one value; may be given again",
+        "every": 'when: "Mon 03:00", "Mon,Thu 03:00", "Mon-Fri 22:30", "daily 03:00" (this machine\'s time; github and aws: UTC)',
+        "on": "who keeps the time: systemd, cron, github or aws (default: systemd where it is at work, else cron)",
+        "max-age": "rebuild also when the packages of the image are older: 7d (for security updates); empty: never",
+        "check": "only look whether a rebuild is due: the run fails, with exit code 3, when it is",
+        "prune": "afterwards remove what the manifest's retention does not keep",
+        "notify": "aws: who gets an email when a rebuild fails",
+        "source": "github, aws: the git repository by https (default: this checkout's origin)",
+        "revision": "aws: branch, tag or commit of it (default: this checkout's branch)",
+        "show": "only print what would be written",
+        "remove": "remove it again",
+    },
+)
+def schedule(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    every: str = "",
+    on: str = "",
+    max_age: str = "7d",
+    check: bool = False,
+    prune: bool = False,
+    notify: str = "",
+    source: str = "",
+    revision: str = "",
+    show: bool = False,
+    remove: bool = False,
+) -> None:
+    """Rebuild at set times if something has changed, by a systemd timer, cron, a GitHub workflow or a CodeBuild project."""
+    with talking() as report:
+        keeper = _keeper(on)
+        cloud = cloud or ("aws" if keeper in ("github", "aws") else "")
+        chosen = load_manifest(manifest, cloud, profile, set)
+        if remove:
+            _remove(Job(chosen.image.name, When((0,), 0, 0), ()), keeper, chosen, report)
+            return
+        age_limit(max_age)
+        options = _options(manifest, cloud, profile, set)
+        job = Job(chosen.image.name, _when(every), options, max_age, prune, check)
+        if show:
+            report.result(_text(job, keeper, chosen, source, revision, notify).rstrip("\n"))
+        else:
+            _install(job, keeper, chosen, report, _text(job, keeper, chosen, source, revision, notify))
+
+
+def _keeper(on: str) -> str:
+    if not on:
+        return "systemd" if systemd.BOOTED.is_dir() else "cron"
+    if on not in KEEPERS:
+        raise UserError(f"--on {on}: nobody of that name keeps time", hint=f"one of {', '.join(KEEPERS)}")
+    return on
+
+
+def _when(every: str) -> When:
+    if not every:
+        raise UserError("--every is missing", hint='invoke schedule --every "Mon 03:00"')
+    return When.parse(every)
+
+
+def _options(manifest: str, cloud: str, profile: Several, override: Several) -> tuple[str, ...]:
+    """The options of the commands that will run, from the checkout's own folder."""
+    path = os.path.relpath(manifest, REPOSITORY)
+    path = os.path.abspath(manifest) if path.startswith("..") else path  # noqa: PTH100  # not resolved: a link may be meant
+    where = ["--manifest", path] if path != SHIPPED else []
+    which = ["--cloud", cloud] if cloud else []
+    more = [word for option, values in (("--profile", profile), ("--set", override)) for value in values or () for word in (option, value)]
+    return (*where, *which, *more)
+
+
+def _text(job: Job, keeper: str, manifest: Manifest, source: str, revision: str, notify: str) -> str:
+    if keeper == "systemd":
+        return "\n".join(f"# {systemd.folder() / name}\n{content}" for name, content in systemd.units(job).items())
+    if keeper == "cron":
+        return cron.lines(job)
+    if keeper == "github":
+        return github.workflow(job, manifest.region)
+    return template(job, manifest, _source(source, revision), notify)
+
+
+def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: str) -> None:
+    if keeper == "systemd":
+        report.note(systemd.install(job))
+    elif keeper == "cron":
+        report.note(cron.install(job))
+    elif keeper == "github":
+        path = github.path(REPOSITORY, job)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        report.note("commit and push it; GitHub runs the workflows of the default branch")
+        report.result(str(path))
+        return
+    else:
+        path = REPOSITORY / f"{job.name}.template.yaml"
+        path.write_text(text, encoding="utf-8")
+        report.note(f"template {path}")
+        with report.step("deploy the stack"):
+            aws.deploy(cloudformation(manifest.region), job.name, text, report)
+    report.result(job.name)
+
+
+def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None:
+    if keeper == "systemd":
+        there = systemd.remove(job.name)
+    elif keeper == "cron":
+        there = cron.remove(job.name)
+    elif keeper == "github":
+        path = github.path(REPOSITORY, job)
+        there = path.exists()
+        path.unlink(missing_ok=True)
+    else:
+        with report.step("delete the stack"):
+            there = aws.remove(cloudformation(manifest.region), job.name, report)
+    report.note(f"{job.name}: removed" if there else f"there is no {job.name} on {keeper}")
+
+
+def _source(url: str, revision: str) -> Source:
+    """The repository CodeBuild clones: an ssh address is of no use to it."""
+    url = url or _git("remote", "get-url", "origin")
+    if url.startswith("git@") and ":" in url:
+        host, _, path = url[len("git@") :].partition(":")
+        url = f"https://{host}/{path}"
+    if not url.startswith("https://"):
+        raise UserError(f"--source {url or '(no origin)'}: not a repository that AWS can fetch", hint="--source https://…")
+    return Source(url, revision or _git("symbolic-ref", "--short", "HEAD") or _git("rev-parse", "HEAD") or "main")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

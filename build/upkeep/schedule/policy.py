@@ -1,0 +1,62 @@
+"""What a role needs in order to build, as IAM statements: of the whole account only what was made by a build may be changed."""
+
+from __future__ import annotations
+
+from build.aws import tags
+from build.manifest import Manifest
+
+Statement = dict[str, object]
+
+READ = (
+    "DescribeImageAttribute", "DescribeImages", "DescribeInstances", "DescribeInstanceTypeOfferings", "DescribeInstanceTypes",
+    "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions", "DescribeSecurityGroups", "DescribeSnapshots", "DescribeSubnets",
+    "DescribeVolumes", "DescribeVpcs",
+)  # fmt: skip
+MAKE = ("CreateImage", "CreateSecurityGroup", "CreateSnapshot", "CreateTags", "CreateVolume", "RegisterImage", "RunInstances")
+CHANGE = (
+    "AttachVolume", "AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "DeleteSnapshot", "DeleteTags", "DeleteVolume",
+    "DeregisterImage", "GetConsoleOutput", "ModifyInstanceAttribute", "RebootInstances", "StopInstances", "TerminateInstances",
+)  # fmt: skip
+LAYERS = ("DeleteSnapshot", "DeregisterImage")
+KMS = ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
+
+
+def statements(manifest: Manifest) -> list[Statement]:
+    """For builds of this manifest."""
+    found = [
+        _allow("Look", _ec2(READ)),
+        _allow("Make", _ec2(MAKE)),
+        _allow("ChangeWhatABuildMade", _ec2(CHANGE), Condition=_tagged(tags.RUN)),
+        _allow("RemoveLayers", _ec2(LAYERS), Condition=_tagged(tags.MADE_BY)),
+        _allow("Parameters", ["ssm:GetParameter", "ssm:PutParameter"], Resource=_parameters(manifest)),
+    ]
+    if manifest.base.ssm_parameter:
+        name = manifest.base.ssm_parameter
+        public = name.startswith("/aws/service/")
+        account = "" if public else "${AWS::AccountId}"
+        arn = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:{account}:parameter{name}"}
+        found.append(_allow("BaseImage", ["ssm:GetParameter"], Resource=arn))
+    if key := manifest.builder.root_volume.kms_key_id:
+        arn_or_id = (
+            key if key.startswith("arn:") else {"Fn::Sub": f"arn:${{AWS::Partition}}:kms:${{AWS::Region}}:${{AWS::AccountId}}:key/{key}"}
+        )
+        found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], Resource=arn_or_id))
+    return found
+
+
+def _parameters(manifest: Manifest) -> list[object]:
+    names = {f"/hubsmith/{manifest.image.name}/*", manifest.ssm_parameter or f"/hubsmith/{manifest.image.name}/*"}
+    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{name}"} for name in sorted(names)]
+
+
+def _allow(name: str, actions: list[str], **more: object) -> Statement:
+    return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": "*", **more}
+
+
+def _ec2(actions: tuple[str, ...]) -> list[str]:
+    return [f"ec2:{action}" for action in actions]
+
+
+def _tagged(key: str) -> dict[str, object]:
+    """Only on what carries the tag."""
+    return {"Null": {f"aws:ResourceTag/{key}": "false"}}

@@ -1,0 +1,162 @@
+"""Layers: what an earlier build left half-way is started from, and makes the same image as a cold build."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.customer import Customer, Key, until
+from tests.cloud.disks import files_on
+from tests.cloud.project import Project
+from tests.cloud.workshop import REPO, Workshop
+
+pytestmark = pytest.mark.vm
+SCRIPT = REPO / "build" / "bake" / "layer.sh"
+TRIAL = ("--set", "publish.channel=trial")
+"""So that the first image stays what the project's channel says."""
+MAY_DIFFER = {"./var/lib/tiny/instance-id"}
+"""The machine the image was taken of: tiny has no cloud-init to clean up after."""
+
+
+@pytest.fixture
+def project(layered: Project) -> Project:
+    return layered
+
+
+def layers(workshop: Workshop) -> list[Any]:
+    found = workshop.client("ec2").describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}])
+    return sorted(found["Snapshots"], key=lambda one: one["StartTime"])
+
+
+def provisioned(err: str) -> dict[str, bool]:
+    """Which provisioners were run (False: they were in the layer)."""
+    lines = err.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("» provision ")]
+    return {lines[number].split()[-1]: "it is in the layer" not in lines[number + 1] for number in starts}
+
+
+def test_a_build_leaves_a_layer_after_each_provisioner(project: Project, cold: str) -> None:
+    made = layers(project.workshop)
+    assert [one["State"] for one in made] == ["completed"] * 2
+    marks = [{tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in made]
+    assert [each["hubsmith:layer-of"] for each in marks] == ["greeting", "farewell"]
+    assert all("hubsmith:run" not in each for each in marks)
+    planned = project.json("plan")
+    assert [step["layer"][:5] for step in planned["provisioners"]] == ["hit: "] * 2
+    assert planned["start"] == f"layer {made[1]['SnapshotId']}, which has the first 2 provisioner(s) in it"
+
+
+def test_only_what_changed_is_run_again_and_plan_says_why(project: Project, cold: str) -> None:
+    changed = ("--set", "provisioners=[greeting, {name: farewell, variables: {words: bye}}]")
+    planned = project.json("plan", *changed)
+    assert planned["provisioners"][1]["layer"] == "miss: farewell or what is before it is not as when a layer was made"
+    done = project.invoke("build-ami", *changed, *TRIAL)
+    assert done.status == 0, done.err
+    assert provisioned(done.err) == {"greeting": False, "farewell": True}
+    record = project.workshop.record(done.last)
+    assert record["layer"]["depth"] == 1
+    assert record["since"] == project.workshop.record(cold)["since"]
+    image = project.workshop.client("ec2").describe_images(ImageIds=[done.last])["Images"][0]
+    assert {tag["Key"]: tag["Value"] for tag in image["Tags"]}["hubsmith:since"] == record["since"]
+
+
+def test_another_manifest_with_the_same_first_steps_shares_the_layer(project: Project, cold: str) -> None:
+    planned = project.json("plan", "--set", "image.name=other", "--set", "provisioners=[greeting]")
+    assert planned["start"].startswith("layer snap-")
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("layers.enabled=false", "layers.enabled is false"),
+        ("builder.root_volume.encrypted=false", "is encrypted, builder.root_volume is not"),
+    ],
+)
+def test_a_layer_that_cannot_be_used_is_not(project: Project, cold: str, setting: str, why: str) -> None:
+    planned = project.json("plan", "--set", setting)
+    assert planned["start"] == "the base image"
+    assert all(step["layer"].endswith(why) for step in planned["provisioners"])
+
+
+def test_an_old_layer_is_not_used(project: Project, cold: str) -> None:
+    ec2, newest = project.workshop.client("ec2"), layers(project.workshop)
+    ids = [one["SnapshotId"] for one in newest]
+    since = next(tag["Value"] for tag in newest[0]["Tags"] if tag["Key"] == "hubsmith:since")
+    ec2.create_tags(Resources=ids, Tags=[{"Key": "hubsmith:since", "Value": "2020-01-01T00:00:00+00:00"}])
+    planned = project.json("plan")
+    ec2.create_tags(Resources=ids, Tags=[{"Key": "hubsmith:since", "Value": since}])
+    assert planned["start"] == "the base image"
+    assert "is older than layers.max_age_days (7)" in planned["provisioners"][0]["layer"]
+
+
+def test_a_layered_and_a_cold_build_hold_the_same_files(project: Project, cold: str, tmp_path: Path) -> None:
+    layered = project.invoke("build-ami", *TRIAL)
+    assert layered.status == 0, layered.err
+    assert provisioned(layered.err) == {"greeting": False, "farewell": False}
+    before, after = files_on(project.workshop, tmp_path, cold, layered.last)
+    assert "./etc/greeting/copy" in before
+    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == MAY_DIFFER
+    assert not any("authorized_keys" in path or path.endswith("host_key") for path in after)
+
+
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.matrix), signal.SIGKILL])
+def test_what_a_stopped_build_had_finished_is_a_layer(project: Project, cold: str, number: signal.Signals) -> None:
+    words = f"provisioners=[{{name: greeting, variables: {{whom: {number.name}}}}}, hanging]"
+    arguments = ("--set", words)
+    running = project.start("build-ami", *arguments)
+    running.wait_for("hanging now")
+    running.end(number)
+    assert project.workshop.invoke("sweep").status == 0
+    planned = project.json("plan", *arguments)
+    assert [step["layer"][:3] for step in planned["provisioners"]] == ["hit", "mis"]
+
+
+def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: Path) -> None:
+    endpoint = server.find(workshop.state / "cloud")
+    assert endpoint is not None
+    customer = Customer(endpoint, workshop.state / "cloud", Key.make(tmp_path / "id_ed25519"))
+    # The watcher is connected before: dropbear logs each connection to the file system that is held.
+    with customer.instance() as instance, customer.connected(instance, timeout_s=240) as watcher:
+
+        def says(command: str) -> str:
+            return watcher.exec_command(command, timeout=60)[1].read().decode().strip()
+
+        def written(name: str) -> bool:
+            return says(f"cat /etc/{name} 2>/dev/null") == "x"
+
+        def held(name: str) -> bool:
+            says(f"(echo x > /etc/{name}) </dev/null >/dev/null 2>&1 &")
+            time.sleep(1)
+            return not written(name)
+
+        with customer.connected(instance) as builder:
+            into, told, _ = builder.exec_command("cat > /run/layer.sh")
+            into.write(SCRIPT.read_bytes())
+            into.channel.shutdown_write()
+            assert told.channel.recv_exit_status() == 0
+            # Its time is over: said by its status, so that the snapshot is not trusted.
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 8")
+            assert told.readline() == "still\n"
+            assert held("first")
+            until(lambda: written("first"), 60)
+            into.channel.shutdown_write()
+            assert told.channel.recv_exit_status() != 0
+            # In time.
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 60")
+            assert told.readline() == "still\n"
+            assert held("second")
+            into.channel.shutdown_write()
+            assert told.channel.recv_exit_status() == 0
+            until(lambda: written("second"), 60)
+            # The connection is lost; dropbear would log that to the held disk, so its time has to be over.
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 40")
+            assert told.readline() == "still\n"
+            assert held("third")
+            assert not into.channel.closed
+        until(lambda: written("third"), 120)
+    customer.client("ec2").delete_key_pair(KeyName="tests")

@@ -1,0 +1,122 @@
+"""invoke prune: old images and layers go with their snapshots; what somebody uses stays, however old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from tests.cloud.project import Project
+from tests.cloud.workshop import Workshop
+
+pytestmark = pytest.mark.vm
+NAME = "pruned"
+
+
+class Shelf:
+    """Images with the tags a build puts on them, made of empty volumes' snapshots: retention looks no deeper."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.ec2, self.ssm = workshop.client("ec2"), workshop.client("ssm")
+        self.count = 0
+        self.instances: list[str] = []
+
+    def snapshot(self, tags: dict[str, str]) -> str:
+        volume = self.ec2.create_volume(Size=1, AvailabilityZone="us-east-1a")["VolumeId"]
+        marks = [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+        found = str(self.ec2.create_snapshot(VolumeId=volume, TagSpecifications=marks)["SnapshotId"])
+        self.ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[found], WaiterConfig={"Delay": 1})
+        self.ec2.delete_volume(VolumeId=volume)
+        return found
+
+    def image(self, snapshot: str, tags: dict[str, str]) -> str:
+        self.count += 1
+        marks = [{"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+        mapping = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}]
+        request = {"RootDeviceName": "/dev/xvda", "Architecture": "x86_64", "BlockDeviceMappings": mapping, "TagSpecifications": marks}
+        return str(self.ec2.register_image(Name=f"{NAME}-{self.count:03}", **request)["ImageId"])
+
+    def published(self, **more: str) -> tuple[str, str]:
+        tags = {"hubsmith:image": NAME, "hubsmith:state": "published", **{f"hubsmith:{key}": value for key, value in more.items()}}
+        snapshot = self.snapshot(tags)
+        return self.image(snapshot, tags), snapshot
+
+    def layer(self, key: str, days: int) -> str:
+        expires = (datetime.now(timezone.utc) + timedelta(days=days)).isoformat(timespec="seconds")
+        return self.snapshot({"hubsmith:state": "layer", "hubsmith:layer": key, "hubsmith:expires": expires, "Name": "hubsmith layer"})
+
+    def left(self) -> set[str]:
+        images = self.ec2.describe_images(Owners=["self"])["Images"]
+        snapshots = self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+        return {image["ImageId"] for image in images} | {snapshot["SnapshotId"] for snapshot in snapshots}
+
+
+@pytest.fixture
+def shelf(workshop: Workshop) -> Iterator[Shelf]:
+    shelf = Shelf(workshop)
+    before = shelf.left()
+    yield shelf
+    for instance in shelf.instances:
+        shelf.ec2.terminate_instances(InstanceIds=[instance])
+    for made in sorted(shelf.left() - before):  # "ami-" before "snap-"
+        if made.startswith("ami-"):
+            shelf.ec2.deregister_image(ImageId=made)
+        else:
+            shelf.ec2.delete_snapshot(SnapshotId=made)
+
+
+@pytest.fixture
+def project(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
+    return Project.copy(tmp_path_factory.mktemp("prune") / "project", workshop, NAME)
+
+
+def decisions(found: list[dict[str, Any]]) -> dict[str, str]:
+    return {row["id"]: ("keep: " if row["keep"] else "remove: ") + row["why"] for row in found}
+
+
+def test_old_ones_go_with_their_snapshots_and_what_is_used_stays(project: Project, shelf: Shelf) -> None:
+    plain, channel, parameter, shared, used = (shelf.published() for _ in range(5))
+    newest = [shelf.published() for _ in range(2)]
+    shelf.ec2.create_tags(Resources=[channel[0]], Tags=[{"Key": "hubsmith:channel", "Value": "stable"}])
+    shelf.ssm.put_parameter(Name=f"/test/{NAME}/latest", Value=parameter[0], Type="String", Overwrite=True)
+    permission = {"Add": [{"UserId": "210987654321"}]}
+    shelf.ec2.modify_image_attribute(ImageId=shared[0], Attribute="launchPermission", LaunchPermission=permission)
+    instance = shelf.ec2.run_instances(ImageId=used[0], MinCount=1, MaxCount=1, InstanceType="t3.nano")["Instances"][0]["InstanceId"]
+    shelf.instances.append(instance)
+    two = ("--set", "retention.keep=2")
+
+    before = shelf.left()
+    told = decisions(project.json("prune", "--dry-run", *two))
+    assert told[plain[0]].startswith("remove: number 7 of its name, 0 days old")
+    assert told[channel[0]] == "keep: published as channel stable"
+    assert told[parameter[0]] == f"keep: in /test/{NAME}/latest"
+    assert told[shared[0]] == "keep: shared with 1 account(s) or groups"
+    assert told[used[0]] == f"keep: in use by {instance}"
+    assert {told[image] for image, _ in newest} == {"keep: one of the newest 2"}
+    assert shelf.left() == before
+
+    assert (
+        decisions(project.json("prune", "--dry-run", *two, "--set", "retention.younger_than_days=1"))[plain[0]]
+        == "keep: younger than 1 days"
+    )
+    asked = project.invoke("prune", *two)
+    assert (asked.status, shelf.left()) == (2, before)
+    assert "--yes" in asked.err
+    done = project.invoke("prune", *two, "--yes")
+    assert done.status == 0, done.err
+    assert before - shelf.left() == set(plain)
+    assert "0 removed" in project.invoke("prune", *two, "--yes").err
+
+
+def test_what_a_killed_prune_left_and_old_layers_go_too(project: Project, shelf: Shelf) -> None:
+    image, orphan = shelf.published()
+    shelf.ec2.deregister_image(ImageId=image)
+    expired, older, newer, other = shelf.layer("a" * 64, -1), shelf.layer("b" * 64, 5), shelf.layer("b" * 64, 6), shelf.layer("c" * 64, 1)
+    registered = shelf.image(expired, {"hubsmith:state": "layer"})
+    done = project.invoke("prune", "--yes", "--json")
+    assert done.status == 0, done.err
+    left = shelf.left()
+    assert {orphan, expired, registered, older}.isdisjoint(left)
+    assert {newer, other} <= left

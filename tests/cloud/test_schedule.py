@@ -1,0 +1,118 @@
+"""What a schedule runs, run for real from a clean checkout: the commands of the unit, the crontab, the workflow and the buildspec."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from build.manifest import load
+from build.upkeep.schedule import policy
+from tests.cloud.workshop import REPO, TINY, Workshop
+
+pytestmark = pytest.mark.vm
+MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=scheduled")
+
+
+@pytest.fixture(scope="module", params=["borrowed", pytest.param("own", marks=pytest.mark.matrix)])
+def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed and uncommitted files of this checkout and nothing else; set up by the schedule's own command, or with our set-up."""
+    folder = tmp_path_factory.mktemp("checkout") / "hubsmith"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=REPO, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (REPO / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPO / name, folder / name, follow_symlinks=False)
+    if request.param == "borrowed":
+        (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
+    """What a runner in a cloud has: credentials of the role that the template makes, an endpoint and no memory."""
+    iam, name = workshop.client("iam"), "scheduled-build"
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    iam.put_role_policy(RoleName=name, PolicyName="build", PolicyDocument=json.dumps(build_policy()))
+    given = workshop.client("sts").assume_role(RoleArn=f"arn:aws:iam::123456789012:role/{name}", RoleSessionName="build")["Credentials"]
+    keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
+    aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": given["SessionToken"], **keys}
+    yield {**os.environ, **aws, "HUBSMITH_STATE": str(workshop.state / "elsewhere"), "COLUMNS": "80", "CI": "true"}
+    iam.delete_role_policy(RoleName=name, PolicyName="build")
+    iam.delete_role(RoleName=name)
+
+
+def build_policy() -> dict[str, Any]:
+    """That of the template's role, with its functions worked out.
+
+    Without its conditions: the local cloud's IAM does not know the tags of EC2's resources.
+    """
+    statements = policy.statements(load(TINY, cloud="aws", overrides=["image.name=scheduled"]))
+    text = json.dumps([{key: value for key, value in one.items() if key != "Condition"} for one in statements])
+    for name, value in {"Partition": "aws", "Region": "us-east-1", "AccountId": "123456789012"}.items():
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return {"Version": "2012-10-17", "Statement": json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text))}
+
+
+def shown(checkout: Path, environment: dict[str, str], keeper: str, *more: str) -> str:
+    invoke = Path(sys.executable).with_name("invoke")
+    command = [str(invoke), "schedule", "--every", "Mon 03:00", "--on", keeper, "--show", "--cloud", "aws", *MANIFEST, *more]
+    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    if command.startswith("make ") and (folder / ".venv").is_symlink():
+        command = "true"
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def built(checkout: Path, environment: dict[str, str]) -> str:
+    """The buildspec's commands, in order; the first run of all builds."""
+    template = yaml.safe_load(shown(checkout, environment, "aws", "--source", "https://github.com/ada/hub.git"))
+    phases = yaml.safe_load(template["Resources"]["Project"]["Properties"]["Source"]["BuildSpec"])["phases"]
+    out = ""
+    for command in [*phases["install"]["commands"], *phases["build"]["commands"]]:
+        done = run(command, checkout, environment)
+        assert done.returncode == 0, done.stderr
+        out = done.stdout
+    assert out.startswith("ami-")
+    return out.strip()
+
+
+def test_the_workflow(checkout: Path, environment: dict[str, str], built: str) -> None:
+    steps = yaml.safe_load(shown(checkout, environment, "github"))["jobs"]["rebuild"]["steps"]
+    done = [run(step["run"], checkout, environment) for step in steps if "run" in step]
+    assert [each.returncode for each in done] == [0] * len(done), done[-1].stderr
+    assert done[-1].stdout.strip() == built
+    assert f"nothing changed: {built} is made of the same" in done[-1].stderr
+
+
+def test_the_unit_and_the_crontab(checkout: Path, environment: dict[str, str], built: str) -> None:
+    unit = shown(checkout, environment, "systemd")
+    starts = [line.removeprefix("ExecStart=") for line in unit.splitlines() if line.startswith("ExecStart=")]
+    assert [run(line, checkout, environment).stdout.strip() for line in starts] == [built]
+    table = shown(checkout, environment, "cron").splitlines()
+    every, reboot = (line.split(" ", fields)[fields] for line, fields in ((table[1], 5), (table[2], 3)))
+    for line in (every, reboot):
+        done = run(line, Path("/"), {**environment, "CI": ""})
+        # Cron would send a mail of anything that is said.
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_run_that_was_not_missed_is_not_made_up_for(checkout: Path, environment: dict[str, str], built: str) -> None:
+    done = run(f".venv/bin/invoke rebuild --scheduled --catch-up 'Mon 03:00' --cloud aws {' '.join(MANIFEST)}", checkout, environment)
+    assert done.returncode == 0
+    assert "no run was missed since Mon 03:00" in done.stderr

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+mkdir -p /etc/farewell
+echo "$WORDS" > /etc/farewell/text

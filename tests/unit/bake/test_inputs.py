@@ -1,0 +1,129 @@
+"""What the tags of an image tell of it is enough to say what changed, down to files, and fits into EC2's limits."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from build.bake.inputs import Inputs, changes, of
+from build.manifest import load
+
+BASE = ("ami-0123456789abcdef0", "debian-13-amd64-20261123-1130")
+SHIPPED = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the shipped manifest and its provisioners."""
+
+    folder: Path
+
+    def inputs(self, *overrides: str) -> Inputs:
+        return of(load(self.folder / "manifest.yaml", overrides=overrides), *BASE)
+
+    def provisioner(self, path: str) -> Path:
+        return self.folder / "provisioners" / path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    shutil.copytree(SHIPPED / "provisioners", tmp_path / "p" / "provisioners")
+    shutil.copy(SHIPPED / "manifest.yaml", tmp_path / "p" / "manifest.yaml")
+    (tmp_path / "p" / "tests" / "image").mkdir(parents=True)
+    return Project(tmp_path / "p")
+
+
+def test_the_shipped_manifest_fits_into_tags_file_by_file(project: Project) -> None:
+    marks = project.inputs().tags()
+    assert all(len(key) <= 127 and len(value) <= 256 for key, value in marks.items())
+    assert len(marks) <= 14
+    assert "hubsmith:parts" in marks
+    assert "hubsmith:provisioners" in marks
+
+
+def test_the_same_is_the_same(project: Project) -> None:
+    assert changes(project.inputs(), project.inputs().tags()) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("hub.admin_users=[ada]", ["variable admin_users of jupyterhub changed"]),
+        ("image.description=other", ["image.description changed"]),
+        ("builder.root_volume.size_gib=17", ["builder.root_volume changed"]),
+        ("publish.tags={a: b}", ["image.tags changed"]),
+        ("provisioners=[base, python, jupyterhub, certificates, service, logging]", ["provisioner boot is used no more"]),
+    ],
+)
+def test_what_changed_in_the_manifest_is_named(project: Project, override: str, said: list[str]) -> None:
+    assert changes(project.inputs(override), project.inputs().tags()) == said
+
+
+@pytest.mark.parametrize(
+    "override", ["builder.instance_types=[m7i.large]", "retention.keep=9", "tests.timeout_minutes=50", "launch.instance_type=t3.small"]
+)
+def test_what_does_not_get_into_the_image_is_no_change(project: Project, override: str) -> None:
+    assert changes(project.inputs(override), project.inputs().tags()) == []
+
+
+def test_files_are_named(project: Project) -> None:
+    marks = project.inputs().tags()
+    motd, hosts = project.provisioner("base/files/etc/hubsmith/README"), project.provisioner("base/files/etc/motd.d/x")
+    motd.write_text("other\n")
+    hosts.parent.mkdir()
+    hosts.write_text("new\n")
+    project.provisioner("boot/install.sh").chmod(0o600)
+    names = dict(project.inputs().parts)
+    project.provisioner("logging/files/etc/rsyslog.d/20-jupyterhub.conf").unlink()
+    found = changes(project.inputs(), marks)
+    assert "provisioners/base/files/etc/hubsmith/README changed" in found
+    assert "provisioners/base/files/etc/motd.d/x is new" in found
+    assert "provisioner logging changed" in found  # without names: a digest does not tell that of a file that is gone
+    assert any(line.startswith("1 part(s) of ") and line.endswith(" are gone") for line in found)
+    named = changes(project.inputs(), marks, names)
+    assert "provisioners/logging/files/etc/rsyslog.d/20-jupyterhub.conf is gone" in named
+    assert not any("part(s)" in line for line in named)
+
+
+def test_another_base_image_is_one_change(project: Project) -> None:
+    other = of(load(project.folder / "manifest.yaml"), "ami-1", "debian-13-amd64-20261201")
+    found = changes(other, project.inputs().tags())
+    assert found == [f"base image {BASE[0]} ({BASE[1]}) → ami-1 (debian-13-amd64-20261201)"]
+
+
+def test_more_files_than_tags_hold_are_named_by_provisioner(project: Project) -> None:
+    for number in range(300):
+        project.provisioner(f"base/files/opt/{number}").parent.mkdir(exist_ok=True)
+        project.provisioner(f"base/files/opt/{number}").write_text(str(number))
+    marks = project.inputs().tags()
+    assert "hubsmith:parts" not in marks
+    project.provisioner("base/files/opt/7").write_text("changed")
+    assert changes(project.inputs(), marks) == ["provisioner base changed"]
+
+
+def test_an_image_of_an_earlier_version_is_stale_only_by_its_fingerprint(project: Project) -> None:
+    now = project.inputs()
+    old = {"hubsmith:base": " ".join(BASE), "hubsmith:fingerprint": now.fingerprint}
+    assert changes(now, old) == []
+    assert changes(now, {**old, "hubsmith:fingerprint": "0" * 64}) == ["the provisioners changed; the image's tags do not say what"]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_change_of_any_one_file_is_named_and_nothing_else(project: Project, data: st.DataObject) -> None:
+    marks = project.inputs().tags()
+    files = [
+        path for path in sorted(project.folder.glob("provisioners/*/files/**/*")) if path.is_file() and "__pycache__" not in path.parts
+    ]
+    chosen = data.draw(st.sampled_from(files))
+    before = chosen.read_bytes()
+    chosen.write_bytes(before + b"\n#x")
+    try:
+        assert changes(project.inputs(), marks) == [f"{chosen.relative_to(project.folder).as_posix()} changed"]
+    finally:
+        chosen.write_bytes(before)
