@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
 _CONSOLE_LINES = 15
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def wait_for_state(
@@ -53,9 +55,10 @@ def state_of(seen: InstanceTypeDef | None) -> str:
 
 
 def console_tail(ec2: EC2Client, instance_id: str, lines: int = _CONSOLE_LINES) -> str:
-    """The last lines of the serial console, or why there are none."""
+    """The last lines of the serial console without its colours and blank lines, or why there are none."""
     try:
         text = ec2.get_console_output(InstanceId=instance_id).get("Output", "")
     except ClientError as exc:
         return f"  (no console output: {exc})"
-    return "\n".join(f"  {line.rstrip()}" for line in text.splitlines()[-lines:]) or "  (nothing yet)"
+    shown = [line for line in (_COLOURS.sub("", line).rstrip() for line in text.splitlines()) if line]
+    return "\n".join(f"  {line}" for line in shown[-lines:]) or "  (nothing yet)"

@@ -18,6 +18,7 @@ _GOES_ON = "the same command again goes on from here"
 
 
 @task(
+    auto_shortflags=False,  # it has more options than letters
     iterable=["profile", "set"],
     help=CHOICE
     | JSON

@@ -54,9 +54,13 @@ class Rule:
         if self.protocol != "-1":
             permission["FromPort"], permission["ToPort"] = self.first, self.last
         if ":" in self.cidr:
-            permission["Ipv6Ranges"] = [{"CidrIpv6": self.cidr, "Description": self.description}]
+            permission["Ipv6Ranges"] = [{"CidrIpv6": self.cidr}]
+            if self.description:
+                permission["Ipv6Ranges"][0]["Description"] = self.description
         else:
-            permission["IpRanges"] = [{"CidrIp": self.cidr, "Description": self.description}]
+            permission["IpRanges"] = [{"CidrIp": self.cidr}]
+            if self.description:
+                permission["IpRanges"][0]["Description"] = self.description
         return permission
 
     @property

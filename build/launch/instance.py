@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -12,6 +14,7 @@ from build.aws.instances import wait_for_state
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.launch import instances, operator, user_data
+from build.launch.hub import Hub
 from build.launch.image import of_instance
 from build.launch.instances import HubInstance
 from build.launch.state import Launch
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
 
 _PROFILE_S = 120
+_TOKEN_S = 600
+"""After that EC2 lists the instance of a launch that was interrupted."""
 
 
 class RunInstance(Step[Launch]):
@@ -43,6 +48,7 @@ class RunInstance(Step[Launch]):
             state.old_id = current.id if current else None
             state.instance_id = _launch(state)
         ensure_running(state, state.instance_id)
+        _token_file(state.hub).unlink(missing_ok=True)  # the next launch is another one
 
     def _is_to_be_replaced(self, state: Launch, current: HubInstance) -> bool:
         different = differences(state, current)
@@ -75,14 +81,15 @@ def differences(state: Launch, current: HubInstance) -> list[str]:
 
 def ensure_running(state: Launch, instance_id: str) -> None:
     """Wait until it runs; start it if it is stopped."""
-    ec2, minutes = state.clients.ec2, state.manifest.builder.timeouts
-    status = instances.look(state.clients, instance_id).state
+    ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
+    # By tag: right after its launch EC2 may not know its id yet, and then it is neither stopped nor stopping.
+    status = next((found.state for found in instances.of_hub(state.clients, state.hub) if found.id == instance_id), "pending")
     if status == "stopping":
-        wait_for_state(ec2, instance_id, "stopped", timeout_s=minutes.stop_s, on_wait=state.report.waiting)
+        wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
     if status in ("stopping", "stopped"):
         ec2.start_instances(InstanceIds=[instance_id])
         state.did(f"started {instance_id}")
-    wait_for_state(ec2, instance_id, "running", timeout_s=minutes.running_s, on_wait=state.report.waiting)
+    wait_for_state(ec2, instance_id, "running", timeout_s=timeouts.running_s, on_wait=state.report.waiting)
 
 
 def _data(state: Launch) -> dict[str, object]:
@@ -90,14 +97,19 @@ def _data(state: Launch) -> dict[str, object]:
 
 
 def _launch(state: Launch) -> str:
+    """Launch one instance; the one that an interrupted launch of a moment ago made already, if EC2 does not list it yet."""
     request = _request(state)
 
     def attempt() -> str:
+        request["ClientToken"] = _token(state.hub)
         try:
             return state.clients.ec2.run_instances(**request)["Instances"][0]["InstanceId"]
         except ClientError as exc:
+            if code_of(exc) == "IdempotentParameterMismatch":  # that launch wanted something else
+                _token_file(state.hub).unlink(missing_ok=True)
+                return ""
             # IAM tells EC2 of a new profile only after a while.
-            if code_of(exc) == "InvalidParameterValue" and "iamInstanceProfile" in str(exc):
+            if code_of(exc) == "InvalidParameterValue" and "iaminstanceprofile" in str(exc).lower().replace(" ", ""):
                 return ""
             raise
 
@@ -106,6 +118,18 @@ def _launch(state: Launch) -> str:
     )
     state.did(f"launched {instance_id} ({state.wishes.instance_type}) from {state.image.id}")
     return instance_id
+
+
+def _token_file(hub: Hub) -> Path:
+    return hub.folder / "run-token"
+
+
+def _token(hub: Hub) -> str:
+    """The same one until the instance runs: EC2 answers a repeated request with the instance that it made at first."""
+    file = _token_file(hub)
+    if not file.exists() or time.time() - file.stat().st_mtime > _TOKEN_S:
+        file.write_text(secrets.token_hex(16), encoding="ascii")
+    return file.read_text(encoding="ascii")
 
 
 def _request(state: Launch) -> RunInstancesRequestTypeDef:
@@ -122,7 +146,6 @@ def _request(state: Launch) -> RunInstancesRequestTypeDef:
         "InstanceType": state.wishes.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
-        "ClientToken": secrets.token_hex(16),
         "UserData": user_data.render(data, operator.public_keys(state.hub, state.wishes)),
         "IamInstanceProfile": {"Name": state.profile},
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},

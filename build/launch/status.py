@@ -95,7 +95,7 @@ def _outside(hub: Hub, clients: Clients, instance: HubInstance, ip: str) -> Part
 
 def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
     status = health.published(clients, hub)
-    if status.instance_id != instance.id:
+    if not status.phase or status.instance_id not in ("", instance.id):
         return Part("boot", None, "it has not said anything yet", {})
     return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from build.aws import tags
+from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError, UserError
 from build.launch.state import Launch
@@ -122,7 +125,12 @@ def wait_for(state: Launch, volume_id: str, wanted: str) -> None:
     """Wait until the volume is ``available`` or ``in-use`` (and then attached). Raises CloudError."""
 
     def look() -> str:
-        volume = state.clients.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
+        try:
+            volume = state.clients.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
+        except ClientError as exc:
+            if code_of(exc) == "InvalidVolume.NotFound":  # EC2 is eventually consistent
+                return "not there yet"
+            raise
         attaching = [attachment["State"] for attachment in volume.get("Attachments", []) if attachment["State"] != "attached"]
         return str(attaching[0] if attaching else volume["State"])
 

@@ -118,6 +118,7 @@ def test_a_launch_ends_with_the_address(story: Story) -> None:
     assert login.split(" ")[1] not in done.err
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_https_is_as_it_should_be(story: Story) -> None:
     plain = requests.get(f"http://{DOMAIN}/hub/login", allow_redirects=False, timeout=60)
     assert (plain.status_code, plain.headers["Location"]) == (301, f"{URL}/hub/login")
@@ -128,7 +129,6 @@ def test_https_is_as_it_should_be(story: Story) -> None:
         old.wrap_socket(connection, server_hostname=DOMAIN)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_administrator_logs_in_and_computes(story: Story, alice: HubClient) -> None:
     alice.wait_until_up()
     assert "max-age" in alice.get("/hub/login").headers.get("Strict-Transport-Security", "")
