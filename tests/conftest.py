@@ -25,11 +25,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     commit = _commit()
     chosen, left = [], []
     for item in items:
-        in_slice = zlib.crc32(f"{commit} {item.nodeid}".encode()) % _SLICES == 0
-        (chosen if in_slice or not item.get_closest_marker("matrix") else left).append(item)
+        (chosen if _is_chosen(item, commit) else left).append(item)
     items[:] = chosen
     _left_out.extend(item.nodeid for item in left)
     config.hook.pytest_deselected(items=left)
+
+
+def _is_chosen(item: pytest.Item, commit: str) -> bool:
+    if item.get_closest_marker("exhaustive"):
+        return False
+    in_slice = zlib.crc32(f"{commit} {item.nodeid}".encode()) % _SLICES == 0
+    return in_slice or not item.get_closest_marker("matrix")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,7 +17,7 @@ def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_not
     assert idle_cpu_s(fresh_cloud) < 0.5
 
 
-@pytest.mark.matrix
+@pytest.mark.exhaustive
 def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
     ec2, group = fresh_cloud.client("ec2"), fresh_cloud.open_group(22)
     parameters = {"ImageId": fresh_cloud.tiny, "InstanceType": "t3.nano", "SecurityGroupIds": [group]}

@@ -13,7 +13,7 @@ from tests.cloud.workshop import REPO, Workshop
 from tests.trees import tree
 
 # Three builds on Debian, a quarter of an hour and more without KVM.
-pytestmark = [pytest.mark.vm, pytest.mark.matrix]
+pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
 
 MAY_DIFFER = re.compile(
     r"etc/(\.updated|ld\.so\.cache|machine-id|resolv\.conf)|var/\.updated"

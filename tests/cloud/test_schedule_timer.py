@@ -15,7 +15,7 @@ from tests.cloud.customer import Customer, until
 from tests.cloud.workshop import REPO
 
 # Needs a Debian guest for minutes: apt, pip and a boot under emulation.
-pytestmark = [pytest.mark.vm, pytest.mark.matrix]
+pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
 GUEST_SEES_THE_HOST_AT = "169.254.0.1"
 UNIT = "hubsmith-rebuild-watched"
 SETUP = """
