@@ -150,6 +150,7 @@ def test_terminated_by_force_it_comes_back_with_address_name_and_disk(site: Site
     assert site.instances()[0]["PublicIpAddress"] == made["address"]
 
 
+@pytest.mark.matrix
 def test_a_stopped_hub_is_started(site: Site, made: dict[str, Any]) -> None:
     ec2, instance_id = site.workshop.client("ec2"), site.instances()[0]["InstanceId"]
     ec2.stop_instances(InstanceIds=[instance_id])
@@ -303,6 +304,7 @@ def test_a_record_that_points_elsewhere_is_not_overwritten(other: Site) -> None:
     assert other.records() == [("A", [taken["address"]])]
 
 
+@pytest.mark.matrix
 def test_without_a_zone_there_is_no_launch_but_without_dns(workshop: Workshop, image: str) -> None:
     site = Site(workshop, "hub.elsewhere.test")
     there = everything(workshop)
@@ -318,6 +320,7 @@ def test_without_a_zone_there_is_no_launch_but_without_dns(workshop: Workshop, i
     assert everything(workshop) == there
 
 
+@pytest.mark.matrix
 def test_a_rehearsal_leaves_the_name_alone(other: Site) -> None:
     other.set_record("A", "192.0.2.7")
     assert other.launch("--rehearse").status == 0
@@ -396,6 +399,7 @@ def test_a_mistake_is_told_and_costs_nothing(workshop: Workshop, image: str, arg
     assert everything(workshop) == before
 
 
+@pytest.mark.matrix
 def test_the_operators_own_key_is_used_and_stays_where_it_is(other: Site, tmp_path: Path) -> None:
     key = tmp_path / "mine"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
