@@ -43,7 +43,7 @@ def env(_: Context) -> None:
 
 @task
 def ca(_: Context) -> None:
-    """The root of the certificates that the local cloud issues, as PEM; another one after each cloud.up."""
+    """The root of the certificates that the local cloud issues, as PEM; as each cloud.up adds one, the newest first."""
     with talking() as report:
         endpoint = server.ensure_up(progress=report.waiting)
         if endpoint.acme_roots is None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from build.errors import MachineError
+
 ADDRESS = "127.0.0.1"
 GUESTS_VIEW = "169.254.0.1"  # how a machine of the cloud reaches this host's loopback
 REGION, ACCOUNT, KEY = "us-east-1", "123456789012", "test"
@@ -32,7 +34,7 @@ class Endpoint:
     dns: tuple[str, int]  # address and port, UDP and TCP, of a server that knows the Route 53 zones
     acme_directory: str | None  # as a machine sees it
     acme_ca: str | None  # checks the directory's own https
-    acme_roots: str | None  # checks what it issues; another one after each start
+    acme_roots: str | None  # check what it issues: the newest first, then those of earlier starts
     acme_problem: str | None
 
 
@@ -49,7 +51,12 @@ def find(folder: Path) -> Endpoint | None:
     # After kill -9 the file is stale, and the port may be another cloud's by now.
     if identity.get("folder") != str(folder) or not is_locked(folder):
         return None
-    return _endpoint(url, announced["port"], identity)
+    try:
+        return _endpoint(url, announced["port"], identity)
+    except KeyError:
+        raise MachineError(
+            "the local cloud that is up is of another version of Hubsmith", hint="invoke cloud.down ends it; the next task starts its own"
+        ) from None
 
 
 def _endpoint(url: str, port: int, identity: Mapping[str, Any]) -> Endpoint:

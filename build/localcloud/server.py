@@ -56,7 +56,7 @@ class Status:
     machines: dict[str, int]
     resident_mib: int | None
     places: tuple[usage.Place, ...]
-    roots: Path  # the root certificate, PEM, of what the cloud issues while it is up
+    roots: Path  # the root certificates, PEM, the newest first, of what the cloud issues
 
 
 def default_folder() -> Path:

@@ -1,6 +1,7 @@
 """Pebble's life. It dies with the server (setpriv has the kernel see to that); an orphan is found by its pid file all the same.
 
-Pebble forgets its root and every account when it ends, so the root is asked of it after each start.
+Pebble forgets its root and every account when it ends, so the root is asked of it after each start. The roots of before
+are kept beside it: a hub keeps its certificate over `cloud.down` and `cloud.up`, and it is as good as it was.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -25,8 +27,10 @@ _log = logging.getLogger("hubsmith.localcloud.acme")
 
 READY_S, END_S, AGAIN_S = 15.0, 5.0, 1.0
 LIFETIME_S = 90 * 86400  # of what it issues: Let's Encrypt's own
+ROOTS_KEPT = 20
 # No artificial waits, no refused nonces, no authorization taken from an earlier order. A PEBBLE_… variable of `invoke cloud.up` wins.
 BEHAVIOUR = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 NOT_INSTALLED = "pebble is not installed; run: apt install pebble"
 
 
@@ -36,7 +40,7 @@ class Acme:
 
     port: int
     ca: str  # PEM; checks the https of the directory
-    roots: str  # PEM; checks what it issues
+    roots: str  # PEM, the newest first; checks what it issues, and what it issued before it was last started
 
 
 class Pebble:
@@ -107,8 +111,7 @@ class Pebble:
         (self.folder / "pebble.pid").write_text(str(child.pid), encoding="ascii")
         roots = self._ask_roots(files, management)
         if roots:
-            (self.folder / "roots.pem").write_text(roots, encoding="ascii")
-            self._acme = Acme(port, files.ca.read_text(encoding="ascii"), roots)
+            self._acme = Acme(port, files.ca.read_text(encoding="ascii"), keep_roots(self.folder / "roots.pem", roots))
         self._looked.set()
         if self._stopping.is_set():
             child.terminate()
@@ -150,6 +153,15 @@ class Pebble:
                 if self._stopping.wait(0.05):
                     break
         return None
+
+
+def keep_roots(path: Path, newest: str) -> str:
+    """Put the newest root before those of earlier starts, as many as are kept; return them all (PEM)."""
+    before = path.read_text(encoding="ascii") if path.exists() else ""
+    known = dict.fromkeys(found.group() for found in _CERTIFICATE.finditer(f"{newest}\n{before}"))
+    kept = "\n".join(list(known)[:ROOTS_KEPT]) + "\n"
+    path.write_text(kept, encoding="ascii")
+    return kept
 
 
 def end_orphan(cloud: Path) -> None:
