@@ -60,9 +60,8 @@ def made(request: pytest.FixtureRequest, mirror: Mirror, tmp_path_factory: pytes
         done = root.provision(chosen, "python", mirror.url)
         assert done.status == 0, done.said
         root.run("for name in after admin second; do useradd --create-home --shell /bin/bash $name; done")
-        root.run(
-            f"echo CONDA_CHANNEL_ALIAS={mirror.url}/conda >> /etc/environment; echo 'export CONDA_CHANNEL_ALIAS={mirror.url}/conda' > /etc/profile.d/site.sh"
-        )
+        # A site's own mirror, as its users' shells would know it.
+        root.run(f"echo export CONDA_CHANNEL_ALIAS={mirror.url}/conda > /etc/profile.d/site.sh")
         root.run("usermod --append --groups anaconda admin; usermod --append --groups anaconda second")
         yield root, chosen
 

@@ -25,4 +25,5 @@ ln -sf ../bin/conda "$prefix/condabin/conda"
 sed -i "s#@PREFIX@#$prefix#" "$prefix/bin/conda" "$prefix/etc/profile.d/conda.sh"
 printf 'channels:\n  - defaults\n' > "$prefix/.condarc"
 exit 0
+# shellcheck disable=SC2317  # the archive begins
 @@END_HEADER@@

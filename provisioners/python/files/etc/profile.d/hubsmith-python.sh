@@ -12,6 +12,7 @@ esac
 # The shell function conda, for root too, who then asks for it by name; what it does to PATH is undone.
 if [ -r /usr/lib/hubsmith/python/shell.sh ]; then
     hubsmith_path=$PATH
+    # shellcheck source=/dev/null
     . /usr/lib/hubsmith/python/shell.sh
     PATH=$hubsmith_path
     unset hubsmith_path
