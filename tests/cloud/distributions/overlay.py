@@ -108,4 +108,4 @@ def overlay(folder: Path) -> Iterator[Root]:
         finally:
             holder.kill()
     # Half a gigabyte of small files: the next test does not wait until they are gone.
-    subprocess.run(["sh", "-c", 'rm -r "$1" &', "sh", str(folder)], check=True)
+    subprocess.run(["sh", "-c", 'rm -rf "$1" > /dev/null 2>&1 &', "sh", str(folder)], check=True)
