@@ -1,9 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # What the distributions with an installer and conda have in common; spoken to through conda's public command line.
 
-# An installer may look into a user's settings, and conda into a site's: the build has its own.
-export CONDA_PKGS_DIRS=$cache/conda CONDARC=$prefix/.condarc
-
 describe_environment() {
     printf '%s\n' "$DISTRIBUTION" "$INSTALLERS" "$CHANNELS" "$CONDA_PACKAGES"
 }
@@ -38,6 +35,7 @@ write_condarc() {
 # it is: two package managers must not write the same files.
 install_packages() {
     local wanted extra
+    export CONDA_PKGS_DIRS=$cache/conda
     mapfile -t wanted < <(printf '%s\n' "$CONDA_PACKAGES" | sed '/^$/d')
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
     if ((${#wanted[@]} > 0)); then
@@ -55,7 +53,7 @@ locked_version() {
 # Conda asks whether it may write its history to find out whether it may install; what it keeps of packages is changed in
 # place. Nothing else is.
 finish_environment() {
-    rm --recursive --force "$prefix/pkgs" "$CONDA_PKGS_DIRS"
+    rm --recursive --force "$prefix/pkgs" "$cache/conda"
     chmod --recursive g+w "$prefix/conda-meta"
     # A copy of root's: what the group can change must not be read by root's shell.
     install --mode 0644 "$prefix/etc/profile.d/conda.sh" "$tools/shell.sh"
