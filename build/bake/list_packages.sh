@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints what is installed, a line each: where <tab> name <tab> version. Reads metadata only: starts no Python, and one
-# process reads all of it.
+# Prints what is installed, a line each: where <tab> name <tab> version. What begins with "licence " is the licence instead, what
+# begins with "bytes" the size of a folder. Reads metadata only: starts no Python, and one process reads all of it.
 set -eu
 if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f 'dpkg\t${Package}\t${Version}\n'
@@ -8,8 +8,32 @@ fi
 set -- /opt/*/lib/python*/site-packages/*.dist-info/METADATA
 [ -f "$1" ] || exit 0
 awk '
-    FNR == 1 { where = FILENAME; sub("/lib/python.*", "", where); name = version = "" }
+    function told() {
+        if (name != "" && version != "") print where "\t" name "\t" version
+        if (name != "" && licence != "") print "licence " where "\t" name "\t" licence
+        name = version = licence = ""
+    }
+    FNR == 1 { told(); where = FILENAME; sub("/lib/python.*", "", where) }
+    /^$/ { nextfile }
     /^Name: / { name = substr($0, 7) }
     /^Version: / { version = substr($0, 10) }
-    name != "" && version != "" { print where "\t" name "\t" version; nextfile }
+    /^License(-Expression)?: / && $0 !~ /\t/ { licence = substr($0, index($0, ": ") + 2) }
+    END { told() }
 ' "$@"
+set -- /opt/*/conda-meta/*.json
+if [ -f "$1" ]; then
+    awk '
+        function value() { sub(/^[^:]*: *"/, ""); sub(/",?[ \t\r]*$/, ""); return $0 }
+        function told() {
+            if (name != "" && version != "") print "conda " where "\t" name "\t" version
+            if (name != "" && licence != "") print "licence conda " where "\t" name "\t" licence
+            name = version = licence = ""
+        }
+        FNR == 1 { told(); where = FILENAME; sub("/conda-meta/.*", "", where) }
+        /^  "name": "/ { name = value() }
+        /^  "version": "/ { version = value() }
+        /^  "license": "/ { licence = value() }
+        END { told() }
+    ' "$@"
+fi
+du --summarize --bytes /opt/anaconda 2>/dev/null | awk '{ print "bytes\t" $2 "\t" $1 }'

@@ -15,6 +15,7 @@ from build.manifest import template_variables
 from build.pipeline import Step
 
 SCHEMA = 1
+_LICENCE = "licence "
 
 
 class WriteRecord(Step[Bake]):
@@ -66,7 +67,9 @@ def record_of(state: Bake) -> dict[str, Any]:
             for use, mark in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
         ],
         "parts": state.inputs.parts,
-        "packages": state.packages,
+        "packages": {where: found for where, found in state.packages.items() if where != "bytes" and not where.startswith(_LICENCE)},
+        "licences": {where.removeprefix(_LICENCE): found for where, found in state.packages.items() if where.startswith(_LICENCE)},
+        "bytes": {folder: int(size) for folder, size in state.packages.get("bytes", {}).items()},
         "tests": [asdict(test) for test in state.tests],
         "seconds": [asdict(timing) for timing in state.report.timings],
     }

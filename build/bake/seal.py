@@ -39,7 +39,10 @@ class Seal(Step[Bake]):
 
 
 def list_packages(shell: Shell) -> dict[str, dict[str, str]]:
-    """{"dpkg": {name: version}, "/opt/hub": {…}, …}: what is installed, by package manager or environment."""
+    """{"dpkg": {name: version}, "/opt/hub": {…}, …}: what is installed, by package manager or environment.
+
+    Also {"licence /opt/hub": {name: licence}, "bytes": {"/opt/anaconda": size}}.
+    """
     lines: list[str] = []
     status = shell.stream("sh -s", on_line=lines.append, root=True, timeout_s=120, data=_PACKAGES.read_bytes())
     if status != 0:

@@ -7,6 +7,7 @@
     provisioners.py  the provisioners listed and their values; the values as environment and as template variables
     folders.py       one provisioner folder, checked
     rules.py         rules between sections
+    distributions.py those of the users' Python: installers, channels, terms
     fields.py        rules of single values
     frozen.py        values nobody can change
     overlay.py       laying trees over each other

@@ -167,6 +167,18 @@ CpuLimit = Annotated[Any, checked(_cpu_limit)]
 UrlPath = Annotated[str, matching(r"/\S*", "a path such as /lab")]
 EnvironmentName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name: letters, digits and _")]
 Environment = Annotated[Mapping[EnvironmentName, str], Frozen, Thawed]
+InstallerUrl = Annotated[
+    str,
+    matching(
+        r"(https?://[^\s/]+|file:///)\S*", "an address that begins with https://, http:// or file:///; {version} and {arch} are filled in"
+    ),
+]
+InstallerVersion = Annotated[str, matching(r"\d[\w.-]*", 'a version in quotes, such as "26.7.2-0"')]
+Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a sha256: 64 small hexadecimal digits")]
+CondaPackage = Annotated[str, matching(r"[a-z0-9_][^\n]*", "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")]
+CondaPackages = Annotated[tuple[CondaPackage, ...], checked(_unique)]
+CondaChannel = Annotated[str, matching(r"[A-Za-z0-9][\w./:+-]*", "the name of a channel such as conda-forge, or its address")]
+CondaChannels = Annotated[tuple[CondaChannel, ...], Field(min_length=1), checked(_unique)]
 Package = Annotated[str, matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2")]
 Packages = Annotated[tuple[Package, ...], checked(_unique)]
 RelativePath = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build.errors import Problem
+from build.manifest import distributions
 from build.manifest.fields import MAX_TAGS, parameter_problem
 from build.manifest.model import fill_in
 from build.manifest.positions import KeyPath, Node, place_of
@@ -17,7 +18,14 @@ OWN_TAGS = 25
 
 def check(settings: ManifestFile, tree: Node, folder: Path) -> tuple[Problem, ...]:
     """Everything wrong between the sections of a manifest whose sections are right by themselves."""
-    found = (*_admins(settings), *_launch_admin(settings), *_parameter(settings), *_tags(settings), *_tests(settings, folder))
+    found = (
+        *_admins(settings),
+        *_launch_admin(settings),
+        *_parameter(settings),
+        *_tags(settings),
+        *_tests(settings, folder),
+        *distributions.problems(settings),
+    )
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)
 
 

@@ -116,10 +116,38 @@ class Builder(Section):
     mirrors: Mirrors = Field(default_factory=Mirrors, description="Package registries")
 
 
+class Checksums(Section):
+    """sha256 of an installer, by the name uname -m has for the processors."""
+
+    x86_64: f.Sha256 | None = Field(default=None, description="Of the file for x86_64")
+    aarch64: f.Sha256 | None = Field(default=None, description="Of the file for arm64")
+
+
+class Installer(Section):
+    """One release of a distribution: a shell script that unpacks itself."""
+
+    version: f.InstallerVersion = Field(description="Its version, as it stands in the name of the file")
+    urls: Annotated[tuple[f.InstallerUrl, ...], Field(min_length=1)] = Field(
+        description="Where it is, the first that has it counts; {version} and {arch} are filled in"
+    )
+    sha256: Checksums = Field(description="What it has to be, or it does not run")
+
+
+class Installers(Section):
+    """The installers of the distributions that have one."""
+
+    anaconda: Installer | None = Field(default=None, description="Anaconda's")
+    miniforge: Installer | None = Field(default=None, description="Miniforge's")
+
+
 class Python(Section):
     """The users' environment, /opt/anaconda."""
 
-    distribution: Literal["venv"] = Field(default="venv", description="How the environment is made")
+    distribution: Literal["venv", "miniforge", "anaconda"] = Field(default="venv", description="How the environment is made")
+    accept_terms: bool = Field(default=False, description="That you have accepted the terms of Anaconda; nobody can do that for you")
+    installers: Installers = Field(default_factory=Installers, description="The installers of miniforge and anaconda")
+    channels: f.CondaChannels = Field(default=("conda-forge",), description="Where conda finds packages, while building and for every user")
+    conda_packages: f.CondaPackages = Field(default=(), description="What conda installs into it, as conda takes it")
     packages: f.Packages = Field(default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it")
 
 

@@ -3,8 +3,8 @@
 set -euo pipefail
 umask 022
 
-readonly prefix=/opt/anaconda
-readonly locks=/usr/share/hubsmith/python
+# shellcheck disable=SC2034  # read by the distributions
+readonly prefix=/opt/anaconda locks=/usr/share/hubsmith/python tools=/usr/lib/hubsmith/python
 # Shared with the provisioners that follow and removed when the image is sealed: never part of an image.
 readonly cache=/root/.cache/hubsmith uv=/root/.cache/hubsmith/uv.bin
 export UV_CACHE_DIR=$cache/uv
@@ -13,16 +13,9 @@ export UV_SYSTEM_CERTS=true UV_NO_PROGRESS=true UV_PYTHON_DOWNLOADS=never
 
 # What the environment is made of; it is kept beside it, so that a second run finds nothing to do.
 inputs() {
-    python3 --version
+    describe_environment
     sha256sum < "$locks/requirements.txt"
     printf '%s\n' "${HUB_VERSION:-}" "$PACKAGES"
-}
-
-refuse_other_distributions() {
-    if [[ $DISTRIBUTION != venv ]]; then
-        echo "python.distribution: '$DISTRIBUTION' cannot be installed yet; use 'venv'" >&2
-        exit 1
-    fi
 }
 
 install_uv() {
@@ -30,20 +23,6 @@ install_uv() {
     if [[ ! -x $uv ]]; then
         /usr/lib/hubsmith/fetch-wheel "$locks/uv.txt" "$cache/wheels" 'uv-*.data/scripts/uv'
         ln --symbolic --force "$cache"/wheels/uv-*.data/scripts/uv "$uv"
-    fi
-}
-
-# The lock is complete (--no-deps): asking each package once more what it needs would take a third of the time.
-install_packages() {
-    local extra
-    mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
-    "$uv" venv --quiet --allow-existing --python /usr/bin/python3 "$prefix"
-    "$uv" pip install --quiet --python "$prefix" --no-deps --require-hashes --requirement "$locks/requirements.txt"
-    if [[ -n ${HUB_VERSION:-} ]]; then
-        "$uv" pip install --quiet --python "$prefix" "jupyterhub==$HUB_VERSION"
-    fi
-    if ((${#extra[@]} > 0)); then
-        "$uv" pip install --quiet --python "$prefix" --constraint "$locks/requirements.txt" "${extra[@]}"
     fi
 }
 
@@ -61,14 +40,18 @@ remove_traces_of_uv() {
 }
 
 # Folders are the group's, and what is made in them as well; the files stay root's, so that they can be replaced
-# (as pip does) but not changed in place.
+# (as pip and conda do) but not changed in place.
 let_group_install() {
-    chgrp --recursive anaconda "$prefix"
+    chown --recursive --no-dereference root:anaconda "$prefix"
     find "$prefix" -type d -exec chmod 2775 {} +
     find "$prefix" -type d -exec setfacl --default --modify group:anaconda:rwX {} +
 }
 
-refuse_other_distributions
+# What a distribution is stands in its own file, as four functions: describe_environment (what it is made of, in words),
+# create_environment, install_packages and finish_environment (when packages and rights are right).
+# shellcheck source=/dev/null
+. "$tools/$DISTRIBUTION.sh"
+
 systemd-sysusers hubsmith-python.conf
 if inputs | cmp --silent - "$prefix/.hubsmith"; then
     echo "$prefix is as it should be"
@@ -79,6 +62,8 @@ echo "python3-venv and acl, so that users can make environments and installers c
 /usr/lib/hubsmith/apt-get install python3-venv acl
 echo "uv"
 install_uv
+echo "$prefix: $DISTRIBUTION"
+create_environment
 echo "$prefix: packages"
 install_packages
 remove_traces_of_uv
@@ -86,4 +71,5 @@ echo "$prefix: bytecode"
 compile_bytecode
 echo "$prefix: rights"
 let_group_install
+finish_environment
 inputs > "$prefix/.hubsmith"

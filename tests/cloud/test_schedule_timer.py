@@ -59,7 +59,7 @@ def test_a_timer_fires_and_looks(cloud: Customer, tmp_path: Path) -> None:
         def root(command: str) -> str:
             return cloud.ssh(instance, f"sudo sh -c {shlex.quote(command)}", timeout_s=300, user="admin").strip()
 
-        words = "--check --cloud aws --set image.name=watched"
+        words = "--check --cloud aws --set image.name=watched --set python.accept_terms=true"
         root(f"""cd /opt/hubsmith && .venv/bin/invoke schedule --on systemd --every "$(date -d '+2 min' '+%a %H:%M')" {words}""")
         assert f"{UNIT}.timer" in root("systemctl list-timers --no-legend")
         until(lambda: "due: " in root(f"journalctl --unit {UNIT}.service --no-pager"), 600, "the timer")

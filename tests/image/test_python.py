@@ -106,6 +106,38 @@ def test_installers_share_it(root: Host, installers: tuple[str, str]) -> None:
     assert as_user(root, second, "pip uninstall --quiet --yes hubsmith-probe") == (0, "")
 
 
+@pytest.fixture
+def conda(host: Host) -> str:
+    if not host.file(f"{PREFIX}/conda-meta").is_directory:
+        pytest.skip("a venv has no conda")
+    return f"{PREFIX}/bin/conda"
+
+
+def test_nobody_is_stopped_by_terms_they_have_not_accepted(root: Host, conda: str) -> None:
+    # conda asks for Anaconda's terms, in the middle of a command, where defaults is a channel.
+    settings = root.file(f"{PREFIX}/.condarc").content_string
+    assert "channels:" in settings
+    assert "defaults" not in settings or "auto_accept_tos: true" in settings
+    assert as_user(root, "nobody", f"cd /tmp && HOME=/tmp {conda} config --show channels")[0] == 0
+
+
+def test_every_shell_knows_conda(root: Host, conda: str) -> None:
+    for user in ("nobody", "root"):
+        for shell in ("-lc", "-ic"):
+            said = root.run("cd / && HOME=/tmp runuser --user %s -- bash %s 'type -t conda' 2>/dev/null", user, shell)
+            assert said.stdout.split()[-1:] == ["function"], (conda, user, shell)
+
+
+def test_what_roots_shell_reads_is_roots(root: Host) -> None:
+    assert root.check_output("find -L /etc/profile.d /usr/lib/hubsmith/python ! -user root -o -perm /022") == ""
+    assert PREFIX not in root.check_output("readlink -f /etc/profile.d/* /usr/lib/hubsmith/python/*")
+
+
+def test_no_installer_and_no_cache_is_left(root: Host) -> None:
+    assert root.check_output(f"find {PREFIX}/pkgs -maxdepth 1 -name '*.conda' -o -name '*.tar.bz2' 2>/dev/null || true") == ""
+    assert root.check_output("find / -xdev -size +10M -name '*conda3-*.sh' -o -xdev -size +10M -name 'Miniforge3-*.sh'") == ""
+
+
 @pytest.mark.usefixtures("booted")
 def test_users_make_environments_of_their_own(root: Host) -> None:
     own = "/var/tmp/own-environment"

@@ -151,8 +151,13 @@ MISTAKES = (
         17,
         "a checksum for the eye, not enforced",
         "bake",
-        ("tests/unit/provisioners/test_fetch_wheel.py", "tests/unit/provisioners/test_locks.py"),
+        (
+            "tests/unit/provisioners/test_fetch_wheel.py",
+            "tests/unit/provisioners/test_fetch_installer.py",
+            "tests/unit/provisioners/test_locks.py",
+        ),
         "sed -i 's/ not in re.findall/ in [] and re.findall/' provisioners/python/files/usr/lib/hubsmith/fetch-wheel;"
+        " sed -i 's/:= _digest(part)) != wanted/:= _digest(part)) == 0/' provisioners/python/files/usr/lib/hubsmith/python/fetch-installer;"
         " sed -i 's/--require-hashes //' provisioners/*/install.sh",
     ),
     Mistake(

@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 
 @pytest.mark.parametrize(("cloud", "profiles"), [("local", ()), ("aws", ()), ("aws", ("ubuntu",))])
 def test_the_shipped_manifest_is_right(cloud: str, profiles: tuple[str, ...]) -> None:
-    manifest = load(SHIPPED, cloud=cloud, profiles=profiles)
+    manifest = load(SHIPPED, cloud=cloud, profiles=profiles, overrides=["python.accept_terms=true"])
     assert manifest.cloud == cloud
     assert [use.name for use in manifest.provisioners] == ["base", "python", "jupyterhub", "certificates", "service", "logging", "boot"]
     assert manifest.tests_folder.is_dir()

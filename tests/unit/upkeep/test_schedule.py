@@ -27,7 +27,7 @@ def manifest() -> Manifest:
     return load(
         REPOSITORY / "manifest.yaml",
         cloud="aws",
-        overrides=["base.ssm_parameter=/aws/service/debian/x", "base.owner=null", "base.name=null"],
+        overrides=["base.ssm_parameter=/aws/service/debian/x", "base.owner=null", "base.name=null", "python.accept_terms=true"],
     )
 
 

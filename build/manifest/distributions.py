@@ -1,0 +1,56 @@
+"""Rules of the users' Python: what each distribution needs, and the terms of Anaconda."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from build.manifest.positions import KeyPath
+from build.manifest.schema import ManifestFile
+
+TERMS = "https://www.anaconda.com/legal/terms/terms-of-service"
+_ARCH = {"x86_64": "x86_64", "arm64": "aarch64"}  # EC2's name: that of uname -m
+Finding = tuple[KeyPath, str]
+
+
+def problems(settings: ManifestFile) -> Iterator[Finding]:
+    """Everything that keeps python.distribution from being installed as the manifest says."""
+    yield from _terms(settings)
+    yield from _channels(settings)
+    yield from _without_conda(settings) if settings.python.distribution == "venv" else _installer(settings)
+
+
+def _terms(settings: ManifestFile) -> Iterator[Finding]:
+    if settings.python.distribution == "anaconda" and not settings.python.accept_terms:
+        yield (
+            ("python", "accept_terms"),
+            f"should be true, set by you, once you have accepted Anaconda's terms of service ({TERMS}): organisations of 200 people or more"
+            " need a licence, and so does everybody who gives Anaconda to others, as a shared image does."
+            " python.distribution: miniforge needs neither",
+        )
+
+
+def _channels(settings: ManifestFile) -> Iterator[Finding]:
+    """`defaults` and repo.anaconda.com have Anaconda's terms, whichever conda asks them."""
+    python = settings.python
+    for index, channel in enumerate(python.channels):
+        if (channel == "defaults" or "repo.anaconda.com" in channel) and not (python.distribution == "anaconda" and python.accept_terms):
+            yield (
+                ("python", "channels", index),
+                f"{channel} comes under Anaconda's terms of service ({TERMS}): it needs distribution anaconda and accept_terms true",
+            )
+
+
+def _without_conda(settings: ManifestFile) -> Iterator[Finding]:
+    if settings.python.conda_packages:
+        yield ("python", "conda_packages"), "needs conda, which a venv has not: take distribution miniforge, or put them into packages"
+
+
+def _installer(settings: ManifestFile) -> Iterator[Finding]:
+    distribution = settings.python.distribution
+    installer = getattr(settings.python.installers, distribution)
+    if installer is None:
+        yield ("python", "installers", distribution), f"is needed for distribution {distribution}: version, urls and sha256"
+        return
+    arch = _ARCH[settings.base.architecture]
+    if getattr(installer.sha256, arch) is None:
+        yield ("python", "installers", distribution, "sha256"), f"has none for {arch}, which base.architecture asks for"

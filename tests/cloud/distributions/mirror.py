@@ -1,0 +1,131 @@
+"""A site's mirror: the installer stand-in, or a real one, and a conda channel with two packages; HTTP with ranges, as mirrors have it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import rattler
+import six
+from rattler.index import index_fs
+
+STANDIN = Path(__file__).parent / "standin"
+REAL = os.environ.get("HUBSMITH_REAL_INSTALLER")
+"""A real installer file to run the same tests with."""
+
+
+@dataclass
+class Mirror:
+    """Its address, its files by path, what was asked of it, and the paths whose first answer breaks off half-way."""
+
+    url: str
+    files: dict[str, bytes]
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    breaks_off: set[str] = field(default_factory=set)
+
+    def sha256(self, path: str) -> str:
+        return hashlib.sha256(self.files[path]).hexdigest()
+
+
+@contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[Mirror]:
+    """A mirror on loopback."""
+    mirror = Mirror("", files)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            mirror.asked.append((self.path, asked))
+            content = mirror.files.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            start = int(re.findall(r"\d+", asked)[0]) if asked else 0
+            self.send_response(206 if asked else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            if asked:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.end_headers()
+            end = len(content)
+            if self.path in mirror.breaks_off:
+                mirror.breaks_off.discard(self.path)
+                end = start + (end - start) // 2
+            self.wfile.write(content[start:end])
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        mirror.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield mirror
+        server.shutdown()
+
+
+def installer() -> bytes:
+    """The real one given by HUBSMITH_REAL_INSTALLER, else the stand-in."""
+    if REAL:
+        return Path(REAL).read_bytes()
+    payload = io.BytesIO()
+    with tarfile.open(fileobj=payload, mode="w") as archive:
+        _add(archive, "bin/conda", (STANDIN / "conda.py").read_bytes(), 0o755)
+        _add(archive, "etc/profile.d/conda.sh", (STANDIN / "conda.sh").read_bytes())
+        _add(archive, "six.py", Path(six.__file__).read_bytes())
+        _add(archive, "six-1.16.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n")
+        archive.add(Path(rattler.__file__).parent, "standin/rattler", filter=lambda info: None if "__pycache__" in info.name else info)
+    digest = hashlib.sha256(payload.getvalue()).hexdigest()
+    return (STANDIN / "install.sh").read_bytes().replace(b"@SHA256@", digest.encode()) + payload.getvalue()
+
+
+def channel(folder: Path) -> dict[str, bytes]:
+    """conda-forge as the mirror has it: greeting 1.0 and 2.0, and farewell."""
+    noarch = folder / "noarch"
+    noarch.mkdir(parents=True)
+    for name, version in (("greeting", "1.0"), ("greeting", "2.0"), ("farewell", "1.0")):
+        index = {
+            "name": name,
+            "version": version,
+            "build": "0",
+            "build_number": 0,
+            "depends": [],
+            "subdir": "noarch",
+            "license": "BSD-3-Clause",
+        }
+        paths = {"paths_version": 1, "paths": [_path(f"bin/{name}", _program(name, version))]}
+        with tarfile.open(noarch / f"{name}-{version}-0.tar.bz2", "w:bz2") as archive:
+            _add(archive, "info/index.json", json.dumps(index).encode())
+            _add(archive, "info/paths.json", json.dumps(paths).encode())
+            _add(archive, "info/files", f"bin/{name}\n".encode())
+            _add(archive, f"bin/{name}", _program(name, version), 0o755)
+    asyncio.run(index_fs(folder, write_zst=False, write_shards=False))
+    (folder / "linux-64").mkdir(exist_ok=True)
+    if not (folder / "linux-64/repodata.json").exists():
+        (folder / "linux-64/repodata.json").write_text('{"info": {"subdir": "linux-64"}, "packages": {}, "packages.conda": {}}')
+    return {f"/conda/conda-forge/{path.relative_to(folder)}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _program(name: str, version: str) -> bytes:
+    return f"#!/bin/sh\necho {name} {version}\n".encode()
+
+
+def _path(path: str, content: bytes) -> dict[str, object]:
+    return {"_path": path, "path_type": "hardlink", "sha256": hashlib.sha256(content).hexdigest(), "size_in_bytes": len(content)}
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), mode
+    archive.addfile(info, io.BytesIO(content))

@@ -1,0 +1,111 @@
+"""This system's files with a layer above them, in which a provisioner runs as root; what it writes is gone afterwards.
+
+It needs root and a kernel that lays overlays. The network is this machine's own; systemd does not run in it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.bake import fingerprint
+from build.manifest import Manifest, environment, template_variables
+from build.remote import tree
+from build.remote.shell import exports
+
+REPO = Path(__file__).parents[3]
+WORK = "/var/lib/hubsmith/build"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_MOUNT = """
+mount -t overlay overlay -o lowerdir=/,upperdir="$1/upper",workdir="$1/work" "$1/root"
+mount --rbind /dev "$1/root/dev"; mount -t proc proc "$1/root/proc"; mount -t tmpfs tmpfs "$1/root/run"
+mkdir -p "$1/root/run/hubsmith/apt"
+[ ! -e "$1/root/etc/resolv.conf" ] || [ -s "$1/root/etc/resolv.conf" ] || cat /etc/resolv.conf > "$1/root/etc/resolv.conf"
+echo up; read -r _ || true
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and all it said."""
+
+    status: int
+    said: str
+
+
+class Root:
+    """A changed copy of this system; commands run in it as root, or as another user."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        self._folder = folder
+        self._enter = ["nsenter", f"--target={pid}", "--mount", "chroot", str(folder / "root"), "env", "-i", f"PATH={PATH}"]
+
+    def run(self, command: str, variables: Mapping[str, str] | None = None, timeout_s: float = 300) -> Done:
+        given = [f"{name}={value}" for name, value in {"HOME": "/root", **proxies(), **(variables or {})}.items()]
+        done = subprocess.run(
+            [*self._enter, *given, "bash", "-c", command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Done(done.returncode, (done.stdout + done.stderr).strip())
+
+    def as_user(self, name: str, command: str, *, shell: str = "-lc", **variables: str) -> Done:
+        given = " ".join(f"{key}={value}" for key, value in variables.items())
+        quoted = command.replace("'", "'\\''")
+        return self.run(f"cd / && HOME=$(getent passwd {name} | cut -d: -f6) runuser --user {name} -- env {given} bash {shell} '{quoted}'")
+
+    def lay(self, manifest: Manifest, name: str) -> None:
+        """Only the files of a provisioner, over /."""
+        use = next(use for use in manifest.provisioners if use.name == name)
+        self._send(
+            tree.collect(use.folder / "files", fingerprint.files(use.folder / "files"), template_variables(use), use.definition.ownership)
+        )
+
+    def provision(self, manifest: Manifest, name: str, mirror: str) -> Done:
+        """One provisioner as Provision does it: its files, then its install.sh."""
+        self.lay(manifest, name)
+        use = next(use for use in manifest.provisioners if use.name == name)
+        variables = {**environment(use), "CONDA_CHANNEL_ALIAS": f"{mirror}/conda"}
+        self._send(
+            [
+                tree.Entry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
+                tree.Entry(f"{WORK}/run_install.sh", (REPO / "build/bake/run_install.sh").read_bytes(), tree.roots(0o700)),
+                tree.Entry(f"{WORK}/environment", exports(variables).encode(), tree.roots(0o600)),
+            ]
+        )
+        return self.run(f"cd {WORK} && bash ./run_install.sh 2>&1", timeout_s=900)
+
+    def _send(self, entries: list[tree.Entry]) -> None:
+        subprocess.run([*self._enter, "tar", "-x", "-p", "-f", "-", "-C", "/"], input=tree.archive(entries), check=True)
+
+
+def proxies() -> dict[str, str]:
+    """How this machine reaches registries; the mirror of the tests is on loopback."""
+    given = {name: value for name, value in os.environ.items() if "proxy" in name.lower() or name in ("SSL_CERT_FILE", "PIP_INDEX_URL")}
+    return {**given, "no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
+
+
+@contextmanager
+def overlay(folder: Path) -> Iterator[Root]:
+    """Mounted in a namespace of its own, so that it is gone with the process that holds it. Raises OSError where that cannot be."""
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir(parents=True)
+    command = ["unshare", "--mount", "--propagation=private", "bash", "-euc", _MOUNT, "bash", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stderr is not None
+        try:
+            if holder.stdout.readline().strip() != "up":
+                raise OSError(holder.stderr.read().strip())
+            yield Root(folder, holder.pid)
+        finally:
+            holder.kill()
+    # Half a gigabyte of small files: the next test does not wait until they are gone.
+    subprocess.run(["sh", "-c", 'rm -rf "$1" > /dev/null 2>&1 &', "sh", str(folder)], check=True)

@@ -1,0 +1,95 @@
+#!@PREFIX@/bin/python
+"""A stand-in for conda over py-rattler: install and create, with conda's own rules about rights, caches, channels and terms."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path("@PREFIX@")
+sys.path.insert(0, str(ROOT / "standin"))
+
+
+def settings() -> dict[str, list[str]]:
+    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; a real conda reads all of YAML."""
+    found: dict[str, list[str]] = {}
+    for file in (Path.home() / ".condarc", ROOT / ".condarc"):
+        section = ""
+        for line in file.read_text().splitlines() if file.exists() else ():
+            if line.lstrip().startswith("#"):
+                continue
+            if line[:1] not in (" ", ""):
+                section = line.partition(":")[0]
+                found.setdefault(section, [])
+            elif line.strip():
+                found[section].append(line.strip().removeprefix("- ").strip('"'))
+    return found
+
+
+def refuse(error: str, about: str) -> None:
+    sys.exit(f"\n{error}: {about}")
+
+
+def cache(prefix: Path) -> Path:
+    told = os.environ.get("CONDA_PKGS_DIRS")
+    folders = [Path(told)] if told else [ROOT / "pkgs", Path.home() / ".conda/pkgs"]
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "urls.txt").touch()
+        except PermissionError:
+            continue
+        return folder
+    return refuse("NoWritablePkgsDirError", str(folders))
+
+
+async def install(prefix: Path, specs: list[str]) -> None:
+    import rattler
+
+    found = settings()
+    channels = found.get("channels") or ["defaults"]
+    accepted = os.environ.get("CONDA_PLUGINS_AUTO_ACCEPT_TOS") == "true" or "auto_accept_tos: true" in found.get("plugins", [])
+    if "defaults" in channels and not accepted:
+        refuse("CondaToSNonInteractiveError", "Terms of Service have not been accepted for the following channels: pkgs/main, pkgs/r")
+    alias = os.environ.get("CONDA_CHANNEL_ALIAS", "https://conda.anaconda.org")
+    channels = [name if "://" in name else f"{alias.rstrip('/')}/{name}" for name in channels]
+    there = [rattler.PrefixRecord.from_path(path) for path in (prefix / "conda-meta").glob("*.json")]
+    try:
+        records = await rattler.solve(channels, specs, platforms=["linux-64", "noarch"])
+    except rattler.exceptions.SolverError as error:
+        refuse("PackagesNotFoundError", f"The following packages are not available from current channels: {error}")
+    kept = [record for record in there if record.name.source not in {new.name.source for new in records}]
+    await rattler.install([*records, *kept], prefix, cache_dir=cache(prefix), installed_packages=there, show_progress=False)
+    for path in (prefix / "conda-meta").glob("*.json"):
+        if path.stat().st_uid == os.geteuid():
+            path.chmod(0o664)  # conda's have the usual mode, py-rattler's are for their owner only
+    with (prefix / "conda-meta/history").open("a") as history:
+        history.write(f"# update specs: {specs}\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="conda")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("install", "create"):
+        command = commands.add_parser(name)
+        command.add_argument("--yes", "-y", action="store_true")
+        command.add_argument("--quiet", "-q", action="store_true")
+        command.add_argument("--prefix", "-p", default=str(ROOT))
+        command.add_argument("--name", "-n")
+        command.add_argument("specs", nargs="*")
+    chosen = parser.parse_args()
+    prefix = Path(chosen.prefix)
+    if chosen.command == "create":
+        shared = ROOT / "envs"
+        prefix = (shared if os.access(ROOT, os.W_OK) else Path.home() / ".conda/envs") / chosen.name
+        (prefix / "conda-meta").mkdir(parents=True)
+        (prefix / "conda-meta/history").touch()
+    elif not os.access(prefix / "conda-meta/history", os.W_OK):
+        refuse("EnvironmentNotWritableError", f"The current user does not have write permissions to the target environment: {prefix}")
+    asyncio.run(install(prefix, chosen.specs))
+    os._exit(0)  # py-rattler's threads were seen to fall when the interpreter ends under them
+
+
+if __name__ == "__main__":
+    main()

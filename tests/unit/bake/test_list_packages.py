@@ -1,0 +1,39 @@
+"""What the record knows of an environment: packages of pip and conda, their licences, its size."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[3] / "build/bake/list_packages.sh"
+
+
+def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
+    for name, words in {
+        "a": "License: MIT\n",
+        "b": "License-Expression: BSD-3-Clause\nClassifier: x\n\nLicense: not this\n",
+        "c": "",
+    }.items():
+        folder = tmp_path / f"opt/anaconda/lib/python3.13/site-packages/{name}-1.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.{name}\n{words}")
+    meta = tmp_path / "opt/anaconda/conda-meta"
+    meta.mkdir()
+    (meta / "zlib-1.json").write_text(
+        '{\n  "build": "0",\n  "license": "Zlib",\n  "name": "zlib",\n  "version": "1.3.1",\n  "paths": {"name": "x"}\n}\n'
+    )
+    script = SCRIPT.read_text().replace("/opt/", f"{shlex.quote(str(tmp_path))}/opt/").replace("dpkg-query >", "no-dpkg >")
+    lines = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout.replace(str(tmp_path), "").splitlines()
+    sizes = [line.split("\t") for line in lines if line.startswith("bytes")]
+    assert sorted(line for line in lines if not line.startswith("bytes")) == [
+        "/opt/anaconda\ta\t1.a",
+        "/opt/anaconda\tb\t1.b",
+        "/opt/anaconda\tc\t1.c",
+        "conda /opt/anaconda\tzlib\t1.3.1",
+        "licence /opt/anaconda\ta\tMIT",
+        "licence /opt/anaconda\tb\tBSD-3-Clause",
+        "licence conda /opt/anaconda\tzlib\tZlib",
+    ]
+    assert [size[1] for size in sizes] == ["/opt/anaconda"]
+    assert int(sizes[0][2]) > 100
