@@ -101,6 +101,7 @@ def _pytest(manifest: Manifest, files: Sequence[Path], told: Mapping[str, str], 
         # A folder of image tests stands on its own: no settings and no conftest.py from above it.
         *(f"--rootdir={manifest.folder}", f"--confcutdir={manifest.tests_folder}", "-c", os.devnull),
         *("--import-mode=importlib", "-o", f"pythonpath={manifest.folder}"),
+        *("-o", "junit_family=xunit1"),  # the one that keeps record_property
         *("-p", "no:cacheprovider", "-q", "--tb=short", "--color=no"),
         *manifest.tests.pytest_args,
     ]
