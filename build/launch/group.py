@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ class MakeGroup(Step[Launch]):
             state.group_id = made["GroupId"]
             state.did(f"made the security group {state.group_id}")
         there = rules_of(found) if found else []
-        wanted = [Rule(port, port, "tcp", cidr, "the hub") for port in PORTS for cidr in state.wishes.defaults.allowed_cidrs]
+        wanted = rules_for(state.wishes.defaults.allowed_cidrs)
         places = {rule.where for rule in wanted}
         gone = [rule for rule in there if rule.where not in places and not rule.temporary]
         new = [rule for rule in wanted if rule.where not in {rule.where for rule in there}]
@@ -103,6 +104,11 @@ class MakeGroup(Step[Launch]):
         if new:
             ec2.authorize_security_group_ingress(GroupId=state.group_id, IpPermissions=[rule.permission for rule in new])
             state.did(f"opened {', '.join(in_words(rule) for rule in new)}")
+
+
+def rules_for(cidrs: Iterable[str]) -> list[Rule]:
+    """What a hub is open for: its users, from these networks."""
+    return [Rule(port, port, "tcp", cidr, "the hub") for port in PORTS for cidr in cidrs]
 
 
 def own_group(clients: Clients, hub: Hub) -> SecurityGroupTypeDef | None:

@@ -1,8 +1,8 @@
 """The 25 mistakes of the walk-through of 2019: what was wrong, where it would live today, and the test that catches it.
 
 Each has a patch, a few lines of shell that put it back: where it lives in the image they are run as root on a machine launched
-from the image, where it lives in the bake in a copy of this repository. What belongs to the launch and to conda (the security
-group of 23, the licence of conda's channels) comes with those parts.
+from the image, where it lives in the bake or the launch in a copy of this repository. A number that lives in two places is
+there twice.
 """
 
 from __future__ import annotations
@@ -203,11 +203,28 @@ MISTAKES = (
         "rm -f /etc/ssh/sshd_config.d/*; echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/01.conf",
     ),
     Mistake(
+        23,
+        "22 open to everybody, 80 closed",
+        "launch",
+        ("tests/unit/launch/test_group.py::test_users_reach_the_hub_and_nothing_else",),
+        "sed -i 's/^PORTS = .*/PORTS = (443, 22)/' build/launch/group.py",
+    ),
+    Mistake(
         24,
         "the machine's credentials within reach of every notebook",
         "image",
         ("jupyterhub/test_fence.py::TestOutOfReach::test_the_instances_credentials",),
         f"sed -i '/IPAddressDeny/d' {_CONFIG}; systemctl restart jupyterhub",
+    ),
+    Mistake(
+        24,
+        "credentials that may change every name of every zone",
+        "launch",
+        (
+            "tests/unit/launch/test_role.py::test_every_action_of_the_contract_and_none_besides",
+            "tests/unit/launch/test_role.py::test_only_the_challenge_of_this_one_name_can_be_written",
+        ),
+        "sed -i '/\"Condition\": /d; s/hostedzone.{zone.id}/*/' build/launch/role.py",
     ),
     Mistake(
         25,

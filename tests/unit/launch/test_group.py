@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from build.launch.door import _plain
-from build.launch.group import UNTIL, Rule, in_words, rules_of
+from build.launch.group import UNTIL, Rule, in_words, rules_for, rules_of
 
 
 def until(delta: timedelta) -> str:
@@ -39,6 +39,10 @@ def test_rules_are_read_as_they_are_written() -> None:
     group: Any = {"IpPermissions": [rule.permission for rule in rules]}
     assert rules_of(group) == rules
     assert [in_words(rule) for rule in rules] == ["443 to 0.0.0.0/0", "443 to 2001:db8::/32", "everything to 10.0.0.0/8"]
+
+
+def test_users_reach_the_hub_and_nothing_else() -> None:
+    assert [in_words(rule) for rule in rules_for(["0.0.0.0/0"])] == ["443 to 0.0.0.0/0", "80 to 0.0.0.0/0"]
 
 
 def test_a_description_holds_what_ec2_allows() -> None:
