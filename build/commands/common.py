@@ -31,9 +31,12 @@ CHOICE = {
 JSON = {"json": "one JSON document on stdout"}
 
 
-def load_manifest(manifest: str, cloud: str, profile: Several, override: Several) -> Manifest:
-    """The manifest as the options of CHOICE ask for it. Raises UserError, or ManifestError with every mistake."""
-    return load(Path(manifest), profiles=profile or (), cloud=cloud or None, overrides=override or ())
+def load_manifest(manifest: str, cloud: str, profile: Several, override: Several, *, building: bool = False) -> Manifest:
+    """The manifest as the options of CHOICE ask for it. Raises UserError, or ManifestError with every mistake.
+
+    ``building``: the terms of what is to be installed have to be accepted.
+    """
+    return load(Path(manifest), profiles=profile or (), cloud=cloud or None, overrides=override or (), building=building)
 
 
 def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> Clients:

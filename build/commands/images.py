@@ -24,7 +24,7 @@ from build.upkeep import verify as verifier
 def check(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None) -> None:
     """Is the manifest right? All mistakes at once, each with its line and column."""
     with talking() as report:
-        found = load_manifest(manifest, cloud, profile, set)
+        found = load_manifest(manifest, cloud, profile, set, building=True)
         report.result(f"{manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
 
 
@@ -32,7 +32,7 @@ def check(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several
 def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
     """What would be built, from what, and why. Makes nothing."""
     with talking() as report:
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = load_manifest(manifest, cloud, profile, set, building=True)
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
         base = find_base_image(clients, chosen.base)
@@ -68,7 +68,7 @@ def build_ami(
     """Build a golden image, test it, publish it; prints its id."""
     with talking(verbose=verbose) as report:
         when_failed = policy(on_failure)
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = load_manifest(manifest, cloud, profile, set, building=True)
         clients = connect_to(chosen, report, base=True)
         image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)

@@ -55,7 +55,11 @@ def rebuild(
     """Build if something has changed since the published image; says what. Prints the id of the image to use."""
     verdict = None
     with talking(quiet=scheduled and "JOURNAL_STREAM" not in os.environ and "CI" not in os.environ) as report:
-        when_failed, limit, chosen = policy(on_failure), rebuilder.age_limit(max_age), load_manifest(manifest, cloud, profile, set)
+        when_failed, limit, chosen = (
+            policy(on_failure),
+            rebuilder.age_limit(max_age),
+            load_manifest(manifest, cloud, profile, set, building=True),
+        )
         if catch_up and not rebuilder.missed(chosen, When.parse(catch_up)):
             report.note(f"no run was missed since {catch_up}")
         elif check:

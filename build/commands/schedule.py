@@ -62,7 +62,7 @@ def schedule(
     with talking() as report:
         keeper = _keeper(on)
         cloud = cloud or ("aws" if keeper in ("github", "aws") else "")
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = load_manifest(manifest, cloud, profile, set, building=True)
         if remove:
             _remove(Job(chosen.image.name, When((0,), 0, 0), ()), keeper, chosen, report)
             return

@@ -14,12 +14,12 @@ Finding = tuple[KeyPath, str]
 
 def problems(settings: ManifestFile) -> Iterator[Finding]:
     """Everything that keeps python.distribution from being installed as the manifest says."""
-    yield from _terms(settings)
     yield from _channels(settings)
     yield from _without_conda(settings) if settings.python.distribution == "venv" else _installer(settings)
 
 
-def _terms(settings: ManifestFile) -> Iterator[Finding]:
+def terms(settings: ManifestFile) -> Iterator[Finding]:
+    """What has to be accepted before anything is built."""
     if settings.python.distribution == "anaconda" and not settings.python.accept_terms:
         yield (
             ("python", "accept_terms"),

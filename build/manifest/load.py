@@ -25,15 +25,19 @@ CLOUDS = ("local", "aws")
 Override = tuple[KeyPath, Node]
 
 
-def load(path: Path, *, profiles: Sequence[str] = (), cloud: str | None = None, overrides: Sequence[str] = ()) -> Manifest:
+def load(
+    path: Path, *, profiles: Sequence[str] = (), cloud: str | None = None, overrides: Sequence[str] = (), building: bool = True
+) -> Manifest:
     """The manifest at `path` with the profiles and the `--set` values laid over it.
+
+    Without `building` nobody is asked for the terms of what would be installed: who launches or lists images installs nothing.
 
     Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the file is
     absent, a `--profile` is unknown or a `--set` cannot be read.
     """
     if not path.is_file():
         raise UserError(f"there is no {display(path)}", hint="run this in the folder of the manifest, or name it with --manifest")
-    choice = Choice(tuple(profiles), cloud, tuple(parse_override(text) for text in overrides))
+    choice = Choice(tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building)
     document, problems = read(path)
     if document is None:
         raise ManifestError(problems)
@@ -42,11 +46,12 @@ def load(path: Path, *, profiles: Sequence[str] = (), cloud: str | None = None, 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line lays over the file."""
+    """What the command line lays over the file, and whether it builds."""
 
     profiles: tuple[str, ...]
     cloud: str | None
     overrides: tuple[Override, ...]
+    building: bool
 
     def all_overrides(self) -> tuple[Override, ...]:
         """`--set` in order, then `--cloud`, which wins."""
@@ -61,7 +66,7 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
     for name in applied:
         tree = merge(tree, available[name])
     tree, refused = _override(tree, choice.all_overrides())
-    settings, uses, wrong = _check(tree, path.parent)
+    settings, uses, wrong = _check(tree, path.parent, building=choice.building)
     problems = without_echoes(unread, [*misformed, *refused, *wrong, *_check_hidden(own, available)])
     if problems or settings is None:
         raise ManifestError(problems)
@@ -143,11 +148,11 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
     return tree, refused
 
 
-def _check(tree: Node, folder: Path) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
+def _check(tree: Node, folder: Path, *, building: bool) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
     settings, problems = validate(tree, ManifestFile)
     uses, misused = resolve(tree, settings, folder)
-    between = rules.check(settings, tree, folder) if settings else ()
+    between = rules.check(settings, tree, folder, building=building) if settings else ()
     return settings, uses, [*problems, *misused, *between]
 
 

@@ -16,7 +16,7 @@ OWN_TAGS = 25
 """Room for the tags Hubsmith itself puts on an image; the user's have to fit beside them."""
 
 
-def check(settings: ManifestFile, tree: Node, folder: Path) -> tuple[Problem, ...]:
+def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -> tuple[Problem, ...]:
     """Everything wrong between the sections of a manifest whose sections are right by themselves."""
     found = (
         *_admins(settings),
@@ -25,6 +25,7 @@ def check(settings: ManifestFile, tree: Node, folder: Path) -> tuple[Problem, ..
         *_tags(settings),
         *_tests(settings, folder),
         *distributions.problems(settings),
+        *(distributions.terms(settings) if building else ()),
     )
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)
 

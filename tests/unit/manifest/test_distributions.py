@@ -34,6 +34,10 @@ def test_the_shipped_one_says_what_to_accept_for_aws() -> None:
     assert load(SHIPPED, cloud="aws", overrides=["python.distribution=miniforge"]).python.distribution == "miniforge"
 
 
+def test_who_installs_nothing_accepts_nothing() -> None:
+    assert load(SHIPPED, cloud="aws", building=False).cloud == "aws"
+
+
 @pytest.mark.parametrize("distribution", ["anaconda", "miniforge"])
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
 def test_installers_are_pinned_for_both_architectures(distribution: str, architecture: str) -> None:
