@@ -80,7 +80,7 @@ def wait(state: Launch, ip: str) -> Certificate | None:
 def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
     """Not well yet: is it under way, as well as it will be, or has it failed? ``failures`` are the times of those seen so far."""
     status = published(state.clients, state.hub)
-    if status.instance_id not in ("", state.instance_id):  # of an instance before this one
+    if not status.phase or status.instance_id not in ("", state.instance_id):  # nothing yet, or of an instance before this one
         return seen
     if status.phase == "failed":
         failures.add(status.at)
