@@ -331,12 +331,17 @@ def test_a_rehearsal_leaves_the_name_alone(other: Site) -> None:
 
 def test_killed_at_each_step_and_repeated_it_completes(other: Site) -> None:
     """One chain: each launch is killed a step later than the one before, so that the last one finds all the others' halves."""
+    told = []
     for step in steps():
         running = other.start(*other.arguments())
         running.wait_for(f"» {step.title}")
         running.end(signal.SIGKILL)
+        told += running.out.splitlines()
     done = other.launched()
-    assert done["admin_password"], "the one launch that came to its end shows it"
+    # The last steps take no time: the kill may come when all is done.
+    assert done["admin_password"] or any(line.startswith(f"{done['admin']} ") for line in told), (
+        "the one launch that came to its end shows it"
+    )
     assert [instance["PublicIpAddress"] for instance in other.instances()] == [done["address"]]
     assert other.records() == [("A", [done["address"]])]
     assert other.launched()["changes"] == []

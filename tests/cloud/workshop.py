@@ -37,10 +37,11 @@ class Done:
 
 @dataclass
 class Running:
-    """A command under way; ``lines`` is what it said on stderr so far."""
+    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout when it has ended."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    out: str = ""
 
     def __post_init__(self) -> None:
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -71,6 +72,7 @@ class Running:
         self._reader.join(timeout=10)
         assert self.process.stdout is not None
         assert self.process.stderr is not None
+        self.out = self.process.stdout.read()
         self.process.stdout.close()
         self.process.stderr.close()
         return status

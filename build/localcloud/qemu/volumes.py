@@ -5,6 +5,7 @@ Nothing is remembered between calls: QEMU is asked what is where, so that a serv
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +77,13 @@ def _top_node(monitor: Monitor, volume_id: str) -> _Node | None:
     for block in monitor.query("query-block"):
         if volume_id in str(block.get("qdev")).split("/"):
             inserted = block["inserted"]
-            return _Node(str(inserted["node-name"]), str(inserted["file"]))
+            return _Node(str(inserted["node-name"]), _path(str(inserted["file"])))
     return None
+
+
+def _path(file: str) -> str:
+    """The path in QEMU's name of a file; one with a backing file of another name than its header's is described in JSON."""
+    return str(json.loads(file.removeprefix("json:"))["file"]["filename"]) if file.startswith("json:") else file
 
 
 def _has_node(monitor: Monitor, volume_id: str) -> bool:
