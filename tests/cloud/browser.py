@@ -121,15 +121,30 @@ class Browser:
         self.js(f"document.querySelector({json.dumps(selector)}).focus()")
         self.call("Input.insertText", text=text)
 
+    def type_into(self, selector: str, text: str, timeout_s: float = 120) -> None:
+        """Type into an editor until it is there: a page that is still loading takes the focus away."""
+        there = f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})"
+        deadline = time.monotonic() + timeout_s
+        while not self.js(there):
+            assert time.monotonic() < deadline, f"'{text}' cannot be typed into {selector}"
+            self.press("Escape")
+            self.js(f"document.querySelector({json.dumps(selector)}).focus()")
+            self.call("Input.insertText", text=text)
+            time.sleep(1)
+
     def click(self, selector: str) -> None:
         """Click something."""
         self.js(f"document.querySelector({json.dumps(selector)}).click()")
 
-    def press_shift_enter(self) -> None:
-        """Run the cell."""
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "modifiers": 8}
+    def press(self, name: str, modifiers: int = 0) -> None:
+        """A key: Enter or Escape; of the modifiers 8 is Shift."""
+        key = {"key": name, "code": name, "windowsVirtualKeyCode": {"Enter": 13, "Escape": 27}[name], "modifiers": modifiers}
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, **key)
+
+    def press_shift_enter(self) -> None:
+        """Run the cell."""
+        self.press("Enter", modifiers=8)
 
     def shoot(self, name: str) -> Path:
         """A screenshot."""

@@ -178,7 +178,7 @@ def test_the_same_token_is_the_same_launch(ec2: Any, cloud: Customer, shared: di
         ({"UserData": "x" * 16385}, "InvalidParameterValue", "User data is limited to 16384 bytes"),
         ({"InstanceInitiatedShutdownBehavior": "explode"}, "InvalidParameterValue", "instanceInitiatedShutdownBehavior"),
         ({"Placement": {"AvailabilityZone": "us-east-1z"}}, "InvalidParameterValue", "us-east-1z"),
-        ({"IamInstanceProfile": {"Name": "nobody"}}, "NoSuchEntity", "nobody"),
+        ({"IamInstanceProfile": {"Name": "nobody"}}, "InvalidParameterValue", "nobody"),
         ({"BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "snap-0"}}]}, "InvalidSnapshot.NotFound", "snap-0"),
         ({"DryRun": True}, "DryRunOperation", "Request would have succeeded"),
     ],
