@@ -86,6 +86,9 @@ class Browser:
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
             message = json.loads(self._socket.recv())
+            if message.get("method") == "Page.javascriptDialogOpening":  # "leave this page?", which nothing else gets past
+                answer_it = {"id": 0, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+                self._socket.send(json.dumps(answer_it))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 answer: dict[str, Any] = message["result"]

@@ -48,7 +48,9 @@ def test_a_machine_is_tested_as_its_operator_reaches_it(workshop: Workshop, imag
         login = ("--host", instance["PublicIpAddress"], "--user", "root", "--identity", str(key.path), "--known-hosts", str(known))
         stranger = verify(workshop, *login)
         assert (stranger.status, "Host key verification failed" in stranger.err, "Traceback" in stranger.err) == (1, True, False)
-        known.write_bytes(subprocess.run(["ssh-keyscan", "-t", "ed25519", instance["PublicIpAddress"]], capture_output=True, check=True).stdout)
+        known.write_bytes(
+            subprocess.run(["ssh-keyscan", "-t", "ed25519", instance["PublicIpAddress"]], capture_output=True, check=True).stdout
+        )
         fine = verify(workshop, *login)
         assert fine.status == 0, fine.err
         assert "2 passed" in fine.out
