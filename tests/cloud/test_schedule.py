@@ -23,7 +23,7 @@ pytestmark = pytest.mark.vm
 MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=scheduled")
 
 
-@pytest.fixture(scope="module", params=["borrowed", pytest.param("own", marks=pytest.mark.matrix)])
+@pytest.fixture(scope="module", params=["borrowed", pytest.param("own", marks=pytest.mark.exhaustive)])
 def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The committed and uncommitted files of this checkout and nothing else; set up by the schedule's own command, or with our set-up."""
     folder = tmp_path_factory.mktemp("checkout") / "hubsmith"
