@@ -96,7 +96,7 @@ def test_two_machines_of_the_image_share_no_identity(workshop: Workshop, golden:
         for one in launched:
             running = customer.wait_for(one["InstanceId"], "running")
             told.append(set(customer.ssh(running, f"sudo sh -c {shlex.quote(IDENTITY)}", timeout_s=600, user="admin").split()))
-        assert [len(each) for each in told] == [9, 9]
+        assert [len(each) for each in told] == [10, 10]
         assert told[0] & told[1] == set()
     finally:
         for one in launched:
