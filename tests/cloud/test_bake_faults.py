@@ -65,7 +65,7 @@ def test_an_error_late_in_the_build_ends_it_and_leaves_nothing(workshop: Worksho
     assert "Traceback" not in done.err
 
 
-@pytest.mark.matrix
+@pytest.mark.exhaustive
 def test_it_works_at_the_pace_of_aws(workshop: Workshop) -> None:
     client.add_profile(workshop.endpoint, "like-aws")
     done = workshop.build()
