@@ -135,6 +135,15 @@ class Browser:
             self.call("Input.insertText", text=text)
             time.sleep(1)
 
+    def run_in_cell(self, code: str, output: str, timeout_s: float) -> None:
+        """Run ``code`` in the first cell until ``output`` is there: what is typed before the notebook has loaded is lost."""
+        deadline = time.monotonic() + timeout_s
+        while not self.js(f"document.querySelector('.jp-OutputArea-output')?.innerText.includes({json.dumps(output)}) ?? false"):
+            assert time.monotonic() < deadline, f"'{code}' never said '{output}'"
+            self.type_into(".jp-Notebook .cm-content", code)
+            self.press_shift_enter()
+            time.sleep(5)
+
     def click(self, selector: str) -> None:
         """Click something."""
         self.js(f"document.querySelector({json.dumps(selector)}).click()")
