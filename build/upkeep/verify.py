@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import tempfile
 from datetime import datetime, timezone
@@ -30,7 +31,8 @@ def verify(manifest: Manifest, host: str, login: client.Login, *, heavy: bool, r
         raise UserError(f"tests.folder: no test file in {manifest.tests.folder}", where=str(manifest.path))
     stage = HEAVY if heavy else LIGHT
     started = datetime.now(timezone.utc)
-    folder = runs_folder() / f"verify-{started:%Y%m%d-%H%M%S}-{host}"
+    # Two may begin in the same second, of one machine too.
+    folder = runs_folder() / f"verify-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{host}"
     folder.mkdir(mode=0o700, parents=True)
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as short, report.logging_to(folder / "build.log"):
         config = client.write_operators_config(host, login, folder, Path(short) / "control")

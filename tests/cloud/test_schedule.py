@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ import yaml
 
 from build.manifest import load
 from build.upkeep.schedule import policy
-from tests.cloud.workshop import REPO, TINY, Workshop
+from tests.cloud.workshop import REPO, TINY, Workshop, as_on_a_terminal
 
 pytestmark = pytest.mark.vm
 MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=scheduled")
@@ -49,7 +48,7 @@ def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
     given = workshop.client("sts").assume_role(RoleArn=f"arn:aws:iam::123456789012:role/{name}", RoleSessionName="build")["Credentials"]
     keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
     aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": given["SessionToken"], **keys}
-    yield {**os.environ, **aws, "HUBSMITH_STATE": str(workshop.state / "elsewhere"), "COLUMNS": "80", "CI": "true"}
+    yield {**as_on_a_terminal(), **aws, "HUBSMITH_STATE": str(workshop.state / "elsewhere"), "COLUMNS": "80", "CI": "true"}
     iam.delete_role_policy(RoleName=name, PolicyName="build")
     iam.delete_role(RoleName=name)
 
@@ -109,7 +108,7 @@ def test_the_unit_and_the_crontab(checkout: Path, environment: dict[str, str], b
     for line in (every, reboot):
         done = run(line, Path("/"), {**environment, "CI": ""})
         # Cron would send a mail of anything that is said.
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_run_that_was_not_missed_is_not_made_up_for(checkout: Path, environment: dict[str, str], built: str) -> None:

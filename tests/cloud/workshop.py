@@ -78,6 +78,11 @@ class Running:
         return status
 
 
+def as_on_a_terminal() -> dict[str, str]:
+    """This environment without what tells a command that a CI or systemd's journal keeps what it says."""
+    return {name: value for name, value in os.environ.items() if name not in ("CI", "JOURNAL_STREAM")}
+
+
 @dataclass(frozen=True)
 class Workshop:
     """A user's machine: a state folder, a local cloud in it, and the commands."""
@@ -87,7 +92,7 @@ class Workshop:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "HUBSMITH_STATE": str(self.state), "COLUMNS": "80"}
+        return {**as_on_a_terminal(), "HUBSMITH_STATE": str(self.state), "COLUMNS": "80"}
 
     def invoke(self, *arguments: str, timeout_s: float = 600) -> Done:
         """Run a task to its end."""

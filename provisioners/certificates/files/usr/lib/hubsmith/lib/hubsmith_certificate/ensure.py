@@ -7,8 +7,9 @@ import os
 import subprocess
 import time
 
-from hubsmith_certificate import acme, attempts, pem
 from hubsmith_machine.launch import Launch
+
+from hubsmith_certificate import acme, attempts, pem
 
 log = logging.getLogger("hubsmith")
 
