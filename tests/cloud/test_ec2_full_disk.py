@@ -42,9 +42,8 @@ def test_a_full_disk(small_disk: Path, tiny: base_image.BaseImage, key: Key) -> 
     with open_cloud(small_disk / "cloud", key) as cloud:
         ec2 = cloud.client("ec2")
         with cloud.instance() as instance:
-            cloud.ssh(instance, "true")  # up, so that the volume is plugged in at once
             data = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
-            attach(ec2, data, instance)
+            attach(cloud, data, instance)
             spare = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
             cloud.ssh(instance, f"ls {disk(data)}")
             cloud = _full(cloud, instance["InstanceId"], data, spare, small_disk)

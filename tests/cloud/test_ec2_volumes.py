@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from build.localcloud.ec2.tend import GUEST_UP_S
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import FAST, Customer, Key, refused, until
 
@@ -45,11 +46,17 @@ def look(ec2: Any, volume_id: str) -> dict[str, Any]:
     return found
 
 
-def attach(ec2: Any, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh") -> None:
+def attach(cloud: Customer, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh") -> None:
+    """Attach to a guest that is up."""
+    cloud.ssh(instance, "true")
+    attach_to_any(cloud, volume_id, instance, device, within_s=30)
+
+
+def attach_to_any(cloud: Customer, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh", *, within_s: float) -> None:
+    ec2 = cloud.client("ec2")
     reply = ec2.attach_volume(VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=device)
     assert reply["State"] == "attaching"
-    # 90 s are given to a guest that boots.
-    until(lambda: look(ec2, volume_id)["Attachments"][0]["State"] == "attached", 120, "the attachment")
+    until(lambda: look(ec2, volume_id)["Attachments"][0]["State"] == "attached", within_s, "the attachment")
 
 
 def disk(volume_id: str) -> str:
@@ -68,7 +75,7 @@ def test_a_volume_is_made_with_its_tags(ec2: Any, volume: str) -> None:
 def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
     ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
 ) -> None:
-    attach(ec2, volume, instance)
+    attach(cloud, volume, instance)
     found = look(ec2, volume)
     assert found["State"] == "in-use"
     assert (found["Attachments"][0]["Device"], found["Attachments"][0]["DeleteOnTermination"]) == ("/dev/sdh", False)
@@ -79,12 +86,12 @@ def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
     ec2.detach_volume(VolumeId=volume)
     ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=FAST)
     assert cloud.ssh(instance, f"grep -l {volume.replace('-', '')} /sys/block/*/serial || echo gone").strip() == "gone"
-    attach(ec2, volume, instance, "/dev/sdi")
+    attach(cloud, volume, instance, "/dev/sdi")
     assert cloud.ssh(instance, f"head -n1 {disk(volume)}") == "written-by-a-guest\n"
 
 
 def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str) -> None:
-    attach(ec2, volume, instance)
+    attach(cloud, volume, instance)
     cloud.ssh(instance, f"echo before > {disk(volume)} && sync")
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "for", "Value": "test"}]}]
     made = ec2.create_snapshot(VolumeId=volume, Description="live", TagSpecifications=tags)
@@ -94,7 +101,7 @@ def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Cust
 
     larger = ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=made["SnapshotId"], Size=2)["VolumeId"]
     try:
-        attach(ec2, larger, instance, "/dev/sdj")
+        attach(cloud, larger, instance, "/dev/sdj")
         assert cloud.ssh(instance, f"head -n1 {disk(larger)}; head -n1 {disk(volume)}") == "before\nafter\n"
         assert cloud.ssh(instance, f"cat /sys/class/block/$(basename {disk(larger)})/size").strip() == str(2 << 21)
         snapshot = ec2.describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "volume-id", "Values": [volume]}])["Snapshots"][0]
@@ -164,7 +171,7 @@ def test_layers_go_when_nothing_stands_on_them(ec2: Any, cloud: Customer) -> Non
 
 
 def test_a_volume_grows_under_a_running_guest(ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str) -> None:
-    attach(ec2, volume, instance)
+    attach(cloud, volume, instance)
     sectors = f"cat /sys/class/block/$(basename {disk(volume)})/size"
     assert cloud.ssh(instance, f"echo kept > {disk(volume)} && sync && {sectors}").strip() == str(1 << 21)
     # A snapshot in between, so that it is not the first layer that grows.
@@ -215,7 +222,7 @@ def test_what_a_modification_refuses_and_a_volume_of_nobody_grows(ec2: Any, volu
 
 def test_an_image_has_all_volumes_and_so_have_its_instances(ec2: Any, cloud: Customer, volume: str) -> None:
     with cloud.instance() as instance:
-        attach(ec2, volume, instance)
+        attach(cloud, volume, instance)
         cloud.ssh(instance, f"echo on-the-data-disk > {disk(volume)} && sync")
         image = ec2.create_image(InstanceId=instance["InstanceId"], Name="all-volumes", NoReboot=True)["ImageId"]
         ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
@@ -238,7 +245,7 @@ def test_nvme_disks_are_plugged_in_and_grow_at_the_next_start(
         volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
         serial = volume.replace("-", "")
         nvme = f"for _ in $(seq 60); do grep -l {serial} /sys/block/nvme*/device/serial && break; sleep 1; done | cut -d/ -f4"
-        attach(ec2, volume, instance)
+        attach(cloud, volume, instance)
         assert cloud.ssh(instance, f"cat /sys/block/$({nvme})/size").strip() == str(1 << 21)
         ec2.modify_volume(VolumeId=volume, Size=2)
         until(lambda: "reboot or stop it" in modification(ec2, volume).get("StatusMessage", ""), 10, "the message")
@@ -259,7 +266,7 @@ def test_a_volume_may_outlive_its_instance_with_what_the_guest_wrote_last(ec2: A
         cloud.ssh(first, f"echo survives > {disk(kept)}")
     assert look(ec2, kept)["State"] == "available"
     with cloud.instance() as second:
-        attach(ec2, kept, second)
+        attach_to_any(cloud, kept, second, within_s=GUEST_UP_S + 30)  # it boots, and is given the time to
         assert cloud.ssh(second, f"head -n1 {disk(kept)}") == "survives\n"
         ec2.modify_instance_attribute(
             InstanceId=second["InstanceId"], BlockDeviceMappings=[{"DeviceName": "/dev/sdh", "Ebs": {"DeleteOnTermination": True}}]

@@ -20,6 +20,7 @@ from build.commands.cloud import _status_rows as status_rows
 from build.localcloud import server
 from tests.cloud.conftest import open_cloud, processes_of
 from tests.cloud.customer import Customer, Key, until
+from tests.cloud.workshop import INVOKE
 
 pytestmark = pytest.mark.vm
 
@@ -90,6 +91,10 @@ def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Custo
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
     assert set(names) == {"hub.example.test", "*.hub.example.test"}
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days in (89, 90)
+    shown = subprocess.run(
+        [INVOKE, "cloud.ca"], env={**os.environ, "HUBSMITH_STATE": str(cloud.folder.parent)}, capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.strip() == roots.read_text().strip()
     # certbot has taken its challenge away again.
     assert ask(cloud, "_acme-challenge.hub.example.test", "TXT").header.rcode == RCODE.NXDOMAIN
 

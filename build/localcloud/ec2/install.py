@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
 from build.localcloud.ec2 import base_images, forwards, layers, settle
 from build.localcloud.ec2.backend import LocalBackend
@@ -14,6 +15,7 @@ from build.localcloud.ec2.host import Host
 def install(host: Host) -> None:
     """From now on moto's EC2 is the local cloud's; call it once, before anything asks for a backend."""
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
+    EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"  # as EC2's DescribeTags calls it
     LocalBackend.host = host
     host.resource_ids = lambda: {found for backend in backends() for found in backend.resource_ids()}
     host.settlers = {"instance": settle.settle_instance, "doors": forwards.settle, "volume": settle.settle_volume, "layers": layers.collect}
