@@ -14,7 +14,7 @@ def test_closed_ports_are_said_before_anything_is_started(tmp_path: Path, monkey
     start = tmp_path / "ip_unprivileged_port_start"
     start.write_text("1024\n")
     monkeypatch.setattr(host, "PORT_START", start)
-    monkeypatch.setattr(host.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(host, "_has_capability", lambda number: False)
     with pytest.raises(MachineError, match="ports below 1024 are root's") as caught:
         server.ensure_up(tmp_path / "cloud")
     assert "sudo tee /etc/sysctl.d/60-hubsmith.conf" in str(caught.value.hint)
@@ -25,8 +25,8 @@ def test_root_and_opened_ports_may(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     start = tmp_path / "ip_unprivileged_port_start"
     start.write_text("22\n")
     monkeypatch.setattr(host, "PORT_START", start)
-    monkeypatch.setattr(host.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(host, "_has_capability", lambda number: False)
     assert host.low_ports().ok
     start.write_text("1024\n")
-    monkeypatch.setattr(host.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(host, "_has_capability", lambda number: number == 10)  # CAP_NET_BIND_SERVICE
     assert host.low_ports().ok
