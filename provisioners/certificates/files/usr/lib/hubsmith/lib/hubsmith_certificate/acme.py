@@ -15,10 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hubsmith_certificate import pem
 from hubsmith_machine import files
 from hubsmith_machine.launch import Launch
-
-from hubsmith_certificate import pem
 
 log = logging.getLogger("hubsmith")
 

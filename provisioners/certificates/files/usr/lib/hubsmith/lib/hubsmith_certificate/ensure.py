@@ -7,9 +7,8 @@ import os
 import subprocess
 import time
 
-from hubsmith_machine.launch import Launch
-
 from hubsmith_certificate import acme, attempts, pem
+from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith")
 
