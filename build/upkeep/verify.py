@@ -31,9 +31,7 @@ def verify(manifest: Manifest, host: str, login: client.Login, *, heavy: bool, r
         raise UserError(f"tests.folder: no test file in {manifest.tests.folder}", where=str(manifest.path))
     stage = HEAVY if heavy else LIGHT
     started = datetime.now(timezone.utc)
-    # Two may begin in the same second, of one machine too.
-    folder = runs_folder() / f"verify-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{host}"
-    folder.mkdir(mode=0o700, parents=True)
+    folder = make_folder(host, started)
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as short, report.logging_to(folder / "build.log"):
         config = client.write_operators_config(host, login, folder, Path(short) / "control")
         _require_ssh(config, host)
@@ -46,6 +44,13 @@ def verify(manifest: Manifest, host: str, login: client.Login, *, heavy: bool, r
         names = "\n".join(f"  {name}" for name in outcome.broken)
         raise HubsmithError(f"{outcome.failed} image test(s) failed on {host}:\n{names}", hint=f"the whole output is in {folder}")
     return TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds), folder
+
+
+def make_folder(host: str, started: datetime) -> Path:
+    """A folder for one verification, unlike that of another of the same machine in the same second."""
+    folder = runs_folder() / f"verify-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{host}"
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
 
 
 def _require_ssh(config: Path, host: str) -> None:
