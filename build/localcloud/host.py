@@ -154,7 +154,7 @@ def low_ports() -> Check:
 
 
 def _has_capability(number: int) -> bool:
-    """Whether this process has a capability (capabilities(7)); root has all, but in some containers."""
+    """Whether this process has a capability (capabilities(7)); root has all of them, except in some containers."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
     return bool(int(effective, 16) >> number & 1)
