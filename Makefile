@@ -66,10 +66,10 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt >&2
 	@touch $@
 
-requirements: setup ## pin the newest releases: requirements*.in -> requirements*.txt
+requirements: setup ## requirements*.in -> requirements*.txt, pins kept; ARGS=--upgrade takes the newest releases
 	@$(BIN)/python -m pip install --quiet uv >&2
 	@for name in requirements requirements-dev; do \
-	    $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
+	    $(BIN)/uv pip compile --quiet $(ARGS) --generate-hashes --universal --python-version 3.10 \
 	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \
 	done
 

@@ -63,6 +63,7 @@ def run_through(
     """The same, through an ssh configuration in which the machine is called client.ALIAS; its hub answers at ``address``."""
     junit = folder / f"tests-{stage}.xml"
     told = {"HUBSMITH_STAGE": stage, "HUBSMITH_HUB_URL": f"https://{address}", **variables}
+    client.share(config)
     status = _pytest(manifest, files, told, config, junit, report)
     if status == _NOTHING_COLLECTED:
         raise UserError(f"tests.folder: nothing to run in {', '.join(path.name for path in files)}", where=str(manifest.path))

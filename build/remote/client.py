@@ -98,6 +98,15 @@ def write_hub_config(name: str, address: str, user: str, identity: Path, host_ke
     return config
 
 
+def share(config: Path) -> None:
+    """Open the shared connection: of two who come at once and find none, one would say that it cannot share it.
+
+    It closes when nobody has used it for a minute. That the machine cannot be reached is left to the first command to say.
+    """
+    options = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "BatchMode=yes")
+    subprocess.run(["ssh", "-F", str(config), *options, ALIAS, "true"], capture_output=True, timeout=60, check=False)
+
+
 def close(config: Path) -> None:
     """End the shared connection, if one is open."""
     subprocess.run(["ssh", "-F", str(config), "-O", "exit", ALIAS], capture_output=True, timeout=10, check=False)

@@ -7,8 +7,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,65 +23,15 @@ SIZE = (1280, 900)
 _ANSWER_S = 60
 
 
-class Browser:
-    """One page. ``domain`` is looked for at ``address``; of certificates only what ``roots`` (PEM) has signed is good."""
+class Page:
+    """What a browser shows, through its DevTools protocol; ``profile`` is its user data folder, pictures go to ``folder``."""
 
-    def __init__(self, folder: Path, domain: str, address: str, roots: str) -> None:
+    def __init__(self, profile: Path, folder: Path) -> None:
         self.folder = folder
-        home = self._home(roots)
-        command = [
-            str(shutil.which("chromium")),
-            "--headless=new",
-            *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"),
-            "--remote-debugging-port=0",
-            "--remote-allow-origins=*",
-            f"--user-data-dir={folder / 'profile'}",
-            f"--host-resolver-rules=MAP {domain} {address}",
-            f"--window-size={SIZE[0]},{SIZE[1]}",
-            "about:blank",
-        ]
-        self._log = (folder / "chromium.log").open("w")
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env={**os.environ, "HOME": str(home)})
         self._number = 0
-        self._socket = self._attach()
+        self._socket = _attach(profile)
         for domain_name in ("Page", "Runtime", "Security"):
             self.call(f"{domain_name}.enable")
-
-    def __enter__(self) -> Browser:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._socket.close()
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
-
-    def _home(self, roots: str) -> Path:
-        """A home whose certificate store (NSS) holds the root."""
-        store = self.folder / "home" / ".pki" / "nssdb"
-        store.mkdir(parents=True)
-        subprocess.run(["certutil", "-N", "-d", f"sql:{store}", "--empty-password"], check=True)
-        for number, root in enumerate(re.findall(r"-----BEGIN.*?-----END CERTIFICATE-----", roots, re.DOTALL)):
-            command = ["certutil", "-A", "-d", f"sql:{store}", "-n", f"root {number}", "-t", "C,,"]
-            subprocess.run(command, input=root + "\n", text=True, check=True)
-        return self.folder / "home"
-
-    def _attach(self) -> websocket.WebSocket:
-        deadline = time.monotonic() + 120
-        announced = self.folder / "profile" / "DevToolsActivePort"
-        while True:
-            try:
-                port = announced.read_text().split()[0]
-                pages = requests.get(f"http://127.0.0.1:{port}/json", timeout=10).json()
-                page = next(page for page in pages if page["type"] == "page")
-                return websocket.create_connection(page["webSocketDebuggerUrl"], timeout=_ANSWER_S, suppress_origin=True)
-            except (OSError, IndexError, StopIteration, requests.RequestException):
-                assert time.monotonic() < deadline, (self.folder / "chromium.log").read_text()[-2000:]
-                time.sleep(0.3)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol."""
@@ -124,42 +77,114 @@ class Browser:
         self.js(f"document.querySelector({json.dumps(selector)}).focus()")
         self.call("Input.insertText", text=text)
 
-    def type_into(self, selector: str, text: str, timeout_s: float = 120) -> None:
-        """Type into an editor until it is there: a page that is still loading takes the focus away."""
-        there = f"document.querySelector({json.dumps(selector)})?.innerText.includes({json.dumps(text)})"
-        deadline = time.monotonic() + timeout_s
-        while not self.js(there):
-            assert time.monotonic() < deadline, f"'{text}' cannot be typed into {selector}"
-            self.press("Escape")
-            self.js(f"document.querySelector({json.dumps(selector)}).focus()")
-            self.call("Input.insertText", text=text)
-            time.sleep(1)
+    def new_notebook(self, timeout_s: float) -> None:
+        """In JupyterLab: press the launcher's card and wait until the kernel is idle; what is typed before is lost."""
+        card = ".jp-LauncherCard[data-category=Notebook]"
+        self.wait_for(f"document.querySelector('{card}') !== null", timeout_s)
+        self.click(card)
+        self.wait_for("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout_s)
 
-    def run_in_cell(self, code: str, output: str, timeout_s: float) -> None:
-        """Run ``code`` in the first cell until ``output`` is there: what is typed before the notebook has loaded is lost."""
-        deadline = time.monotonic() + timeout_s
-        while not self.js(f"document.querySelector('.jp-OutputArea-output')?.innerText.includes({json.dumps(output)}) ?? false"):
-            assert time.monotonic() < deadline, f"'{code}' never said '{output}'"
-            self.type_into(".jp-Notebook .cm-content", code)
-            self.press_shift_enter()
-            time.sleep(5)
+    def run_cell(self, code: str, output: str, timeout_s: float) -> None:
+        """Type ``code`` into the active cell, run it, and wait for ``output``."""
+        editor = ".jp-Notebook .jp-Cell.jp-mod-active .cm-content"
+        self.wait_for(f"document.querySelector('{editor}')?.innerText.trim() === ''", timeout_s)
+        self.fill(editor, code)
+        self.wait_for(f"document.querySelector('{editor}').innerText.includes({json.dumps(code)})", timeout_s)
+        self.press("Enter", modifiers=8)  # Shift
+        shown = "[...document.querySelectorAll('.jp-OutputArea-output')].some(one => one.innerText.includes(%s))"
+        self.wait_for(shown % json.dumps(output), timeout_s)
+
+    def press_button(self, label: str) -> None:
+        """The button with this label."""
+        found = (
+            "[...document.querySelectorAll('button, a.btn, input[type=submit]')].find(one => (one.innerText || one.value).trim() === %s)"
+        )
+        self.wait_for(f"{found % json.dumps(label)} !== undefined", _ANSWER_S)
+        self.js(f"{found % json.dumps(label)}.click()")
 
     def click(self, selector: str) -> None:
         """Click something."""
         self.js(f"document.querySelector({json.dumps(selector)}).click()")
 
     def press(self, name: str, modifiers: int = 0) -> None:
-        """A key: Enter or Escape; of the modifiers 8 is Shift."""
-        key = {"key": name, "code": name, "windowsVirtualKeyCode": {"Enter": 13, "Escape": 27}[name], "modifiers": modifiers}
+        """A key, Enter; of the modifiers 8 is Shift."""
+        key = {"key": name, "code": name, "windowsVirtualKeyCode": {"Enter": 13}[name], "modifiers": modifiers}
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, **key)
-
-    def press_shift_enter(self) -> None:
-        """Run the cell."""
-        self.press("Enter", modifiers=8)
 
     def shoot(self, name: str) -> Path:
         """A screenshot."""
         picture = self.folder / f"{name}.png"
         picture.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
         return picture
+
+    def close(self) -> None:
+        """Look no longer."""
+        self._socket.close()
+
+
+class Browser(Page):
+    """A browser of one page. ``domain`` is looked for at ``address``; of certificates only what ``roots`` (PEM) has signed is good."""
+
+    def __init__(self, folder: Path, domain: str, address: str, roots: str) -> None:
+        command = [
+            str(shutil.which("chromium")),
+            "--headless=new",
+            *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"),
+            "--remote-debugging-port=0",
+            f"--user-data-dir={folder / 'profile'}",
+            f"--host-resolver-rules=MAP {domain} {address}",
+            f"--window-size={SIZE[0]},{SIZE[1]}",
+            "about:blank",
+        ]
+        with (folder / "chromium.log").open("w") as log:
+            environment = {**os.environ, "HOME": str(_home(folder, roots))}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        super().__init__(folder / "profile", folder)
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def attached(profile: Path, pid: int, folder: Path) -> Iterator[Page]:
+    """The page of a browser that somebody else has started; it is ended afterwards."""
+    try:
+        page = Page(profile, folder)
+        yield page
+        page.close()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+
+
+def _home(folder: Path, roots: str) -> Path:
+    """A home whose certificate store (NSS) holds the roots."""
+    store = folder / "home" / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    subprocess.run(["certutil", "-N", "-d", f"sql:{store}", "--empty-password"], check=True)
+    for number, root in enumerate(re.findall(r"-----BEGIN.*?-----END CERTIFICATE-----", roots, re.DOTALL)):
+        command = ["certutil", "-A", "-d", f"sql:{store}", "-n", f"root {number}", "-t", "C,,"]
+        subprocess.run(command, input=root + "\n", text=True, check=True)
+    return folder / "home"
+
+
+def _attach(profile: Path) -> websocket.WebSocket:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            port = (profile / "DevToolsActivePort").read_text().split()[0]
+            pages = requests.get(f"http://127.0.0.1:{port}/json", timeout=10).json()
+            page = next(page for page in pages if page["type"] == "page")
+            return websocket.create_connection(page["webSocketDebuggerUrl"], timeout=_ANSWER_S, suppress_origin=True)
+        except (OSError, IndexError, StopIteration, requests.RequestException):
+            assert time.monotonic() < deadline, f"no page of {profile}"
+            time.sleep(0.3)

@@ -9,7 +9,10 @@
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
     kernel              a kernel in that server (see kernel_client.py)
+    in_turn             keeps a test that looks at the running services from those that restart and load them
 
+Two go on at once where pytest_args has --numprocesses=2 --dist=loadgroup: those that work on the machine, one after
+the other and in order, and beside them those that only look at it (see IN_TURN).
 HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the build.
 """
 
@@ -37,6 +40,24 @@ SERVED = "/etc/hubsmith/tls/fullchain.pem"
 LAUNCH_DATA = "/etc/hubsmith/launch.json"
 # Not to be kept on a data volume, where whoever has a number from 2000 is never forgotten.
 OF_THE_MACHINE = "--key UID_MIN=1500 --key UID_MAX=1999"
+# A test that asks for one of these changes the machine, or sees when another one does.
+IN_TURN = {"hub", "person", "heavy", "in_turn"}
+GROUP = "in_turn"
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that work on the machine are one group; those that only look may run at any time."""
+    for item in items:
+        if IN_TURN & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(GROUP))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """pytest-xdist puts the group into the name of a test; the JUnit file is to have the name alone."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        report.nodeid = report.nodeid.removesuffix(f"@{GROUP}")
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +101,11 @@ def nameless(booted: None, launch_data: dict[str, Any] | None) -> None:
 def heavy(stage: str) -> None:
     if stage != "candidate":
         pytest.skip("once is enough")
+
+
+@pytest.fixture(scope="session")
+def in_turn() -> None:
+    """Nothing to make: asking for it is what counts."""
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def test_there_is_no_account_and_no_certificate(root: Host, launch_data: dict[st
     assert not [line for line in found.splitlines() if re.search(r"accounts|live|archive|renewal/", line)]
 
 
+@pytest.mark.usefixtures("in_turn")
 class TestOfADomain:
     """What a machine launched with a domain has got by itself."""
 
@@ -76,7 +77,7 @@ class TestOfADomain:
         assert root.run("systemctl start certbot-renew.service").rc == 0  # too early to renew: nothing to do, and no error
 
 
-@pytest.mark.usefixtures("nameless")
+@pytest.mark.usefixtures("nameless", "in_turn")
 def test_nobody_is_told_to_remember_a_machine_without_a_name(root: Host) -> None:
     assert "strict-transport" not in root.check_output("curl --silent --insecure --head https://localhost/hub/login").lower()
 

@@ -103,3 +103,9 @@ class TestNotebook:
 
     def test_its_shell_is_bash(self, kernel: Kernel) -> None:
         assert kernel.run("import os; print(os.environ['SHELL'])") == "/bin/bash"
+
+    def test_nobody_is_asked_about_news(self, notebook: HubClient) -> None:
+        # JupyterLab asks each new user, in a box over their first notebook, and has updates to offer which they cannot install.
+        told = notebook.get(f"{notebook.base()}lab/api/settings/@jupyterlab/apputils-extension:notification").json()
+        defaults = {name: told["schema"]["properties"][name]["default"] for name in ("fetchNews", "checkForUpdates")}
+        assert defaults == {"fetchNews": "false", "checkForUpdates": False}

@@ -33,7 +33,7 @@ def test_the_journal_is_bounded(root: Host) -> None:
     assert "SystemMaxUse=" in root.check_output("systemd-analyze cat-config systemd/journald.conf | grep -v '^#'")
 
 
-@pytest.mark.usefixtures("booted")
+@pytest.mark.usefixtures("booted", "in_turn")
 class TestRunning:
     def test_hub_and_proxy_have_a_file_each(self, root: Host, hub: Callable[[], HubClient]) -> None:
         hub()  # returns when it is up, and so has said something

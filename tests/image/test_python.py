@@ -68,12 +68,14 @@ def test_jupyterlab_is_there(root: Host) -> None:
     assert f"{PREFIX}/share/jupyter/kernels/python3" in listed
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_nobody_else_may_change_it(root: Host) -> None:
     assert root.check_output(f"cd / && runuser --user nobody -- find {PREFIX} ! -type l -writable") == ""
     others = f"find {PREFIX} ! -type l '(' ! -user root -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
     assert root.check_output(others) == ""
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_nobody_is_in_the_group_yet(host: Host) -> None:
     assert host.group("anaconda").members == []
     assert host.user("anaconda").shell.endswith("nologin")
@@ -135,7 +137,10 @@ def test_what_roots_shell_reads_is_roots(root: Host) -> None:
 
 def test_no_installer_and_no_cache_is_left(root: Host) -> None:
     assert root.check_output(f"find {PREFIX}/pkgs -maxdepth 1 -name '*.conda' -o -name '*.tar.bz2' 2>/dev/null || true") == ""
-    assert root.check_output("find / -xdev -size +10M -name '*conda3-*.sh' -o -xdev -size +10M -name 'Miniforge3-*.sh'") == ""
+    assert (
+        root.check_output("find / -ignore_readdir_race -xdev -size +10M -name '*conda3-*.sh' -o -xdev -size +10M -name 'Miniforge3-*.sh'")
+        == ""
+    )
 
 
 @pytest.mark.usefixtures("booted")

@@ -53,7 +53,7 @@ def test_they_have_not_run_on_the_builder(host: Host) -> None:
         assert told.split() == ["inactive"]
 
 
-@pytest.mark.usefixtures("booted")
+@pytest.mark.usefixtures("booted", "in_turn")
 class TestRunning:
     @pytest.mark.parametrize("unit", UNITS)
     def test_they_run_and_did_not_fall(self, host: Host, unit: str) -> None:

@@ -1,0 +1,68 @@
+"""Other instances of the same hub: nothing is lost on the way."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from hub_client import HubClient
+
+from tests.cloud.golden.story import Story
+from tests.cloud.workshop import eventually
+
+pytestmark = [pytest.mark.vm, pytest.mark.bake]
+
+
+def answers(story: Story) -> bool:
+    """Whether anybody answers on the hub's port."""
+    try:
+        return requests.get(f"http://{story.domain}/hub/health", allow_redirects=False, timeout=5).status_code > 0
+    except requests.RequestException:
+        return False
+
+
+def still_the_same(story: Story, alice: HubClient) -> None:
+    """Address, certificate, cookie and files are those of before."""
+    alice.wait_until_up()
+    assert story.served_serial() == story.serial
+    assert "/hub/login" not in alice.get("/hub/home").url, "the cookie of before is still good"
+    assert story.on_the_machine("cat /home/alice/kept.txt") == "of the first instance"
+
+
+def test_a_reboot(story: Story, alice: HubClient) -> None:
+    before = story.on_the_machine("cat /proc/sys/kernel/random/boot_id")
+    story.workshop.client("ec2").reboot_instances(InstanceIds=[story.document["instance_id"]])
+    assert eventually(lambda: not answers(story), timeout_s=120)
+    still_the_same(story, alice)
+    assert story.on_the_machine("cat /proc/sys/kernel/random/boot_id") != before
+
+
+@pytest.mark.matrix
+def test_without_its_data_volume_it_waits_and_does_not_start_on_the_root_disk(story: Story, alice: HubClient) -> None:
+    ec2, instance, volume = story.workshop.client("ec2"), story.document["instance_id"], story.document["volume_id"]
+    ec2.stop_instances(InstanceIds=[instance])
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance], WaiterConfig={"Delay": 2, "MaxAttempts": 90})
+    ec2.detach_volume(VolumeId=volume)
+    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig={"Delay": 2, "MaxAttempts": 30})
+    ec2.start_instances(InstanceIds=[instance])
+    said = f"waiting for the data volume {volume} to be attached"
+    assert eventually(lambda: said in ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", ""), timeout_s=300)
+    assert not answers(story)
+    part = story.parts()["data volume"]
+    assert (part["ok"], "not attached" in part["told"]) == (False, True)
+    story.launch()  # attaches it, and the machine goes on by itself
+    assert story.document["instance_id"] == instance
+    still_the_same(story, alice)
+
+
+def test_another_instance_is_the_same_hub(story: Story, alice: HubClient) -> None:
+    first = story.document
+    story.workshop.client("ec2").terminate_instances(InstanceIds=[first["instance_id"]])
+    story.launch()
+    assert story.document["instance_id"] != first["instance_id"]
+    assert [story.document[key] for key in ("address", "volume_id")] == [first[key] for key in ("address", "volume_id")]
+    assert story.document["admin_password"] is None
+    still_the_same(story, alice)
+    assert story.on_the_machine("id -u alice bob; getent passwd alice bob | cut -d: -f3") == story.uids
+    for person in story.people.values():
+        with story.browser_session() as client:
+            client.login(person)
