@@ -137,10 +137,8 @@ def test_what_roots_shell_reads_is_roots(root: Host) -> None:
 
 def test_no_installer_and_no_cache_is_left(root: Host) -> None:
     assert root.check_output(f"find {PREFIX}/pkgs -maxdepth 1 -name '*.conda' -o -name '*.tar.bz2' 2>/dev/null || true") == ""
-    assert (
-        root.check_output("find / -ignore_readdir_race -xdev -size +10M -name '*conda3-*.sh' -o -xdev -size +10M -name 'Miniforge3-*.sh'")
-        == ""
-    )
+    installers = "find / -ignore_readdir_race -xdev -size +10M '(' -name '*conda3-*.sh' -o -name 'Miniforge3-*.sh' ')'"
+    assert root.check_output(installers) == ""
 
 
 @pytest.mark.usefixtures("booted")
