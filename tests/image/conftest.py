@@ -9,10 +9,8 @@
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
     kernel              a kernel in that server (see kernel_client.py)
-    in_turn             keeps a test that looks at the running services from those that restart and load them
+    alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
 
-Two go on at once where pytest_args has --numprocesses=2 --dist=loadgroup: those that work on the machine, one after
-the other and in order, and beside them those that only look at it (see IN_TURN).
 HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the build.
 """
 
@@ -35,29 +33,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does n
 
 from hub_client import HubClient, Person, trusting
 from kernel_client import Kernel
+from turns import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol  # noqa: F401 - pytest finds them here
 
 SERVED = "/etc/hubsmith/tls/fullchain.pem"
 LAUNCH_DATA = "/etc/hubsmith/launch.json"
 # Not to be kept on a data volume, where whoever has a number from 2000 is never forgotten.
 OF_THE_MACHINE = "--key UID_MIN=1500 --key UID_MAX=1999"
-# A test that asks for one of these changes the machine, or sees when another one does.
-IN_TURN = {"hub", "person", "heavy", "in_turn"}
-GROUP = "in_turn"
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that work on the machine are one group; those that only look may run at any time."""
-    for item in items:
-        if IN_TURN & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(GROUP))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """pytest-xdist puts the group into the name of a test; the JUnit file is to have the name alone."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        report.nodeid = report.nodeid.removesuffix(f"@{GROUP}")
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +85,7 @@ def heavy(stage: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def in_turn() -> None:
+def alone() -> None:
     """Nothing to make: asking for it is what counts."""
 
 

@@ -55,7 +55,6 @@ def test_settings_of_the_machine_are_roots(host: Host) -> None:
     assert (folder.user, folder.group, folder.mode) == ("root", "root", 0o755)
 
 
-@pytest.mark.usefixtures("in_turn")
 def test_installing_what_is_there_changes_nothing(root: Host) -> None:
     before = root.check_output("sha256sum < /var/lib/dpkg/status")
     assert root.run("/usr/lib/hubsmith/apt-get install acl openssl").stdout == ""

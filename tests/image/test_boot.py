@@ -30,7 +30,7 @@ def test_no_secret_was_made_on_the_builder(root: Host) -> None:
     assert not any(root.file(path).exists for path in (*SECRETS, "/srv/jupyterhub/jupyterhub.sqlite"))
 
 
-@pytest.mark.usefixtures("booted", "in_turn")
+@pytest.mark.usefixtures("booted")
 class TestBooted:
     def test_it_has_done_its_work(self, root: Host) -> None:
         state = root.check_output("systemctl show --value --property ActiveState --property Result hubsmith-boot")

@@ -49,7 +49,6 @@ def test_there_is_no_account_and_no_certificate(root: Host, launch_data: dict[st
     assert not [line for line in found.splitlines() if re.search(r"accounts|live|archive|renewal/", line)]
 
 
-@pytest.mark.usefixtures("in_turn")
 class TestOfADomain:
     """What a machine launched with a domain has got by itself."""
 
@@ -77,7 +76,7 @@ class TestOfADomain:
         assert root.run("systemctl start certbot-renew.service").rc == 0  # too early to renew: nothing to do, and no error
 
 
-@pytest.mark.usefixtures("nameless", "in_turn")
+@pytest.mark.usefixtures("nameless")
 def test_nobody_is_told_to_remember_a_machine_without_a_name(root: Host) -> None:
     assert "strict-transport" not in root.check_output("curl --silent --insecure --head https://localhost/hub/login").lower()
 
@@ -96,7 +95,7 @@ def lineage(root: Host, kernel: Kernel) -> Iterator[str]:
     kernel.connect()  # as a browser does when a proxy has closed its connections
 
 
-@pytest.mark.usefixtures("heavy")
+@pytest.mark.usefixtures("heavy", "alone")
 def test_a_new_certificate_is_served_and_no_notebook_notices(root: Host, lineage: str, notebook: HubClient, kernel: Kernel) -> None:
     kernel.run("kept = 41")
     done = root.run(f"RENEWED_LINEAGE={lineage} {HOOK}")

@@ -17,7 +17,7 @@ STATE = r"""
 AGAIN = "for folder in /var/lib/hubsmith/build/[0-9]*/; do cd $folder && bash ./run_install.sh > /run/again.log 2>&1 || exit 1; done"
 
 
-@pytest.mark.usefixtures("on_builder", "in_turn")
+@pytest.mark.usefixtures("on_builder", "alone")
 def test_the_provisioners_once_more_change_nothing(root: Host) -> None:
     root.check_output(f"({STATE}) > /run/before")
     done = root.run(AGAIN)
@@ -26,7 +26,7 @@ def test_the_provisioners_once_more_change_nothing(root: Host) -> None:
     assert root.run("diff /run/before /run/after").stdout == ""
 
 
-@pytest.mark.usefixtures("booted", "in_turn")
+@pytest.mark.usefixtures("booted")
 def test_everything_has_started(host: Host) -> None:
     state = host.run("systemctl is-system-running --wait").stdout.strip()
     assert state == "running", host.check_output("systemctl --failed --no-legend --plain")

@@ -33,7 +33,7 @@ def test_the_journal_is_bounded(root: Host) -> None:
     assert "SystemMaxUse=" in root.check_output("systemd-analyze cat-config systemd/journald.conf | grep -v '^#'")
 
 
-@pytest.mark.usefixtures("booted", "in_turn")
+@pytest.mark.usefixtures("booted")
 class TestRunning:
     def test_hub_and_proxy_have_a_file_each(self, root: Host, hub: Callable[[], HubClient]) -> None:
         hub()  # returns when it is up, and so has said something
@@ -58,7 +58,7 @@ def old_files(root: Host) -> Iterator[None]:
     root.run_test(f"rm --force {FOLDER}/proxy.log-*")
 
 
-@pytest.mark.usefixtures("heavy")
+@pytest.mark.usefixtures("heavy", "alone")
 class TestRotation:
     def test_old_ones_are_compressed_and_counted_and_lines_go_on(self, root: Host, old_files: None) -> None:
         for _ in range(2):

@@ -68,14 +68,12 @@ def test_jupyterlab_is_there(root: Host) -> None:
     assert f"{PREFIX}/share/jupyter/kernels/python3" in listed
 
 
-@pytest.mark.usefixtures("in_turn")
 def test_nobody_else_may_change_it(root: Host) -> None:
     assert root.check_output(f"cd / && runuser --user nobody -- find {PREFIX} ! -type l -writable") == ""
     others = f"find {PREFIX} ! -type l '(' ! -user root -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
     assert root.check_output(others) == ""
 
 
-@pytest.mark.usefixtures("in_turn")
 def test_nobody_is_in_the_group_yet(host: Host) -> None:
     assert host.group("anaconda").members == []
     assert host.user("anaconda").shell.endswith("nologin")
@@ -95,7 +93,7 @@ def test_the_build_left_no_tools(host: Host) -> None:
     assert host.check_output(f"find {PREFIX} -name .lock -o -name CACHEDIR.TAG") == ""
 
 
-@pytest.mark.usefixtures("heavy")
+@pytest.mark.usefixtures("heavy", "alone")
 def test_installers_share_it(root: Host, installers: tuple[str, str]) -> None:
     first, second = installers
     wheel = "/var/tmp/hubsmith_probe-1.0-py3-none-any.whl"

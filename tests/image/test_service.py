@@ -53,7 +53,7 @@ def test_they_have_not_run_on_the_builder(host: Host) -> None:
         assert told.split() == ["inactive"]
 
 
-@pytest.mark.usefixtures("booted", "in_turn")
+@pytest.mark.usefixtures("booted")
 class TestRunning:
     @pytest.mark.parametrize("unit", UNITS)
     def test_they_run_and_did_not_fall(self, host: Host, unit: str) -> None:
@@ -112,7 +112,7 @@ class TestRunning:
         assert told["volume"]["mounted"] == bool(launch_data and launch_data["volume_id"])
         assert told["volume"]["free_gib"] > 0
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("heavy", "alone")
     def test_its_operator_can_have_a_server_started_that_leaves_nothing(self, root: Host) -> None:
         before = root.check_output("getent passwd")
         told = json.loads(root.check_output("/usr/lib/hubsmith/status --spawn"))["spawn"]

@@ -142,7 +142,7 @@ class TestLimits:
         limit = int(shown(root, "jupyter.slice", "MemoryMax")["MemoryMax"])
         assert 0.8 < limit / (int(root.check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024) < 0.9
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("heavy", "alone")
     def test_a_hog_of_memory_is_ended_and_nobody_else(self, kernel: Kernel, notebook: HubClient, root: Host, person: Person) -> None:
         limit = int(shown(root, unit_of(person), "MemoryMax")["MemoryMax"])
         hog = f"import mmap; m = mmap.mmap(-1, {limit + 2**28}); [m.__setitem__(i, 1) for i in range(0, len(m), 4096)]"
@@ -151,7 +151,7 @@ class TestLimits:
         assert kernel.run("6*7") == "42"
         assert notebook.get("/hub/health").ok
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("heavy", "alone")
     def test_a_hog_of_processors_gets_its_share(self, kernel: Kernel, notebook: HubClient, root: Host, person: Person) -> None:
         share = processors(shown(root, unit_of(person), "CPUQuotaPerSecUSec")["CPUQuotaPerSecUSec"])
         kernel.run("import os, subprocess, sys; hog = [sys.executable, '-S', '-c', 'while 1: 0']")
@@ -167,7 +167,7 @@ class TestLimits:
             kernel.run("[hog.kill() for hog in hogs]")
         assert share * 0.5 < took < share * 1.15
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("heavy", "alone")
     def test_a_fork_bomb_stays_within_its_server(self, kernel: Kernel, notebook: HubClient, root: Host, person: Person) -> None:
         limit = int(shown(root, unit_of(person), "TasksMax")["TasksMax"])
         try:

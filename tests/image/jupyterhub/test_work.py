@@ -45,6 +45,7 @@ def test_an_environment_of_ones_own_is_a_kernel(notebook: HubClient, kernel: Ker
         assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
 
 
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("unit", ["jupyterhub", "jupyterhub-proxy"])
 def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: Host, unit: str) -> None:
     kernel.run("kept = 41")

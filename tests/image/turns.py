@@ -1,0 +1,58 @@
+"""Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and those that others would notice alone.
+
+A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and after: no other
+test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook stay together, as do
+tests of the hub without one, so that one user and one server of theirs are enough.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ALONE = "alone"
+_GROUPS = {"notebook": "notebook", "hub": "hub", "person": "hub"}  # by the fixture that is asked for
+
+
+def _asked(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Form the groups, and put what wants to be alone at the end."""
+    items.sort(key=lambda item: ALONE in _asked(item))
+    for item in items:
+        if group := next((group for fixture, group in _GROUPS.items() if fixture in _asked(item)), None):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Hold the machine from the first fixture to the last clean-up."""
+    with _holding(item.config.option.ssh_config, exclusively=ALONE in _asked(item)):
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """pytest-xdist writes the group into a test's name; the JUnit file is to have the name alone."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        report.nodeid = re.sub(f"@({'|'.join(_GROUPS.values())})$", "", report.nodeid)
+
+
+@contextmanager
+def _holding(ssh_config: str | None, *, exclusively: bool) -> Iterator[None]:
+    """The file that says how the machine is reached stands for it: it is the same for all who test it in this run."""
+    if not ssh_config:  # somebody's own pytest, of one process
+        yield
+        return
+    with Path(ssh_config).open() as machine:
+        fcntl.flock(machine, fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH)
+        yield
