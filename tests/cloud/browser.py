@@ -32,6 +32,8 @@ class Page:
         self._socket = _attach(profile)
         for domain_name in ("Page", "Runtime", "Security"):
             self.call(f"{domain_name}.enable")
+        # A page that believes itself in the background takes no text into an editor.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol."""
@@ -85,17 +87,24 @@ class Page:
         self.wait_for("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout_s)
 
     def run_cell(self, code: str, output: str, timeout_s: float) -> None:
-        """Type ``code`` into the active cell, run it, and wait for ``output``."""
-        editor = ".jp-Notebook .jp-Cell.jp-mod-active .cm-content"
-        self.wait_for(f"document.querySelector('{editor}')?.innerText.trim() === ''", timeout_s)
-        self.fill(editor, code)
-        self.wait_for(f"document.querySelector('{editor}').innerText.includes({json.dumps(code)})", timeout_s)
-        self.press("Enter", modifiers=8)  # Shift
-        shown = "[...document.querySelectorAll('.jp-OutputArea-output')].some(one => one.innerText.includes(%s))"
-        self.wait_for(shown % json.dumps(output), timeout_s)
+        """Type ``code`` into the active cell, run it, and wait for ``output``.
+
+        JupyterLab shows a notebook, with an idle kernel, a moment before its cells stay as they are: what is typed into
+        those of before is gone with them, and is typed again.
+        """
+        shown = f"[...document.querySelectorAll('.jp-OutputArea-output')].some(one => one.innerText.includes({json.dumps(output)}))"
+        cell = f"[...document.querySelectorAll('.jp-Notebook .jp-CodeCell')].find(one => one.innerText.includes({json.dumps(code)}))"
+        deadline = time.monotonic() + timeout_s
+        while not self.js(shown):
+            assert time.monotonic() < deadline, f"'{code}' never said '{output}': {self.js('document.body.innerText')[:800]}"
+            if not self.js(f"{cell} !== undefined"):
+                self.fill(".jp-Notebook .jp-Cell.jp-mod-active .cm-content", code)
+            elif self.js(f"{cell}.querySelector('.jp-InputPrompt').innerText.includes('[ ]')"):
+                self.press("Enter", modifiers=8)  # Shift
+            time.sleep(1)
 
     def press_button(self, label: str) -> None:
-        """The button with this label."""
+        """The button with this label, with the mouse: that takes the focus from where somebody has typed."""
         found = (
             "[...document.querySelectorAll('button, a.btn, input[type=submit]')].find(one => (one.innerText || one.value).trim() === %s)"
         )

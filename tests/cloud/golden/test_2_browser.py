@@ -66,6 +66,7 @@ def test_somebody_added_on_the_admin_page_logs_in(story: Story, browser: Browser
     browser.wait_for("document.querySelector('textarea') !== null", 60)
     browser.fill("textarea", "carol")
     browser.press_button("Add Users")
+    browser.wait_for("document.querySelector('textarea') === null && document.body.innerText.includes('carol')", 60)
     browser.open(f"{story.url}/hub/passwords")
     of_carol = "form:has(input[value=carol]) button"
     browser.wait_for(f"document.querySelector('{of_carol}') !== null", 60)
