@@ -54,12 +54,9 @@ def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
 
 
 def build_policy() -> dict[str, Any]:
-    """That of the template's role, with its functions worked out.
-
-    Without its conditions: the local cloud's IAM does not know the tags of EC2's resources.
-    """
+    """That of the template's role, with its functions worked out."""
     statements = policy.statements(load(TINY, cloud="aws", overrides=["image.name=scheduled"]))
-    text = json.dumps([{key: value for key, value in one.items() if key != "Condition"} for one in statements])
+    text = json.dumps(statements)
     for name, value in {"Partition": "aws", "Region": "us-east-1", "AccountId": "123456789012"}.items():
         text = text.replace(f"${{AWS::{name}}}", value)
     return {"Version": "2012-10-17", "Statement": json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text))}
