@@ -26,6 +26,7 @@ from build.localcloud.iam.policy import Call, Decision, decide
 
 REMEMBERED = 5000  # calls
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
+_JSON = ("codebuild", "events", "logs", "scheduler", "ssm")  # services whose protocol is JSON
 _ALWAYS = {"sts:GetCallerIdentity"}  # nobody can be denied this
 
 
@@ -35,6 +36,7 @@ class Refusal:
 
     code: str
     message: str
+    status: int = 403
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def _refusal(service: str, session: sessions.Session, call: Call, decision: Deci
     who = f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} {decision.reason}"
     if service == "ec2":
         return Refusal("UnauthorizedOperation", f"You are not authorized to perform this operation. {who}")
-    return Refusal("AccessDeniedException" if service == "ssm" else "AccessDenied", who)
+    if service in _JSON:
+        return Refusal("AccessDeniedException", who, 400)
+    return Refusal("AuthorizationError" if service == "sns" else "AccessDenied", who)
 
 
 def _read(service: str, request: Request, region: str, account: str) -> list[Call]:

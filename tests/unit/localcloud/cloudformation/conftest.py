@@ -1,0 +1,52 @@
+"""A local cloud's API without machines, over a real socket: stacks are deployed through it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from werkzeug.serving import make_server
+
+from build.localcloud import daemon
+from build.localcloud.app import CloudApp, QuietHandler
+from build.localcloud.cloudformation import install as cloudformation
+from build.localcloud.ec2.host import Host
+from build.localcloud.ec2.install import install
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path)
+    host.open()
+    install(host)
+    cloudformation.install(host)
+    server = make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)
+    host.url = f"http://127.0.0.1:{server.port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield host
+    host.workers.wait_idle(10)
+    host.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    for service in daemon.SERVICES.values():
+        for account in service.values():
+            account.clear()
+
+
+@pytest.fixture
+def client(host: Host) -> Client:
+    """Service -> a client, with keys of nobody in particular."""
+
+    def make(service: str, **more: str) -> Any:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", **more}
+        return boto3.client(service, endpoint_url=host.url, region_name="us-east-1", **keys)
+
+    return make
