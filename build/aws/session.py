@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +86,26 @@ def connect(cloud: Cloud) -> Clients:
 
 
 def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
-    """A client of any service of a cloud; ``token`` belongs to keys that a role was given for a while."""
-    session: Any = boto3.Session(  # the stubs want the service as a literal
-        region_name=cloud.region, aws_access_key_id=cloud.access_key, aws_secret_access_key=cloud.secret_key, aws_session_token=token
-    )
-    return session.client(service, endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    """A client of any service of a cloud, for any thread; ``token`` belongs to keys that a role was given for a while."""
+    with _making:  # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
+        return _shared().client(
+            service,
+            region_name=cloud.region,
+            endpoint_url=cloud.endpoint_url,
+            aws_access_key_id=cloud.access_key,
+            aws_secret_access_key=cloud.secret_key,
+            aws_session_token=token,
+            config=_CONFIG,
+        )
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _shared() -> Any:  # noqa: ANN401  # a boto3.Session, whose stubs want the service as a literal
+    """One for all: it reads the description of a service once."""
+    return boto3.Session()
 
 
 def cloudformation(region: str) -> CloudFormationClient:

@@ -191,6 +191,13 @@ def test_a_stack_that_cannot_be_made_says_why_and_leaves_nothing(workshop: Works
         workshop.client("logs").delete_log_group(logGroupName=f"/hubsmith/{NAME}")
 
 
+def test_a_repository_that_codebuild_does_not_know_is_more_than_moto_takes(workshop: Workshop, checkout: Path) -> None:
+    """CodeBuild's NO_SOURCE has no location; moto asks for one. On AWS this stack is made: cfn-lint takes it."""
+    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", "https://git.example.org/hub.git")
+    assert done.status == 1
+    assert "Project source location is required" in done.err
+
+
 def credentials(workshop: Workshop, role: str) -> dict[str, str]:
     """Of the role, as CodeBuild or EventBridge would get them; whom it trusts was looked at above."""
     arn = workshop.client("iam").get_role(RoleName=role)["Role"]["Arn"]

@@ -191,6 +191,8 @@ class Deployment:
         return self._clients[service]
 
     def _fail(self, resource: Resource, status: str, reason: str) -> None:
+        if self._host.workers.closed:  # the server is ending: no fault of the resource, and the next start goes on
+            raise _SupersededError
         self._note(resource, status, reason)
         raise _FailedError(resource.logical_id)
 

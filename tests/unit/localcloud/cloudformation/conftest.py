@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from werkzeug.serving import make_server
 
+from build.aws import session
+from build.aws.session import Cloud
 from build.localcloud import daemon
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
@@ -28,7 +30,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     cloudformation.install(host)
     server = make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)
     host.url = f"http://127.0.0.1:{server.port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield host
     host.workers.wait_idle(10)
@@ -45,8 +47,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 def client(host: Host) -> Client:
     """Service -> a client, with keys of nobody in particular."""
 
-    def make(service: str, **more: str) -> Any:
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", **more}
-        return boto3.client(service, endpoint_url=host.url, region_name="us-east-1", **keys)
+    def make(service: str, *, aws_access_key_id: str = "test", aws_session_token: str | None = None) -> Any:
+        return session.client(Cloud("local", "us-east-1", host.url, aws_access_key_id, "test"), service, aws_session_token)
 
-    return make
+    return functools.cache(make)

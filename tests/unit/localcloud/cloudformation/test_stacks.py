@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.cloudformation.models import cloudformation_backends
 
 from build.localcloud import daemon, state
+from build.localcloud.cloudformation import install as cloudformation
+from build.localcloud.cloudformation.stacks import Caller
 from build.localcloud.ec2.host import Host
 from build.localcloud.faults.fault import Fault
 
@@ -33,17 +36,17 @@ def role(*actions: str) -> dict[str, Any]:
 
 def deploy(client: Client, resources: dict[str, Any], call: str = "create", **more: Any) -> dict[str, Any]:
     """Begin, wait until it is at rest, and describe it."""
-    cloudformation = client("cloudformation")
+    stacks = client("cloudformation")
     body = json.dumps({"Resources": resources, "Outputs": {"Name": {"Value": {"Ref": next(iter(resources))}}}})
-    begin = getattr(cloudformation, f"{call}_stack")
+    begin = getattr(stacks, f"{call}_stack")
     stack_id = begin(StackName="tests", TemplateBody=body, Capabilities=["CAPABILITY_IAM"], **more)["StackId"]
-    return at_rest(cloudformation, stack_id)
+    return at_rest(stacks, stack_id)
 
 
-def at_rest(cloudformation: Any, stack_id: str) -> dict[str, Any]:
+def at_rest(stacks: Any, stack_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + 20
     while True:
-        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+        found: dict[str, Any] = stacks.describe_stacks(StackName=stack_id)["Stacks"][0]
         if not found["StackStatus"].endswith("_IN_PROGRESS"):
             return found
         assert time.monotonic() < deadline, found
@@ -196,6 +199,16 @@ def test_resources_are_made_with_the_rights_of_whoever_asks(client: Client) -> N
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "not authorized to perform: logs:PutRetentionPolicy" in reasons(client, made["StackId"])["Logs"]
     assert groups(client) == {}
+
+
+def test_a_stack_that_was_under_way_is_gone_on_with_after_a_start(client: Client) -> None:
+    stacks: Any = cloudformation_backends["123456789012"]["us-east-1"]
+    stack = stacks.add("tests", json.dumps({"Resources": {"Logs": group()}}), Caller("test", None), "DELETE", {}, [])
+    time.sleep(0.2)
+    assert groups(client) == {}
+    cloudformation.resume()
+    assert at_rest(client("cloudformation"), stack.id)["StackStatus"] == "CREATE_COMPLETE"
+    assert groups(client) == {"/tests/a": 3}
 
 
 def test_stacks_and_what_they_made_are_kept(client: Client, host: Host) -> None:
