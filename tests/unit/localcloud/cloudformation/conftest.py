@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 from werkzeug.serving import make_server
 
 from build.aws import session
@@ -41,6 +42,9 @@ def host(tmp_path: Path) -> Iterator[Host]:
     for service in daemon.SERVICES.values():
         for account in service.values():
             account.clear()
+    # Other tests of this process have moto's own, which needs no server.
+    for known in (cloudformation_backends, *cloudformation_backends.values()):
+        known.backend = CloudFormationBackend
 
 
 @pytest.fixture
