@@ -18,6 +18,8 @@ from build.localcloud.cloudformation.kinds.kind import Kind, is_gone
 from build.localcloud.cloudformation.stacks import Resource, Stack, Stacks
 from build.localcloud.cloudformation.template import Template, TemplateError, Wanted, resolved
 
+_PROBLEMS = (ClientError, BotoCoreError, AttributeError, KeyError, TypeError, ValueError)  # a property may have any shape
+
 
 class _FailedError(Exception):
     """A resource could not be brought to what is wanted; its events say why."""
@@ -101,7 +103,10 @@ class Deployment:
         for name, one in wanted.resources.items():
             self._bring(name, one)
         self._remove([resource for name, resource in self._stack.resources.items() if name not in wanted.resources])
-        outputs = {name: str(resolved(value, self._named)) for name, value in wanted.outputs.items()}
+        try:
+            outputs = {name: str(resolved(value, self._named)) for name, value in wanted.outputs.items()}
+        except TemplateError as problem:
+            raise _FailedError(f"Outputs: {problem}") from problem
         with self._host.lock:
             self._stack.outputs = outputs
 
@@ -137,7 +142,7 @@ class Deployment:
         generated = f"{self._stack.name}-{name}-{secrets.token_hex(6).upper()}"
         try:
             resource.made = kind.make(self._client, generated, properties)
-        except (ClientError, BotoCoreError, KeyError) as problem:
+        except _PROBLEMS as problem:
             self._fail(resource, "CREATE_FAILED", _reason(problem))
         with self._host.lock:
             self._stack.resources.pop(name, None)  # the newest is the last
@@ -151,7 +156,7 @@ class Deployment:
             self._note(resource, "UPDATE_IN_PROGRESS")
         try:
             kind.fill(self._client, resource.made, properties, before)
-        except (ClientError, BotoCoreError, KeyError) as problem:
+        except _PROBLEMS as problem:
             self._fail(resource, f"{verb}_FAILED", _reason(problem))
         with self._host.lock:
             resource.properties = properties

@@ -70,6 +70,8 @@ def parse(text: str) -> Template:
         raise TemplateError(f"The local cloud's CloudFormation does not know the section {', '.join(unknown)}")
     resources = {name: _wanted(name, one) for name, one in document["Resources"].items()}
     outputs = {name: one.get("Value") for name, one in (document.get("Outputs") or {}).items()}
+    if unresolved := sorted(set(_mentioned(list(outputs.values()))) - set(resources)):
+        raise TemplateError(f"Template format error: Unresolved resource dependencies {unresolved} in the Outputs block of the template")
     return Template(_ordered(resources), outputs, document.get("Description", ""))
 
 

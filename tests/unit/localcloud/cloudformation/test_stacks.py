@@ -118,6 +118,22 @@ def test_what_is_not_known_is_refused_before_anything_is_made(client: Client, wr
     assert groups(client) == {}
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"Type": "AWS::IAM::Role", "Properties": {}}, "The property 'AssumeRolePolicyDocument' is missing."),
+        ({"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, "Policies": ["x"]}}, "indices must be integers"),
+        ({"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": "many"}}, "Invalid type for parameter retentionInDays"),
+        ({"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": {"Fn::GetAtt": ["Logs", "Nothing"]}}}, "no attribute Nothing"),
+    ],
+)
+def test_properties_of_a_wrong_shape_fail_and_nothing_hangs(client: Client, wrong: dict[str, Any], words: str) -> None:
+    made = deploy(client, {"Logs": group(), "Wrong": wrong})
+    assert made["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert words in reasons(client, made["StackId"])["Wrong"]
+    assert (groups(client), client("iam").list_roles()["Roles"]) == ({}, [])
+
+
 @pytest.mark.parametrize(("on_failure", "status"), [("DELETE", "DELETE_COMPLETE"), ("ROLLBACK", "ROLLBACK_COMPLETE")])
 def test_what_was_made_goes_when_something_fails(client: Client, on_failure: str, status: str) -> None:
     client("logs").create_log_group(logGroupName="/tests/taken")

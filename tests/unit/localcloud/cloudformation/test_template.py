@@ -54,6 +54,7 @@ def test_short_forms_and_dates_that_are_none() -> None:
         ({"Resources": {"A": {"Type": "T"}}, "Conditions": {}}, "does not know the section Conditions"),
         ({"Resources": {"A": {"Type": "T", "DeletionPolicy": "Retain"}}}, "does not know DeletionPolicy of the resource A"),
         ({"Resources": {"A": {"Type": "T", "Properties": {"x": {"Ref": "B"}}}}}, r"Unresolved resource dependencies \['B'\]"),
+        ({"Resources": {"A": {"Type": "T"}}, "Outputs": {"O": {"Value": {"Ref": "B"}}}}, r"dependencies \['B'\] in the Outputs"),
         ({"Resources": {"A": {"Type": "T", "Properties": {"x": {"Ref": "A"}}}}}, r"Circular dependency between resources: \['A'\]"),
     ],
 )
