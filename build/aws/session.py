@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 # Packer's experience: botocore's default of a few attempts "regularly gets tripped" by throttling.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=10, read_timeout=60, user_agent_extra="hubsmith")
+
+Client = Any
+"""A client of a service that is known at run time only: botocore makes its methods then."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,29 @@ def connect(cloud: Cloud) -> Clients:
     return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm, route53, iam)
 
 
+def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
+    """A client of any service of a cloud, for any thread; ``token`` belongs to keys that a role was given for a while."""
+    with _making:  # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
+        return _shared().client(
+            service,
+            region_name=cloud.region,
+            endpoint_url=cloud.endpoint_url,
+            aws_access_key_id=cloud.access_key,
+            aws_secret_access_key=cloud.secret_key,
+            aws_session_token=token,
+            config=_CONFIG,
+        )
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _shared() -> Any:  # noqa: ANN401  # a boto3.Session, whose stubs want the service as a literal
+    """One for all: it reads the description of a service once."""
+    return boto3.Session()
+
+
 def cloudformation(region: str) -> CloudFormationClient:
-    """A client for stacks, with the credentials of botocore's own chain: the local cloud has none."""
+    """A client for stacks, with endpoint and credentials of botocore's own chain."""
     return boto3.Session(region_name=region).client("cloudformation", config=_CONFIG)

@@ -19,6 +19,7 @@ The moto side gives them EC2's names:
     acme/             Pebble, in the place of Let's Encrypt
     ports.py          the ports all these listen on, the same for ever
     iam/              roles: their credentials, what they may, what they asked for
+    cloudformation/   stacks of what a schedule on AWS needs, made through the other services
     ec2/              the joints to moto's EC2 backend and responses
     faults/           what EC2 does on a bad day, on request
     base_image/       the base images: how they are built, what is in the cache

@@ -25,7 +25,7 @@ from build.localcloud.iam.guard import Guard
 
 _log = logging.getLogger("hubsmith.localcloud.api")
 
-SERVICES = ("ec2", "iam", "route53", "ssm", "sts")
+SERVICES = ("cloudformation", "codebuild", "ec2", "events", "iam", "logs", "route53", "scheduler", "sns", "ssm", "sts")
 IDENTITY_PATH, CALLS_PATH = "/hubsmith", "/hubsmith/calls"
 
 Environ = dict[str, Any]
@@ -87,7 +87,7 @@ class CloudApp:
             with self._host.lock:
                 if refusal := self._guard.refuse(service, environ, DEFAULT_ACCOUNT_ID):
                     environ["wsgi.input"].seek(0)
-                    return _error(service, request, 400 if service == "ssm" else 403, refusal.code, refusal.message)
+                    return _error(service, request, refusal.status, refusal.code, refusal.message)
                 environ["wsgi.input"].seek(0)
                 response = self._from_moto(environ)
         except NotImplementedError as problem:

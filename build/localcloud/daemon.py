@@ -20,10 +20,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from moto.cloudformation.models import cloudformation_backends
+from moto.codebuild.models import codebuild_backends
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import ec2_backends
+from moto.events.models import events_backends
 from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
 from moto.route53.models import route53_backends
+from moto.scheduler.models import scheduler_backends
+from moto.sns.models import sns_backends
 from moto.ssm.models import ssm_backends
 from moto.sts.models import sts_backends
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -31,6 +37,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from build.errors import MachineError
 from build.localcloud import settings, state
 from build.localcloud.app import CloudApp, QuietHandler
+from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2 import settle
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends, install, resume
@@ -45,9 +52,15 @@ ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log
 LOG_BYTES, LOG_FILES = 4_000_000, 2
 
 SERVICES: dict[str, BackendDict[Any]] = {
+    "cloudformation": cloudformation_backends,
+    "codebuild": codebuild_backends,
     "ec2": ec2_backends,
+    "events": events_backends,
     "iam": iam_backends,
+    "logs": logs_backends,
     "route53": route53_backends,
+    "scheduler": scheduler_backends,
+    "sns": sns_backends,
     "ssm": ssm_backends,
     "sts": sts_backends,
 }
@@ -65,6 +78,7 @@ def serve(folder: Path, port: int) -> None:
         host = Host(folder)
         host.open()
         install(host)
+        cloudformation.install(host)
         keeper = state.Keeper(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
@@ -72,9 +86,11 @@ def serve(folder: Path, port: int) -> None:
         ports = Ports(folder)
         names = Names(host, ports)
         server = _listen(port, ports, CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}))
+        host.url = f"http://{ADDRESS}:{server.port}"
         signals = _signals()
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         resume(host)
+        cloudformation.resume()
         watcher = Watcher(host)
         watcher.start()
         names.wait_ready()

@@ -5,6 +5,7 @@ diff.py     and if not, what changed
 attempts.py failures in a row of scheduled rebuilds
 schedule/   who keeps the time for them
 retention.py which images and layers may go
+uses.py     who uses an image: it must not go
 images.py   the images of this account, newest first
 sweep.py    what a build that died left behind, found by tag
 """

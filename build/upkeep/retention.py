@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from build.aws import tags
-from build.aws.refusals import code_of
 from build.aws.session import Clients
 from build.bake.image import PUBLISHED, snapshots_of
 from build.bake.layers import STATE as LAYER
@@ -22,11 +19,10 @@ from build.manifest import Manifest
 from build.report import Reporter
 from build.upkeep import sweep
 from build.upkeep.sweep import Leftover
+from build.upkeep.uses import Uses
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef, SnapshotTypeDef
-
-_LISTED = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -68,55 +64,6 @@ def remove(clients: Clients, decisions: Sequence[Decision], report: Reporter) ->
     )
     sweep.remove(clients, [*images, *(Leftover("snapshot", snapshot, "", "", "its image goes") for snapshot in snapshots)], report)
     return len(going)
-
-
-class Uses:
-    """Who uses which image; each is asked once."""
-
-    def __init__(self, manifest: Manifest, clients: Clients) -> None:
-        self._clients = clients
-        self._by_image: dict[str, str] = {}
-        for image_id, user in (*self._parameter(manifest), *self._templates(), *self._instances()):
-            self._by_image[image_id] = user
-
-    def of(self, image: ImageTypeDef) -> str | None:
-        """Why somebody would miss the image; None when nobody would."""
-        image_id = image["ImageId"]
-        if channel := tags.as_dict(image.get("Tags")).get(tags.CHANNEL):
-            return f"published as channel {channel}"
-        if user := self.by(image_id):
-            return user
-        answer = self._clients.ec2.describe_image_attribute(ImageId=image_id, Attribute="launchPermission")
-        shared = len(answer.get("LaunchPermissions", []))
-        return f"shared with {shared} account(s) or groups" if shared else None
-
-    def by(self, image_id: str) -> str | None:
-        """The parameter, launch template or instance that names the image."""
-        return self._by_image.get(image_id)
-
-    def _instances(self) -> Iterator[tuple[str, str]]:
-        pages = self._clients.ec2.get_paginator("describe_instances").paginate(Filters=[{"Name": "instance-state-name", "Values": _LISTED}])
-        for page in pages:
-            for reservation in page["Reservations"]:
-                for instance in reservation["Instances"]:
-                    yield instance["ImageId"], f"in use by {instance['InstanceId']}"
-
-    def _parameter(self, manifest: Manifest) -> Iterator[tuple[str, str]]:
-        if not manifest.ssm_parameter:
-            return
-        try:
-            yield self._clients.ssm.get_parameter(Name=manifest.ssm_parameter)["Parameter"]["Value"], f"in {manifest.ssm_parameter}"
-        except ClientError as exc:
-            if code_of(exc) != "ParameterNotFound":
-                raise
-
-    def _templates(self) -> Iterator[tuple[str, str]]:
-        ec2 = self._clients.ec2
-        for template in ec2.describe_launch_templates()["LaunchTemplates"]:
-            template_id = template["LaunchTemplateId"]
-            for version in ec2.describe_launch_template_versions(LaunchTemplateId=template_id)["LaunchTemplateVersions"]:
-                if image_id := version["LaunchTemplateData"].get("ImageId"):
-                    yield image_id, f"in launch template {template['LaunchTemplateName']}"
 
 
 def _images(manifest: Manifest, mine: Sequence[ImageTypeDef], used: Uses, now: datetime) -> Iterator[Decision]:

@@ -42,8 +42,12 @@ def assert_least_privilege(endpoint: Endpoint, role: str, policy: Policy) -> Non
 
 
 def _call(record: Mapping[str, Any]) -> Call:
-    context = {key: tuple(values) for key, values in record["context"].items()}
-    return Call(record["action"], tuple(record["resources"]), context)
+    of_resource = {resource: _keys(found) for resource, found in record["of_resource"].items()}
+    return Call(record["action"], tuple(record["resources"]), _keys(record["context"]), of_resource)
+
+
+def _keys(found: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(values) for key, values in found.items()}
 
 
 def _actions(policy: Policy) -> Iterator[str]:

@@ -110,6 +110,28 @@ def test_old_ones_go_with_their_snapshots_and_what_is_used_stays(project: Projec
     assert "0 removed" in project.invoke("prune", *two, "--yes").err
 
 
+def test_what_a_launch_template_names_stays_in_whatever_version_and_by_whatever_name(project: Project, shelf: Shelf) -> None:
+    default, latest, pinned, aliased, plain = (shelf.published() for _ in range(5))
+    none = ("--set", "retention.keep=1", "--yes", "--json")
+    newest = shelf.published()
+    shelf.ssm.put_parameter(Name="/elsewhere/image", Value=aliased[0], Type="String", Overwrite=True)
+    template = shelf.ec2.create_launch_template(LaunchTemplateName="hubs", LaunchTemplateData={"ImageId": pinned[0]})["LaunchTemplate"]
+    try:
+        for image in (default[0], "resolve:ssm:/elsewhere/image", "resolve:ssm:/nowhere", "resolve:ssm:/aws/service/x", latest[0]):
+            shelf.ec2.create_launch_template_version(LaunchTemplateName="hubs", LaunchTemplateData={"ImageId": image})
+        shelf.ec2.modify_launch_template(LaunchTemplateName="hubs", DefaultVersion="2")
+        told = decisions(project.json("prune", *none))
+        assert {told[image] for image, _ in (default, latest, pinned, aliased)} == {"keep: in launch template hubs"}
+        assert told[plain[0]].startswith("remove: number 2 of its name")
+        assert shelf.left() >= {*default, *latest, *pinned, *aliased, *newest}
+        assert shelf.left().isdisjoint(plain)
+    finally:
+        shelf.ec2.delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
+        shelf.ssm.delete_parameter(Name="/elsewhere/image")
+    assert {told for told in decisions(project.json("prune", *none)).values() if told.startswith("remove")} != set()
+    assert shelf.left().isdisjoint({*default, *latest, *pinned, *aliased})
+
+
 def test_what_a_killed_prune_left_and_old_layers_go_too(project: Project, shelf: Shelf) -> None:
     image, orphan = shelf.published()
     shelf.ec2.deregister_image(ImageId=image)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 import pytest
@@ -34,8 +33,7 @@ def test_nothing_changed_is_said_in_seconds_and_launches_nothing(project: Projec
         started = time.monotonic()
         done = project.invoke("rebuild")
         seconds.append(time.monotonic() - started)
-    crowding = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others share this computer
-    assert min(seconds) < 5 * crowding
+    assert min(seconds) < 5
     assert (done.status, done.out.strip()) == (0, first)
     assert f"nothing changed: {first} is made of the same" in done.err
     assert launched(project) == before

@@ -54,12 +54,9 @@ def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
 
 
 def build_policy() -> dict[str, Any]:
-    """That of the template's role, with its functions worked out.
-
-    Without its conditions: the local cloud's IAM does not know the tags of EC2's resources.
-    """
+    """That of the template's role, with its functions worked out."""
     statements = policy.statements(load(TINY, cloud="aws", overrides=["image.name=scheduled"]))
-    text = json.dumps([{key: value for key, value in one.items() if key != "Condition"} for one in statements])
+    text = json.dumps(statements)
     for name, value in {"Partition": "aws", "Region": "us-east-1", "AccountId": "123456789012"}.items():
         text = text.replace(f"${{AWS::{name}}}", value)
     return {"Version": "2012-10-17", "Statement": json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text))}
@@ -109,6 +106,45 @@ def test_the_unit_and_the_crontab(checkout: Path, environment: dict[str, str], b
         done = run(line, Path("/"), {**environment, "CI": ""})
         # Cron would send a mail of anything that is said.
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_comes_after_a_run_may_remove_old_images_and_layers(checkout: Path, environment: dict[str, str], workshop: Workshop) -> None:
+    """`--prune`: what builds made, and with the role's tags alone."""
+    ec2 = workshop.client("ec2")
+    mark = {"hubsmith:image": "scheduled", "hubsmith:state": "published", "hubsmith:run": "earlier"}
+    made = [image(ec2, f"scheduled-{number}", mark) for number in range(2)]
+    layer = snapshot(ec2, {"hubsmith:state": "layer", "hubsmith:layer": "a" * 64, "hubsmith:made-by": "earlier"})  # without an end: too old
+    command = shown(checkout, environment, "cron", "--prune").splitlines()[1].split(" && ")[-1]
+    done = run(command.replace(">/dev/null", "--set retention.keep=1"), checkout, environment)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "2 removed" in done.stderr  # the older image, which takes its snapshot with it, and the layer
+        assert ec2.describe_images(ImageIds=[made[1][0]])["Images"]
+        left = [one["SnapshotId"] for one in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]]
+        assert made[0][1] not in left
+        assert layer not in left
+    finally:
+        ec2.deregister_image(ImageId=made[1][0])
+        ec2.delete_snapshot(SnapshotId=made[1][1])
+
+
+def snapshot(ec2: Any, tags: dict[str, str]) -> str:
+    """Of an empty volume."""
+    volume = ec2.create_volume(Size=1, AvailabilityZone="us-east-1a")["VolumeId"]
+    marks = [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+    found = str(ec2.create_snapshot(VolumeId=volume, TagSpecifications=marks)["SnapshotId"])
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[found], WaiterConfig={"Delay": 1})
+    ec2.delete_volume(VolumeId=volume)
+    return found
+
+
+def image(ec2: Any, name: str, tags: dict[str, str]) -> tuple[str, str]:
+    """An image and its snapshot, as a build tags them."""
+    made = snapshot(ec2, tags)
+    marks = [{"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+    mapping = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": made}}]
+    request = {"RootDeviceName": "/dev/xvda", "Architecture": "x86_64", "BlockDeviceMappings": mapping, "TagSpecifications": marks}
+    return str(ec2.register_image(Name=name, **request)["ImageId"]), made
 
 
 def test_a_run_that_was_not_missed_is_not_made_up_for(checkout: Path, environment: dict[str, str], built: str) -> None:

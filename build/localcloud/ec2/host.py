@@ -48,6 +48,7 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runtime = runtime_folder(folder)
+        self.url = ""  # of the API, once it is served
         self.lock = threading.RLock()
         self.layers = LayerStore(folder / "layers")
         self.addresses = AddressPool(folder)

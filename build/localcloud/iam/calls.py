@@ -1,7 +1,8 @@
 """A request -> the call in IAM's words.
 
 Actions, resources and condition keys after the Service Authorization Reference (https://docs.aws.amazon.com/service-authorization/),
-for what machines of the local cloud call. An action whose resource is not known here is judged on "*", as are those that have none.
+for what machines of the local cloud call (EC2's: ec2_calls.py). An action whose resource is not known here is judged on "*", as are
+those that have none.
 """
 
 from __future__ import annotations
@@ -10,32 +11,29 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from build.localcloud.iam import ec2_calls
 from build.localcloud.iam.policy import Call
 
 Parameters = Mapping[str, Any]
 Keys = dict[str, tuple[str, ...]]
 
-# Kinds of EC2's ids, as they are called in ARNs; images and snapshots have no account there.
-_EC2_KINDS = {
-    "ami": "image",
-    "eipalloc": "elastic-ip",
-    "eni": "network-interface",
-    "i": "instance",
-    "sg": "security-group",
-    "snap": "snapshot",
-    "subnet": "subnet",
-    "vol": "volume",
-    "vpc": "vpc",
-}
-_EC2_ID = re.compile(rf"({'|'.join(_EC2_KINDS)})-[0-9a-f]+")
-
 
 def call(service: str, operation: str, parameters: Parameters, region: str, account: str) -> Call:
-    """The call an operation with these parameters is, without what is known of the caller."""
+    """The call an operation with these parameters is, without what is known of the caller and of the resources' tags."""
     place = f"{region}:{account}"
-    resources = {"ec2": _ec2, "iam": _iam, "route53": _route53, "ssm": _ssm, "sts": _sts}[service](operation, parameters, place)
-    keys: Keys = {**_tag_keys(parameters), **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {})}
-    return Call(f"{service}:{operation}", tuple(dict.fromkeys(resources)) or ("*",), keys)
+    if service == "ec2":
+        return _ec2(operation, parameters, place)
+    known = {"codebuild": _codebuild, "iam": _iam, "logs": _logs, "route53": _route53, "ssm": _ssm, "sts": _sts}.get(service, _any)
+    keys: Keys = {
+        **ec2_calls.request_keys(parameters.get("Tags") or ()),
+        **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
+    }
+    return Call(f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys)
+
+
+def implied(service: str, operation: str, parameters: Parameters, region: str, account: str) -> Call | None:
+    """What else the caller must be allowed for it: EC2's CreateTags where something is made with tags."""
+    return ec2_calls.tagging(operation, parameters, f"{region}:{account}") if service == "ec2" else None
 
 
 def _ssm(operation: str, parameters: Parameters, place: str) -> list[str]:
@@ -81,16 +79,10 @@ def normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9\-_.]", lambda found: "".join(f"\\{byte:03o}" for byte in found[0].encode()), bare)
 
 
-def _ec2(operation: str, parameters: Parameters, place: str) -> list[str]:
-    if operation.startswith("Describe"):
-        return []
-    region = place.partition(":")[0]
-    found = []
-    for text in _texts(parameters):
-        if kind := _EC2_ID.fullmatch(text):
-            owner = region + ":" if kind[1] in ("ami", "snap") else place
-            found.append(f"arn:aws:ec2:{owner}:{_EC2_KINDS[kind[1]]}/{text}")
-    return found
+def _ec2(operation: str, parameters: Parameters, place: str) -> Call:
+    named, made = ec2_calls.named(operation, parameters, place), ec2_calls.made(operation, parameters, place)
+    of_named = ec2_calls.request_keys(parameters.get("Tags") or ())  # CreateTags, DeleteTags
+    return Call(f"ec2:{operation}", tuple(dict.fromkeys([*named, *made])) or ("*",), of_named, made)
 
 
 def _iam(_: str, parameters: Parameters, place: str) -> list[str]:
@@ -103,25 +95,19 @@ def _sts(_: str, parameters: Parameters, __: str) -> list[str]:
     return [str(parameters["RoleArn"])] if parameters.get("RoleArn") else []
 
 
-def _tag_keys(parameters: Parameters) -> Keys:
-    """aws:RequestTag/… and aws:TagKeys."""
-    tags = [*(parameters.get("Tags") or ()), *(tag for one in parameters.get("TagSpecifications") or () for tag in one.get("Tags") or ())]
-    pairs = {str(tag.get("Key")): str(tag.get("Value", "")) for tag in tags if isinstance(tag, Mapping)}
-    if not pairs:
-        return {}
-    return {"aws:tagkeys": tuple(pairs), **{f"aws:requesttag/{key.lower()}": (value,) for key, value in pairs.items()}}
+def _codebuild(_: str, parameters: Parameters, place: str) -> list[str]:
+    name = parameters.get("projectName")
+    return [f"arn:aws:codebuild:{place}:project/{name}"] if name else []
 
 
-def _texts(value: object) -> Iterable[str]:
-    """Every text in the parameters, at whatever depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _texts(one)
+def _logs(_: str, parameters: Parameters, place: str) -> list[str]:
+    group, stream = parameters.get("logGroupName"), parameters.get("logStreamName", "")
+    return [f"arn:aws:logs:{place}:log-group:{group}:log-stream:{stream}"] if group else []
+
+
+def _any(_: str, parameters: Parameters, __: str) -> list[str]:
+    """Of a service whose resources are not known here: the ARNs that the call itself holds."""
+    return [value for value in parameters.values() if isinstance(value, str) and value.startswith("arn:")]
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:

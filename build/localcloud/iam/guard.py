@@ -20,11 +20,13 @@ from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
-from build.localcloud.iam import calls, sessions
+from build.localcloud.iam import calls, resource_tags, sessions
+from build.localcloud.iam.patterns import Context
 from build.localcloud.iam.policy import Call, Decision, decide
 
 REMEMBERED = 5000  # calls
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
+_JSON = ("codebuild", "events", "logs", "scheduler", "ssm")  # services whose protocol is JSON
 _ALWAYS = {"sts:GetCallerIdentity"}  # nobody can be denied this
 
 
@@ -34,6 +36,7 @@ class Refusal:
 
     code: str
     message: str
+    status: int = 403
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Record:
     session: str  # the instance's id
     action: str
     resources: tuple[str, ...]
-    context: Mapping[str, tuple[str, ...]]  # condition keys
+    context: Context  # condition keys
+    of_resource: Mapping[str, Context]  # those of one resource: its tags
     allowed: bool
     reason: str
 
@@ -68,13 +72,14 @@ class Guard:
             return Refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
         if session.expired:
             return Refusal("ExpiredToken", "The security token included in the request is expired")
-        call = _read(service, request, scope["region"], account)
-        if call is None:  # moto will say what is wrong with it
-            return None
-        call = replace(call, context={**_known_of(session, scope["region"], account, request), **call.context})
-        decision = _decide(session, call)
-        self._note(session, call, decision)
-        return None if decision.allowed else _refusal(service, session, call, decision)
+        known = _known_of(session, scope["region"], account, request)
+        for read in _read(service, request, scope["region"], account):
+            call = resource_tags.looked_up(replace(read, context={**known, **read.context}), scope["region"], account)
+            decision = _decide(session, call)
+            self._note(session, call, decision)
+            if not decision.allowed:
+                return _refusal(service, session, call, decision)
+        return None
 
     def records(self, role: str = "") -> list[dict[str, Any]]:
         """What was asked for, oldest first; of one role if it is named."""
@@ -89,7 +94,9 @@ class Guard:
     def _note(self, session: sessions.Session, call: Call, decision: Decision) -> None:
         role = session.role.name if session.role else ""
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        record = Record(now, role, session.name, call.action, call.resources, call.context, decision.allowed, decision.reason)
+        record = Record(
+            now, role, session.name, call.action, call.resources, call.context, call.of_resource, decision.allowed, decision.reason
+        )
         with self._lock:
             self._records.append(record)
 
@@ -109,11 +116,13 @@ def _refusal(service: str, session: sessions.Session, call: Call, decision: Deci
     who = f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} {decision.reason}"
     if service == "ec2":
         return Refusal("UnauthorizedOperation", f"You are not authorized to perform this operation. {who}")
-    return Refusal("AccessDeniedException" if service == "ssm" else "AccessDenied", who)
+    if service in _JSON:
+        return Refusal("AccessDeniedException", who, 400)
+    return Refusal("AuthorizationError" if service == "sns" else "AccessDenied", who)
 
 
-def _read(service: str, request: Request, region: str, account: str) -> Call | None:
-    """The call a request is; None for one that is malformed."""
+def _read(service: str, request: Request, region: str, account: str) -> list[Call]:
+    """What the caller of a request must be allowed; nothing for one that is malformed: moto will say what is wrong with it."""
     model = get_service_model(service)
     try:
         operation, place = get_service_router(service).match(request)
@@ -130,8 +139,9 @@ def _read(service: str, request: Request, region: str, account: str) -> Call | N
             }
         )
     except (NotFound, NotImplementedError, ServiceException, KeyError, ValueError):
-        return None
-    return calls.call(service, operation.name, parameters, region, account)
+        return []
+    asked = (service, operation.name, parameters, region, account)
+    return [call for call in (calls.call(*asked), calls.implied(*asked)) if call is not None]
 
 
 def _known_of(session: sessions.Session, region: str, account: str, request: Request) -> dict[str, tuple[str, ...]]:

@@ -17,11 +17,19 @@ Policy = Mapping[str, Any]  # a policy document
 
 @dataclass(frozen=True)
 class Call:
-    """One call in IAM's words; each of its resources must be allowed."""
+    """One call in IAM's words; each of its resources must be allowed.
+
+    ``of_resource`` has the condition keys that are one resource's own: its tags, or those it is to be made with.
+    """
 
     action: str  # ssm:GetParameter
     resources: tuple[str, ...] = ("*",)
     context: Context = field(default_factory=dict)
+    of_resource: Mapping[str, Context] = field(default_factory=dict)
+
+    def context_of(self, resource: str) -> Context:
+        """The condition keys this resource is judged by."""
+        return {**self.context, **self.of_resource.get(resource, {})}
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,11 @@ class Decision:
 def decide(policies: Sequence[Policy], call: Call) -> Decision:
     """May the call be made by whoever has exactly these policies?"""
     for resource in call.resources:
+        context = call.context_of(resource)
         try:
-            effects = {statement.get("Effect") for statement in _statements(policies) if _applies(statement, call, resource)}
+            effects = {
+                statement.get("Effect") for statement in _statements(policies) if _applies(statement, call.action, resource, context)
+            }
         except UnknownOperatorError as unknown:
             return Decision(False, resource, f"because a policy has a condition the local cloud cannot judge: {unknown}")
         if "Deny" in effects:
@@ -53,11 +64,11 @@ def _statements(policies: Iterable[Policy]) -> Iterator[Mapping[str, Any]]:
         yield from [found] if isinstance(found, Mapping) else found
 
 
-def _applies(statement: Mapping[str, Any], call: Call, resource: str) -> bool:
-    is_action = _named(statement, "Action", lambda pattern: matches(pattern.lower(), call.action.lower()))
-    if not is_action or not _named(statement, "Resource", lambda pattern: matches(pattern, resource, call.context)):
+def _applies(statement: Mapping[str, Any], action: str, resource: str, context: Context) -> bool:
+    is_action = _named(statement, "Action", lambda pattern: matches(pattern.lower(), action.lower()))
+    if not is_action or not _named(statement, "Resource", lambda pattern: matches(pattern, resource, context)):
         return False
-    return holds(statement.get("Condition") or {}, call.context)
+    return holds(statement.get("Condition") or {}, context)
 
 
 def _named(statement: Mapping[str, Any], element: str, is_meant: Callable[[str], bool]) -> bool:

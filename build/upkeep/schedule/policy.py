@@ -1,4 +1,8 @@
-"""What a role needs in order to build, as IAM statements: of the whole account only what was made by a build may be changed."""
+"""What a role needs in order to build, as IAM statements: of the whole account only what was made by a build may be changed or copied.
+
+Tags are what tells it apart, so they are given in the call that makes something, or to what a build has made already: whoever may tag
+anything may change anything.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,10 @@ READ = (
     "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions", "DescribeSecurityGroups", "DescribeSnapshots", "DescribeSubnets",
     "DescribeVolumes", "DescribeVpcs",
 )  # fmt: skip
-MAKE = ("CreateImage", "CreateSecurityGroup", "CreateSnapshot", "CreateTags", "CreateVolume", "RegisterImage", "RunInstances")
+MAKE = ("CreateSecurityGroup", "CreateVolume", "RegisterImage", "RunInstances")
+COPY = ("CreateImage", "CreateSnapshot")
 CHANGE = (
-    "AttachVolume", "AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "DeleteSnapshot", "DeleteTags", "DeleteVolume",
+    "AttachVolume", "AuthorizeSecurityGroupIngress", "CreateTags", "DeleteSecurityGroup", "DeleteSnapshot", "DeleteTags", "DeleteVolume",
     "DeregisterImage", "GetConsoleOutput", "ModifyInstanceAttribute", "RebootInstances", "StopInstances", "TerminateInstances",
 )  # fmt: skip
 LAYERS = ("DeleteSnapshot", "DeregisterImage")
@@ -26,7 +31,9 @@ def statements(manifest: Manifest) -> list[Statement]:
     found = [
         _allow("Look", _ec2(READ)),
         _allow("Make", _ec2(MAKE)),
-        _allow("ChangeWhatABuildMade", _ec2(CHANGE), Condition=_tagged(tags.RUN)),
+        _allow("TagWhatIsMade", ["ec2:CreateTags"], Condition={"StringEquals": {"ec2:CreateAction": [*MAKE, *COPY]}}),
+        _allow("ChangeWhatABuildMade", _ec2((*COPY, *CHANGE)), Condition=_tagged(tags.RUN)),
+        _allow("MakeCopies", _ec2(COPY), Resource=_copies()),
         _allow("RemoveLayers", _ec2(LAYERS), Condition=_tagged(tags.MADE_BY)),
         _allow("Parameters", ["ssm:GetParameter", "ssm:PutParameter"], Resource=_parameters(manifest)),
     ]
@@ -42,6 +49,11 @@ def statements(manifest: Manifest) -> list[Statement]:
         )
         found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], Resource=arn_or_id))
     return found
+
+
+def _copies() -> list[object]:
+    """Images and snapshots that are still to be made: they carry no tag yet. What they are made of is judged by itself."""
+    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}::{kind}/*"} for kind in ("image", "snapshot")]
 
 
 def _parameters(manifest: Manifest) -> list[object]:

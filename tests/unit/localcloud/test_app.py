@@ -74,7 +74,7 @@ def test_an_unsigned_request_is_refused(client: Client) -> None:
 
 
 def test_a_json_service_gets_json(client: Client) -> None:
-    headers = {**signed("logs"), "X-Amz-Target": "Logs_20140328.DescribeLogGroups", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {**signed("kms"), "X-Amz-Target": "TrentService.ListKeys", "Content-Type": "application/x-amz-json-1.1"}
     response = client.post("/", data="{}", headers=headers)
     assert response.json is not None
     assert response.json["__type"] == "UnsupportedOperation"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import boto3
 import pytest
 import yaml
 
+from build.localcloud.iam import calls, resource_tags
+from build.localcloud.iam.policy import decide
 from build.manifest import Manifest, load
 from build.report import Reporter
 from build.upkeep.schedule import aws, cron, github, systemd
@@ -111,18 +116,46 @@ def test_the_build_may_change_only_what_builds_made(manifest: Manifest) -> None:
         harmful = [
             action
             for action in statement["Action"]
-            if any(word in action for word in ("Delete", "Terminate", "Stop", "Deregister", "Modify"))
+            if any(word in action for word in ("Delete", "Terminate", "Stop", "Deregister", "Modify", "Attach", "Authorize", "Reboot"))
         ]
         assert not harmful or "aws:ResourceTag" in str(statement["Condition"])
         assert not any("*" in action for action in statement["Action"])
         assert statement["Resource"] != "*" or all(action.startswith("ec2:") for action in statement["Action"])
 
 
+def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
+    """By the evaluator that the local cloud enforces policies with: whoever may tag an instance could end it afterwards."""
+    role = json.dumps(document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0]["PolicyDocument"])
+    found = json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", role).replace("${AWS::Partition}", "aws").replace("${AWS::Region}", "r"))
+
+    def may(operation: str, parameters: dict[str, Any], *owned: str) -> bool:
+        asked = ("ec2", operation, parameters, "r", "1")
+        of_resource = {one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in owned}
+        wanted = [one for one in (calls.call(*asked), calls.implied(*asked)) if one]
+        return all(decide([found], replace(one, of_resource={**one.of_resource, **of_resource})).allowed for one in wanted)
+
+    mark = [{"Key": "hubsmith:run", "Value": "x"}]
+    instance, volume = "arn:aws:ec2:r:1:instance/i-01", "arn:aws:ec2:r:1:volume/vol-01"
+    assert not may("CreateTags", {"Resources": ["i-01"], "Tags": mark})
+    assert may("CreateTags", {"Resources": ["i-01"], "Tags": mark}, instance)
+    assert may("RunInstances", {"ImageId": "ami-01", "TagSpecifications": [{"ResourceType": "instance", "Tags": mark}]})
+    assert not may("AllocateAddress", {"TagSpecifications": [{"ResourceType": "elastic-ip", "Tags": mark}]})
+    for operation, source, parameters in (
+        ("CreateSnapshot", volume, {"VolumeId": "vol-01", "TagSpecifications": [{"ResourceType": "snapshot", "Tags": mark}]}),
+        ("CreateImage", instance, {"InstanceId": "i-01", "Name": "x", "TagSpecifications": [{"ResourceType": "image", "Tags": mark}]}),
+        ("TerminateInstances", instance, {"InstanceIds": ["i-01"]}),
+    ):
+        assert not may(operation, parameters)
+        assert may(operation, parameters, source)
+    assert not may("AttachVolume", {"InstanceId": "i-01", "VolumeId": "vol-01"}, instance)
+    assert may("AttachVolume", {"InstanceId": "i-01", "VolumeId": "vol-01"}, instance, volume)
+
+
 def test_the_readme_s_policy_has_all_that_a_scheduled_build_may_do() -> None:
     from build.upkeep.schedule import policy
 
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    wanted = {f"ec2:{action}" for action in (*policy.READ, *policy.MAKE, *policy.CHANGE)}
+    wanted = {f"ec2:{action}" for action in (*policy.READ, *policy.MAKE, *policy.COPY, *policy.CHANGE)}
     assert {action for action in wanted if f'"{action}"' not in readme} == set()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from build.localcloud.iam.calls import call, normalized
+from build.localcloud.iam.calls import call, implied, normalized
 
 PLACE = "us-east-1", "123456789012"
 SSM = "arn:aws:ssm:us-east-1:123456789012:parameter"
@@ -36,6 +36,23 @@ EC2 = "arn:aws:ec2:us-east-1:123456789012"
             [f"{EC2}:instance/i-01", f"{EC2}:volume/vol-02"],
         ),
         ("ec2", "DeregisterImage", {"ImageId": "ami-01"}, ["arn:aws:ec2:us-east-1::image/ami-01"]),
+        ("ec2", "StartInstances", {"InstanceIds": []}, ["*"]),
+        ("ec2", "CreateSnapshot", {"VolumeId": "vol-02"}, [f"{EC2}:volume/vol-02", "arn:aws:ec2:us-east-1::snapshot/*"]),
+        (
+            "ec2",
+            "RunInstances",
+            {"ImageId": "ami-01", "SecurityGroupIds": ["sg-03"]},
+            ["arn:aws:ec2:us-east-1::image/ami-01", f"{EC2}:security-group/sg-03"]
+            + [f"{EC2}:{kind}/*" for kind in ("instance", "network-interface", "volume")],
+        ),
+        ("codebuild", "StartBuild", {"projectName": "rebuild"}, ["arn:aws:codebuild:us-east-1:123456789012:project/rebuild"]),
+        (
+            "logs",
+            "PutLogEvents",
+            {"logGroupName": "/a", "logStreamName": "b", "logEvents": []},
+            ["arn:aws:logs:us-east-1:123456789012:log-group:/a:log-stream:b"],
+        ),
+        ("sns", "Publish", {"TopicArn": "arn:aws:sns:us-east-1:1:x", "Message": "y"}, ["arn:aws:sns:us-east-1:1:x"]),
         ("iam", "GetRole", {"RoleName": "hub"}, ["arn:aws:iam::123456789012:role/hub"]),
         ("sts", "AssumeRole", {"RoleArn": "arn:aws:iam::1:role/x", "RoleSessionName": "y"}, ["arn:aws:iam::1:role/x"]),
     ],
@@ -72,7 +89,29 @@ def test_names_as_conditions_have_them(name: str, key: str) -> None:
     assert normalized(name) == key
 
 
-def test_the_tags_asked_for() -> None:
-    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Owner", "Value": "me"}]}]
-    context = call("ec2", "RunInstances", {"TagSpecifications": tags}, *PLACE).context
-    assert context == {"aws:tagkeys": ("Owner",), "aws:requesttag/owner": ("me",)}
+TAGS = [{"ResourceType": "instance", "Tags": [{"Key": "Owner", "Value": "me"}]}]
+KEYS = {"aws:tagkeys": ("Owner",), "aws:requesttag/owner": ("me",)}
+
+
+def test_the_tags_asked_for_are_those_of_what_is_made_with_them() -> None:
+    found = call("ec2", "RunInstances", {"ImageId": "ami-01", "TagSpecifications": TAGS}, *PLACE)
+    assert found.context_of(f"{EC2}:instance/*") == KEYS
+    assert found.context_of(f"{EC2}:volume/*") == {}
+    assert found.context_of("arn:aws:ec2:us-east-1::image/ami-01") == {}
+    assert call("ec2", "CreateTags", {"Resources": ["i-01"], "Tags": TAGS[0]["Tags"]}, *PLACE).context_of(f"{EC2}:instance/i-01") == KEYS
+    assert call("ssm", "PutParameter", {"Name": "a", "Tags": TAGS[0]["Tags"]}, *PLACE).context == KEYS
+
+
+def test_to_make_something_with_tags_is_to_tag_it_too() -> None:
+    found = implied("ec2", "RunInstances", {"TagSpecifications": TAGS}, *PLACE)
+    assert found is not None
+    assert (found.action, found.resources) == ("ec2:CreateTags", (f"{EC2}:instance/*",))
+    assert found.context_of(f"{EC2}:instance/*") == {"ec2:createaction": ("RunInstances",), **KEYS}
+    assert implied("ec2", "RunInstances", {"ImageId": "ami-01"}, *PLACE) is None
+    assert implied("ssm", "PutParameter", {"Name": "a", "Tags": TAGS[0]["Tags"]}, *PLACE) is None
+
+
+def test_an_id_in_a_tag_is_no_resource_of_the_call() -> None:
+    replaces = [{"Key": "hubsmith:replaces", "Value": "i-09"}]
+    found = call("ec2", "CreateTags", {"Resources": ["vol-01"], "Tags": replaces}, *PLACE)
+    assert found.resources == (f"{EC2}:volume/vol-01",)

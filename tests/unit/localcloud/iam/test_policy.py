@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from build.localcloud.iam.patterns import matches
 from build.localcloud.iam.policy import Call, decide
+from build.localcloud.iam.resource_tags import keys_of
 
 NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
 ZONE = "arn:aws:route53:::hostedzone/Z1"
@@ -115,6 +116,55 @@ def test_what_nobody_here_can_judge_is_refused_and_named() -> None:
 def test_every_resource_of_a_call_has_to_be_allowed() -> None:
     decision = decide([policy(allow("ssm:*", "arn:a"))], Call("ssm:GetParameters", ("arn:a", "arn:b")))
     assert (decision.allowed, decision.resource) == (False, "arn:b")
+
+
+def tagged(tags: dict[str, dict[str, str]]) -> Call:
+    """A call on these resources, with the tags of each."""
+    return Call("ec2:AttachVolume", tuple(tags), of_resource={one: keys_of(found.items()) for one, found in tags.items()})
+
+
+OURS, OTHERS = {"arn:i": {"Run": "1"}}, {"arn:vol": {"Owner": "eve"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "call", "allowed"),
+    [
+        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged(OURS), True),
+        ({"StringEquals": {"ec2:ResourceTag/Run": "1"}}, tagged(OURS), True),
+        ({"StringEquals": {"aws:resourcetag/run": "1"}}, tagged(OURS), True),  # keys know no case
+        ({"StringEquals": {"aws:ResourceTag/Run": "2"}}, tagged(OURS), False),
+        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({**OURS, **OTHERS}), False),  # each resource has to have it
+        ({"Null": {"aws:ResourceTag/Run": "false"}}, tagged(OURS), True),
+        ({"Null": {"aws:ResourceTag/Run": "false"}}, tagged({**OTHERS, **OURS}), False),
+        ({"Null": {"aws:ResourceTag/Run": "false"}}, Call("ec2:AttachVolume", ("arn:i",)), False),
+        ({"StringNotEquals": {"aws:ResourceTag/Owner": "eve"}}, tagged({**OURS, **OTHERS}), False),
+        ({"StringNotEquals": {"aws:ResourceTag/Owner": "eve"}}, tagged(OURS), True),
+        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({"arn:i": {"Run": "1", "run": "2"}}), False),  # which one, nobody says
+    ],
+)
+def test_tags_of_resources(condition: dict[str, Any], call: Call, allowed: bool) -> None:
+    assert is_allowed(allow("ec2:*", Condition=condition), call) is allowed
+
+
+def test_a_resources_tag_in_the_name_of_another() -> None:
+    statement = allow("ec2:*", "arn:${aws:ResourceTag/Name}")
+    assert is_allowed(statement, tagged({"arn:i": {"Name": "i"}}))
+    assert not is_allowed(statement, tagged({"arn:i": {"Name": "*"}}))
+
+
+resource_tags = st.dictionaries(st.sampled_from(["arn:a", "arn:b", "arn:c"]), st.dictionaries(st.sampled_from("xy"), st.sampled_from("12")))
+
+
+@given(resource_tags.filter(bool))
+def test_a_condition_on_a_tag_is_met_when_every_resource_meets_it(tags: dict[str, dict[str, str]]) -> None:
+    wanted = allow("ec2:*", Condition={"StringEquals": {"aws:ResourceTag/x": "1"}})
+    assert is_allowed(wanted, tagged(tags)) == all(found.get("x") == "1" for found in tags.values())
+
+
+@given(resource_tags.filter(bool))
+def test_a_denied_tag_on_one_resource_is_enough(tags: dict[str, dict[str, str]]) -> None:
+    denied = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Null": {"ec2:ResourceTag/y": "false"}}}
+    assert decide([policy(allow("*"), denied)], tagged(tags)).allowed == (not any("y" in found for found in tags.values()))
 
 
 def test_a_variable_without_a_value_matches_nothing_and_an_escaped_star_itself() -> None:

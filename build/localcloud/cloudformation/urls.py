@@ -1,0 +1,11 @@
+"""moto's CloudFormation addresses with our responses behind them."""
+
+from __future__ import annotations
+
+from moto.cloudformation.urls import url_bases
+
+from build.localcloud.cloudformation.responses import StackResponse
+
+__all__ = ["url_bases", "url_paths"]
+
+url_paths = {"{0}/$": StackResponse.dispatch}

@@ -1,0 +1,235 @@
+"""`invoke schedule --on aws` deploys its template on the local cloud: each resource is there by its own service's API, and goes again.
+
+The role's policy is that of IAM, not of the template's text: what it allows is enforced by the local cloud.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.cloud.customer import refused
+from tests.cloud.privileges import calls_of
+from tests.cloud.workshop import INVOKE, REPO, Done, Workshop, as_on_a_terminal
+
+pytestmark = pytest.mark.vm
+NAME = "hubsmith-rebuild-stacked"
+MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=stacked", "--cloud", "aws")
+SOURCE = "https://github.com/ada/hub.git"
+ARN = "arn:aws:{}:us-east-1:123456789012:"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This checkout's files elsewhere: the template is written into the checkout."""
+    folder = tmp_path_factory.mktemp("stack") / "hubsmith"
+    folder.mkdir()
+    for name in ("build", "provisioners", "tests", "tasks.py", "manifest.yaml", "pyproject.toml"):
+        found = REPO / name
+        (shutil.copytree if found.is_dir() else shutil.copy2)(found, folder / name)
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    return folder
+
+
+def scheduled(checkout: Path, workshop: Workshop, *arguments: str, **more: str) -> Done:
+    """`invoke schedule --on aws`, at the local cloud's endpoint."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", **more}
+    environment = {**as_on_a_terminal(), "AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "COLUMNS": "80", **keys}
+    command = [str(INVOKE), "schedule", "--on", "aws", *MANIFEST, *arguments]
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def stack(checkout: Path, workshop: Workshop) -> Iterator[dict[str, str]]:
+    """Logical id -> physical id."""
+    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", SOURCE, "--revision", "main", "--notify", "ada@example.org")
+    assert (done.status, done.last) == (0, NAME), done.err
+    found = workshop.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
+    yield {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+    scheduled(checkout, workshop, "--remove")
+
+
+def test_the_project_runs_what_the_template_says(stack: dict[str, str], workshop: Workshop, checkout: Path) -> None:
+    (project,) = workshop.client("codebuild").batch_get_projects(names=[NAME])["projects"]
+    assert project["arn"] == ARN.format("codebuild") + f"project/{NAME}"
+    assert project["serviceRole"] == f"arn:aws:iam::123456789012:role/{stack['BuildRole']}"
+    assert (project["source"]["type"], project["source"]["location"], project["sourceVersion"]) == ("GITHUB", SOURCE, "main")
+    assert "invoke rebuild --scheduled --max-age 7d" in project["source"]["buildspec"]
+    assert project["environment"]["environmentVariables"] == [{"name": "CI", "type": "PLAINTEXT", "value": "true"}]
+    assert (project["timeoutInMinutes"], project["queuedTimeoutInMinutes"]) == (240, 480)
+    assert project["logsConfig"]["cloudWatchLogs"] == {"status": "ENABLED", "groupName": f"/hubsmith/{NAME}"}
+    # moto's CodeBuild takes the limit of builds at once, and forgets it: that part of the template is not proven here.
+    assert "concurrentBuildLimit" not in project
+    assert (checkout / f"{NAME}.template.yaml").read_text() == workshop.client("cloudformation").get_template(StackName=NAME)[
+        "TemplateBody"
+    ]
+
+
+def test_the_schedule_starts_the_project(stack: dict[str, str], workshop: Workshop) -> None:
+    schedule = workshop.client("scheduler").get_schedule(Name=NAME)
+    assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == ("cron(0 3 ? * MON *)", "UTC")
+    target = schedule["Target"]
+    assert target["Arn"] == ARN.format("codebuild") + f"project/{NAME}"
+    assert target["RoleArn"] == f"arn:aws:iam::123456789012:role/{stack['ScheduleRole']}"
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 24}
+    # Nothing in moto keeps time: what EventBridge would do, with the role it would do it with.
+    role = assumed(workshop, stack["ScheduleRole"])
+    assert role("codebuild").start_build(projectName=NAME)["build"]["projectName"] == NAME
+    with refused("AccessDeniedException", "codebuild:StartBuild on resource: " + ARN.format("codebuild") + "project/other"):
+        role("codebuild").start_build(projectName="other")
+    with refused("UnauthorizedOperation"):
+        role("ec2").describe_images()
+
+
+def test_logs_topic_and_rule(stack: dict[str, str], workshop: Workshop) -> None:
+    (group,) = workshop.client("logs").describe_log_groups(logGroupNamePrefix=f"/hubsmith/{NAME}")["logGroups"]
+    assert group["retentionInDays"] == 90
+    sns, topic = workshop.client("sns"), ARN.format("sns") + f"{NAME}-failures"
+    assert topic in [one["TopicArn"] for one in sns.list_topics()["Topics"]]
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ada@example.org")
+    rule = workshop.client("events").describe_rule(Name=stack["FailureRule"])
+    pattern = json.loads(rule["EventPattern"])
+    assert pattern["detail"] == {"build-status": ["FAILED", "FAULT", "TIMED_OUT"], "project-name": [NAME]}
+    (target,) = workshop.client("events").list_targets_by_rule(Rule=stack["FailureRule"])["Targets"]
+    assert (target["Arn"], target["InputTransformer"]["InputPathsMap"]["status"]) == (topic, "$.detail.build-status")
+    allow = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
+    assert [(one["Principal"], one["Condition"]) for one in allow] == [
+        ({"Service": "events.amazonaws.com"}, {"ArnEquals": {"aws:SourceArn": rule["Arn"]}})
+    ]
+
+
+def test_the_role_of_the_project_may_look_whether_a_build_is_due_and_nothing_that_is_not_its_own(
+    stack: dict[str, str], workshop: Workshop, checkout: Path
+) -> None:
+    iam, name = workshop.client("iam"), stack["BuildRole"]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Principal"] == {"Service": "codebuild.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    assert iam.list_role_policies(RoleName=name)["PolicyNames"] == ["hubsmith"]
+    due = rebuild(checkout, workshop, name)
+    assert due.returncode == 3, due.stderr
+    assert "due: there is no published image stacked yet" in due.stderr
+    calls = calls_of_role(workshop, name)
+    assert "ec2:DescribeImages" in {call["action"] for call in calls}
+    assert [call for call in calls if not call["allowed"]] == []
+
+    role, owner = assumed(workshop, name), workshop.client("ec2")
+    images = owner.describe_images(Filters=[{"Name": "name", "Values": ["tiny-*"]}])["Images"]
+    foreign = owner.run_instances(ImageId=images[0]["ImageId"], InstanceType="t3.nano", MinCount=1, MaxCount=1)["Instances"][0][
+        "InstanceId"
+    ]
+    try:
+        for call, parameters in (
+            ("terminate_instances", {"InstanceIds": [foreign]}),
+            ("create_tags", {"Resources": [foreign], "Tags": [{"Key": "hubsmith:run", "Value": "x"}]}),
+            ("create_image", {"InstanceId": foreign, "Name": "stolen"}),
+            ("modify_instance_attribute", {"InstanceId": foreign, "DisableApiTermination": {"Value": False}}),
+            ("allocate_address", {}),
+        ):
+            with refused("UnauthorizedOperation", f"assumed-role/{name}/tests is not authorized to perform: ec2:"):
+                getattr(role("ec2"), call)(**parameters)
+        with refused("AccessDeniedException", "ssm:GetParameter on resource: " + ARN.format("ssm") + "parameter/other"):
+            role("ssm").get_parameter(Name="/other")
+        with refused("AccessDenied", "iam:GetRole"):
+            role("iam").get_role(RoleName=name)
+        owner.create_tags(Resources=[foreign], Tags=[{"Key": "hubsmith:run", "Value": "x"}])  # now it is a build's
+        role("ec2").terminate_instances(InstanceIds=[foreign])
+    finally:
+        owner.terminate_instances(InstanceIds=[foreign])
+        owner.get_waiter("instance_terminated").wait(InstanceIds=[foreign], WaiterConfig={"Delay": 1})
+
+
+def test_again_with_nothing_new_and_with_another_time(stack: dict[str, str], workshop: Workshop, checkout: Path) -> None:
+    same = ("--source", SOURCE, "--revision", "main", "--notify", "ada@example.org")
+    for every, expression in (("Mon 03:00", "cron(0 3 ? * MON *)"), ("Tue 04:30", "cron(30 4 ? * TUE *)")):
+        done = scheduled(checkout, workshop, "--every", every, *same)
+        assert done.status == 0, done.err
+        assert workshop.client("scheduler").get_schedule(Name=NAME)["ScheduleExpression"] == expression
+    seen = workshop.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+    assert seen["StackStatus"] == "UPDATE_COMPLETE"
+    assert seen["Outputs"][0] == {"OutputKey": "Project", "OutputValue": NAME}
+
+
+def test_removed_it_leaves_nothing(stack: dict[str, str], workshop: Workshop, checkout: Path) -> None:
+    done = scheduled(checkout, workshop, "--remove")
+    assert done.status == 0, done.err
+    assert f"{NAME}: removed" in done.err
+    assert workshop.client("codebuild").list_projects()["projects"] == []
+    assert workshop.client("scheduler").list_schedules()["Schedules"] == []
+    assert workshop.client("sns").list_topics()["Topics"] == []
+    assert workshop.client("sns").list_subscriptions()["Subscriptions"] == []
+    assert workshop.client("events").list_rules()["Rules"] == []
+    assert workshop.client("logs").describe_log_groups()["logGroups"] == []
+    assert [role for role in workshop.client("iam").list_roles()["Roles"] if NAME[:20] in role["RoleName"]] == []
+    assert f"there is no {NAME} on aws" in scheduled(checkout, workshop, "--remove").err
+
+
+def test_a_stack_that_cannot_be_made_says_why_and_leaves_nothing(workshop: Workshop, checkout: Path) -> None:
+    workshop.client("logs").create_log_group(logGroupName=f"/hubsmith/{NAME}")
+    try:
+        done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", SOURCE)
+        assert done.status == 1
+        assert "the stack is DELETE_COMPLETE" in done.err
+        assert "Logs: " in done.err
+        assert "already exists" in done.err
+        assert workshop.client("codebuild").list_projects()["projects"] == []
+        with pytest.raises(ClientError, match="does not exist"):
+            workshop.client("cloudformation").describe_stacks(StackName=NAME)
+    finally:
+        workshop.client("logs").delete_log_group(logGroupName=f"/hubsmith/{NAME}")
+
+
+def test_a_repository_that_codebuild_does_not_know_is_more_than_moto_takes(workshop: Workshop, checkout: Path) -> None:
+    """CodeBuild's NO_SOURCE has no location; moto asks for one. On AWS this stack is made: cfn-lint takes it."""
+    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", "https://git.example.org/hub.git")
+    assert done.status == 1
+    assert "Project source location is required" in done.err
+
+
+def credentials(workshop: Workshop, role: str) -> dict[str, str]:
+    """Of the role, as CodeBuild or EventBridge would get them; whom it trusts was looked at above."""
+    arn = workshop.client("iam").get_role(RoleName=role)["Role"]["Arn"]
+    given: dict[str, str] = workshop.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
+    return given
+
+
+def assumed(workshop: Workshop, role: str) -> Any:
+    """Service -> a client in that role."""
+    given = credentials(workshop, role)
+    keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
+
+    def client(service: str) -> Any:
+        token = given["SessionToken"]
+        return boto3.client(service, endpoint_url=workshop.endpoint, region_name="us-east-1", aws_session_token=token, **keys)
+
+    return client
+
+
+def rebuild(checkout: Path, workshop: Workshop, role: str) -> subprocess.CompletedProcess[str]:
+    """`rebuild --check` as the project would run it."""
+    given = credentials(workshop, role)
+    keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
+    keys["AWS_SESSION_TOKEN"] = given["SessionToken"]
+    aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "HUBSMITH_STATE": str(workshop.state / "elsewhere"), **keys}
+    command = [str(INVOKE), "rebuild", "--check", *MANIFEST]
+    return subprocess.run(command, cwd=checkout, env={**os.environ, **aws}, capture_output=True, text=True, timeout=300, check=False)
+
+
+def calls_of_role(workshop: Workshop, role: str) -> list[dict[str, Any]]:
+    from build.localcloud import server
+
+    endpoint = server.find(workshop.state / "cloud")
+    assert endpoint is not None
+    return calls_of(endpoint, role)

@@ -1,0 +1,57 @@
+"""A local cloud's API without machines, over a real socket: stacks are deployed through it."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
+from werkzeug.serving import make_server
+
+from build.aws import session
+from build.aws.session import Cloud
+from build.localcloud import daemon
+from build.localcloud.app import CloudApp, QuietHandler
+from build.localcloud.cloudformation import install as cloudformation
+from build.localcloud.ec2.host import Host
+from build.localcloud.ec2.install import install
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path)
+    host.open()
+    install(host)
+    cloudformation.install(host)
+    server = make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)
+    host.url = f"http://127.0.0.1:{server.port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield host
+    host.workers.wait_idle(10)
+    host.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    for service in daemon.SERVICES.values():
+        for account in service.values():
+            account.clear()
+    # Other tests of this process have moto's own, which needs no server.
+    for known in (cloudformation_backends, *cloudformation_backends.values()):
+        known.backend = CloudFormationBackend
+
+
+@pytest.fixture
+def client(host: Host) -> Client:
+    """Service -> a client, with keys of nobody in particular."""
+
+    def make(service: str, *, aws_access_key_id: str = "test", aws_session_token: str | None = None) -> Any:
+        return session.client(Cloud("local", "us-east-1", host.url, aws_access_key_id, "test"), service, aws_session_token)
+
+    return functools.cache(make)
