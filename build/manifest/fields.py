@@ -181,6 +181,7 @@ CondaChannel = Annotated[str, matching(r"[A-Za-z0-9][\w./:+-]*", "the name of a 
 CondaChannels = Annotated[tuple[CondaChannel, ...], Field(min_length=1), checked(_unique)]
 Package = Annotated[str, matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2")]
 Packages = Annotated[tuple[Package, ...], checked(_unique)]
+RelativeFile = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a file in the folder of the manifest or below it")]
 RelativePath = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")]
 ProvisionerName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of a folder: small letters, digits, _ and -")]
 Seconds = Annotated[int, Field(ge=1, le=SECONDS_PER_DAY)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import ManifestError, Problem, UserError
-from build.manifest import rules
+from build.manifest import package_files, rules
 from build.manifest.definition import ProvisionerUse
 from build.manifest.model import Manifest
 from build.manifest.overlay import OverrideError, assign, merge, parse_override
@@ -151,9 +151,10 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
 def _check(tree: Node, folder: Path, *, building: bool) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
     settings, problems = validate(tree, ManifestFile)
-    uses, misused = resolve(tree, settings, folder)
     between = rules.check(settings, tree, folder, building=building) if settings else ()
-    return settings, uses, [*problems, *misused, *between]
+    settings, misnamed = package_files.gather(settings, tree, folder) if settings else (None, ())
+    uses, misused = resolve(tree, settings, folder)
+    return settings, uses, [*problems, *misused, *between, *misnamed]
 
 
 def _check_hidden(own: Node, available: Mapping[str, Node]) -> Iterator[Problem]:

@@ -149,6 +149,10 @@ class Python(Section):
     channels: f.CondaChannels = Field(default=("conda-forge",), description="Where conda finds packages, while building and for every user")
     conda_packages: f.CondaPackages = Field(default=(), description="What conda installs into it, as conda takes it")
     packages: f.Packages = Field(default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it")
+    requirements: f.RelativeFile | None = Field(default=None, description="A requirements.txt beside the manifest with more of those")
+    environment: f.RelativeFile | None = Field(
+        default=None, description="An environment.yml beside the manifest with more of both, and with channels that go first"
+    )
 
 
 def _version_floor(value: str) -> str | None:

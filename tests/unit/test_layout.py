@@ -42,6 +42,7 @@ def users_of(module: str) -> Iterator[str]:
         ("moto", ("build/localcloud/",)),
         ("qemu", ("build/localcloud/",)),
         ("rich", ("build/report.py",)),
+        ("packaging", ("build/manifest/requirements.py",)),
         ("invoke", ("build/commands/", "tasks.py")),
         ("build.localcloud", ("build/localcloud/", "build/commands/")),
     ],
