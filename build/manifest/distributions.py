@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from build.manifest.pins import ARCH
 from build.manifest.positions import KeyPath
 from build.manifest.schema import ManifestFile, Python
 
 TERMS = "https://www.anaconda.com/legal/terms/terms-of-service"
-_ARCH = {"x86_64": "x86_64", "arm64": "aarch64"}  # EC2's name: that of uname -m
 Finding = tuple[KeyPath, str]
 
 
@@ -56,6 +56,6 @@ def _installer(settings: ManifestFile) -> Iterator[Finding]:
     if installer is None:
         yield ("python", "installers", distribution), f"is needed for distribution {distribution}: version, urls and sha256"
         return
-    arch = _ARCH[settings.base.architecture]
+    arch = ARCH[settings.base.architecture]
     if getattr(installer.sha256, arch) is None:
         yield ("python", "installers", distribution, "sha256"), f"has none for {arch}, which base.architecture asks for"

@@ -174,6 +174,7 @@ InstallerUrl = Annotated[
     ),
 ]
 InstallerVersion = Annotated[str, matching(r"\d[\w.-]*", 'a version in quotes, such as "26.7.2-0"')]
+PythonVersion = Annotated[str, matching(r"3\.\d+", 'the first two parts of a version in quotes, such as "3.14"')]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a sha256: 64 small hexadecimal digits")]
 CondaPackage = Annotated[str, matching(r"[a-z0-9_][^\n]*", "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")]
 CondaPackages = Annotated[tuple[CondaPackage, ...], checked(_unique)]

@@ -5,6 +5,9 @@ umask 022
 
 # shellcheck disable=SC2034  # read by the distributions
 readonly prefix=/opt/anaconda locks=/usr/share/hubsmith/python tools=/usr/lib/hubsmith/python
+# What the lock beside the manifest has for this machine, if there is one: pip.txt, and conda.txt with conda.
+# shellcheck disable=SC2034
+readonly lock=$PWD/lock
 # Shared with the provisioners that follow and removed when the image is sealed: never part of an image.
 readonly cache=/root/.cache/hubsmith uv=/root/.cache/hubsmith/uv.bin
 export UV_CACHE_DIR=$cache/uv
@@ -16,6 +19,9 @@ inputs() {
     describe_environment
     sha256sum < "$locks/requirements.txt"
     printf '%s\n' "${HUB_VERSION:-}" "$PACKAGES"
+    if [[ -d $lock ]]; then
+        cat "$lock"/*.txt | sha256sum
+    fi
 }
 
 install_uv() {

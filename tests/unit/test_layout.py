@@ -42,6 +42,8 @@ def users_of(module: str) -> Iterator[str]:
         ("moto", ("build/localcloud/",)),
         ("qemu", ("build/localcloud/",)),
         ("rich", ("build/report.py",)),
+        ("uv", ("build/lock/pip.py",)),
+        ("rattler", ("build/lock/conda_solver.py",)),
         ("packaging", ("build/manifest/requirements.py",)),
         ("invoke", ("build/commands/", "tasks.py")),
         ("build.localcloud", ("build/localcloud/", "build/commands/")),
