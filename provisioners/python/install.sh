@@ -53,6 +53,14 @@ let_group_install() {
     find "$prefix" -type d -exec setfacl --default --modify group:anaconda:rwX {} +
 }
 
+# For whoever wants to know, and for the image's tests.
+keep_lock() {
+    rm --recursive --force "$locks/lock"
+    if [[ -d $lock ]]; then
+        install -D --mode 0644 --target-directory "$locks/lock" "$lock"/*.txt
+    fi
+}
+
 # What a distribution is stands in its own file, as four functions: describe_environment (what it is made of, in words),
 # create_environment, install_packages and finish_environment (when packages and rights are right).
 # shellcheck source=/dev/null
@@ -78,4 +86,5 @@ compile_bytecode
 echo "$prefix: rights"
 let_group_install
 finish_environment
+keep_lock
 inputs > "$prefix/.hubsmith"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -16,6 +17,7 @@ from build.lock.write import write
 from build.manifest import Manifest, load
 from build.manifest.pins import Lock
 from tests.cloud.distributions.overlay import Root, overlay
+from tests.image.test_python import LOCK, LOCKED
 
 REPO = Path(__file__).parents[3]
 PREFIX = "/opt/anaconda"
@@ -62,6 +64,16 @@ def test_it_has_what_the_lock_says_and_nothing_else(made: tuple[Root, Manifest],
     plain = {one.lower().replace("_", "-").replace(".", "-") for one in there}
     assert {one.lower().replace("_", "-").replace(".", "-") for one in pinned} <= plain
     assert len(plain) <= len({line.split("==")[0] for line in use.given["pip"].splitlines() if "==" in line})
+
+
+def test_the_images_own_test_finds_the_lock_and_agrees(made: tuple[Root, Manifest]) -> None:
+    root, chosen = made
+    (use,) = [use for use in chosen.provisioners if use.given]
+    for name, text in use.given.items():
+        assert root.run(f"cat {LOCK}/{name}.txt").said == text.strip()
+    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == ""
+    root.run(f"sed -i s/cowsay==6.0/cowsay==5.0/ {LOCK}/pip.txt")
+    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == "cowsay 6.0 and not 5.0"
 
 
 def test_run_again_it_finds_nothing_to_do(made: tuple[Root, Manifest]) -> None:
