@@ -51,7 +51,7 @@ def lock(
         elif diff:
             report.result("\n".join(lines)) if lines else report.note("nothing would be another")
         else:
-            report.note("\n".join(lines) if found and lines else f"{differences.count(after)} packages are locked")
+            report.note("\n".join(differences.summary(before, after)) or "nothing is another")
             report.result(str(path))
     if diff and lines:
         raise Exit(code=CHANGED)

@@ -21,9 +21,16 @@ def changes(before: Lock, after: Lock) -> list[str]:
     return lines
 
 
-def count(lock: Lock) -> int:
-    """How many packages it pins, for all it is for."""
-    return sum(len(_versions(pins)) for platforms in lock.packages.values() for pins in platforms.values())
+def summary(before: Lock, after: Lock) -> list[str]:
+    """The same, but only how many packages there are where nothing was locked."""
+    known = {name: {arch: found[arch] for arch in before.packages.get(name, {}) if arch in found} for name, found in after.packages.items()}
+    new = (
+        f"{distribution} {arch}: {len(_versions(pins))} package{'s' * (len(_versions(pins)) != 1)}"
+        for distribution, platforms in after.packages.items()
+        for arch, pins in platforms.items()
+        if arch not in before.packages.get(distribution, {})
+    )
+    return [*changes(before, Lock(packages=known)), *new]
 
 
 def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:

@@ -62,7 +62,8 @@ keep_lock() {
 }
 
 # What a distribution is stands in its own file, as four functions: describe_environment (what it is made of, in words),
-# create_environment, install_packages and finish_environment (when packages and rights are right).
+# create_environment, install_packages (from $lock and nothing else, if it is there) and finish_environment (when packages and
+# rights are right).
 # shellcheck source=/dev/null
 . "$tools/$DISTRIBUTION.sh"
 

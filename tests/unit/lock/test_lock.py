@@ -13,7 +13,7 @@ from build.bake import fingerprint
 from build.bake.inputs import changes as input_changes
 from build.bake.inputs import of as inputs_of
 from build.errors import HubsmithError, UserError
-from build.lock.diff import changes
+from build.lock.diff import changes, summary
 from build.lock.write import write
 from build.manifest import pins
 from build.manifest.pins import Lock, MadeOf, Pins
@@ -77,6 +77,14 @@ def test_what_is_locked_already_is_locked_again_for_all_processors_and_the_rest_
     assert both.packages["venv"]["x86_64"] == first.packages["venv"]["x86_64"]
     project.load("base.architecture=arm64")
     project.load()
+
+
+def test_what_was_not_locked_before_is_only_counted(project: Project) -> None:
+    first = project.locked("python.packages=[greet<2]")
+    assert summary(Lock(), first) == ["venv x86_64: 3 packages"]
+    both = project.resolve("python.packages=[greet>1]", "base.architecture=arm64")
+    assert summary(first, both)[-2:] == ["  + pip only-new 1.0 for python_full_version >= '3.14'", "venv aarch64: 4 packages"]
+    assert summary(first, first) == []
 
 
 def test_a_lock_for_other_processors_is_refused(project: Project) -> None:
