@@ -67,7 +67,6 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@touch $@
 
 requirements: setup ## requirements*.in -> requirements*.txt, pins kept; ARGS=--upgrade takes the newest releases
-	@$(BIN)/python -m pip install --quiet uv >&2
 	@for name in requirements requirements-dev; do \
 	    $(BIN)/uv pip compile --quiet $(ARGS) --generate-hashes --universal --python-version 3.10 \
 	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, hubs, images, launch, rebuild, schedule, upkeep
+from build.commands import cloud, cloud_faults, hubs, images, launch, lock, rebuild, schedule, upkeep
 
 namespace = Collection(
     images.check,
     images.plan,
+    lock.lock,
     images.build_ami,
     images.verify,
     images.images,

@@ -8,6 +8,7 @@ The rooms (README.md has the same map):
     pipeline.py    Step and Runner: run in order, clean up in reverse
     paths.py       where caches and state live on this machine
     manifest/      manifest.yaml -> frozen dataclasses, every error with its position
+    lock/          the packages it asks for -> exact builds with hashes
     bake/          from a base image to a published golden image; read recipe.py first
     launch/        from an image to a hub that people use; read recipe.py first
     remote/        ssh: the only room that knows paramiko

@@ -1,6 +1,7 @@
 """Fingerprints: what an image is made of, as a chain of digests that is the same on every machine.
 
-    content of a provisioner     = sha256 over its name, its files (path, executable or not, content), the values it reads
+    content of a provisioner     = sha256 over its name, its files (path, executable or not, content), the values it reads,
+                                   and what the manifest's lock gives it, if there is one
     fingerprint of a provisioner = sha256 over the fingerprint before it (first: the id of the base image) and its content
 
 Not in it: times, owners, the other mode bits (git does not keep them), empty folders (nor these), where the checkout is,
@@ -27,6 +28,8 @@ SCHEME = "hubsmith fingerprint 1"
 
 VARIABLE = "variable:"
 """In front of a variable's name among the parts of a provisioner; no path has it where its folder begins."""
+LOCKED = "locked:"
+"""In front of the name of the package manager whose packages the manifest's lock pins."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,24 @@ def chain(base_image_id: str, uses: Sequence[ProvisionerUse]) -> tuple[Fingerpri
     found: list[Fingerprint] = []
     previous = base_image_id
     for use in uses:
-        content = digest(use.name, [[path.as_posix(), *_content(use.folder / path)] for path in files(use.folder)], template_variables(use))
+        content = digest(
+            use.name,
+            [[path.as_posix(), *_content(use.folder / path)] for path in files(use.folder)],
+            template_variables(use),
+            *([dict(use.given)] if use.given else ()),
+        )
         previous = digest(previous, content)
         found.append(Fingerprint(use.name, previous, content))
     return tuple(found)
 
 
 def parts(use: ProvisionerUse) -> dict[str, str]:
-    """A digest of each file (by its path in the provisioner's folder) and each value (by VARIABLE and its name): what a change was in."""
+    """A digest of each file (by its path in the provisioner's folder), each value (by VARIABLE and its name) and each part of
+    the lock (by LOCKED and its name): what a change was in.
+    """
     found = {path.as_posix(): digest(*_content(use.folder / path)) for path in files(use.folder)}
-    return found | {f"{VARIABLE}{name}": digest(value) for name, value in template_variables(use).items()}
+    values = {f"{VARIABLE}{name}": digest(value) for name, value in template_variables(use).items()}
+    return found | values | {f"{LOCKED}{name}": digest(text) for name, text in use.given.items()}
 
 
 def files(folder: Path) -> Iterator[Path]:

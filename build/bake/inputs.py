@@ -131,8 +131,10 @@ def _parts(provisioner: str, now: Inputs, marks: Mapping[str, str], gone: Mappin
 
 
 def _spoken(part: str) -> str:
-    """A file by its path, a variable by its name."""
+    """A file by its path, a variable by its name, the lock by whose packages it pins."""
     _, provisioner, inside = part.split("/", 2)
+    if inside.startswith(fingerprint.LOCKED):
+        return f"lock of {provisioner}'s {inside.removeprefix(fingerprint.LOCKED)} packages"
     variable = inside.removeprefix(fingerprint.VARIABLE)
     return part if variable == inside else f"variable {variable} of {provisioner}"
 

@@ -84,6 +84,7 @@ class Plan:
     tags: Mapping[str, str]
     publish: tuple[str, ...]
     reason: str | None
+    not_reproducible: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON can carry it."""
@@ -135,6 +136,7 @@ def plan(
         tags=_tags(manifest, base, made_of),
         publish=tuple(_publish(manifest)),
         reason=_reason(published, made_of) if published else None,
+        not_reproducible=manifest.not_reproducible,
     )
 
 
@@ -210,6 +212,8 @@ def _rows(planned: Plan) -> Iterator[tuple[str, str]]:
     yield "image", planned.image_name
     if planned.reason:
         yield "why", planned.reason
+    if planned.not_reproducible:
+        yield "packages", planned.not_reproducible
     yield "base image", f"{planned.base['id']} ({planned.base['name']}): {planned.base_reason}"
     yield "start from", planned.start
     yield "builder", _words(planned.builder)

@@ -21,6 +21,8 @@ class Preflight(Step[Bake]):
         check_name_free(state)
         check_root_volume(state)
         check_instance_types(state)
+        if state.manifest.not_reproducible:
+            state.report.warn(state.manifest.not_reproducible)
         state.inputs = inputs.of(state.manifest, state.base.id, state.base.name)
 
 

@@ -61,6 +61,7 @@ class Provision(Step[Bake]):
             tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
             tree.Entry(f"{folder}/run_install.sh", _RUNNER.read_bytes(), tree.roots(0o700)),
             tree.Entry(f"{folder}/environment", exports(variables).encode(), tree.roots(0o600)),
+            *given(self._use, folder),
         ]
         shell.send(tree.archive(scripts), "tar -x -p -f - -C /", root=True)
 
@@ -85,6 +86,11 @@ class Provision(Step[Bake]):
             where=f"{script}:{line}" if line else str(script),
             hint=f"its last output:\n{last}\nrun again with --on-failure keep to look at the builder",
         )
+
+
+def given(use: ProvisionerUse, folder: str) -> list[tree.Entry]:
+    """The texts that are to stand beside its install.sh in ``folder``."""
+    return [tree.Entry(f"{folder}/lock/{name}.txt", text.encode(), tree.roots(0o600)) for name, text in use.given.items()]
 
 
 def _standard_variables(state: Bake) -> dict[str, str]:

@@ -67,6 +67,7 @@ def record_of(state: Bake) -> dict[str, Any]:
             for use, mark in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
         ],
         "parts": state.inputs.parts,
+        "unlocked": list(state.manifest.unlocked),
         "packages": {where: found for where, found in state.packages.items() if where != "bytes" and not where.startswith(_LICENCE)},
         "licences": {where.removeprefix(_LICENCE): found for where, found in state.packages.items() if where.startswith(_LICENCE)},
         "bytes": {folder: int(size) for folder, size in state.packages.get("bytes", {}).items()},

@@ -25,6 +25,8 @@ def check(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several
     """Is the manifest right? All mistakes at once, each with its line and column."""
     with talking() as report:
         found = load_manifest(manifest, cloud, profile, set, building=True)
+        if found.not_reproducible:
+            report.note(found.not_reproducible)
         report.result(f"{manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
 
 

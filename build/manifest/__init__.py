@@ -8,6 +8,10 @@
     folders.py       one provisioner folder, checked
     rules.py         rules between sections
     distributions.py those of the users' Python: installers, channels, terms
+    package_files.py the packages of environment.yml and requirements.txt, added to the manifest's own
+    environment_yml.py, requirements.py    reading those files
+    pins.py          the lock of the users' packages, as it is written
+    lockfile.py      is it of this manifest? what does it give the provisioner?
     fields.py        rules of single values
     frozen.py        values nobody can change
     overlay.py       laying trees over each other

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,6 +82,15 @@ def _empty_is_no_keys(value: object) -> object:
     return {} if value is None else value
 
 
+class Locked(Section):
+    """That it installs the users' packages. It reads the variables distribution, packages and, if it has them, conda_packages,
+    channels, installers and hub_version; what the manifest's lock says is beside its install.sh: lock/conda.txt and lock/pip.txt.
+    """
+
+    requirements: f.RelativeFile | None = Field(default=None, description="What pip installs in any case, a file in its folder")
+    constraints: f.RelativeFile | None = Field(default=None, description="Its own pins, which hold in a lock too, a file in its folder")
+
+
 class Definition(Section):
     """provisioner.yaml: what a provisioner does, needs and reads."""
 
@@ -93,6 +102,7 @@ class Definition(Section):
         f.Frozen,
         f.Thawed,
     ] = Field(default={}, description="What it reads")
+    lock: Locked | None = Field(default=None, description="It installs what the manifest's lock says")
     files: Annotated[Mapping[AbsolutePath, FileMode], f.Frozen, f.Thawed] = Field(
         default={}, description="Owner, group and mode of what is not root's with the usual mode"
     )
@@ -107,13 +117,15 @@ class Definition(Section):
 class ProvisionerUse:
     """A provisioner in its place in a manifest: its folder, its definition and the values it gets.
 
-    `definition` is that of provisioner.yaml with what the manifest's entry overrides (the time limit).
+    `definition` is that of provisioner.yaml with what the manifest's entry overrides (the time limit). `given` are texts that
+    stand beside its install.sh, lock/<name>.txt, such as those of the manifest's lock.
     """
 
     name: str
     folder: Path
     definition: Definition
     values: Mapping[str, object]
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def type_of(value: object) -> VariableType | None:

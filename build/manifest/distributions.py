@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from build.manifest.pins import ARCH
 from build.manifest.positions import KeyPath
-from build.manifest.schema import ManifestFile
+from build.manifest.schema import ManifestFile, Python
 
 TERMS = "https://www.anaconda.com/legal/terms/terms-of-service"
-_ARCH = {"x86_64": "x86_64", "arm64": "aarch64"}  # EC2's name: that of uname -m
 Finding = tuple[KeyPath, str]
 
 
@@ -31,18 +31,23 @@ def terms(settings: ManifestFile) -> Iterator[Finding]:
 
 def _channels(settings: ManifestFile) -> Iterator[Finding]:
     """`defaults` and repo.anaconda.com have Anaconda's terms, whichever conda asks them."""
-    python = settings.python
-    for index, channel in enumerate(python.channels):
-        if (channel == "defaults" or "repo.anaconda.com" in channel) and not (python.distribution == "anaconda" and python.accept_terms):
-            yield (
-                ("python", "channels", index),
-                f"{channel} comes under Anaconda's terms of service ({TERMS}): it needs distribution anaconda and accept_terms true",
-            )
+    for index, channel in enumerate(settings.python.channels):
+        if complaint := channel_problem(channel, settings.python):
+            yield ("python", "channels", index), complaint
+
+
+def channel_problem(channel: str, python: Python) -> str | None:
+    """Why conda may not be told to ask this channel, or None."""
+    if (channel == "defaults" or "repo.anaconda.com" in channel) and not (python.distribution == "anaconda" and python.accept_terms):
+        return f"{channel} comes under Anaconda's terms of service ({TERMS}): it needs distribution anaconda and accept_terms true"
+    return None
 
 
 def _without_conda(settings: ManifestFile) -> Iterator[Finding]:
     if settings.python.conda_packages:
         yield ("python", "conda_packages"), "needs conda, which a venv has not: take distribution miniforge, or put them into packages"
+    if settings.python.environment:
+        yield ("python", "environment"), "needs conda, which a venv has not: take distribution miniforge, or name a requirements.txt"
 
 
 def _installer(settings: ManifestFile) -> Iterator[Finding]:
@@ -51,6 +56,6 @@ def _installer(settings: ManifestFile) -> Iterator[Finding]:
     if installer is None:
         yield ("python", "installers", distribution), f"is needed for distribution {distribution}: version, urls and sha256"
         return
-    arch = _ARCH[settings.base.architecture]
+    arch = ARCH[settings.base.architecture]
     if getattr(installer.sha256, arch) is None:
         yield ("python", "installers", distribution, "sha256"), f"has none for {arch}, which base.architecture asks for"

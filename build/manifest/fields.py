@@ -174,6 +174,7 @@ InstallerUrl = Annotated[
     ),
 ]
 InstallerVersion = Annotated[str, matching(r"\d[\w.-]*", 'a version in quotes, such as "26.7.2-0"')]
+PythonVersion = Annotated[str, matching(r"3\.\d+", 'the first two parts of a version in quotes, such as "3.14"')]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a sha256: 64 small hexadecimal digits")]
 CondaPackage = Annotated[str, matching(r"[a-z0-9_][^\n]*", "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")]
 CondaPackages = Annotated[tuple[CondaPackage, ...], checked(_unique)]
@@ -181,6 +182,7 @@ CondaChannel = Annotated[str, matching(r"[A-Za-z0-9][\w./:+-]*", "the name of a 
 CondaChannels = Annotated[tuple[CondaChannel, ...], Field(min_length=1), checked(_unique)]
 Package = Annotated[str, matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2")]
 Packages = Annotated[tuple[Package, ...], checked(_unique)]
+RelativeFile = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a file in the folder of the manifest or below it")]
 RelativePath = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")]
 ProvisionerName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of a folder: small letters, digits, _ and -")]
 Seconds = Annotated[int, Field(ge=1, le=SECONDS_PER_DAY)]

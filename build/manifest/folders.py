@@ -48,7 +48,8 @@ def read(path: Path, known: Sequence[str]) -> Folder:
     definition, wrong = validate(source, Definition)
     if problems or definition is None:
         return Folder(path, source, None, without_echoes(problems, wrong))
-    found = (*_script(path), *_needs(definition, known), *_references(definition), *_files(definition, path / TREE))
+    inside = (*_script(path), *_locked(definition, path), *_files(definition, path / TREE))
+    found = (*inside, *_needs(definition, known), *_references(definition))
     return Folder(path, source, definition, tuple(place_of(source, at).problem(at, message) for at, message in found))
 
 
@@ -73,6 +74,18 @@ def _references(definition: Definition) -> Iterator[Finding]:
         if path and (path[0] == "profiles" or annotation_at(ManifestFile, path) is None):
             known = keys_at(ManifestFile, path[:-1])
             yield ("variables", name, "from"), f"the manifest has no {variable.from_}{did_you_mean(path[-1], known)}"
+
+
+def _locked(definition: Definition, path: Path) -> Iterator[Finding]:
+    """Its own lists have to be there, and it has to know what it installs."""
+    if definition.lock is None:
+        return
+    for key, name in (("requirements", definition.lock.requirements), ("constraints", definition.lock.constraints)):
+        if name and not (path / name).is_file():
+            yield ("lock", key), f"there is no {name} in this folder"
+    for name in ("distribution", "packages"):
+        if name not in definition.variables:
+            yield ("lock",), f"needs the variable {name}"
 
 
 def _files(definition: Definition, tree: Path) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import ManifestError, Problem, UserError
-from build.manifest import rules
+from build.manifest import lockfile, package_files, pins, rules
 from build.manifest.definition import ProvisionerUse
 from build.manifest.model import Manifest
 from build.manifest.overlay import OverrideError, assign, merge, parse_override
@@ -30,7 +30,8 @@ def load(
 ) -> Manifest:
     """The manifest at `path` with the profiles and the `--set` values laid over it.
 
-    Without `building` nobody is asked for the terms of what would be installed: who launches or lists images installs nothing.
+    Without `building` nobody is asked for the terms of what would be installed, and no lock is read: who launches or lists images
+    installs nothing.
 
     Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the file is
     absent, a `--profile` is unknown or a `--set` cannot be read.
@@ -70,10 +71,21 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
     problems = without_echoes(unread, [*misformed, *refused, *wrong, *_check_hidden(own, available)])
     if problems or settings is None:
         raise ManifestError(problems)
-    return _manifest(path, applied, settings, uses)
+    if not choice.building:
+        return _manifest(path, applied, settings, uses)
+    locked = lockfile.apply(pins.path_beside(path), uses, settings.base)
+    if locked.problems:
+        raise ManifestError(locked.problems)
+    return _manifest(path, applied, settings, locked.uses, locked.unlocked)
 
 
-def _manifest(path: Path, profiles: tuple[str, ...], settings: ManifestFile, provisioners: tuple[ProvisionerUse, ...]) -> Manifest:
+def _manifest(
+    path: Path,
+    profiles: tuple[str, ...],
+    settings: ManifestFile,
+    provisioners: tuple[ProvisionerUse, ...],
+    unlocked: tuple[str, ...] = (),
+) -> Manifest:
     return Manifest(
         path=path,
         profiles=profiles,
@@ -90,6 +102,7 @@ def _manifest(path: Path, profiles: tuple[str, ...], settings: ManifestFile, pro
         retention=settings.retention,
         layers=settings.layers,
         launch=settings.launch,
+        unlocked=unlocked,
     )
 
 
@@ -151,9 +164,10 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
 def _check(tree: Node, folder: Path, *, building: bool) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
     settings, problems = validate(tree, ManifestFile)
-    uses, misused = resolve(tree, settings, folder)
     between = rules.check(settings, tree, folder, building=building) if settings else ()
-    return settings, uses, [*problems, *misused, *between]
+    settings, misnamed = package_files.gather(settings, tree, folder) if settings else (None, ())
+    uses, misused = resolve(tree, settings, folder)
+    return settings, uses, [*problems, *misused, *between, *misnamed]
 
 
 def _check_hidden(own: Node, available: Mapping[str, Node]) -> Iterator[Problem]:

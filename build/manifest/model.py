@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from build.manifest import pins
 from build.manifest.definition import ProvisionerUse
 from build.manifest.schema import Base, Builder, Hub, Image, Launch, Layers, Publish, Python, Retention, Tests
+
+_FEW = 5
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One image to build. `profiles` are the overlays applied, in order; paths are absolute."""
+    """One image to build. `profiles` are the overlays applied, in order; paths are absolute.
+
+    `unlocked` are packages of which a build would take the newest that fit, for want of a lock.
+    """
 
     path: Path
     profiles: tuple[str, ...]
@@ -29,6 +35,7 @@ class Manifest:
     retention: Retention
     layers: Layers
     launch: Launch
+    unlocked: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -39,6 +46,19 @@ class Manifest:
     def tests_folder(self) -> Path:
         """Where the image tests are."""
         return self.folder / self.tests.folder
+
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock of the users' packages is, if there is one."""
+        return pins.path_beside(self.path)
+
+    @property
+    def not_reproducible(self) -> str | None:
+        """Why a build of it cannot be repeated exactly, in words; None where everything it installs for users is pinned."""
+        if not self.unlocked:
+            return None
+        some = ", ".join(self.unlocked[:_FEW]) + (f" and {len(self.unlocked) - _FEW} more" if len(self.unlocked) > _FEW else "")
+        return f"not reproducible: each build takes the newest of {some} that fits; `invoke lock` pins what is installed"
 
     @property
     def ssm_parameter(self) -> str | None:

@@ -16,6 +16,7 @@ from build.manifest import fields as f
 from build.manifest.fields import Section
 
 DEBIAN_OWNER = "136693071363"
+Distribution = Literal["venv", "miniforge", "anaconda"]
 
 
 class Image(Section):
@@ -127,6 +128,7 @@ class Installer(Section):
     """One release of a distribution: a shell script that unpacks itself."""
 
     version: f.InstallerVersion = Field(description="Its version, as it stands in the name of the file")
+    python: f.PythonVersion | None = Field(default=None, description="The Python it brings: packages are locked for this one")
     urls: Annotated[tuple[f.InstallerUrl, ...], Field(min_length=1)] = Field(
         description="Where it is, the first that has it counts; {version} and {arch} are filled in"
     )
@@ -143,12 +145,16 @@ class Installers(Section):
 class Python(Section):
     """The users' environment, /opt/anaconda."""
 
-    distribution: Literal["venv", "miniforge", "anaconda"] = Field(default="venv", description="How the environment is made")
+    distribution: Distribution = Field(default="venv", description="How the environment is made")
     accept_terms: bool = Field(default=False, description="That you have accepted the terms of Anaconda; nobody can do that for you")
     installers: Installers = Field(default_factory=Installers, description="The installers of miniforge and anaconda")
     channels: f.CondaChannels = Field(default=("conda-forge",), description="Where conda finds packages, while building and for every user")
     conda_packages: f.CondaPackages = Field(default=(), description="What conda installs into it, as conda takes it")
     packages: f.Packages = Field(default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it")
+    requirements: f.RelativeFile | None = Field(default=None, description="A requirements.txt beside the manifest with more of those")
+    environment: f.RelativeFile | None = Field(
+        default=None, description="An environment.yml beside the manifest with more of both, and with channels that go first"
+    )
 
 
 def _version_floor(value: str) -> str | None:

@@ -21,14 +21,21 @@ def read(path: Path) -> tuple[MapNode | None, tuple[Problem, ...]]:
 
     Without a tree the problems say why there is none. Raises OSError.
     """
-    content, file = path.read_bytes(), display(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        place = Mark(file, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
-        return None, (place.problem((), "is not UTF-8 text"),)
-    tree, problems = parse(text, file)
+    text, unread = text_of(path)
+    if text is None:
+        return None, unread
+    tree, problems = parse(text, display(path))
     if tree is None or isinstance(tree, MapNode):
         return tree, problems
     return None, (*problems, tree.mark.problem((), "should be a mapping (key: value)"))
+
+
+def text_of(path: Path) -> tuple[str | None, tuple[Problem, ...]]:
+    """The text of a file, or where it is none. Raises OSError."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig"), ()
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        place = Mark(display(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        return None, (place.problem((), "is not UTF-8 text"),)

@@ -5,6 +5,9 @@ umask 022
 
 # shellcheck disable=SC2034  # read by the distributions
 readonly prefix=/opt/anaconda locks=/usr/share/hubsmith/python tools=/usr/lib/hubsmith/python
+# What the lock beside the manifest has for this machine, if there is one: pip.txt, and conda.txt with conda.
+# shellcheck disable=SC2034
+readonly lock=$PWD/lock
 # Shared with the provisioners that follow and removed when the image is sealed: never part of an image.
 readonly cache=/root/.cache/hubsmith uv=/root/.cache/hubsmith/uv.bin
 export UV_CACHE_DIR=$cache/uv
@@ -16,6 +19,9 @@ inputs() {
     describe_environment
     sha256sum < "$locks/requirements.txt"
     printf '%s\n' "${HUB_VERSION:-}" "$PACKAGES"
+    if [[ -d $lock ]]; then
+        cat "$lock"/*.txt | sha256sum
+    fi
 }
 
 install_uv() {
@@ -47,8 +53,17 @@ let_group_install() {
     find "$prefix" -type d -exec setfacl --default --modify group:anaconda:rwX {} +
 }
 
+# For whoever wants to know, and for the image's tests.
+keep_lock() {
+    rm --recursive --force "$locks/lock"
+    if [[ -d $lock ]]; then
+        install -D --mode 0644 --target-directory "$locks/lock" "$lock"/*.txt
+    fi
+}
+
 # What a distribution is stands in its own file, as four functions: describe_environment (what it is made of, in words),
-# create_environment, install_packages and finish_environment (when packages and rights are right).
+# create_environment, install_packages (from $lock and nothing else, if it is there) and finish_environment (when packages and
+# rights are right).
 # shellcheck source=/dev/null
 . "$tools/$DISTRIBUTION.sh"
 
@@ -72,4 +87,5 @@ compile_bytecode
 echo "$prefix: rights"
 let_group_install
 finish_environment
+keep_lock
 inputs > "$prefix/.hubsmith"

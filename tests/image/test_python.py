@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -23,6 +24,17 @@ STALE = textwrap.dedent("""
             status = source.stat()
             if told != (0, int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF):
                 print(source)
+""")
+
+LOCK = "/usr/share/hubsmith/python/lock"
+LOCKED = textwrap.dedent(f"""
+    import importlib.metadata, pathlib, re
+    for line in pathlib.Path("{LOCK}/pip.txt").read_text().splitlines():
+        name, equals, rest = line.partition("==")
+        if equals and " ; " not in rest:
+            version, found = rest.split()[0], importlib.metadata.distribution(name)
+            if found.version != version and (found.read_text("INSTALLER") or "").strip() == "uv":
+                print(name, found.version, "and not", version)
 """)
 
 WHEEL = textwrap.dedent("""
@@ -86,6 +98,17 @@ def test_servers_start_from_compiled_modules(host: Host) -> None:
 @pytest.mark.usefixtures("on_builder")
 def test_packages_fit_together(host: Host) -> None:
     assert host.check_output(f"{PREFIX}/bin/python -m pip check") == "No broken requirements found."
+
+
+@pytest.mark.usefixtures("on_builder")
+def test_what_was_locked_is_what_is_there(host: Host) -> None:
+    """Of pip's packages those that conda or an installer has not brought; those for other Pythons are left out."""
+    if not host.file(f"{LOCK}/pip.txt").exists:
+        pytest.skip("built without a lock")
+    assert host.check_output(f"{PREFIX}/bin/python -c %s", LOCKED) == ""
+    if host.file(f"{LOCK}/conda.txt").exists:
+        files = [re.sub(r"\.(conda|tar\.bz2)#.*", ".json", line) for line in host.file(f"{LOCK}/conda.txt").content_string.split()]
+        assert {file.rpartition("/")[2] for file in files} <= set(host.file(f"{PREFIX}/conda-meta").listdir())
 
 
 def test_the_build_left_no_tools(host: Host) -> None:

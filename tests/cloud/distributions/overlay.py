@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.bake import fingerprint
+from build.bake.provision import given
 from build.manifest import Manifest, environment, template_variables
 from build.remote import tree
 from build.remote.shell import exports
@@ -78,6 +79,7 @@ class Root:
                 tree.Entry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
                 tree.Entry(f"{WORK}/run_install.sh", (REPO / "build/bake/run_install.sh").read_bytes(), tree.roots(0o700)),
                 tree.Entry(f"{WORK}/environment", exports(variables).encode(), tree.roots(0o600)),
+                *given(use, WORK),
             ]
         )
         return self.run(f"cd {WORK} && bash ./run_install.sh 2>&1", timeout_s=900)

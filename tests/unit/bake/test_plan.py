@@ -51,6 +51,14 @@ def test_a_person_reads_what_from_where_and_why() -> None:
     assert "publish: let the parameter /hubsmith/jupyterhub/latest hold the image's id" in told
 
 
+def test_what_cannot_be_repeated_is_told() -> None:
+    made = planned("python.packages=[numpy]")
+    words = "not reproducible: each build takes the newest of numpy that fits; `invoke lock` pins what is installed"
+    assert f"packages: {words}" in lines(made)
+    assert made.document()["not_reproducible"] == words
+    assert not any(line.startswith("packages: ") for line in lines(planned()))
+
+
 def test_provisioners_come_in_order_with_their_fingerprints() -> None:
     made = planned()
     marks = chain(Base().id, shipped().provisioners)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from build.bake.provision import Provision
-from build.manifest import Definition, ProvisionerUse
+from build.manifest import Builder, Definition, ProvisionerUse
 
 RUNNER = Path(__file__).parents[3] / "build" / "bake" / "run_install.sh"
 
@@ -52,3 +55,19 @@ def test_its_last_lines_are_shown_not_its_first(tmp_path: Path) -> None:
     assert error.hint is not None
     assert "line 99" in error.hint
     assert "line 80" not in error.hint
+
+
+def test_what_the_lock_gives_stands_beside_the_script_for_root_alone(tmp_path: Path) -> None:
+    (tmp_path / "install.sh").write_text("true\n")
+    sent: list[bytes] = []
+    shell = SimpleNamespace(send=lambda content, command, root: sent.append(content))
+    state = SimpleNamespace(base=SimpleNamespace(login_user="admin"), manifest=SimpleNamespace(builder=Builder()))
+    for given, there in (({}, set()), ({"pip": "a==1\n"}, {"work/lock/pip.txt"})):
+        step = Provision(ProvisionerUse("r", tmp_path, Definition(summary="x"), {}, given), 0)
+        step._send(shell, "/work", state)  # type: ignore[arg-type]
+        with tarfile.open(fileobj=io.BytesIO(sent[-1])) as archive:
+            assert set(archive.getnames()) - {"work/install.sh", "work/run_install.sh", "work/environment"} == there
+            for name in there:
+                content = archive.extractfile(name)
+                assert content is not None
+                assert (content.read(), archive.getmember(name).mode, archive.getmember(name).uname) == (b"a==1\n", 0o600, "root")

@@ -11,7 +11,10 @@ import pytest
 PROVISIONERS = Path(__file__).parents[3] / "provisioners"
 
 
-@pytest.mark.parametrize("script", sorted(PROVISIONERS.glob("*/install.sh")), ids=lambda path: path.parent.name)
+SCRIPTS = sorted([*PROVISIONERS.glob("*/install.sh"), *PROVISIONERS.glob("*/files/usr/lib/hubsmith/python/*.sh")])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(PROVISIONERS).as_posix())
 def test_what_is_locked_is_installed_by_hash(script: Path) -> None:
     text = script.read_text().replace("\\\n", " ")
     for line in re.findall(r"^.*pip install.*--requirement.*$", text, re.MULTILINE):

@@ -44,7 +44,46 @@ def cache(prefix: Path) -> Path:
     return refuse("NoWritablePkgsDirError", str(folders))
 
 
-async def install(prefix: Path, specs: list[str]) -> None:
+def explicit(file: str) -> list[object]:
+    """The records of a list of addresses (@EXPLICIT); nothing is solved."""
+    import rattler
+
+    header, *lines = Path(file).read_text().split()
+    if header != "@EXPLICIT":
+        refuse("ValueError", f"{file} is no explicit list")
+    records = []
+    for line in lines:
+        url, _, digest = line.partition("#sha256:")
+        channel, subdir, name = url.rsplit("/", 2)
+        package, version, build = name.removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+        described = rattler.PackageRecord(
+            package,
+            version,
+            rattler.BuildString(build),
+            0,
+            subdir,
+            noarch=rattler.NoArchType("generic") if subdir == "noarch" else None,
+            sha256=bytes.fromhex(digest),
+        )
+        records.append(rattler.RepoDataRecord(described, name, url, channel))
+    return records
+
+
+async def install(prefix: Path, specs: list[str], file: str | None) -> None:
+    import rattler
+
+    there = [rattler.PrefixRecord.from_path(path) for path in (prefix / "conda-meta").glob("*.json")]
+    records = explicit(file) if file else await solved(specs)
+    kept = [record for record in there if record.name.source not in {new.name.source for new in records}]
+    await rattler.install([*records, *kept], prefix, cache_dir=cache(prefix), installed_packages=there, show_progress=False)
+    for path in (prefix / "conda-meta").glob("*.json"):
+        if path.stat().st_uid == os.geteuid():
+            path.chmod(0o664)  # conda's have the usual mode, py-rattler's are for their owner only
+    with (prefix / "conda-meta/history").open("a") as history:
+        history.write(f"# update specs: {specs}\n")
+
+
+async def solved(specs: list[str]) -> list[object]:
     import rattler
 
     found = settings()
@@ -54,18 +93,10 @@ async def install(prefix: Path, specs: list[str]) -> None:
         refuse("CondaToSNonInteractiveError", "Terms of Service have not been accepted for the following channels: pkgs/main, pkgs/r")
     alias = os.environ.get("CONDA_CHANNEL_ALIAS", "https://conda.anaconda.org")
     channels = [name if "://" in name else f"{alias.rstrip('/')}/{name}" for name in channels]
-    there = [rattler.PrefixRecord.from_path(path) for path in (prefix / "conda-meta").glob("*.json")]
     try:
-        records = await rattler.solve(channels, specs, platforms=["linux-64", "noarch"])
+        return await rattler.solve(channels, specs, platforms=["linux-64", "noarch"])
     except rattler.exceptions.SolverError as error:
         refuse("PackagesNotFoundError", f"The following packages are not available from current channels: {error}")
-    kept = [record for record in there if record.name.source not in {new.name.source for new in records}]
-    await rattler.install([*records, *kept], prefix, cache_dir=cache(prefix), installed_packages=there, show_progress=False)
-    for path in (prefix / "conda-meta").glob("*.json"):
-        if path.stat().st_uid == os.geteuid():
-            path.chmod(0o664)  # conda's have the usual mode, py-rattler's are for their owner only
-    with (prefix / "conda-meta/history").open("a") as history:
-        history.write(f"# update specs: {specs}\n")
 
 
 def main() -> None:
@@ -77,6 +108,7 @@ def main() -> None:
         command.add_argument("--quiet", "-q", action="store_true")
         command.add_argument("--prefix", "-p", default=str(ROOT))
         command.add_argument("--name", "-n")
+        command.add_argument("--file")
         command.add_argument("specs", nargs="*")
     chosen = parser.parse_args()
     prefix = Path(chosen.prefix)
@@ -87,7 +119,7 @@ def main() -> None:
         (prefix / "conda-meta/history").touch()
     elif not os.access(prefix / "conda-meta/history", os.W_OK):
         refuse("EnvironmentNotWritableError", f"The current user does not have write permissions to the target environment: {prefix}")
-    asyncio.run(install(prefix, chosen.specs))
+    asyncio.run(install(prefix, chosen.specs, chosen.file))
     os._exit(0)  # py-rattler's threads were seen to fall when the interpreter ends under them
 
 

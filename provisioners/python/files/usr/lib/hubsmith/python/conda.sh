@@ -36,6 +36,10 @@ write_condarc() {
 install_packages() {
     local wanted extra
     export CONDA_PKGS_DIRS=$cache/conda
+    if [[ -f $lock/pip.txt ]]; then
+        install_locked
+        return
+    fi
     mapfile -t wanted < <(printf '%s\n' "$CONDA_PACKAGES" | sed '/^$/d')
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
     if ((${#wanted[@]} > 0)); then
@@ -44,6 +48,31 @@ install_packages() {
     "$prefix/bin/python" "$tools/not-there-yet" "$locks/requirements.txt" "${HUB_VERSION:-}" > "$cache/constraints.txt"
     "$uv" pip install --quiet --python "$prefix/bin/python" --constraint "$cache/constraints.txt" \
         "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel pip "${extra[@]}"
+}
+
+# Exactly what the lock says, and nothing is worked out here: of conda's packages files and hashes, of pip's those that
+# conda or the installer has not brought.
+install_locked() {
+    local address=${CONDA_CHANNEL_ALIAS:-https://conda.anaconda.org}
+    if [[ -f $lock/conda.txt ]]; then
+        check_python
+        { echo '@EXPLICIT' && sed "/:\/\//!s#^#${address%/}/#" "$lock/conda.txt"; } > "$cache/explicit.txt"
+        "$prefix/bin/conda" install --yes --quiet --prefix "$prefix" --file "$cache/explicit.txt"
+    fi
+    "$prefix/bin/python" "$tools/not-there-yet" --locked "$lock/pip.txt" > "$cache/locked.txt"
+    "$uv" pip install --quiet --python "$prefix/bin/python" --no-deps --require-hashes --requirement "$cache/locked.txt"
+}
+
+# conda itself runs on the Python of the installer: another one in its place would leave it without its modules.
+check_python() {
+    local here locked
+    here=$("$prefix/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    locked=$(sed --quiet 's#.*/python-\([0-9]*\.[0-9]*\)\.[^/]*$#\1#p' "$lock/conda.txt")
+    if [[ -n $locked && $locked != "$here" ]]; then
+        echo "the lock has Python $locked and the installer of $DISTRIBUTION brings $here:" \
+            "say so in python.installers.$DISTRIBUTION.python, then run invoke lock" >&2
+        return 1
+    fi
 }
 
 locked_version() {

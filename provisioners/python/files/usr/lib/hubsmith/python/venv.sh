@@ -9,9 +9,14 @@ create_environment() {
     "$uv" venv --quiet --allow-existing --python /usr/bin/python3 "$prefix"
 }
 
-# The lock is complete (--no-deps): asking each package once more what it needs would take a third of the time.
+# A lock is complete (--no-deps), the manifest's and our own: asking each package once more what it needs would take a third
+# of the time.
 install_packages() {
     local extra
+    if [[ -f $lock/pip.txt ]]; then
+        "$uv" pip install --quiet --python "$prefix" --no-deps --require-hashes --requirement "$lock/pip.txt"
+        return
+    fi
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
     "$uv" pip install --quiet --python "$prefix" --no-deps --require-hashes --requirement "$locks/requirements.txt"
     if [[ -n ${HUB_VERSION:-} ]]; then

@@ -1,0 +1,57 @@
+"""Lock: which packages exactly."""
+
+from __future__ import annotations
+
+from invoke import Context, Exit, task
+
+from build.commands.common import CHOICE, JSON, SHIPPED, Several, load_manifest, talking
+from build.errors import ManifestError
+from build.lock import diff as differences
+from build.lock.resolve import resolve
+from build.lock.write import write
+from build.manifest import pins
+
+CHANGED = 3
+
+
+@task(
+    iterable=["profile", "set"],
+    help=CHOICE
+    | JSON
+    | {
+        "upgrade": "take the newest that fit, instead of keeping what is locked",
+        "diff": "only say what would be another (+ new, - gone, ~ other version); exit code 3 if anything is",
+    },
+)
+def lock(
+    _: Context,
+    manifest: str = SHIPPED,
+    cloud: str = "",
+    profile: Several = None,
+    set: Several = None,
+    upgrade: bool = False,
+    diff: bool = False,
+    json: bool = False,
+) -> None:
+    """Pin the users' packages, with hashes, in a file beside the manifest; prints its name. A build then installs exactly those."""
+    with talking(when_stopped="the lock is as it was") as report:
+        chosen = load_manifest(manifest, cloud, profile, set)
+        path = chosen.lock_path
+        found, _tree, problems = pins.load(path)
+        if problems:
+            raise ManifestError(problems)
+        before = found or pins.Lock()
+        with report.step("resolve packages"):
+            after = resolve(chosen, before, upgrade=upgrade)
+        lines = differences.changes(before, after)
+        if not diff and after != before:
+            write(after, path)
+        if json:
+            report.document({"lock": str(path), "changes": lines, "written": not diff and after != before})
+        elif diff:
+            report.result("\n".join(lines)) if lines else report.note("nothing would be another")
+        else:
+            report.note("\n".join(differences.summary(before, after)) or "nothing is another")
+            report.result(str(path))
+    if diff and lines:
+        raise Exit(code=CHANGED)

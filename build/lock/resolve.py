@@ -1,0 +1,69 @@
+"""What to ask the resolvers for: first conda, then pip within what conda has brought."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from build.errors import UserError
+from build.lock import conda, pip
+from build.manifest import Manifest, ProvisionerUse, lockfile
+from build.manifest.pins import ARCH, Arch, Lock, MadeOf, Pins
+from build.manifest.schema import Distribution
+
+
+def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:
+    """The lock with what ``manifest`` asks for now: its distribution, for its processors and those that were locked before.
+
+    Earlier pins are kept where they fit, unless ``upgrade``. Raises UserError when nothing in the manifest can be locked or the
+    packages cannot be had, HubsmithError when a registry does not answer.
+    """
+    use = locked_use(manifest)
+    distribution, wanted = lockfile.distribution_of(use), lockfile.made_of(use, manifest.base)
+    earlier = before.packages.get(distribution, {})
+    architectures = sorted({ARCH[manifest.base.architecture], *earlier})
+    pins = {arch: _pins(manifest, use, wanted, arch, None if upgrade else earlier.get(arch)) for arch in architectures}
+    packages: Mapping[Distribution, Mapping[Arch, Pins]] = {**before.packages, distribution: pins}
+    return Lock(packages=packages)
+
+
+def locked_use(manifest: Manifest) -> ProvisionerUse:
+    """The provisioner that installs the users' packages. Raises UserError when there is none."""
+    for use in manifest.provisioners:
+        if use.definition.lock:
+            return use
+    raise UserError("no provisioner of the manifest installs packages that can be locked", hint="provisioners/python does")
+
+
+def _pins(manifest: Manifest, use: ProvisionerUse, wanted: MadeOf, arch: Arch, earlier: Pins | None) -> Pins:
+    mirrors = manifest.builder.mirrors
+    solved = conda.solve(wanted.channels, wanted.conda_packages, arch, wanted.python, earlier.conda if earlier else "", mirrors.conda)
+    own, limits = _own(use, wanted.hub_version)
+    brought = {record.name: record.version for record in solved if record.is_python}
+    pinned = pip.compile(
+        [*own, *wanted.packages],
+        [*_without(limits, brought), *(f"{name}=={version}" for name, version in brought.items())],
+        arch,
+        wanted.python,
+        before=earlier.pip if earlier else "",
+        index=mirrors.pypi,
+    )
+    return Pins(made_of=wanted, conda="".join(f"{record.entry}\n" for record in solved), pip=pinned)
+
+
+def _own(use: ProvisionerUse, hub_version: str | None) -> tuple[Sequence[str], Sequence[str]]:
+    """What the provisioner installs in any case and its own pins, with the manifest's JupyterHub in place of its own."""
+    own, limits = lockfile.requirements(use), lockfile.constraints(use)
+    if hub_version is None:
+        return own, limits
+    return [*_without(own, ("jupyterhub",)), f"jupyterhub=={hub_version}"], list(_without(limits, ("jupyterhub",)))
+
+
+def _without(lines: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    dropped = {plain(name) for name in names}
+    return (line for line in lines if plain(re.split(r"[^\w.-]", line, maxsplit=1)[0]) not in dropped)
+
+
+def plain(name: str) -> str:
+    """The name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
