@@ -104,12 +104,11 @@ class Page:
             time.sleep(1)
 
     def press_button(self, label: str) -> None:
-        """The button with this label, with the mouse: that takes the focus from where somebody has typed."""
-        found = (
-            "[...document.querySelectorAll('button, a.btn, input[type=submit]')].find(one => (one.innerText || one.value).trim() === %s)"
-        )
-        self.wait_for(f"{found % json.dumps(label)} !== undefined", _ANSWER_S)
-        self.js(f"{found % json.dumps(label)}.click()")
+        """The button with this label, after leaving the field that somebody has typed into."""
+        found = f"[...document.querySelectorAll('button, a.btn')].find(one => one.innerText.trim() === {json.dumps(label)})"
+        self.wait_for(f"{found} !== undefined", _ANSWER_S)
+        self.js("document.activeElement.blur()")
+        self.js(f"{found}.click()")
 
     def click(self, selector: str) -> None:
         """Click something."""
