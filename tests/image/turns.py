@@ -8,7 +8,6 @@ tests of the hub without one, so that one user and one server of theirs are enou
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """pytest-xdist writes the group into a test's name; the JUnit file is to have the name alone."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    if hasattr(report, "node"):  # of a worker, and at the one who writes the file
         report.nodeid = re.sub(f"@({'|'.join(_GROUPS.values())})$", "", report.nodeid)
 
 
