@@ -120,10 +120,11 @@ def verify(
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
         elif domain:
             with way_in(Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key) as way:
-                one, folder = verifier.verify(chosen, way.ip, way.login, heavy=heavy, report=report)
+                one, folder = verifier.verify(chosen, way.ip, way.config, heavy=heavy, report=report)
             tests = [one]
         else:
-            one, folder = verifier.verify(chosen, host, Login(user, identity, port, known_hosts), heavy=heavy, report=report)
+            with verifier.reached(host, Login(user, identity, port, known_hosts)) as config:
+                one, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
             tests = [one]
         report.note(f"JUnit files: {folder}/tests-*.xml")
         rows = [(test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s") for test in tests]

@@ -22,7 +22,6 @@ from build.manifest import Manifest
 from build.pipeline import interruptible
 from build.remote import client
 from build.remote.caller import caller_cidr
-from build.remote.client import Login
 from build.report import Reporter
 
 _TIMEOUT_S = 900
@@ -34,11 +33,11 @@ class WayIn:
 
     config: Path
     ip: str
-    login: Login
+    user: str
 
     def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
         """The ssh command that runs ``line`` (a shell without one)."""
-        as_root = "sudo -n -- " if root and self.login.user != "root" else ""
+        as_root = "sudo -n -- " if root and self.user != "root" else ""
         return ["ssh", "-F", str(self.config), *(["-t"] if terminal else []), client.ALIAS, *([as_root + line] if line else [])]
 
     def run(self, line: str, *, data: str = "") -> str:
@@ -69,7 +68,7 @@ def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, ope
         config = client.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
         with door.opened(hub, clients, caller_cidr(manifest.builder)):
             try:
-                yield WayIn(config, ip, Login(user, str(identity), 0, str(Path(folder) / "known_hosts")))
+                yield WayIn(config, ip, user)
             finally:
                 client.close(config)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,8 @@ def share(config: Path) -> None:
     It closes when nobody has used it for a minute. That the machine cannot be reached is left to the first command to say.
     """
     options = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "BatchMode=yes")
-    subprocess.run(["ssh", "-F", str(config), *options, ALIAS, "true"], capture_output=True, timeout=60, check=False)
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(["ssh", "-F", str(config), *options, ALIAS, "true"], capture_output=True, timeout=60, check=False)
 
 
 def close(config: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,10 +23,11 @@ LIGHT, HEAVY = "running", "candidate"
 """Stages: the first leaves out what keeps others from their work (a full disk of logs, a hog, restarts)."""
 
 
-def verify(manifest: Manifest, host: str, login: client.Login, *, heavy: bool, report: Reporter) -> tuple[TestRun, Path]:
+def verify(manifest: Manifest, host: str, config: Path, *, heavy: bool, report: Reporter) -> tuple[TestRun, Path]:
     """Run the tests; return the counts and the folder with the JUnit file.
 
-    Raises RemoteError when the machine cannot be reached, HubsmithError with the names of the tests that failed.
+    ``host`` is where the hub answers, ``config`` an ssh configuration in which client.ALIAS means the same machine.
+    Raises UserError when there is nothing to run, HubsmithError with the names of the tests that failed.
     """
     files = test_files(manifest)
     if not files:
@@ -32,18 +35,25 @@ def verify(manifest: Manifest, host: str, login: client.Login, *, heavy: bool, r
     stage = HEAVY if heavy else LIGHT
     started = datetime.now(timezone.utc)
     folder = make_folder(host, started)
-    with tempfile.TemporaryDirectory(prefix="hubsmith-") as short, report.logging_to(folder / "build.log"):
-        config = client.write_operators_config(host, login, folder, Path(short) / "control")
-        _require_ssh(config, host)
-        try:
-            outcome = image_tests.run_through(config, host, manifest, files, stage, folder, report)
-        finally:
-            client.close(config)
+    with report.logging_to(folder / "build.log"):
+        outcome = image_tests.run_through(config, host, manifest, files, stage, folder, report)
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)
         raise HubsmithError(f"{outcome.failed} image test(s) failed on {host}:\n{names}", hint=f"the whole output is in {folder}")
     return TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds), folder
+
+
+@contextmanager
+def reached(host: str, login: client.Login) -> Iterator[Path]:
+    """An ssh configuration for a machine that its operator reaches by their own ssh. Raises RemoteError when they do not."""
+    with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
+        config = client.write_operators_config(host, login, Path(folder), Path(folder) / "control")
+        _require_ssh(config, host)
+        try:
+            yield config
+        finally:
+            client.close(config)
 
 
 def make_folder(host: str, started: datetime) -> Path:
