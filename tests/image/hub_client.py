@@ -80,9 +80,9 @@ class HubClient:
                 last = f"status {answer.status_code}"
                 if answer.ok:
                     return
-            except requests.exceptions.SSLError:
-                raise  # the wrong certificate will not become the right one
             except requests.RequestException as exc:
+                if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+                    raise  # the wrong certificate will not become the right one; a connection that ends early may
                 last = str(exc)
             if time.monotonic() > deadline:
                 raise HubError(f"{self.url} is not up after {self.timeout_s:.0f} s: {last}")
