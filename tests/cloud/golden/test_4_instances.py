@@ -22,6 +22,7 @@ def answers(story: Story) -> bool:
 
 def still_the_same(story: Story, alice: HubClient) -> None:
     """Address, certificate, cookie and files are those of before."""
+    assert eventually(lambda: answers(story), timeout_s=600)
     alice.wait_until_up()
     assert story.served_serial() == story.serial
     assert "/hub/login" not in alice.get("/hub/home").url, "the cookie of before is still good"
