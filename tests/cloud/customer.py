@@ -126,6 +126,11 @@ class Customer:
             assert status == 0, f"{command}: exit status {status}: {text}{err.read().decode()}"
             return str(text)
 
+    def console(self, instance: dict[str, Any]) -> str:
+        """The end of what its serial console said."""
+        answer = self.client("ec2").get_console_output(InstanceId=instance["InstanceId"], Latest=True)
+        return str(answer.get("Output", ""))[-3000:]
+
     @contextmanager
     def connected(self, instance: dict[str, Any], *, timeout_s: float = 120, user: str = "root") -> Iterator[paramiko.SSHClient]:
         address, deadline = instance["PublicIpAddress"], time.monotonic() + timeout_s
@@ -149,7 +154,7 @@ class Customer:
             except (OSError, EOFError, paramiko.SSHException):
                 client.close()
                 if time.monotonic() > deadline:
-                    raise
+                    pytest.fail(f"{instance['InstanceId']} cannot be reached by ssh in {timeout_s:g} s; its console: {self.console(instance)}")
                 time.sleep(0.3)
                 continue
             try:

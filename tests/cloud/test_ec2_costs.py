@@ -26,8 +26,7 @@ def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
         try:
             until(lambda address=instance["PublicIpAddress"]: speaks_ssh(address), 400, instance["InstanceId"])  # type: ignore[misc]
         except AssertionError:
-            console = ec2.get_console_output(InstanceId=instance["InstanceId"], Latest=True).get("Output", "")
-            pytest.fail(f"{instance['InstanceId']} does not speak ssh; its console: {console[-3000:]}")
+            pytest.fail(f"{instance['InstanceId']} does not speak ssh; its console: {fresh_cloud.console(instance)}")
     status = server.status(fresh_cloud.folder)
     assert len(status.machines) == 10
     assert status.resident_mib is not None

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,15 @@ class Running:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"never said '{words}':\n" + "\n".join(self.lines))
             time.sleep(0.1)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It stands still for the block, wherever it is."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
         """Interrupt it and wait for the exit status."""

@@ -165,8 +165,12 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with moto.mock_aws():
+    mocked = moto.mock_aws()
+    mocked.start(reset=False)  # resetting needs moto as it was, which a process that has had the local cloud no longer has
+    try:
         yield boto3.Session(region_name="us-east-1")
+    finally:
+        mocked.stop()
 
 
 def _call_form(properties: dict[str, Any]) -> dict[str, Any]:
