@@ -24,7 +24,7 @@ test: setup test-packages $(VENV)/.dev ## everything, one bake included; of the 
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
-	@$(BIN)/python -m pytest tests/unit -m "not vm" $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto tests/unit -m "not vm" $(ARGS)
 
 test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
 	@$(BIN)/python -m pytest --matrix=all $(ARGS)

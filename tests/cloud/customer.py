@@ -154,7 +154,8 @@ class Customer:
             except (OSError, EOFError, paramiko.SSHException):
                 client.close()
                 if time.monotonic() > deadline:
-                    pytest.fail(f"{instance['InstanceId']} cannot be reached by ssh in {timeout_s:g} s; its console: {self.console(instance)}")
+                    who = f"{instance['InstanceId']} cannot be reached by ssh in {timeout_s:g} s"
+                    pytest.fail(f"{who}; its console: {self.console(instance)}")
                 time.sleep(0.3)
                 continue
             try:

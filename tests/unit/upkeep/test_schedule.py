@@ -170,7 +170,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Any:
     try:
         yield boto3.Session(region_name="us-east-1")
     finally:
-        mocked.stop()
+        mocked.stop(remove_data=False)
 
 
 def _call_form(properties: dict[str, Any]) -> dict[str, Any]:
