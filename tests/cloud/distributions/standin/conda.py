@@ -1,5 +1,5 @@
 #!@PREFIX@/bin/python
-"""A stand-in for conda over py-rattler: install and create, with conda's own rules about rights, caches, channels and terms."""
+"""A stand-in for conda over py-rattler: install, remove and create, with conda's own rules about rights, caches, channels and terms."""
 
 import argparse
 import asyncio
@@ -69,18 +69,20 @@ def explicit(file: str) -> list[object]:
     return records
 
 
-async def install(prefix: Path, specs: list[str], file: str | None) -> None:
+async def change(prefix: Path, specs: list[str], file: str | None, *, remove: bool) -> None:
     import rattler
 
     there = [rattler.PrefixRecord.from_path(path) for path in (prefix / "conda-meta").glob("*.json")]
-    records = explicit(file) if file else await solved(specs)
-    kept = [record for record in there if record.name.source not in {new.name.source for new in records}]
+    records = [] if remove else explicit(file) if file else await solved(specs)
+    going = set(specs) if remove else {new.name.source for new in records}
+    kept = [record for record in there if record.name.source not in going]
     await rattler.install([*records, *kept], prefix, cache_dir=cache(prefix), installed_packages=there, show_progress=False)
+    (prefix / "CACHEDIR.TAG").unlink(missing_ok=True)  # py-rattler's; conda has none
     for path in (prefix / "conda-meta").glob("*.json"):
         if path.stat().st_uid == os.geteuid():
             path.chmod(0o664)  # conda's have the usual mode, py-rattler's are for their owner only
     with (prefix / "conda-meta/history").open("a") as history:
-        history.write(f"# update specs: {specs}\n")
+        history.write(f"# {'remove' if remove else 'update'} specs: {specs}\n")
 
 
 async def solved(specs: list[str]) -> list[object]:
@@ -102,7 +104,9 @@ async def solved(specs: list[str]) -> list[object]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="conda")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("install", "create"):
+    shown = commands.add_parser("config")
+    shown.add_argument("--show", choices=["channels"], required=True)
+    for name in ("install", "remove", "create"):
         command = commands.add_parser(name)
         command.add_argument("--yes", "-y", action="store_true")
         command.add_argument("--quiet", "-q", action="store_true")
@@ -111,6 +115,9 @@ def main() -> None:
         command.add_argument("--file")
         command.add_argument("specs", nargs="*")
     chosen = parser.parse_args()
+    if chosen.command == "config":
+        sys.stdout.write("\n  - ".join(["channels:", *(settings().get("channels") or ["defaults"])]) + "\n")
+        return
     prefix = Path(chosen.prefix)
     if chosen.command == "create":
         shared = ROOT / "envs"
@@ -119,7 +126,7 @@ def main() -> None:
         (prefix / "conda-meta/history").touch()
     elif not os.access(prefix / "conda-meta/history", os.W_OK):
         refuse("EnvironmentNotWritableError", f"The current user does not have write permissions to the target environment: {prefix}")
-    asyncio.run(install(prefix, chosen.specs, chosen.file))
+    asyncio.run(change(prefix, chosen.specs, chosen.file, remove=chosen.command == "remove"))
     os._exit(0)  # py-rattler's threads were seen to fall when the interpreter ends under them
 
 

@@ -1,0 +1,157 @@
+"""Miniforge and Anaconda on machines: baked as the shipped manifest is, served by the hub, used by people, installed into by admins.
+
+Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's. Anaconda's build leaves out the image
+tests of other provisioners, which Miniforge's runs, and starts from the layer that the first build left before `python`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from build.localcloud import server
+from tests.cloud.distributions import mirror as mirrors
+from tests.cloud.distributions.mirror import Mirror
+from tests.cloud.distributions.test_distributions import FILE
+from tests.cloud.project import Project
+from tests.cloud.test_golden_image import results
+from tests.cloud.workshop import REPO, Done, Workshop
+
+# A bake each on Debian, a quarter of an hour and more without KVM.
+pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
+BAKE_S = 3600
+ENVIRONMENT = """\
+channels: [conda-forge]
+dependencies:
+  - greeting{older}
+  - pip:
+      - cowsay{older_of_pip}
+"""
+PEOPLE = {
+    "test_a_notebook_has_what_the_list_names",
+    "test_an_ordinary_user_makes_an_environment",
+    "test_a_kernel_made_in_a_shell_is_in_jupyterlab",
+    "test_an_admin_installs_and_all_see_it",
+    "test_an_ordinary_user_does_not",
+}
+CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project on a site without internet for conda: its mirror has another address here than on its machines."""
+
+    project: Project
+    mirror: Mirror
+
+    @property
+    def url(self) -> str:
+        """Of the mirror, as machines see it."""
+        return self.mirror.url.replace(server.ADDRESS, server.GUESTS_VIEW)
+
+    def options(self, distribution: str, mirror: str) -> list[str]:
+        digest = self.mirror.sha256(FILE)
+        urls = f"['{self.url}/gone.sh', '{self.url}/Distribution-{{version}}-{{arch}}.sh']"
+        installer = f"{{version: '1.0', python: '3.13', urls: {urls}, sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
+        chosen = (
+            f"python.distribution={distribution}",
+            f"python.installers.{distribution}={installer}",
+            f"builder.mirrors.conda={mirror}/conda",
+        )
+        return [word for one in chosen for word in ("--set", one)]
+
+    def lock(self, distribution: str) -> None:
+        """From here, where the mirror is on loopback; conda and pip had nothing newer than greeting 1.0 and cowsay 6.0 before."""
+        for older, older_of_pip in (("<2", "<6.1"), ("", "")):
+            self.want(ENVIRONMENT.format(older=older, older_of_pip=older_of_pip))
+            done = self.project.invoke("lock", *self.options(distribution, self.mirror.url), "--set", "python.environment=environment.yml")
+            assert done.status == 0, done.err
+
+    def want(self, environment: str) -> None:
+        (self.project.folder / "environment.yml").write_text(environment)
+
+    def bake(self, distribution: str, *more: str) -> Done:
+        options = (*self.project.options, *self.options(distribution, self.url), "--set", "python.environment=environment.yml", *more)
+        return self.project.workshop.invoke("build-ami", *options, timeout_s=BAKE_S)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Iterator[Site]:
+    """The shipped manifest in a folder of its own, with an environment.yml and what people do among the image tests."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(REPO / "manifest.yaml", folder)
+    (folder / "provisioners").symlink_to(REPO / "provisioners")
+    shutil.copytree(REPO / "tests/image", folder / "tests/image", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(__file__).parent / "image", folder / "tests/image/python", ignore=shutil.ignore_patterns("__pycache__"))
+    files = {FILE: mirrors.installer(), **mirrors.channel(tmp_path_factory.mktemp("channel"))}
+    with mirrors.serving(files) as mirror:
+        site = Site(Project(folder, workshop), mirror)
+        (folder / "tests/image/python/mirror.txt").write_text(site.url)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def miniforge(site: Site) -> str:
+    """Its image, from a lock."""
+    site.lock("miniforge")
+    site.mirror.asked.clear()
+    done = site.bake("miniforge")
+    assert done.status == 0, done.err[-20_000:]
+    assert "not reproducible" not in done.err
+    return done.last
+
+
+def see_people_at_work(workshop: Workshop, image: str) -> None:
+    """Everything passed on each machine, and none of it was passed over where it belongs."""
+    record = workshop.record(image)
+    assert [test["stage"] for test in record["tests"]] == ["builder", "candidate", "rebooted", "outside"]
+    assert all(test["passed"] > 0 and test["failed"] == 0 for test in record["tests"])
+    outcomes = results(workshop, record["run"]["id"], "candidate")
+    assert {name: outcomes.get(name) for name in PEOPLE} == dict.fromkeys(PEOPLE, "passed")
+    again = results(workshop, record["run"]["id"], "rebooted")
+    assert again["test_a_notebook_has_what_the_list_names"] == "passed"
+
+
+def test_people_work_with_miniforge(workshop: Workshop, miniforge: str) -> None:
+    see_people_at_work(workshop, miniforge)
+
+
+def test_the_machine_took_what_was_locked_and_nothing_else(site: Site, miniforge: str) -> None:
+    # The first address is dead; later askers are the people of the image tests, who ask conda for whatever they like.
+    paths = [path for path, _ in site.mirror.asked]
+    assert paths[:2] == ["/gone.sh", FILE]
+    first = next(at for at, path in enumerate(paths) if path.startswith("/conda/"))
+    assert paths[first] == "/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2"
+    record = site.project.workshop.record(miniforge)
+    assert record["unlocked"] == []
+    assert record["packages"]["conda /opt/anaconda"]["greeting"] == "1.0"
+    assert record["packages"]["/opt/anaconda"]["cowsay"] == "6.0"
+    assert record["bytes"]["/opt/anaconda"] > 10**8
+
+
+def test_the_images_own_tests_saw_the_lock(site: Site, miniforge: str) -> None:
+    run = site.project.workshop.record(miniforge)["run"]["id"]
+    builder = results(site.project.workshop, run, "builder")
+    assert builder["test_what_was_locked_is_what_is_there"] == "passed"
+    assert builder["test_nobody_is_stopped_by_terms_they_have_not_accepted"] == "passed"
+
+
+def test_people_work_with_anaconda_once_its_terms_are_accepted(site: Site, workshop: Workshop, miniforge: str) -> None:
+    (site.project.folder / "manifest.lock").unlink()
+    for file in (site.project.folder / "tests/image").glob("**/*.py"):
+        if file.stem not in (*CLIENTS, "test_python", "test_shared", "test_sealed"):
+            file.unlink()
+    site.want(ENVIRONMENT.format(older="<2", older_of_pip="<6.1"))
+    before = workshop.listing()
+    refused = site.bake("anaconda")
+    assert refused.status == 2
+    assert "python.accept_terms" in refused.err
+    assert workshop.listing() == before
+    done = site.bake("anaconda", "--set", "python.accept_terms=true")
+    assert done.status == 0, done.err[-20_000:]
+    assert workshop.record(done.last)["layer"]["depth"] == 1
+    see_people_at_work(workshop, done.last)
