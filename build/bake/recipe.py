@@ -8,6 +8,7 @@ from build.aws.session import Clients
 from build.bake.builder import LaunchBuilder, how_to_look_inside
 from build.bake.candidate import LaunchCandidate, RebootCandidate
 from build.bake.image import CreateImage, StopBuilder
+from build.bake.installer import LookForInstaller
 from build.bake.layers import FindLayer, KeepLayer, PrepareBuilder
 from build.bake.network import OpenNetwork
 from build.bake.outside import LookFromOutside
@@ -31,6 +32,7 @@ def steps(state: Bake) -> list[Step[Bake]]:
         FindBaseImage(),
         Preflight(),
         FindLayer(),
+        LookForInstaller(),
         OpenNetwork(),
         LaunchBuilder(),
         PrepareBuilder(),

@@ -72,11 +72,11 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
     if problems or settings is None:
         raise ManifestError(problems)
     if not choice.building:
-        return _manifest(path, applied, settings, uses)
+        return _manifest(path, applied, settings, uses, tree)
     locked = lockfile.apply(pins.path_beside(path), uses, settings.base)
     if locked.problems:
         raise ManifestError(locked.problems)
-    return _manifest(path, applied, settings, locked.uses, locked.unlocked)
+    return _manifest(path, applied, settings, locked.uses, tree, locked.unlocked)
 
 
 def _manifest(
@@ -84,6 +84,7 @@ def _manifest(
     profiles: tuple[str, ...],
     settings: ManifestFile,
     provisioners: tuple[ProvisionerUse, ...],
+    tree: Node,
     unlocked: tuple[str, ...] = (),
 ) -> Manifest:
     return Manifest(
@@ -102,6 +103,7 @@ def _manifest(
         retention=settings.retention,
         layers=settings.layers,
         launch=settings.launch,
+        tree=tree,
         unlocked=unlocked,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from build.errors import ManifestError
 from build.manifest import pins
 from build.manifest.definition import ProvisionerUse
+from build.manifest.positions import KeyPath, Node, place_of
 from build.manifest.schema import Base, Builder, Hub, Image, Launch, Layers, Publish, Python, Retention, Tests
 
 _FEW = 5
@@ -17,7 +19,7 @@ _FEW = 5
 class Manifest:
     """One image to build. `profiles` are the overlays applied, in order; paths are absolute.
 
-    `unlocked` are packages of which a build would take the newest that fit, for want of a lock.
+    `unlocked` are packages of which a build would take the newest that fit, for want of a lock. `tree` is what it was read from.
     """
 
     path: Path
@@ -35,7 +37,12 @@ class Manifest:
     retention: Retention
     layers: Layers
     launch: Launch
+    tree: Node = field(repr=False, compare=False)
     unlocked: tuple[str, ...] = ()
+
+    def problem(self, path: KeyPath, message: str) -> ManifestError:
+        """What turned out to be wrong with the value at `path` when somebody used it, with the place in the file."""
+        return ManifestError([place_of(self.tree, path).problem(path, message)])
 
     @property
     def folder(self) -> Path:

@@ -1,0 +1,89 @@
+"""The installer of the users' Python, looked for before anything is launched: half an hour later is late for a wrong version.
+
+It is the builder that downloads it, so only what is certain is an error: that every address was asked and none has it. What this
+machine cannot see (a mirror of the builder's network, a file on the builder) is said, and left to the builder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from build.bake.state import Bake
+from build.manifest import Manifest, ProvisionerUse
+from build.manifest.pins import ARCH
+from build.pipeline import Step
+from build.remote.sight import Sight, look
+
+_FILE = "file://"
+_LOOPBACK = re.compile(r"localhost$|127\.|\[?::1\]?$")
+
+
+@dataclass(frozen=True)
+class Installer:
+    """Its distribution and its addresses for the base image's processors, in the order in which the builder tries them."""
+
+    distribution: str
+    urls: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Where the addresses are in the manifest."""
+        return f"python.installers.{self.distribution}.urls"
+
+
+class LookForInstaller(Step[Bake]):
+    """See whether an address has the installer, unless the layer has its Python already.
+
+    Needs: layer.
+    """
+
+    title = "look for the installer"
+
+    def run(self, state: Bake) -> None:
+        """Raises ManifestError when no address has it."""
+        uses = state.manifest.provisioners
+        for number, use in enumerate(uses):
+            installer = installer_of(use, state.manifest.base.architecture)
+            if installer is None or (state.layer and number < state.layer.depth):
+                continue
+            found = [(url, see(url, [each.folder for each in uses[: number + 1]])) for url in installer.urls]
+            for words in warnings(installer, found, state.manifest):
+                state.report.warn(words)
+
+
+def installer_of(use: ProvisionerUse, architecture: str) -> Installer | None:
+    """What a provisioner that installs the users' packages is going to download, if its distribution has an installer."""
+    distribution = str(use.values.get("distribution"))
+    installers = cast(Mapping[str, Any], use.values.get("installers") or {})
+    if not use.definition.lock or not installers.get(distribution):
+        return None
+    release = installers[distribution]
+    fill = {"{version}": str(release["version"]), "{arch}": ARCH[architecture]}
+    return Installer(distribution, tuple(re.sub(r"\{(version|arch)\}", lambda name: fill[name[0]], url) for url in release["urls"]))
+
+
+def see(url: str, folders: Sequence[Path]) -> Sight:
+    """Whether it is there; ``folders`` are the provisioners' whose files are on the builder by then."""
+    if url.startswith(_FILE):
+        path = url.removeprefix(_FILE).lstrip("/")
+        brought = any((folder / "files" / path).is_file() for folder in folders)
+        return Sight(True) if brought else Sight(None, "no provisioner brings it, so the base image has to")
+    if _LOOPBACK.match(urlsplit(url).hostname or ""):
+        return Sight(None, "is the builder itself")
+    return look(url)
+
+
+def warnings(installer: Installer, found: Sequence[tuple[str, Sight]], manifest: Manifest) -> Iterator[str]:
+    """What the operator should know although the build goes on. Raises ManifestError where it cannot."""
+    seen = "; ".join(f"{url}: {sight.why}" for url, sight in found if not sight.there)
+    if all(sight.there is False for _, sight in found):
+        raise manifest.problem(tuple(installer.key.split(".")), f"no address has the installer: {seen}")
+    if not any(sight.there for _, sight in found):
+        yield f"{installer.key}: from here the installer cannot be seen, the builder will try ({seen})"
+        return
+    yield from (f"{installer.key}: {url}: {sight.why}; another address has it" for url, sight in found if sight.there is False)
