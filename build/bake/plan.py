@@ -200,6 +200,8 @@ def _tags(manifest: Manifest, base: BaseImageFacts, made_of: Inputs) -> dict[str
 
 
 def _publish(manifest: Manifest) -> Iterator[str]:
+    if others := manifest.publish.launch_permissions.named:
+        yield f"let {', '.join(others)} launch the image"
     yield f"tag image and snapshots as published, channel {manifest.publish.channel}"
     yield f"take the channel {manifest.publish.channel} from older images named {manifest.image.name}"
     if manifest.ssm_parameter:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from build.bake import inputs
+from build.bake import inputs, share
 from build.bake.state import Bake
 from build.errors import UserError
 from build.pipeline import Step
 
 
 class Preflight(Step[Bake]):
-    """Check names, sizes and instance types.
+    """Check names, sizes, instance types, and whether the image may be shared.
 
     Needs: base. Produces: inputs.
     """
@@ -21,6 +21,7 @@ class Preflight(Step[Bake]):
         check_name_free(state)
         check_root_volume(state)
         check_instance_types(state)
+        share.check(state)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
         state.inputs = inputs.of(state.manifest, state.base.id, state.base.name)

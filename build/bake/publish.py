@@ -1,15 +1,16 @@
-"""Make the tested image the one to use: tags first, the pointer last."""
+"""Make the tested image the one to use: shared and tagged first, the pointer last."""
 
 from __future__ import annotations
 
 from build.aws import tags
 from build.bake.image import PUBLISHED
+from build.bake.share import share
 from build.bake.state import Bake
 from build.pipeline import Step
 
 
 class Publish(Step[Bake]):
-    """Tag image and snapshots as published, then let the SSM parameter point to the image.
+    """Share the image with whom the manifest names, tag it and its snapshots as published, then let the SSM parameter point to the image.
 
     Needs: image_id, snapshot_ids.
     """
@@ -18,6 +19,7 @@ class Publish(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """The pointer is moved in one call at the end: whoever reads it sees the old image or the new one."""
+        share(state)
         publish = state.manifest.publish
         marks = {**publish.tags, tags.STATE: PUBLISHED, tags.CHANNEL: publish.channel}
         state.clients.ec2.create_tags(Resources=[state.image_id, *state.snapshot_ids], Tags=tags.as_list(marks))

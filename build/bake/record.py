@@ -68,6 +68,7 @@ def record_of(state: Bake) -> dict[str, Any]:
         ],
         "parts": state.inputs.parts,
         "unlocked": list(state.manifest.unlocked),
+        "launch_permissions": state.manifest.publish.launch_permissions.model_dump(mode="json"),
         "packages": {where: found for where, found in state.packages.items() if where != "bytes" and not where.startswith(_LICENCE)},
         "licences": {where.removeprefix(_LICENCE): found for where, found in state.packages.items() if where.startswith(_LICENCE)},
         "bytes": {folder: int(size) for folder, size in state.packages.get("bytes", {}).items()},

@@ -8,6 +8,7 @@
     folders.py       one provisioner folder, checked
     rules.py         rules between sections
     distributions.py those of the users' Python: installers, channels, terms
+    sharing.py       those of who else may launch the image
     package_files.py the packages of environment.yml and requirements.txt, added to the manifest's own
     environment_yml.py, requirements.py    reading those files
     pins.py          the lock of the users' packages, as it is written
@@ -34,6 +35,7 @@ from build.manifest.schema import (
     Hub,
     Image,
     Launch,
+    LaunchPermissions,
     Layers,
     ManifestFile,
     Mirrors,
@@ -54,6 +56,7 @@ __all__ = [
     "Hub",
     "Image",
     "Launch",
+    "LaunchPermissions",
     "Layers",
     "Manifest",
     "ManifestFile",

@@ -9,6 +9,7 @@ from build.manifest.positions import KeyPath
 from build.manifest.schema import ManifestFile, Python
 
 TERMS = "https://www.anaconda.com/legal/terms/terms-of-service"
+LICENCES = "https://www.anaconda.com/pricing/terms-of-service-faqs"
 Finding = tuple[KeyPath, str]
 
 

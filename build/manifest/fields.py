@@ -154,6 +154,18 @@ OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min
 AllocationId = Annotated[
     str, matching(r"eipalloc-([0-9a-f]{8}|[0-9a-f]{17})", "the allocation id of an Elastic IP such as eipalloc-0123456789abcdef0")
 ]
+Accounts = Annotated[tuple[Annotated[str, matching(r"\d{12}", "an account of 12 digits, in quotes")], ...], checked(_unique)]
+OrganizationArns = Annotated[
+    tuple[Annotated[str, matching(r"arn:aws[a-z-]*:organizations::\d{12}:organization/o-[a-z0-9]+", "the ARN of an organization")], ...],
+    checked(_unique),
+]
+OrganizationalUnitArns = Annotated[
+    tuple[
+        Annotated[str, matching(r"arn:aws[a-z-]*:organizations::\d{12}:ou/o-[a-z0-9]+/ou-[a-z0-9-]+", "the ARN of an organizational unit")],
+        ...,
+    ],
+    checked(_unique),
+]
 Email = Annotated[str, matching(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", "an address such as ops@example.org")]
 PublicKeys = Annotated[
     tuple[Annotated[str, matching(r"(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/=]+( [^\n]*)?", "the line of an OpenSSH .pub file")], ...],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest import distributions
+from build.manifest import distributions, sharing
 from build.manifest.fields import MAX_TAGS, parameter_problem
 from build.manifest.model import fill_in
 from build.manifest.positions import KeyPath, Node, place_of
@@ -25,6 +25,7 @@ def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -
         *_tags(settings),
         *_tests(settings, folder),
         *distributions.problems(settings),
+        *sharing.problems(settings),
         *(distributions.terms(settings) if building else ()),
     )
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)

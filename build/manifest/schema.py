@@ -214,6 +214,26 @@ class Tests(Section):
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
 
 
+class LaunchPermissions(Section):
+    """Who else may launch the image, as EC2 names them (ModifyImageAttribute, LaunchPermission)."""
+
+    user_ids: f.Accounts = Field(default=(), description="Accounts; they may copy the image too")
+    user_groups: tuple[Literal["all"], ...] = Field(default=(), max_length=1, description="[all]: everybody, who may copy it too")
+    organization_arns: f.OrganizationArns = Field(default=(), description="Every account of these organizations")
+    organizational_unit_arns: f.OrganizationalUnitArns = Field(default=(), description="Every account of these organizational units")
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may."""
+        return bool(self.user_groups)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Who may, in words; nobody when it is empty."""
+        everybody = ("everybody",) if self.is_public else ()
+        return (*everybody, *self.user_ids, *self.organization_arns, *self.organizational_unit_arns)
+
+
 class Publish(Section):
     """What happens with an image that has passed."""
 
@@ -222,6 +242,7 @@ class Publish(Section):
     )
     channel: f.Channel = Field(default="stable", description="Put on the image as a tag; launches ask for a channel")
     tags: f.Tags = Field(default={}, description="Tags put on the image only when it has passed")
+    launch_permissions: LaunchPermissions = Field(default_factory=LaunchPermissions, description="Who else may launch it; empty: nobody")
 
 
 class Retention(Section):

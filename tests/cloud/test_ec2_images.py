@@ -183,3 +183,80 @@ def test_the_description_and_the_sharing_can_be_changed(ec2: Any, image: str) ->
     assert found["Description"] == "pure gold"
     shared = ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")["LaunchPermissions"]
     assert shared == [{"UserId": "210987654321"}]
+
+
+def permissions(ec2: Any, image: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")["LaunchPermissions"]
+    return found
+
+
+def test_a_public_image_is_everybodys_to_list(ec2: Any, image: str) -> None:
+    ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"Group": "all"}], "Remove": [{"UserId": "210987654321"}]})
+    assert permissions(ec2, image) == [{"Group": "all"}]
+    assert ec2.describe_images(ImageIds=[image])["Images"][0]["Public"] is True
+    of_all = ec2.describe_images(ExecutableUsers=["all"], Owners=["self"], Filters=[{"Name": "is-public", "Values": ["true"]}])["Images"]
+    assert [found["ImageId"] for found in of_all] == [image]
+    ec2.modify_image_attribute(ImageId=image, Attribute="launchPermission", OperationType="remove", UserGroups=["all"])
+    assert permissions(ec2, image) == []
+
+
+def test_executable_users_are_those_it_is_shared_with(ec2: Any, image: str) -> None:
+    ec2.modify_image_attribute(ImageId=image, Attribute="launchPermission", OperationType="add", UserIds=["210987654321"])
+    by_user = {user: ec2.describe_images(ExecutableUsers=[user], Owners=["self"])["Images"] for user in ("210987654321", "333333333333")}
+    assert {user: [found["ImageId"] for found in images] for user, images in by_user.items()} == {
+        "210987654321": [image],
+        "333333333333": [],
+    }
+    ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Remove": [{"UserId": "210987654321"}]})
+
+
+def test_a_snapshot_is_shared_by_itself_in_both_spellings(ec2: Any, image: str) -> None:
+    snapshot = snapshot_of(ec2, image)
+
+    def shared() -> list[dict[str, str]]:
+        found = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")["CreateVolumePermissions"]
+        return sorted(found, key=str)
+
+    ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission={"Add": [{"UserId": "210987654321"}, {"Group": "all"}]})
+    assert shared() == [{"Group": "all"}, {"UserId": "210987654321"}]
+    ec2.modify_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission", OperationType="remove", GroupNames=["all"])
+    ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission={"Remove": [{"UserId": "210987654321"}]})
+    assert shared() == []
+
+
+def test_an_account_may_block_what_is_public(ec2: Any, image: str) -> None:
+    snapshot = snapshot_of(ec2, image)
+    assert ec2.get_image_block_public_access_state()["ImageBlockPublicAccessState"] == "unblocked"
+    ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")
+    ec2.enable_snapshot_block_public_access(State="block-all-sharing")
+    try:
+        assert ec2.get_image_block_public_access_state()["ImageBlockPublicAccessState"] == "block-new-sharing"
+        assert ec2.get_snapshot_block_public_access_state()["State"] == "block-all-sharing"
+        with refused("OperationNotPermitted", "block public access for AMIs is enabled"):
+            ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"Group": "all"}]})
+        with refused("OperationNotPermitted"):
+            ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission={"Add": [{"Group": "all"}]})
+        ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": "210987654321"}]})
+    finally:
+        ec2.disable_image_block_public_access()
+        ec2.disable_snapshot_block_public_access()
+    ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Remove": [{"UserId": "210987654321"}]})
+    assert ec2.get_snapshot_block_public_access_state()["State"] == "unblocked"
+
+
+def test_what_is_encrypted_is_not_public_and_with_awss_key_not_shared(ec2: Any, cloud: Customer, image: str) -> None:
+    copied = ec2.copy_image(SourceImageId=image, SourceRegion="us-east-1", Name="encrypted", Encrypted=True)["ImageId"]
+    snapshot = snapshot_of(ec2, copied)
+    everybody, account = {"Add": [{"Group": "all"}]}, {"Add": [{"UserId": "210987654321"}]}
+    with refused("UnsupportedOperation", "Encrypted snapshots can't be shared publicly"):
+        ec2.modify_image_attribute(ImageId=copied, LaunchPermission=everybody)
+    with refused("InvalidParameter", "AWS Managed CMK"):
+        ec2.modify_image_attribute(ImageId=copied, LaunchPermission=account)
+    with refused("UnsupportedOperation"):
+        ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission=everybody)
+    with refused("InvalidParameter"):
+        ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission=account)
+    assert permissions(ec2, copied) == []
+    remove(ec2, copied)
+    with refused("AuthFailure"):
+        ec2.modify_image_attribute(ImageId=cloud.tiny, LaunchPermission=account)

@@ -26,6 +26,10 @@ class LocalBackend(EC2Backend):
     snapshots: dict[str, LocalSnapshot]  # type: ignore[assignment]  # as above
     amis: dict[str, LocalAmi]  # type: ignore[assignment]  # as above
 
+    # Of a class, so that a state that was kept before they were there has them.
+    image_block_public_access = "unblocked"
+    snapshot_block_public_access = "unblocked"
+
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.launches: dict[str, tuple[str, str]] = {}  # client token -> (digest of the parameters, reservation id)

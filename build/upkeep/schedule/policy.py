@@ -22,6 +22,8 @@ CHANGE = (
     "AttachVolume", "AuthorizeSecurityGroupIngress", "CreateTags", "DeleteSecurityGroup", "DeleteSnapshot", "DeleteTags", "DeleteVolume",
     "DeregisterImage", "GetConsoleOutput", "ModifyInstanceAttribute", "RebootInstances", "StopInstances", "TerminateInstances",
 )  # fmt: skip
+SHARE = ("ModifyImageAttribute", "ModifySnapshotAttribute")
+SEE_BLOCKS = ("GetImageBlockPublicAccessState", "GetSnapshotBlockPublicAccessState")
 LAYERS = ("DeleteSnapshot", "DeregisterImage")
 KMS = ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
 
@@ -37,6 +39,8 @@ def statements(manifest: Manifest) -> list[Statement]:
         _allow("RemoveLayers", _ec2(LAYERS), Condition=_tagged(tags.MADE_BY)),
         _allow("Parameters", ["ssm:GetParameter", "ssm:PutParameter"], Resource=_parameters(manifest)),
     ]
+    if manifest.publish.launch_permissions.named:
+        found += [_allow("Share", _ec2(SHARE), Condition=_tagged(tags.RUN)), _allow("MayItBePublic", _ec2(SEE_BLOCKS))]
     if manifest.base.ssm_parameter:
         name = manifest.base.ssm_parameter
         public = name.startswith("/aws/service/")

@@ -91,6 +91,12 @@ def test_what_is_not_published_is_not_announced() -> None:
     assert not any("parameter" in action for action in planned("publish.ssm_parameter=null").publish)
 
 
+def test_who_else_may_launch_it_is_announced() -> None:
+    shared = planned("publish.launch_permissions={user_groups: [all], user_ids: ['210987654321']}", "builder.root_volume.encrypted=false")
+    assert shared.publish[0] == "let everybody, 210987654321 launch the image"
+    assert not any("launch" in action for action in planned().publish)
+
+
 def test_the_tests_are_those_of_the_provisioners_used_and_of_the_whole(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text("image: {name: x}\nprovisioners: [my-hub]\n", encoding="utf-8")
     folder, tests = tmp_path / "provisioners" / "my-hub", tmp_path / "tests" / "image"

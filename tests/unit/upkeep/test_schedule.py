@@ -17,7 +17,7 @@ from build.localcloud.iam import calls, resource_tags
 from build.localcloud.iam.policy import decide
 from build.manifest import Manifest, load
 from build.report import Reporter
-from build.upkeep.schedule import aws, cron, github, systemd
+from build.upkeep.schedule import aws, cron, github, policy, systemd
 from build.upkeep.schedule.job import INVOKE, REPOSITORY, Job
 from build.upkeep.schedule.template import Source, buildspec, document, project, schedule, template
 from build.upkeep.schedule.when import When
@@ -123,6 +123,29 @@ def test_the_build_may_change_only_what_builds_made(manifest: Manifest) -> None:
         assert statement["Resource"] != "*" or all(action.startswith("ec2:") for action in statement["Action"])
 
 
+def test_a_build_that_shares_may_share_what_builds_made() -> None:
+    shared = load(
+        REPOSITORY / "manifest.yaml",
+        cloud="local",
+        overrides=["publish.launch_permissions={user_ids: ['210987654321']}", "builder.root_volume.encrypted=false"],
+    )
+    statements = {statement["Sid"]: statement for statement in policy.statements(shared)}
+    assert statements["Share"]["Action"] == ["ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute"]
+    found = json.loads(json.dumps({"Statement": [statements["Share"]]}))
+
+    def may(operation: str, parameters: dict[str, str], *tagged: str) -> bool:
+        asked = calls.call("ec2", operation, parameters, "r", "1")
+        return decide([found], replace(asked, of_resource={one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in tagged})).allowed
+
+    for operation, parameters, arn in (
+        ("ModifyImageAttribute", {"ImageId": "ami-01"}, "arn:aws:ec2:r::image/ami-01"),
+        ("ModifySnapshotAttribute", {"SnapshotId": "snap-01"}, "arn:aws:ec2:r::snapshot/snap-01"),
+    ):
+        assert may(operation, parameters, arn)
+        assert not may(operation, parameters)
+    assert "Share" not in {statement["Sid"] for statement in policy.statements(load(REPOSITORY / "manifest.yaml", cloud="local"))}
+
+
 def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
     """By the evaluator that the local cloud enforces policies with: whoever may tag an instance could end it afterwards."""
     role = json.dumps(document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0]["PolicyDocument"])
@@ -152,10 +175,8 @@ def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifes
 
 
 def test_the_readme_s_policy_has_all_that_a_scheduled_build_may_do() -> None:
-    from build.upkeep.schedule import policy
-
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    wanted = {f"ec2:{action}" for action in (*policy.READ, *policy.MAKE, *policy.COPY, *policy.CHANGE)}
+    wanted = {f"ec2:{action}" for action in (*policy.READ, *policy.MAKE, *policy.COPY, *policy.CHANGE, *policy.SHARE, *policy.SEE_BLOCKS)}
     assert {action for action in wanted if f'"{action}"' not in readme} == set()
 
 

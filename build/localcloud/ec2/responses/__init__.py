@@ -9,10 +9,13 @@ from build.localcloud.ec2.responses.instances import InstanceActions
 from build.localcloud.ec2.responses.launch import LaunchActions
 from build.localcloud.ec2.responses.network import NetworkActions
 from build.localcloud.ec2.responses.profiles import ProfileActions
+from build.localcloud.ec2.responses.sharing import SharingActions
 from build.localcloud.ec2.responses.volumes import VolumeActions
 
 
-class LocalResponse(LaunchActions, InstanceActions, VolumeActions, ImageActions, NetworkActions, ProfileActions, EC2Response):
+class LocalResponse(
+    LaunchActions, InstanceActions, VolumeActions, ImageActions, SharingActions, NetworkActions, ProfileActions, EC2Response
+):
     """moto's EC2 with the actions that concern machines, disks and addresses replaced."""
 
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {  # noqa: RUF012  # moto's own annotation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from moto.core.responses import ActionResult
-from moto.ec2.responses import EC2Response
 
 from build.localcloud.ec2 import base_images, create_image, images, snapshots
 from build.localcloud.ec2.errors import Ec2Error, missing_parameter
@@ -73,19 +72,6 @@ class ImageActions(LocalActions):
             else:
                 results.append({"SnapshotId": snapshot_id, "ReturnCode": "success"})
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})
-
-    def modify_image_attribute(self) -> ActionResult:
-        """ModifyImageAttribute: the description and IMDS support, which moto leaves out; launch permissions are moto's."""
-        image = images.get(self.backend, self.text("ImageId"))
-        self.error_on_dryrun()
-        changes = {name: self._get_param(name) for name in ("Description", "ImdsSupport")}
-        if self.text("Attribute") in ("description", "imdsSupport"):
-            changes[self.text("Attribute")[0].upper() + self.text("Attribute")[1:]] = {"Value": self.text("Value")}
-        if changes["Description"] is not None:
-            image.description = changes["Description"].get("Value", "")
-        if changes["ImdsSupport"] is not None:
-            image.imds_support = changes["ImdsSupport"].get("Value")
-        return EC2Response.modify_image_attribute(self)  # type: ignore[arg-type]  # we are one
 
     def describe_images(self) -> ActionResult:
         """DescribeImages; a base image that has appeared in the cache is listed from now on."""
