@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from build.manifest.pins import CONDA_ENTRY, PIP_ENTRY, Lock, Pins
 
@@ -12,25 +12,34 @@ def changes(before: Lock, after: Lock) -> list[str]:
 
     Empty only when nothing at all is another.
     """
+    return _said(_by_label(before), _by_label(after))
+
+
+def _said(old: Mapping[str, Pins], new: Mapping[str, Pins]) -> list[str]:
     lines: list[str] = []
-    for distribution in dict.fromkeys([*after.packages, *before.packages]):
-        old, new = before.packages.get(distribution, {}), after.packages.get(distribution, {})
-        for arch in dict.fromkeys([*new, *old]):
-            if old.get(arch) != new.get(arch):
-                lines += [f"{distribution} {arch}", *(f"  {line}" for line in _changes(old.get(arch), new.get(arch)))]
+    for label in dict.fromkeys([*new, *old]):
+        if old.get(label) != new.get(label):
+            lines += [label, *(f"  {line}" for line in _changes(old.get(label), new.get(label)))]
     return lines
 
 
 def summary(before: Lock, after: Lock) -> list[str]:
     """The same, but only how many packages there are where nothing was locked."""
-    known = {name: {arch: found[arch] for arch in before.packages.get(name, {}) if arch in found} for name, found in after.packages.items()}
-    new = (
-        f"{distribution} {arch}: {len(_versions(pins))} package{'s' * (len(_versions(pins)) != 1)}"
-        for distribution, platforms in after.packages.items()
-        for arch, pins in platforms.items()
-        if arch not in before.packages.get(distribution, {})
+    old, new = _by_label(before), _by_label(after)
+    counted = (
+        f"{label}: {len(_versions(new[label]))} package{'s' * (len(_versions(new[label])) != 1)}" for label in new if label not in old
     )
-    return [*changes(before, Lock(packages=known)), *new]
+    return [*_said(old, {label: new[label] for label in new if label in old}), *counted]
+
+
+def _by_label(lock: Lock) -> dict[str, Pins]:
+    """Everything that is locked, by what it is locked for."""
+    return {
+        f"{distribution} {arch}" + (f" with {path[1]}" if path[1:] else ""): pins
+        for path, packages in lock.sections()
+        for distribution, platforms in packages.items()
+        for arch, pins in platforms.items()
+    }
 
 
 def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:

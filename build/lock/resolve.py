@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from build.errors import UserError
 from build.lock import conda, pip
 from build.manifest import Manifest, ProvisionerUse, lockfile
 from build.manifest.pins import ARCH, Arch, Lock, MadeOf, Pins
-from build.manifest.schema import Distribution
 
 
 def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:
     """The lock with what ``manifest`` asks for now: its distribution, for its processors and those that were locked before.
 
-    Earlier pins are kept where they fit, unless ``upgrade``. Raises UserError when nothing in the manifest can be locked or the
-    packages cannot be had, HubsmithError when a registry does not answer.
+    It goes into the section of the manifest's profiles. Earlier pins are kept where they fit, unless ``upgrade``. Raises UserError when
+    nothing in the manifest can be locked or the packages cannot be had, HubsmithError when a registry does not answer.
     """
     use = locked_use(manifest)
     distribution, wanted = lockfile.distribution_of(use), lockfile.made_of(use, manifest.base)
-    earlier = before.packages.get(distribution, {})
+    section = before.section(manifest.profiles)
+    # A lock of before there were sections has all in the one without profiles.
+    earlier = section.get(distribution) or before.packages.get(distribution, {})
     architectures = sorted({ARCH[manifest.base.architecture], *earlier})
     pins = {arch: _pins(manifest, use, wanted, arch, None if upgrade else earlier.get(arch)) for arch in architectures}
-    packages: Mapping[Distribution, Mapping[Arch, Pins]] = {**before.packages, distribution: pins}
-    return Lock(packages=packages)
+    return before.with_section(manifest.profiles, {**section, distribution: pins})
 
 
 def locked_use(manifest: Manifest) -> ProvisionerUse:

@@ -17,11 +17,10 @@ from build.manifest.model import Manifest
 from build.manifest.overlay import OverrideError, assign, merge, parse_override
 from build.manifest.positions import KeyPath, ListNode, MapNode, Mark, Node, Scalar, find, without_echoes
 from build.manifest.provisioners import resolve
-from build.manifest.schema import ManifestFile
+from build.manifest.schema import CLOUDS, ManifestFile
 from build.manifest.sources import display, read
 from build.manifest.words import UNKNOWN_KEY, did_you_mean, validate
 
-CLOUDS = ("local", "aws")
 Override = tuple[KeyPath, Node]
 
 
@@ -73,7 +72,7 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
         raise ManifestError(problems)
     if not choice.building:
         return _manifest(path, applied, settings, uses, tree)
-    locked = lockfile.apply(pins.path_beside(path), uses, settings.base)
+    locked = lockfile.apply(pins.path_beside(path), uses, settings.base, applied)
     if locked.problems:
         raise ManifestError(locked.problems)
     return _manifest(path, applied, settings, locked.uses, tree, locked.unlocked)

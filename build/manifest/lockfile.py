@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +13,11 @@ from build.errors import Problem
 from build.manifest import pins
 from build.manifest.definition import ProvisionerUse
 from build.manifest.frozen import thaw
-from build.manifest.pins import ARCH, Lock, MadeOf, Pins
+from build.manifest.pins import ARCH, Arch, Lock, MadeOf, Packages, Pins
 from build.manifest.positions import KeyPath, MapNode, Mark, place_of
-from build.manifest.schema import Base, Distribution
+from build.manifest.schema import CLOUDS, Base, Distribution
 from build.manifest.sources import display
 
-_AGAIN = "run `invoke lock`"
 # The Python of a base image, by its name. Where that says nothing, the oldest that a base image has.
 _PYTHON = (("debian-13", "3.13"), ("debian/release/13", "3.13"), ("noble", "3.12"), ("24.04", "3.12"))
 _OLDEST_PYTHON = "3.11"
@@ -33,8 +32,8 @@ class Applied:
     problems: tuple[Problem, ...] = ()
 
 
-def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base) -> Applied:
-    """Give the provisioners what the lock at ``path`` has for them.
+def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Sequence[str] = ()) -> Applied:
+    """Give the provisioners what the lock at ``path`` has for them in a manifest with these profiles.
 
     A lock that is not of this manifest is neither used nor passed over: the build would not be what somebody wrote down.
     """
@@ -45,24 +44,67 @@ def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base) -> Applied:
         return Applied(uses, tuple(one for use in uses if use.definition.lock for one in to_resolve(made_of(use, base))))
     given, wrong = [], []
     for use in uses:
-        chosen = _pins(found, tree, display(path), use, base) if use.definition.lock else None
+        chosen = _pins(Locked(found, tree, display(path), tuple(profiles)), use, base) if use.definition.lock else None
         given.append(replace(use, given=chosen.given) if isinstance(chosen, Pins) else use)
         wrong += [chosen] if isinstance(chosen, Problem) else []
     return Applied(tuple(given), problems=tuple(wrong))
 
 
-def _pins(lock: Lock, tree: MapNode, file: str, use: ProvisionerUse, base: Base) -> Pins | Problem:
+@dataclass(frozen=True)
+class Locked:
+    """A lock, the tree it was read from, its name for a person, and the profiles of the manifest that reads it."""
+
+    lock: Lock
+    tree: MapNode
+    file: str
+    profiles: tuple[str, ...]
+
+    def sections(self) -> list[tuple[KeyPath, Packages]]:
+        """The manifest's own section, then that without profiles, then those of others."""
+        own: KeyPath = ("profiles", pins.named(self.profiles)) if self.profiles else ("packages",)
+        return sorted(self.lock.sections(), key=lambda section: section[0] != own)
+
+    @property
+    def for_whom(self) -> str:
+        """The profiles, for a person."""
+        if not self.profiles:
+            return "a manifest without profiles"
+        return f"profile{'s' * (len(self.profiles) > 1)} {' and '.join(self.profiles)}"
+
+    @property
+    def again(self) -> str:
+        """What to do when it is not of this manifest."""
+        return f"run `invoke lock{''.join(f' --profile {name}' for name in self.profiles if name not in CLOUDS)}`"
+
+
+def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
+    """Those made of what the manifest asks for, whichever section has them: what asks for the same may share it."""
     distribution, arch, wanted = distribution_of(use), ARCH[base.architecture], made_of(use, base)
-    at: KeyPath = ("packages", distribution)
-    platforms = lock.packages.get(distribution)
-    if not platforms:
-        return Mark(file, 1, 1).problem(at, f"nothing is locked for this distribution: {_AGAIN}")
+    for _, packages in locked.sections():
+        found = packages.get(distribution, {}).get(arch)
+        if found and not any(changes(found.made_of, wanted)):
+            return found
+    return _mismatch(locked, distribution, arch, wanted)
+
+
+def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: MadeOf) -> Problem:
+    """Why nothing in the lock is of this manifest; another profile's section says nothing about that."""
+    own = locked.sections()[:1] if locked.profiles and locked.lock.section(locked.profiles) else []
+    path, packages = next(
+        ((path, found) for path, found in (*own, (("packages",), locked.lock.packages)) if found.get(distribution)), ((), {})
+    )
+    if not packages:
+        others = any(found.get(distribution) for _, found in locked.lock.sections())
+        for_what = locked.for_whom if others else "this distribution"
+        return Mark(locked.file, 1, 1).problem(("packages", distribution), f"nothing is locked for {for_what}: {locked.again}")
+    at: KeyPath = (*path, distribution)
+    platforms = packages[distribution]
     if arch not in platforms:
-        message = f"is locked for {', '.join(platforms)}, not for {arch}, which base.architecture asks for: {_AGAIN}"
-        return place_of(tree, at).problem(at, message)
+        message = f"is locked for {', '.join(platforms)}, not for {arch}, which base.architecture asks for: {locked.again}"
+        return place_of(locked.tree, at).problem(at, message)
     at = (*at, arch)
     differences = "; ".join(changes(platforms[arch].made_of, wanted))
-    return place_of(tree, at).problem(at, f"is of another manifest ({differences}): {_AGAIN}") if differences else platforms[arch]
+    return place_of(locked.tree, at).problem(at, f"is of another manifest ({differences}): {locked.again}")
 
 
 def distribution_of(use: ProvisionerUse) -> Distribution:

@@ -7,6 +7,9 @@
           made_of: {…}        what the manifest asked for; a build that asks for something else is refused
           conda: |            channel/subdir/file#sha256:…, as conda's @EXPLICIT has it, without the address in front of channels
           pip: |              name==version with the sha256 of its files, as pip reads it
+    profiles:
+      local+big:              the same for a manifest with these profiles applied, in order; without any it is above
+        venv: …
 
 `invoke lock` writes it (build/lock/); what a build does with it is in lockfile.py.
 """
@@ -14,7 +17,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +26,7 @@ from pydantic import Field
 from build.errors import Problem
 from build.manifest import fields as f
 from build.manifest.fields import Section
-from build.manifest.positions import MapNode
+from build.manifest.positions import KeyPath, MapNode
 from build.manifest.schema import Distribution
 from build.manifest.sources import read
 from build.manifest.words import validate
@@ -74,11 +77,35 @@ class Pins(Section):
         return {name: text for name, text in (("conda", self.conda), ("pip", self.pip)) if text}
 
 
+Packages = Mapping[Distribution, Mapping[Arch, Pins]]
+
+
 class Lock(Section):
     """The whole file."""
 
     version: Literal[1] = 1
     packages: Mapping[Distribution, Mapping[Arch, Pins]] = {}
+    profiles: Mapping[str, Packages] = {}
+
+    def sections(self) -> Iterator[tuple[KeyPath, Packages]]:
+        """Each section, with where it is in the file."""
+        yield ("packages",), self.packages
+        yield from ((("profiles", name), packages) for name, packages in self.profiles.items())
+
+    def section(self, profiles: Sequence[str]) -> Packages:
+        """What is locked for a manifest with these profiles."""
+        return self.profiles.get(named(profiles), {}) if profiles else self.packages
+
+    def with_section(self, profiles: Sequence[str], packages: Packages) -> Lock:
+        """The lock with another section for a manifest with these profiles."""
+        if not profiles:
+            return Lock(packages=packages, profiles=self.profiles)
+        return Lock(packages=self.packages, profiles={**self.profiles, named(profiles): packages})
+
+
+def named(profiles: Sequence[str]) -> str:
+    """What the section of these profiles is called."""
+    return "+".join(profiles)
 
 
 def path_beside(manifest: Path) -> Path:

@@ -17,6 +17,7 @@ from build.manifest.fields import Section
 
 DEBIAN_OWNER = "136693071363"
 Distribution = Literal["venv", "miniforge", "anaconda"]
+CLOUDS = ("local", "aws")
 
 
 class Image(Section):

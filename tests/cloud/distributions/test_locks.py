@@ -6,6 +6,7 @@ A venv of this system's Python, in an overlay of its files; the lock is made by 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
@@ -86,8 +87,9 @@ def test_a_file_with_another_hash_is_not_installed(made: tuple[Root, Manifest], 
     locked(folder, Lock(), "['cowsay<6']")
     text = (folder / "manifest.lock").read_text()
     at = text.index("--hash=sha256:", text.index("cowsay==")) + len("--hash=sha256:")
-    end = text.index("\n        c", at)
-    wrong = text[:at] + "0" * 64 + text[end:]
+    end = re.compile(r"\n +c").search(text, at)
+    assert end
+    wrong = text[:at] + "0" * 64 + text[end.start() :]
     (folder / "manifest.lock").write_text(wrong)
     chosen = load(folder / "manifest.yaml", cloud="local", overrides=(*OLDER, "python.packages=['cowsay<6']"))
     done = root.provision(chosen, "python", "http://127.0.0.1:9")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,25 +56,25 @@ class Project:
     def provisioner(self) -> Path:
         return self.folder / "provisioners" / "python"
 
-    def load(self, *overrides: str, building: bool = True) -> Manifest:
-        return load(self.manifest, overrides=overrides, building=building)
+    def load(self, *overrides: str, building: bool = True, profiles: Sequence[str] = ()) -> Manifest:
+        return load(self.manifest, overrides=overrides, building=building, profiles=profiles)
 
-    def problem(self, *overrides: str) -> str:
+    def problem(self, *overrides: str, profiles: Sequence[str] = ()) -> str:
         """The one thing the user would be told."""
         with pytest.raises(ManifestError) as caught:
-            self.load(*overrides)
+            self.load(*overrides, profiles=profiles)
         (problem,) = caught.value.problems
         return str(problem)
 
-    def resolve(self, *overrides: str, upgrade: bool = False) -> Lock:
+    def resolve(self, *overrides: str, upgrade: bool = False, profiles: Sequence[str] = ()) -> Lock:
         """The lock `invoke lock` would write."""
         before, _, problems = pins.load(self.lock)
         assert problems == ()
-        return resolve(self.load(*overrides, building=False), before or Lock(), upgrade=upgrade)
+        return resolve(self.load(*overrides, building=False, profiles=profiles), before or Lock(), upgrade=upgrade)
 
-    def locked(self, *overrides: str, upgrade: bool = False) -> Lock:
+    def locked(self, *overrides: str, upgrade: bool = False, profiles: Sequence[str] = ()) -> Lock:
         """As `invoke lock`."""
-        found = self.resolve(*overrides, upgrade=upgrade)
+        found = self.resolve(*overrides, upgrade=upgrade, profiles=profiles)
         write(found, self.lock)
         return found
 
