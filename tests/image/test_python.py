@@ -86,6 +86,10 @@ def test_nobody_else_may_change_it(root: Host) -> None:
     assert root.check_output(others) == ""
 
 
+def test_only_programs_are_executable(root: Host) -> None:
+    assert root.check_output(f"find {PREFIX}/share -name '*.json' -perm /111") == ""
+
+
 def test_nobody_is_in_the_group_yet(host: Host) -> None:
     assert host.group("anaconda").members == []
     assert host.user("anaconda").shell.endswith("nologin")

@@ -1,8 +1,8 @@
 """The 25 mistakes of the walk-through of 2019: what was wrong, where it would live today, and the test that catches it.
 
 Each has a patch, a few lines of shell that put it back: where it lives in the image they are run as root on a machine launched
-from the image, where it lives in the bake or the launch in a copy of this repository. A number that lives in two places is
-there twice.
+from the image, where it lives in the bake or the launch in a copy of this repository. A number that lives in several places is
+there as often.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _UNITS = "/usr/lib/systemd/system"
 _CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 _RSYSLOG = "/etc/rsyslog.d/20-jupyterhub.conf"
 _LOGROTATE = "/etc/logrotate.d/jupyterhub"
+_PYTHON = "provisioners/python/files/usr/lib/hubsmith/python"
+_DISTRIBUTIONS = "tests/cloud/distributions/test_distributions.py"
 _AGAIN = "systemctl restart rsyslog; truncate --size 0 /var/log/jupyterhub/*.log; systemctl restart jupyterhub jupyterhub-proxy"
 
 
@@ -149,16 +151,38 @@ MISTAKES = (
     ),
     Mistake(
         17,
-        "a checksum for the eye, not enforced",
+        "a checksum for the eye, not enforced: of a wheel",
         "bake",
-        (
-            "tests/unit/provisioners/test_fetch_wheel.py",
-            "tests/unit/provisioners/test_fetch_installer.py",
-            "tests/unit/provisioners/test_locks.py",
-        ),
-        "sed -i 's/ not in re.findall/ in [] and re.findall/' provisioners/python/files/usr/lib/hubsmith/fetch-wheel;"
-        " sed -i 's/:= _digest(part)) != wanted/:= _digest(part)) == 0/' provisioners/python/files/usr/lib/hubsmith/python/fetch-installer;"
-        " sed -i 's/--require-hashes //' provisioners/*/install.sh",
+        ("tests/unit/provisioners/test_fetch_wheel.py",),
+        "sed -i 's/ not in re.findall/ in [] and re.findall/' provisioners/python/files/usr/lib/hubsmith/fetch-wheel",
+    ),
+    Mistake(
+        17,
+        "a checksum for the eye, not enforced: of the installer",
+        "bake",
+        ("tests/unit/provisioners/test_fetch_installer.py",),
+        "sed -i 's/:= _digest(part)) != wanted/:= _digest(part)) == 0/' provisioners/python/files/usr/lib/hubsmith/python/fetch-installer",
+    ),
+    *(
+        Mistake(
+            17,
+            f"packages without their checksums: {script}",
+            "bake",
+            ("tests/unit/provisioners/test_locks.py",),
+            f"sed -i 's/--require-hashes //' provisioners/{script}",
+        )
+        for script in (
+            "jupyterhub/install.sh",
+            "certificates/install.sh",
+            *(f"python/files/usr/lib/hubsmith/python/{name}.sh" for name in ("venv", "conda")),
+        )
+    ),
+    Mistake(
+        17,
+        "an installer that asks a person to press ENTER",
+        "distribution",
+        (f"{_DISTRIBUTIONS}::test_packages_of_conda_and_pip_are_there",),
+        f'sed -i \'s/"$installer" -b -p/"$installer" -p/\' {_PYTHON}/conda.sh',
     ),
     Mistake(
         18,
@@ -166,6 +190,27 @@ MISTAKES = (
         "image",
         ("test_jupyterhub.py::TestInstallation::test_only_root_may_change_it",),
         "chgrp -R anaconda /opt/hub/lib && chmod -R g+w /opt/hub/lib",
+    ),
+    Mistake(
+        18,
+        "chmod -R 775: every file executable",
+        "image",
+        ("test_python.py::test_only_programs_are_executable",),
+        "chmod -R 775 /opt/anaconda",
+    ),
+    Mistake(
+        18,
+        "the users' environment an account's that is not root",
+        "distribution",
+        (f"{_DISTRIBUTIONS}::test_nobody_else_may_change_it",),
+        'sed -i \'s/^let_group_install$/chown -R anaconda:anaconda "$prefix"; chmod -R 775 "$prefix"/\' provisioners/python/install.sh',
+    ),
+    Mistake(
+        19,
+        "conda create ends with a question about terms",
+        "distribution",
+        (f"{_DISTRIBUTIONS}::test_an_ordinary_user_makes_an_environment_and_is_asked_for_no_terms",),
+        f'sed -i \'/^    chmod --recursive g+w/a\\    sed -i "s/- .*/- defaults/" "$prefix/.condarc"\' {_PYTHON}/conda.sh',
     ),
     Mistake(
         19,
@@ -187,6 +232,13 @@ MISTAKES = (
         "image",
         ("test_python.py::test_everyone_finds_it_in_a_login_shell",),
         "rm /etc/profile.d/hubsmith-python.sh",
+    ),
+    Mistake(
+        21,
+        "shells that are no login shells do not know conda",
+        "distribution",
+        (f"{_DISTRIBUTIONS}::test_every_shell_knows_conda",),
+        f"sed -i 's/^    say_it_to_other_shells$/    true/' {_PYTHON}/conda.sh",
     ),
     Mistake(
         22,
