@@ -18,6 +18,7 @@ from build.manifest.positions import KeyPath, MapNode, Mark, place_of
 from build.manifest.schema import CLOUDS, Base, Distribution
 from build.manifest.sources import display
 
+_WITHOUT_PROFILES: KeyPath = ("packages",)
 # The Python of a base image, by its name. Where that says nothing, the oldest that a base image has.
 _PYTHON = (("debian-13", "3.13"), ("debian/release/13", "3.13"), ("noble", "3.12"), ("24.04", "3.12"))
 _OLDEST_PYTHON = "3.11"
@@ -59,10 +60,14 @@ class Locked:
     file: str
     profiles: tuple[str, ...]
 
+    @property
+    def own(self) -> KeyPath:
+        """Where the manifest's own section is, or would be."""
+        return ("profiles", pins.named(self.profiles)) if self.profiles else _WITHOUT_PROFILES
+
     def sections(self) -> list[tuple[KeyPath, Packages]]:
-        """The manifest's own section, then that without profiles, then those of others."""
-        own: KeyPath = ("profiles", pins.named(self.profiles)) if self.profiles else ("packages",)
-        return sorted(self.lock.sections(), key=lambda section: section[0] != own)
+        """The manifest's own, then that without profiles, then those of others."""
+        return sorted(self.lock.sections(), key=lambda section: section[0] != self.own)
 
     @property
     def for_whom(self) -> str:
@@ -74,7 +79,8 @@ class Locked:
     @property
     def again(self) -> str:
         """What to do when it is not of this manifest."""
-        return f"run `invoke lock{''.join(f' --profile {name}' for name in self.profiles if name not in CLOUDS)}`"
+        options = (f" --{'cloud' if name in CLOUDS else 'profile'} {name}" for name in self.profiles if name != CLOUDS[0])
+        return f"run `invoke lock{''.join(options)}`"
 
 
 def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
@@ -89,13 +95,10 @@ def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
 
 def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: MadeOf) -> Problem:
     """Why nothing in the lock is of this manifest; another profile's section says nothing about that."""
-    own = locked.sections()[:1] if locked.profiles and locked.lock.section(locked.profiles) else []
-    path, packages = next(
-        ((path, found) for path, found in (*own, (("packages",), locked.lock.packages)) if found.get(distribution)), ((), {})
-    )
+    sections = [(path, found) for path, found in locked.sections() if found.get(distribution)]
+    path, packages = next(((path, found) for path, found in sections if path in (locked.own, _WITHOUT_PROFILES)), ((), {}))
     if not packages:
-        others = any(found.get(distribution) for _, found in locked.lock.sections())
-        for_what = locked.for_whom if others else "this distribution"
+        for_what = locked.for_whom if sections else "this distribution"
         return Mark(locked.file, 1, 1).problem(("packages", distribution), f"nothing is locked for {for_what}: {locked.again}")
     at: KeyPath = (*path, distribution)
     platforms = packages[distribution]

@@ -82,6 +82,15 @@ def test_a_profile_that_is_not_locked_is_told_what_to_run(profiled: Project) -> 
     assert "nothing is locked for a manifest without profiles: run `invoke lock`" in profiled.problem()
 
 
+def test_another_cloud_is_locked_by_its_own_options(profiled: Project) -> None:
+    profiled.manifest.write_text(
+        profiled.manifest.read_text() + "  aws: {python: {packages: [lab]}}\n  local: {python: {packages: [base]}}\n"
+    )
+    profiled.locked()
+    assert profiled.problem("cloud=aws").endswith("nothing is locked for profile aws: run `invoke lock --cloud aws`")
+    assert profiled.problem(profiles=["old"]).endswith("nothing is locked for profiles local and old: run `invoke lock --profile old`")
+
+
 def test_a_stale_section_is_told_with_its_place(profiled: Project) -> None:
     profiled.locked()
     profiled.locked(profiles=["old"])
