@@ -1,7 +1,6 @@
-"""Miniforge and Anaconda on machines: baked as the shipped manifest is, served by the hub, used by people, installed into by admins.
+"""Miniforge on machines, from a lock: baked as the shipped manifest is, served by the hub, used by people, installed into by admins.
 
-Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's. Anaconda's build leaves out the image
-tests of other provisioners, which Miniforge's runs, and starts from the layer that the first build left before `python`.
+Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tests.cloud.project import Project
 from tests.cloud.test_golden_image import results
 from tests.cloud.workshop import REPO, Done, Workshop
 
-# A bake each on Debian, a quarter of an hour and more without KVM.
+# A bake on Debian, a quarter of an hour and more without KVM.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
 BAKE_S = 3600
 ENVIRONMENT = """\
@@ -38,7 +37,6 @@ PEOPLE = {
     "test_an_admin_installs_and_all_see_it",
     "test_an_ordinary_user_does_not",
 }
-CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ class Site:
     def want(self, environment: str) -> None:
         (self.project.folder / "environment.yml").write_text(environment)
 
-    def bake(self, distribution: str, *more: str) -> Done:
-        options = (*self.project.options, *self.options(distribution, self.url), "--set", "python.environment=environment.yml", *more)
+    def bake(self, distribution: str) -> Done:
+        options = (*self.project.options, *self.options(distribution, self.url), "--set", "python.environment=environment.yml")
         return self.project.workshop.invoke("build-ami", *options, timeout_s=BAKE_S)
 
 
@@ -138,20 +136,3 @@ def test_the_images_own_tests_saw_the_lock(site: Site, miniforge: str) -> None:
     builder = results(site.project.workshop, run, "builder")
     assert builder["test_what_was_locked_is_what_is_there"] == "passed"
     assert builder["test_nobody_is_stopped_by_terms_they_have_not_accepted"] == "passed"
-
-
-def test_people_work_with_anaconda_once_its_terms_are_accepted(site: Site, workshop: Workshop, miniforge: str) -> None:
-    (site.project.folder / "manifest.lock").unlink()
-    for file in (site.project.folder / "tests/image").glob("**/*.py"):
-        if file.stem not in (*CLIENTS, "test_python", "test_shared", "test_sealed"):
-            file.unlink()
-    site.want(ENVIRONMENT.format(older="<2", older_of_pip="<6.1"))
-    before = workshop.listing()
-    refused = site.bake("anaconda")
-    assert refused.status == 2
-    assert "python.accept_terms" in refused.err
-    assert workshop.listing() == before
-    done = site.bake("anaconda", "--set", "python.accept_terms=true")
-    assert done.status == 0, done.err[-20_000:]
-    assert workshop.record(done.last)["layer"]["depth"] == 1
-    see_people_at_work(workshop, done.last)
