@@ -18,8 +18,8 @@ def until(delta: timedelta) -> str:
 @pytest.mark.parametrize(
     ("description", "expired", "temporary"),
     [
-        (until(timedelta(minutes=5)), False, True),
-        (until(timedelta(minutes=-5)), True, False),
+        pytest.param(until(timedelta(minutes=5)), False, True, id="in-five-minutes"),  # an id that says the time differs between processes
+        pytest.param(until(timedelta(minutes=-5)), True, False, id="five-minutes-ago"),
         (f"{UNTIL}nobody knows", True, False),
         ("the hub", False, False),
         ("", False, False),
