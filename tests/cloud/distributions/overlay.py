@@ -11,14 +11,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from build.bake import fingerprint
 from build.bake.provision import given
 from build.manifest import Manifest, environment, template_variables
 from build.remote import tree
 from build.remote.shell import exports
+from tests.image.test_python import LOCK, LOCKED
 
 REPO = Path(__file__).parents[3]
+PREFIX = "/opt/anaconda"
 WORK = "/var/lib/hubsmith/build"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MOUNT = """
@@ -111,3 +114,13 @@ def overlay(folder: Path) -> Iterator[Root]:
             holder.kill()
     # Half a gigabyte of small files: the next test does not wait until they are gone.
     subprocess.run(["sh", "-c", 'rm -rf "$1" > /dev/null 2>&1 &', "sh", str(folder)], check=True)
+
+
+def the_images_own_test_agrees_with_the_lock(root: Root, manifest: Manifest) -> None:
+    """The image has the lock it was made from; its test is content with what is installed, and names what another lock would want."""
+    (use,) = [use for use in manifest.provisioners if use.given]
+    for name, text in use.given.items():
+        assert root.run(f"cat {LOCK}/{name}.txt").said == text.strip()
+    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == ""
+    root.run(f"sed -i s/cowsay==6.0/cowsay==5.0/ {LOCK}/pip.txt")
+    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == "cowsay 6.0 and not 5.0"

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 
 import pytest
 
@@ -17,9 +16,8 @@ from build.manifest import Manifest, load
 from build.manifest.pins import Lock
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
-from tests.cloud.distributions.overlay import Done, Root, overlay
-from tests.cloud.distributions.test_distributions import FILE, PREFIX, standin_only
-from tests.image.test_python import LOCK, LOCKED
+from tests.cloud.distributions.overlay import PREFIX, Done, Root, overlay, the_images_own_test_agrees_with_the_lock
+from tests.cloud.distributions.test_distributions import FILE, standin_only
 
 REPO = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
@@ -105,13 +103,7 @@ def test_what_the_installer_brought_is_left_as_it_is(made: tuple[Root, Manifest]
 
 
 def test_the_images_own_test_finds_the_lock_and_agrees(made: tuple[Root, Manifest]) -> None:
-    root, chosen = made
-    (use,) = [use for use in chosen.provisioners if use.given]
-    for name, text in use.given.items():
-        assert root.run(f"cat {LOCK}/{name}.txt").said == text.strip()
-    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == ""
-    root.run(f"sed -i s/cowsay==6.0/cowsay==5.0/ {LOCK}/pip.txt")
-    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == "cowsay 6.0 and not 5.0"
+    the_images_own_test_agrees_with_the_lock(*made)
 
 
 def test_run_again_it_finds_nothing_to_do(made: tuple[Root, Manifest], mirror: Mirror) -> None:

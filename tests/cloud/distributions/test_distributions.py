@@ -16,10 +16,9 @@ import pytest
 from build.manifest import Manifest, load
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
-from tests.cloud.distributions.overlay import Root, overlay
+from tests.cloud.distributions.overlay import PREFIX, Root, overlay
 
 REPO = Path(__file__).parents[3]
-PREFIX = "/opt/anaconda"
 FILE = f"/Distribution-1.0-{platform.machine()}.sh"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
 standin_only = pytest.mark.skipif(mirrors.REAL is not None, reason="looks at what only the stand-in has")

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
 import pytest
 
@@ -17,11 +16,9 @@ from build.lock.resolve import resolve
 from build.lock.write import write
 from build.manifest import Manifest, load
 from build.manifest.pins import Lock
-from tests.cloud.distributions.overlay import Root, overlay
-from tests.image.test_python import LOCK, LOCKED
+from tests.cloud.distributions.overlay import PREFIX, Root, overlay, the_images_own_test_agrees_with_the_lock
 
 REPO = Path(__file__).parents[3]
-PREFIX = "/opt/anaconda"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
 # This system is older than the base image the shipped manifest asks for.
 OLDER = ("base.name=debian-12-amd64-*",)
@@ -68,13 +65,7 @@ def test_it_has_what_the_lock_says_and_nothing_else(made: tuple[Root, Manifest],
 
 
 def test_the_images_own_test_finds_the_lock_and_agrees(made: tuple[Root, Manifest]) -> None:
-    root, chosen = made
-    (use,) = [use for use in chosen.provisioners if use.given]
-    for name, text in use.given.items():
-        assert root.run(f"cat {LOCK}/{name}.txt").said == text.strip()
-    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == ""
-    root.run(f"sed -i s/cowsay==6.0/cowsay==5.0/ {LOCK}/pip.txt")
-    assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == "cowsay 6.0 and not 5.0"
+    the_images_own_test_agrees_with_the_lock(*made)
 
 
 def test_run_again_it_finds_nothing_to_do(made: tuple[Root, Manifest]) -> None:
