@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
@@ -107,6 +108,17 @@ def everything(workshop: Workshop) -> dict[str, list[str]]:
         "records": sorted(f"{record['Name']} {record['Type']}" for record in records),
         "folders": sorted(path.name for path in (workshop.state / "hubs").glob("*")),
     }
+
+
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
+    """The tags of anything EC2 or IAM describes."""
+    return {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+
+
+def told_to(site: Site, instance_id: str) -> str:
+    """The user data of an instance."""
+    answer = site.workshop.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+    return base64.b64decode(answer["UserData"]["Value"]).decode()
 
 
 def host_key(site: Site) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
 
@@ -13,14 +12,6 @@ from tests.cloud.hubs import Site, everything
 from tests.cloud.workshop import Workshop
 
 pytestmark = pytest.mark.vm
-
-
-@pytest.fixture(scope="module")
-def image(workshop: Workshop) -> str:
-    """A published tiny image; one of the tests of the bake may have made it already."""
-    rows = json.loads(workshop.invoke("images", "--json").out)
-    published = [row["id"] for row in rows if (row["image"], row["state"], row["channel"]) == ("greeting", "published", "stable")]
-    return str(published[0] if published else workshop.build().last)
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""The image, the hub that most files look at, and a domain for one test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cloud.hubs import Site, everything
+from tests.cloud.workshop import Workshop
+
+
+@pytest.fixture(scope="package")
+def image(workshop: Workshop) -> str:
+    """A published tiny image; one of the tests of the bake may have made it already."""
+    rows = json.loads(workshop.invoke("images", "--json").out)
+    published = [row["id"] for row in rows if (row["image"], row["state"], row["channel"]) == ("greeting", "published", "stable")]
+    return str(published[0] if published else workshop.build().last)
+
+
+@pytest.fixture(scope="package")
+def before(workshop: Workshop, image: str) -> dict[str, list[str]]:
+    return everything(workshop)
+
+
+@pytest.fixture(scope="package")
+def site(workshop: Workshop, before: dict[str, list[str]]) -> Site:
+    return Site(workshop, "hub.example.test")
+
+
+@pytest.fixture(scope="package")
+def made(site: Site, before: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """A hub that most tests look at; afterwards nothing of it may be left."""
+    yield site.launched()
+    site.destroy()
+    assert everything(site.workshop) == before
+
+
+@pytest.fixture
+def other(workshop: Workshop, image: str) -> Iterator[Site]:
+    """A domain of one test's own."""
+    there = everything(workshop)
+    site = Site(workshop, "other.example.test")
+    yield site
+    site.destroy()
+    assert everything(workshop) == there

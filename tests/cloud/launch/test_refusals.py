@@ -1,0 +1,40 @@
+"""What a launch refuses, and in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cloud.hubs import Site, everything
+from tests.cloud.workshop import Workshop
+
+pytestmark = pytest.mark.vm
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["launch", "--domain", "hub"], "--domain hub: not a host name"),
+        (["launch"], "--domain is missing"),
+        (["launch", "--domain", "hub.example.test"], "--email is missing"),
+        (["status", "--domain", "nobody.example.test"], "there is no hub nobody.example.test"),
+        (["ssh", "--domain", "nobody.example.test"], "no instance of nobody.example.test"),
+    ],
+)
+def test_a_mistake_is_told_and_costs_nothing(workshop: Workshop, image: str, arguments: list[str], told: str) -> None:
+    before = everything(workshop)
+    done = workshop.invoke(*arguments)
+    assert done.status in (1, 2)
+    assert told in done.err
+    assert "Traceback" not in done.err
+    assert everything(workshop) == before
+
+
+def test_a_subnet_elsewhere_than_the_disk_is_refused(site: Site, made: dict[str, Any]) -> None:
+    ec2 = site.workshop.client("ec2")
+    zone = site.instances()[0]["Placement"]["AvailabilityZone"]
+    elsewhere = next(s for s in ec2.describe_subnets()["Subnets"] if s["AvailabilityZone"] != zone)
+    done = site.launch("--subnet", elsewhere["SubnetId"])
+    assert done.status == 2
+    assert f"is in {elsewhere['AvailabilityZone']}, but the data volume of hub.example.test is in {zone}" in done.err
