@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -23,6 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from build import tables
 from build.errors import HubsmithError
 
 _RULE = "·"
@@ -143,15 +144,25 @@ class Reporter:
         self.result(json.dumps(value, indent=2, sort_keys=True, default=str))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on stdout: aligned to the terminal, or tab-separated where another program reads."""
+        """A table on stdout: laid out for the terminal, or tab-separated where another program reads."""
         if not sys.stdout.isatty():
-            for row in rows:
-                sys.stdout.write("\t".join(cell.replace("\n", " ") for cell in row) + "\n")
+            _put("\t".join(cell.replace("\n", " ") for cell in row) for row in rows)
             return
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        console = Console(highlight=False)
+        widths = tables.widths(columns, rows, console.width)
+        if widths is None:
+            _put(tables.blocks(columns, rows, console.width))
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), header_style="bold")
+        for name, width in zip(columns, widths, strict=True):
+            table.add_column(name, width=width, overflow="fold")
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        Console(highlight=False).print(table)
+            table.add_row(*map(escape, row))
+        console.print(table)
+
+    def sheet(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Names and what there is to say of them, for a person: as wide as the terminal, 80 characters where there is none."""
+        _put(tables.sheet(rows, Console().width))
 
     @property
     def _bullet(self) -> str:
@@ -193,3 +204,7 @@ class Reporter:
         if self._log:
             now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             self._log.write(f"{now}Z {text}\n")
+
+
+def _put(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(line + "\n" for line in lines)

@@ -17,8 +17,6 @@ from build.manifest.frozen import thaw
 WHOLE_IMAGE_TEST = "test_image.py"
 OUTSIDE_TEST = "test_sealed.py"
 """Run once, against the files of the finished image (outside.py)."""
-SHORT = 12
-"""Hex digits of a fingerprint a person gets to see."""
 
 
 class BaseImageFacts(Protocol):
@@ -91,10 +89,6 @@ class Plan:
         steps = [{**asdict(step), "values": thaw(step.values)} for step in self.provisioners]
         whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {**{name: thaw(value) for name, value in whole.items()}, "manifest": str(self.manifest), "provisioners": steps}
-
-    def rows(self) -> list[tuple[str, str]]:
-        """The plan as a table of two columns, in the order in which things happen."""
-        return list(_rows(self))
 
 
 def plan(
@@ -206,43 +200,3 @@ def _publish(manifest: Manifest) -> Iterator[str]:
     yield f"take the channel {manifest.publish.channel} from older images named {manifest.image.name}"
     if manifest.ssm_parameter:
         yield f"let the parameter {manifest.ssm_parameter} hold the image's id"
-
-
-def _rows(planned: Plan) -> Iterator[tuple[str, str]]:
-    yield "cloud", planned.cloud
-    yield "manifest", f"{planned.manifest}" + (f" with profile {', '.join(planned.profiles)}" if planned.profiles else "")
-    yield "image", planned.image_name
-    if planned.reason:
-        yield "why", planned.reason
-    if planned.not_reproducible:
-        yield "packages", planned.not_reproducible
-    yield "base image", f"{planned.base['id']} ({planned.base['name']}): {planned.base_reason}"
-    yield "start from", planned.start
-    yield "builder", _words(planned.builder)
-    yield "network", _words(planned.network)
-    for step in planned.provisioners:
-        yield f"provision {step.name}", f"{step.fingerprint[:SHORT]}  {step.summary}"
-        for name, value in step.values.items():
-            yield "", f"{name} = {_word(value)}"
-        if step.layer:
-            yield "", f"layer: {step.layer}"
-    yield "tests", ", ".join(planned.tests) or "none: the build would stop here"
-    yield "", "run on the builder, on an instance of the new image, and again after its reboot"
-    for name, value in planned.tags.items():
-        yield "tag", f"{name} = {value}"
-    for action in planned.publish:
-        yield "publish", action
-
-
-def _words(facts: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in facts.items() if value not in ({}, None))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "(" + (", ".join(f"{name} {_word(item)}" for name, item in value.items()) or "none") + ")"
-    if isinstance(value, list | tuple):
-        return " ".join(map(_word, value)) or "(none)"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "(none)" if value is None else str(value)

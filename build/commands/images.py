@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from invoke import Context, task
 
-from build.bake import inputs, layers
+from build.bake import inputs, layers, plan_words
 from build.bake.plan import plan as plan_of
 from build.bake.recipe import bake
 from build.bake.recipe import verify as verify_image
@@ -41,7 +41,7 @@ def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several 
         found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name))
         hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
         planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
-        report.document(planned.document()) if json else report.table(("", ""), planned.rows())
+        report.document(planned.document()) if json else report.sheet(plan_words.rows(planned))
 
 
 @task(

@@ -53,7 +53,7 @@ def list_images(clients: Clients) -> list[ImageRow]:
 
 def cells(row: ImageRow) -> tuple[str, ...]:
     """The row as a table shows it."""
-    return (row.id, row.name, row.channel or "-", row.state, row.created[:19].replace("T", " "), row.base.partition(" ")[2] or row.base)
+    return (row.id, row.name, row.channel or "-", row.state, row.created[:16].replace("T", " "), row.base.partition(" ")[2] or row.base)
 
 
 def newest_published(clients: Clients, image: str, channel: str | None = None) -> Published | None:

@@ -38,13 +38,13 @@ class Decision:
     snapshots: tuple[str, ...] = ()
 
 
-COLUMNS = ("", "kind", "id", "name", "created", "why")
+COLUMNS = ("verdict", "kind", "id", "name", "created", "why")
 
 
 def cells(decision: Decision) -> tuple[str, ...]:
     """The decision as a table shows it."""
     verdict = "keep" if decision.keep else "remove"
-    return (verdict, decision.kind, decision.id, decision.name, decision.created[:19].replace("T", " "), decision.why)
+    return (verdict, decision.kind, decision.id, decision.name, decision.created[:16].replace("T", " "), decision.why)
 
 
 def decide(manifest: Manifest, clients: Clients) -> list[Decision]:

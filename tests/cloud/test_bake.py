@@ -95,9 +95,10 @@ def test_plan_says_that_the_same_is_there_already_and_makes_nothing(workshop: Wo
     assert planned.status == 0
     assert f"{built.last} is made of the same" in planned.out
     changed = workshop.invoke("plan", "--manifest", str(TINY), "--profile", "untrue")
-    why = next(line for line in changed.out.splitlines() if line.startswith("why\t"))
-    assert f"{built.last} is made of something else" in why
+    why = " ".join(changed.out.split()).partition(" why ")[2].partition(" base image ")[0]
+    assert why.startswith(f"{built.last} is made of something else: ")
     assert "greeting" in why
+    assert max(map(len, changed.out.splitlines())) <= 80
 
 
 def test_a_failing_provisioner_is_named_with_file_line_and_last_output(workshop: Workshop, nothing_left: None) -> None:

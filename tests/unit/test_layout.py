@@ -59,6 +59,7 @@ def test_the_manifest_and_the_plan_start_nothing_and_ask_nobody() -> None:
     pure = [
         *(REPO / "build" / "manifest").glob("*.py"),
         REPO / "build/bake/plan.py",
+        REPO / "build/bake/plan_words.py",
         REPO / "build/bake/fingerprint.py",
         REPO / "build/bake/inputs.py",
     ]

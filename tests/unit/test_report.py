@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,49 @@ def test_everything_said_is_in_the_log_with_the_time(tmp_path: Path, capsys: pyt
 def test_a_table_in_a_pipe_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> None:
     Reporter().table(("a", "b"), [("1", "two\nlines")])
     assert capsys.readouterr().out == "1\ttwo lines\n"
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[int], Callable[[], list[str]]]:
+    """A terminal so many characters wide; what is returned tells the lines on it, without their colours."""
+
+    def of(width: int) -> Callable[[], list[str]]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        return lambda: [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()]
+
+    return of
+
+
+AMI = "ami-0123456789abcdef0"
+
+
+def test_a_table_on_a_terminal_breaks_prose_and_no_identifier(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
+    shown = terminal(40)
+    Reporter().table(("image", "why"), [(AMI, "[it] is one of the newest three")])
+    assert shown() == ["image                  why", f"{AMI}  [it] is one of", "                       the newest three"]
+
+
+def test_on_a_terminal_too_narrow_for_a_table_each_row_is_a_block(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
+    shown = terminal(40)
+    rows = [("one", AMI, "i-0123456789abcdef0"), ("two", AMI, "-")]
+    Reporter().table(("hub", "image", "instance"), rows)
+    assert shown() == [
+        "hub       one",
+        f"image     {AMI}",
+        "instance  i-0123456789abcdef0",
+        "",
+        "hub       two",
+        f"image     {AMI}",
+        "instance  -",
+    ]
+
+
+def test_a_sheet_is_for_a_person_in_a_pipe_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    Reporter().sheet([("why", "something else than it was before")])
+    assert capsys.readouterr().out == "why  something else than it\n       was before\n"
 
 
 def test_a_document_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from build.bake.fingerprint import chain
 from build.bake.plan import Plan, Published, plan, test_files
+from build.bake.plan_words import rows
 from build.manifest import Manifest, load
+from build.tables import sheet
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 
@@ -33,12 +35,12 @@ def planned(*overrides: str, published: Published | None = None) -> Plan:
 
 
 def lines(made: Plan) -> list[str]:
-    return [f"{name}: {value}" for name, value in made.rows()]
+    return [f"{name}: {value}" for name, value in rows(made)]
 
 
 def test_a_person_reads_what_from_where_and_why() -> None:
     told = lines(planned("image.tags={team: data}", "hub.admin_users=[ada, bob]"))
-    assert "cloud: cloud local · account 000000000000 · region us-east-1" in told
+    assert "cloud: local · account 000000000000 · region us-east-1" in told
     assert "image: jupyterhub-<time>-<run>" in told
     assert (
         "base image: ami-0123456789abcdef0 (debian-13-amd64-20261123-1130): the newest of owner 136693071363 named debian-13-amd64-*"
@@ -48,7 +50,24 @@ def test_a_person_reads_what_from_where_and_why() -> None:
     assert any(line.startswith("network: vpc the default VPC") and "ssh from 127.0.0.1/32" in line for line in told)
     assert ": admin_users = ada bob" in told
     assert "tag: team = data" in told
+    assert any(line.startswith("tests: tests/image: test_base.py, ") and "jupyterhub/test_fence.py" in line for line in told)
     assert "publish: let the parameter /hubsmith/jupyterhub/latest hold the image's id" in told
+
+
+@pytest.mark.parametrize("room", [60, 80, 120])
+def test_no_line_is_longer_than_the_terminal(room: int) -> None:
+    told = sheet(rows(planned("python.distribution=miniforge")), room)
+    assert max(map(len, told)) <= room
+
+
+def test_digests_of_the_tags_are_for_machines() -> None:
+    made = planned()
+    (told,) = [line for line in lines(made) if "hubsmith:parts" in line]
+    assert told.startswith("tag: hubsmith:fingerprint, hubsmith:settings, hubsmith:provisioners, hubsmith:parts, hubsmith:parts:2")
+    assert told.endswith("by them `invoke rebuild` sees what has changed; --json shows them")
+    assert not any(made.tags["hubsmith:parts"] in line or made.tags["hubsmith:fingerprint"] in line for line in lines(made))
+    assert made.document()["tags"] == dict(made.tags)
+    assert len(made.document()["tags"]["hubsmith:parts"]) == 256
 
 
 def test_what_cannot_be_repeated_is_told() -> None:
