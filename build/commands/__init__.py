@@ -4,7 +4,8 @@ The last line on stdout of a task that makes something is the id it made; progre
 gives one JSON document on stdout. Exit codes: 0 done, 1 failed, 2 the input is wrong, 3 a build is due (rebuild --check)
 or the lock would be another (lock --diff).
 
-common.py   what they share: the options that choose a manifest and a cloud, and the one place where errors become words
+choice.py   the options that choose a manifest and a cloud
+common.py   what else they share, and the one place where errors become words
 images.py   check, plan, build-ami, verify, images
 launch.py   launch, destroy
 hubs.py     hubs, status, users, ssh, logs, open

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from invoke import Context, task
 
-from build.commands.common import JSON, Several, local_cloud, talking
+from build.commands.choice import Several
+from build.commands.common import JSON, local_cloud, talking
 from build.errors import HubsmithError, UserError
 from build.localcloud import base_image, host, server, usage
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from invoke import Context, task
 
-from build.commands.common import JSON, Several, talking
+from build.commands.choice import Several
+from build.commands.common import JSON, talking
 from build.errors import UserError
 from build.localcloud import server
 from build.localcloud.faults import client

@@ -1,4 +1,4 @@
-"""What the commands share: the options that choose a manifest and a cloud, clients of it, errors as words and an exit code."""
+"""What the commands share: clients of the cloud, errors as words and an exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from invoke import Exit
 
@@ -15,28 +14,11 @@ from build.aws.refusals import explain
 from build.aws.session import Clients, Cloud, GuestView, connect
 from build.errors import HubsmithError, UserError
 from build.localcloud import base_image, server
-from build.manifest import Manifest, load
+from build.manifest import Manifest
 from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
 
-SHIPPED = "manifest.yaml"
-# An option that may be given again. Invoke makes a list only of one whose default is None.
-Several = list[str] | None
-CHOICE = {
-    "manifest": f"the manifest to read (default: {SHIPPED})",
-    "cloud": "local or aws (default: the manifest's cloud:)",
-    "profile": "apply a profile of the manifest; may be given again",
-    "set": "override one value: --set builder.root_volume.size_gib=20; may be given again",
-}
 JSON = {"json": "one JSON document on stdout"}
-
-
-def load_manifest(manifest: str, cloud: str, profile: Several, override: Several, *, building: bool = False) -> Manifest:
-    """The manifest as the options of CHOICE ask for it. Raises UserError, or ManifestError with every mistake.
-
-    ``building``: the terms of what is to be installed have to be accepted.
-    """
-    return load(Path(manifest), profiles=profile or (), cloud=cloud or None, overrides=override or (), building=building)
 
 
 def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> Clients:

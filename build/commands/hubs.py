@@ -6,10 +6,11 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from invoke import Context, Exit, task
+from invoke import Exit
 
 from build.aws.instances import console_tail
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.commands.choice import Choice, Several, choosing
+from build.commands.common import JSON, connect_to, talking
 from build.commands.launch import DOMAIN
 from build.errors import HubsmithError, UserError
 from build.launch import browser as browsers
@@ -23,31 +24,21 @@ _USERS = "/usr/lib/hubsmith/users"
 _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 
 
-@task(iterable=["profile", "set"], help=CHOICE | JSON)
-def hubs(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
+@choosing(help=JSON)
+def hubs(choice: Choice, json: bool = False) -> None:
     """The hubs there are: image, age, address, days of the certificate, health."""
     with talking() as report:
-        clients = connect_to(load_manifest(manifest, cloud, profile, set), report)
+        clients = connect_to(choice.load(), report)
         door.close_everywhere(clients)
         rows = listing.list_hubs(clients)
         report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
 
 
-@task(iterable=["profile", "set"], help=CHOICE | JSON | DOMAIN | KEY | {"no-spawn": "leave out the real spawn of a server"})
-def status(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    domain: str = "",
-    operator_key: str = "",
-    no_spawn: bool = False,
-    json: bool = False,
-) -> None:
+@choosing(help=JSON | DOMAIN | KEY | {"no-spawn": "leave out the real spawn of a server"})
+def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: bool = False, json: bool = False) -> None:
     """One hub, part by part: instance, volume, name, https, hub, proxy, certificate, a real spawn. Exit code 1 if one is bad."""
     with talking() as report:
-        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
         parts = statuses.examine(hub, clients, chosen, report, spawn=not no_spawn, operator_key=operator_key)
         if json:
@@ -59,10 +50,9 @@ def status(
             raise HubsmithError(f"not well: {', '.join(bad)}", hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote")
 
 
-@task(
-    iterable=["profile", "set", "add", "reset", "remove"],
-    help=CHOICE
-    | JSON
+@choosing(
+    iterable=["add", "reset", "remove"],
+    help=JSON
     | DOMAIN
     | KEY
     | {
@@ -74,11 +64,7 @@ def status(
     },
 )
 def users(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
+    choice: Choice,
     domain: str = "",
     operator_key: str = "",
     list: bool = False,
@@ -93,7 +79,7 @@ def users(
         adding = [*(add or ()), *_names_in(from_)]
         resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
         jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
-        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        hub, chosen = Hub.named(domain), choice.load()
         wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
             for what, names in wanted:
@@ -118,30 +104,20 @@ def _names_in(file: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-@task(iterable=["profile", "set"], help=CHOICE | DOMAIN | KEY | {"command": "run this and return its exit status (default: a shell)"})
-def ssh(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    domain: str = "",
-    operator_key: str = "",
-    command: str = "",
-) -> None:
+@choosing(help=DOMAIN | KEY | {"command": "run this and return its exit status (default: a shell)"})
+def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str = "") -> None:
     """A shell on the hub's machine; port 22 is open to this machine meanwhile."""
     with talking(when_stopped="port 22 is closed again") as report:
-        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        hub, chosen = Hub.named(domain), choice.load()
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
             code = way.follow(command, terminal=not command)
     if code:
         raise Exit(code=code)
 
 
-@task(
-    iterable=["profile", "set", "unit"],
-    help=CHOICE
-    | DOMAIN
+@choosing(
+    iterable=["unit"],
+    help=DOMAIN
     | KEY
     | {
         "follow": "go on as lines come, until Ctrl-C",
@@ -151,11 +127,7 @@ def ssh(
     },
 )
 def logs(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
+    choice: Choice,
     domain: str = "",
     operator_key: str = "",
     follow: bool = False,
@@ -165,7 +137,7 @@ def logs(
 ) -> None:
     """What the hub wrote, or its machine's console."""
     with talking(when_stopped="") as report:
-        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
         if console:
             report.result(console_tail(clients.ec2, running_instance(hub, clients).id, lines))
@@ -177,26 +149,15 @@ def logs(
         raise Exit(code=code)
 
 
-@task(
+@choosing(
     name="open",
-    iterable=["profile", "set"],
-    help=CHOICE
-    | DOMAIN
+    help=DOMAIN
     | {"browser": f"which one (default: the first of {', '.join(browsers.BROWSERS)})", "dry-run": "only print the command line"},
 )
-def open_(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    domain: str = "",
-    browser: str = "",
-    dry_run: bool = False,
-) -> None:
+def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
     """Open the hub in a browser that finds it and trusts its certificate, whatever this machine's DNS and CAs say."""
     with talking() as report:
-        hub, chosen = Hub.named(domain), load_manifest(manifest, cloud, profile, set)
+        hub, chosen = Hub.named(domain), choice.load()
         line = browsers.command(hub, connect_to(chosen, report), browser)
         if not dry_run:
             browsers.start(line, hub)

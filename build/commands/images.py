@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from invoke import Context, task
-
 from build.bake import inputs, layers, plan_words
 from build.bake.plan import plan as plan_of
 from build.bake.recipe import bake
 from build.bake.recipe import verify as verify_image
 from build.bake.source_image import find as find_base_image
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, policy, talking
+from build.commands.choice import Choice, choosing
+from build.commands.common import JSON, connect_to, policy, talking
 from build.errors import UserError
 from build.launch.hub import Hub
 from build.launch.way_in import way_in
@@ -20,21 +19,21 @@ from build.upkeep import images as image_list
 from build.upkeep import verify as verifier
 
 
-@task(iterable=["profile", "set"], help=CHOICE)
-def check(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None) -> None:
+@choosing()
+def check(choice: Choice) -> None:
     """Is the manifest right? All mistakes at once, each with its line and column."""
     with talking() as report:
-        found = load_manifest(manifest, cloud, profile, set, building=True)
+        found = choice.load(building=True)
         if found.not_reproducible:
             report.note(found.not_reproducible)
-        report.result(f"{manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
+        report.result(f"{choice.manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
 
 
-@task(iterable=["profile", "set"], help=CHOICE | JSON)
-def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
+@choosing(help=JSON)
+def plan(choice: Choice, json: bool = False) -> None:
     """What would be built, from what, and why. Makes nothing."""
     with talking() as report:
-        chosen = load_manifest(manifest, cloud, profile, set, building=True)
+        chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
         base = find_base_image(clients, chosen.base)
@@ -44,42 +43,28 @@ def plan(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several 
         report.document(planned.document()) if json else report.sheet(plan_words.rows(planned))
 
 
-@task(
+@choosing(
     name="build-ami",
     aliases=["build", "bake"],
-    iterable=["profile", "set"],
-    help=CHOICE
-    | JSON
+    help=JSON
     | {
         "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
         "no-cache": "do not start from a layer of an earlier build",
         "verbose": "show the output of commands on a terminal too",
     },
 )
-def build_ami(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    on_failure: str = "cleanup",
-    no_cache: bool = False,
-    verbose: bool = False,
-    json: bool = False,
-) -> None:
+def build_ami(choice: Choice, on_failure: str = "cleanup", no_cache: bool = False, verbose: bool = False, json: bool = False) -> None:
     """Build a golden image, test it, publish it; prints its id."""
     with talking(verbose=verbose) as report:
         when_failed = policy(on_failure)
-        chosen = load_manifest(manifest, cloud, profile, set, building=True)
+        chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
         image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)
 
 
-@task(
-    iterable=["profile", "set"],
-    help=CHOICE
-    | JSON
+@choosing(
+    help=JSON
     | {
         "ami": "test this image, on a fresh instance that is gone afterwards",
         "host": "test this machine, by ssh: its name or address",
@@ -91,14 +76,10 @@ def build_ami(
         "known-hosts": "a file with its host key (default: your own known_hosts)",
         "heavy": "on a host: also what keeps others from their work (a hog, restarts, 100 MB)",
         "verbose": "show every test on a terminal too",
-    },
+    }
 )
 def verify(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
+    choice: Choice,
     ami: str = "",
     host: str = "",
     domain: str = "",
@@ -115,7 +96,7 @@ def verify(
     with talking(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
             raise UserError("verify needs one of --ami, --domain and --host", hint="invoke verify --ami ami-…, or --domain hub.example.org")
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
         elif domain:
@@ -131,11 +112,11 @@ def verify(
         report.document({"tests": [asdict(test) for test in tests], "folder": str(folder)}) if json else report.table(("",) * 4, rows)
 
 
-@task(iterable=["profile", "set"], help=CHOICE | JSON)
-def images(_: Context, manifest: str = SHIPPED, cloud: str = "", profile: Several = None, set: Several = None, json: bool = False) -> None:
+@choosing(help=JSON)
+def images(choice: Choice, json: bool = False) -> None:
     """The images made so far, newest first."""
     with talking() as report:
-        rows = image_list.list_images(connect_to(load_manifest(manifest, cloud, profile, set), report))
+        rows = image_list.list_images(connect_to(choice.load(), report))
         if json:
             report.document([asdict(row) for row in rows])
         else:

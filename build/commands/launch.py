@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
-
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, talking
+from build.commands.choice import Choice, choosing
+from build.commands.common import JSON, connect_to, talking
 from build.errors import UserError
 from build.launch import destroy as destroyer
 from build.launch import recipe
@@ -17,11 +16,9 @@ DOMAIN = {"domain": "the hub's name, such as hub.example.org"}
 _GOES_ON = "the same command again goes on from here"
 
 
-@task(
+@choosing(
     auto_shortflags=False,  # it has more options than letters
-    iterable=["profile", "set"],
-    help=CHOICE
-    | JSON
+    help=JSON
     | DOMAIN
     | {
         "email": "where Let's Encrypt writes to (default: launch.email)",
@@ -40,11 +37,7 @@ _GOES_ON = "the same command again goes on from here"
     },
 )
 def launch(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
+    choice: Choice,
     domain: str = "",
     email: str = "",
     admin: str = "",
@@ -64,7 +57,7 @@ def launch(
     """Have a hub running: instance, address, name, certificate, disk; prints its https address. Again: changes what differs."""
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = choice.load()
         options = Options(ami, instance_type, subnet, data_size, email, admin, staging, no_dns, rehearse, take_over, replace, no_wait)
         wanted = wishes(chosen, options)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
@@ -84,25 +77,12 @@ def _tell(done: Launch, report: Reporter, *, json: bool) -> None:
         recipe.password_was_shown(done)
 
 
-@task(
-    iterable=["profile", "set"],
-    help=CHOICE | JSON | DOMAIN | {"yes": "do not ask", "with-data": "delete the data volume and its snapshots too: nothing is kept"},
-)
-def destroy(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    domain: str = "",
-    yes: bool = False,
-    with_data: bool = False,
-    json: bool = False,
-) -> None:
+@choosing(help=JSON | DOMAIN | {"yes": "do not ask", "with-data": "delete the data volume and its snapshots too: nothing is kept"})
+def destroy(choice: Choice, domain: str = "", yes: bool = False, with_data: bool = False, json: bool = False) -> None:
     """Remove a hub: instance, record, address, role, group, parameters. Its data volume stays, with a snapshot."""
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = choice.load()
         clients = connect_to(chosen, report)
         if not yes:
             _ask(hub, with_data=with_data)

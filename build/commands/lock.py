@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from invoke import Context, Exit, task
+from invoke import Exit
 
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, load_manifest, talking
+from build.commands.choice import Choice, choosing
+from build.commands.common import JSON, talking
 from build.errors import ManifestError
 from build.lock import diff as differences
 from build.lock.resolve import resolve
@@ -14,28 +15,17 @@ from build.manifest import pins
 CHANGED = 3
 
 
-@task(
-    iterable=["profile", "set"],
-    help=CHOICE
-    | JSON
+@choosing(
+    help=JSON
     | {
         "upgrade": "take the newest that fit, instead of keeping what is locked",
         "diff": "only say what would be another (+ new, - gone, ~ other version); exit code 3 if anything is",
-    },
+    }
 )
-def lock(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    upgrade: bool = False,
-    diff: bool = False,
-    json: bool = False,
-) -> None:
+def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool = False) -> None:
     """Pin the users' packages, with hashes, in a file beside the manifest; prints its name. A build then installs exactly those."""
     with talking(when_stopped="the lock is as it was") as report:
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = choice.load()
         path = chosen.lock_path
         found, _tree, problems = pins.load(path)
         if problems:

@@ -6,12 +6,13 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 
-from invoke import Context, Exit, task
+from invoke import Exit
 
 from build import paths
 from build.aws.session import Clients
 from build.bake.recipe import bake
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, connect_to, load_manifest, policy, talking
+from build.commands.choice import Choice, choosing
+from build.commands.common import JSON, connect_to, policy, talking
 from build.errors import HubsmithError
 from build.manifest import Manifest
 from build.pipeline import OnFailure
@@ -24,11 +25,9 @@ from build.upkeep.schedule.when import When
 STALE = 3
 
 
-@task(
+@choosing(
     auto_shortflags=False,  # one of them would be -h
-    iterable=["profile", "set"],
-    help=CHOICE
-    | JSON
+    help=JSON
     | {
         "max-age": "build also when the packages of the published image are older than this: 12h, 7d, 2w",
         "check": "only say whether a build is due; exit code 3 if it is",
@@ -39,11 +38,7 @@ STALE = 3
     },
 )
 def rebuild(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
+    choice: Choice,
     max_age: str = "",
     check: bool = False,
     no_cache: bool = False,
@@ -55,11 +50,8 @@ def rebuild(
     """Build if something has changed since the published image; says what. Prints the id of the image to use."""
     verdict = None
     with talking(quiet=scheduled and not _is_kept()) as report:
-        when_failed, limit, chosen = (
-            policy(on_failure),
-            rebuilder.age_limit(max_age),
-            load_manifest(manifest, cloud, profile, set, building=True),
-        )
+        when_failed, limit = policy(on_failure), rebuilder.age_limit(max_age)
+        chosen = choice.load(building=True)
         if catch_up and not rebuilder.missed(chosen, When.parse(catch_up)):
             report.note(f"no run was missed since {catch_up}")
         elif check:

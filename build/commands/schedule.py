@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-
-from invoke import Context, task
+from dataclasses import replace
 
 from build.aws.session import cloudformation
-from build.commands.common import SHIPPED, Several, load_manifest, talking
+from build.commands.choice import SHIPPED, Choice, choosing
+from build.commands.common import talking
 from build.errors import UserError
 from build.manifest import Manifest
 from build.report import Reporter
@@ -21,9 +21,8 @@ from build.upkeep.schedule.when import When
 KEEPERS = ("systemd", "cron", "github", "aws")
 
 
-@task(
+@choosing(
     auto_shortflags=False,  # one of them would be -h
-    iterable=["profile", "set"],
     help={
         "manifest": f"the manifest to rebuild (default: {SHIPPED})",
         "cloud": "local or aws (default: the manifest's cloud:; github and aws: aws)",
@@ -42,11 +41,7 @@ KEEPERS = ("systemd", "cron", "github", "aws")
     },
 )
 def schedule(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
+    choice: Choice,
     every: str = "",
     on: str = "",
     max_age: str = "7d",
@@ -61,13 +56,13 @@ def schedule(
     """Rebuild at set times if something has changed, by a systemd timer, cron, a GitHub workflow or a CodeBuild project."""
     with talking() as report:
         keeper = _keeper(on)
-        cloud = cloud or ("aws" if keeper in ("github", "aws") else "")
-        chosen = load_manifest(manifest, cloud, profile, set, building=True)
+        choice = replace(choice, cloud=choice.cloud or ("aws" if keeper in ("github", "aws") else ""))
+        chosen = choice.load(building=True)
         if remove:
             _remove(Job(chosen.image.name, When((0,), 0, 0), ()), keeper, chosen, report)
             return
         age_limit(max_age)
-        options = _options(manifest, cloud, profile, set)
+        options = _options(choice)
         job = Job(chosen.image.name, _when(every), options, max_age, prune, check)
         if show:
             report.result(_text(job, keeper, chosen, source, revision, notify).rstrip("\n"))
@@ -89,13 +84,14 @@ def _when(every: str) -> When:
     return When.parse(every)
 
 
-def _options(manifest: str, cloud: str, profile: Several, override: Several) -> tuple[str, ...]:
+def _options(choice: Choice) -> tuple[str, ...]:
     """The options of the commands that will run, from the checkout's own folder."""
-    path = os.path.relpath(manifest, REPOSITORY)
-    path = os.path.abspath(manifest) if path.startswith("..") else path  # noqa: PTH100  # not resolved: a link may be meant
+    path = os.path.relpath(choice.manifest, REPOSITORY)
+    path = os.path.abspath(choice.manifest) if path.startswith("..") else path  # noqa: PTH100  # not resolved: a link may be meant
     where = ["--manifest", path] if path != SHIPPED else []
-    which = ["--cloud", cloud] if cloud else []
-    more = [word for option, values in (("--profile", profile), ("--set", override)) for value in values or () for word in (option, value)]
+    which = ["--cloud", choice.cloud] if choice.cloud else []
+    several = (("--profile", choice.profile), ("--set", choice.set))
+    more = [word for option, values in several for value in values or () for word in (option, value)]
     return (*where, *which, *more)
 
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from invoke import Context, task
-
-from build.commands.common import CHOICE, JSON, SHIPPED, Several, confirm, connect_to, load_manifest, talking
+from build.commands.choice import Choice, choosing
+from build.commands.common import JSON, confirm, connect_to, talking
 from build.upkeep import retention
 from build.upkeep import sweep as sweeper
 
 
-@task(
-    iterable=["profile", "set"],
-    help=CHOICE | JSON | {"dry-run": "only say what would be removed", "run": "remove what this run left, known to be dead or not"},
-)
-def sweep(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    dry_run: bool = False,
-    run: str = "",
-    json: bool = False,
-) -> None:
+@choosing(help=JSON | {"dry-run": "only say what would be removed", "run": "remove what this run left, known to be dead or not"})
+def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = False) -> None:
     """Remove what builds that died left behind; what a live build owns stays."""
     with talking() as report:
-        clients = connect_to(load_manifest(manifest, cloud, profile, set), report)
+        clients = connect_to(choice.load(), report)
         found = sweeper.find(clients, only_run=run or None)
         if not dry_run:
             sweeper.remove(clients, found, report)
@@ -38,23 +25,11 @@ def sweep(
         report.note(f"{len(found)} leftover(s) {'found' if dry_run else 'removed'}")
 
 
-@task(
-    iterable=["profile", "set"],
-    help=CHOICE | JSON | {"dry-run": "only say what would be removed", "yes": "do not ask"},
-)
-def prune(
-    _: Context,
-    manifest: str = SHIPPED,
-    cloud: str = "",
-    profile: Several = None,
-    set: Several = None,
-    dry_run: bool = False,
-    yes: bool = False,
-    json: bool = False,
-) -> None:
+@choosing(help=JSON | {"dry-run": "only say what would be removed", "yes": "do not ask"})
+def prune(choice: Choice, dry_run: bool = False, yes: bool = False, json: bool = False) -> None:
     """Remove images and layers that the manifest's retention does not keep, with their snapshots; none that is in use."""
     with talking() as report:
-        chosen = load_manifest(manifest, cloud, profile, set)
+        chosen = choice.load()
         clients = connect_to(chosen, report)
         found = retention.decide(chosen, clients)
         going = [decision for decision in found if not decision.keep]

@@ -1,0 +1,69 @@
+"""The options that choose a manifest and a cloud, for every command that has them: it gets them as one `Choice`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from invoke import Context, Task, task
+
+from build.manifest import Manifest, load
+
+SHIPPED = "manifest.yaml"
+# An option that may be given again. Invoke makes a list only of one whose default is None.
+Several = list[str] | None
+_HELP = {
+    "manifest": f"the manifest to read (default: {SHIPPED})",
+    "cloud": "local or aws (default: the manifest's cloud:)",
+    "profile": "apply a profile of the manifest; may be given again",
+    "set": "override one value: --set builder.root_volume.size_gib=20; may be given again",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was given; each field is an option of that name."""
+
+    manifest: str = SHIPPED
+    cloud: str = ""
+    profile: Several = None
+    set: Several = None
+
+    def load(self, *, building: bool = False) -> Manifest:
+        """The manifest they ask for. Raises UserError, or ManifestError with every mistake.
+
+        ``building``: the terms of what is to be installed have to be accepted.
+        """
+        return load(Path(self.manifest), profiles=self.profile or (), cloud=self.cloud or None, overrides=self.set or (), building=building)
+
+
+_Body = Callable[..., None]
+_Task = Task[Callable[..., None]]
+_PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_CONTEXT_AND_CHOICE = [
+    inspect.Parameter("_", _PLAIN),
+    *(inspect.Parameter(each.name, _PLAIN, default=each.default) for each in fields(Choice)),
+]
+
+
+def choosing(
+    *, help: Mapping[str, str] = MappingProxyType({}), iterable: Iterable[str] = (), **settings: object
+) -> Callable[[_Body], _Task]:
+    """A task like Invoke's own, whose function gets a Choice where another gets a Context; the options come before its own."""
+
+    def command(body: _Body) -> _Task:
+        @wraps(body)
+        def run(_: Context, **given: Any) -> None:  # noqa: ANN401  # the command's own signature has their types
+            body(Choice(**{name: given.pop(name) for name in _HELP}), **given)
+
+        own = list(inspect.signature(body).parameters.values())[1:]
+        run.__signature__ = inspect.Signature([*_CONTEXT_AND_CHOICE, *own])  # type: ignore[attr-defined]  # Invoke reads options off it
+        made: _Task = task(help=_HELP | dict(help), iterable=["profile", "set", *iterable], **settings)(run)
+        return made
+
+    return command
