@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from build.aws import tags
 from build.bake import inputs
+from build.bake.fingerprint import Fingerprint
 from build.bake.inputs import Inputs
-from build.manifest import Manifest, template_variables
+from build.manifest import Manifest, ProvisionerUse, template_variables
 from build.manifest.frozen import thaw
 
 WHOLE_IMAGE_TEST = "test_image.py"
@@ -116,15 +117,7 @@ def plan(
         builder=_builder(manifest),
         network=_network(manifest),
         provisioners=tuple(
-            PlannedProvisioner(
-                use.name,
-                use.definition.summary,
-                template_variables(use),
-                use.definition.timeout_minutes,
-                mark.digest,
-                layers.get(use.name, ""),
-            )
-            for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
+            _step(use, mark, layers.get(use.name, "")) for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
         ),
         tests=tuple(path.relative_to(manifest.folder).as_posix() for path in test_files(manifest)),
         tags=_tags(manifest, base, made_of),
@@ -144,6 +137,11 @@ def test_files(manifest: Manifest) -> tuple[Path, ...]:
 
 
 test_files.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it where it is imported
+
+
+def _step(use: ProvisionerUse, mark: Fingerprint, layer: str) -> PlannedProvisioner:
+    made_by = use.definition
+    return PlannedProvisioner(use.name, made_by.summary, template_variables(use), made_by.timeout_minutes, mark.digest, layer)
 
 
 def _base_reason(manifest: Manifest) -> str:

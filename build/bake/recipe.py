@@ -9,7 +9,7 @@ from build.bake.builder import LaunchBuilder, how_to_look_inside
 from build.bake.candidate import LaunchCandidate, RebootCandidate
 from build.bake.image import CreateImage, StopBuilder
 from build.bake.installer import LookForInstaller
-from build.bake.layers import FindLayer, KeepLayer, PrepareBuilder
+from build.bake.keep_layer import KeepLayer
 from build.bake.network import OpenNetwork
 from build.bake.outside import LookFromOutside
 from build.bake.preflight import Preflight
@@ -19,6 +19,7 @@ from build.bake.record import WriteRecord
 from build.bake.run import start
 from build.bake.seal import Seal
 from build.bake.source_image import FindBaseImage, FindImage
+from build.bake.start_layer import FindLayer, PrepareBuilder
 from build.bake.state import Bake, TestRun
 from build.bake.verify import Verify
 from build.manifest import Manifest

@@ -16,12 +16,11 @@ from types import TracebackType
 import paramiko
 
 from build.errors import RemoteError
+from build.remote import channel as channels
 from build.remote.keys import SshKey
 
 _CONNECT_S = 10
 _KEEPALIVE_S = 15
-_LAST_LINES = 20
-_POLL_S = 0.05
 
 # paramiko logs tracebacks of its threads; what went wrong reaches the user as a RemoteError.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -98,7 +97,7 @@ class Shell:
         lines: list[str] = []
         status = self.stream(_quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s)
         if check and status != 0:
-            raise RemoteError(f"'{command}' on {self.target.address} ended with status {status}", hint=_tail(lines))
+            raise self._ended(command, status, lines)
         return Result(status, "\n".join(lines))
 
     def send(self, data: bytes, command: str, *arguments: str, root: bool = False, timeout_s: float = 300) -> None:
@@ -106,7 +105,7 @@ class Shell:
         lines: list[str] = []
         status = self.stream(_quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s, data=data)
         if status != 0:
-            raise RemoteError(f"'{command}' on {self.target.address} ended with status {status}", hint=_tail(lines))
+            raise self._ended(command, status, lines)
 
     def stream(
         self, command: str, *, on_line: Callable[[str], object], root: bool = False, timeout_s: float = 60, data: bytes | None = None
@@ -122,12 +121,12 @@ class Shell:
             if data is not None:
                 channel.sendall(data)
                 channel.shutdown_write()
-            for line in _lines(channel, deadline, command, timeout_s):
+            for line in channels.lines(channel, deadline, command, timeout_s):
                 on_line(line)
-            return _status(channel, command)
+            return channels.status(channel, command)
         except (paramiko.SSHException, OSError, EOFError) as exc:
             raise RemoteError(
-                f"the connection to {self.target.address} was lost during '{_short(command)}': {exc or type(exc).__name__}"
+                f"the connection to {self.target.address} was lost during '{channels.short(command)}': {exc or type(exc).__name__}"
             ) from exc
 
     @contextmanager
@@ -141,20 +140,18 @@ class Shell:
         try:
             channel = self._channel()
             channel.exec_command(self._as_root(command) if root else command)
-            lines = _lines(channel, time.monotonic() + timeout_s, command, timeout_s)
-            if not _read_until(lines, until, said):
-                raise RemoteError(
-                    f"'{_short(command)}' on {self.target.address} ended with status {_status(channel, command)}", hint=_tail(said)
-                )
+            lines = channels.lines(channel, time.monotonic() + timeout_s, command, timeout_s)
+            if not channels.read_until(lines, until, said):
+                raise self._ended(channels.short(command), channels.status(channel, command), said)
             try:
                 yield
             finally:
                 channel.shutdown_write()
             said += lines
-            if status := _status(channel, command):
-                raise RemoteError(f"'{_short(command)}' on {self.target.address} ended with status {status}", hint=_tail(said))
+            if status := channels.status(channel, command):
+                raise self._ended(channels.short(command), status, said)
         except (paramiko.SSHException, OSError, EOFError) as exc:
-            raise RemoteError(f"the connection to {self.target.address} was lost during '{_short(command)}'") from exc
+            raise RemoteError(f"the connection to {self.target.address} was lost during '{channels.short(command)}'") from exc
 
     def _channel(self) -> paramiko.Channel:
         transport = self._client.get_transport() if self._client else None
@@ -163,6 +160,9 @@ class Shell:
         channel = transport.open_session(timeout=_CONNECT_S)
         channel.set_combine_stderr(True)
         return channel
+
+    def _ended(self, command: str, status: int, said: list[str]) -> RemoteError:
+        return RemoteError(f"'{command}' on {self.target.address} ended with status {status}", hint=channels.tail(said))
 
     def _as_root(self, command: str) -> str:
         if self.target.user == "root":
@@ -188,61 +188,5 @@ def exports(environment: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
 
 
-def _lines(channel: paramiko.Channel, deadline: float, command: str, timeout_s: float) -> Iterator[str]:
-    buffer = b""
-    while True:
-        if channel.recv_ready():
-            *whole, buffer = (buffer + channel.recv(65536)).split(b"\n")
-            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
-        elif channel.exit_status_ready() or channel.closed:
-            break
-        elif time.monotonic() > deadline:
-            channel.close()
-            raise RemoteError(
-                f"'{_short(command)}' took longer than {timeout_s:.0f} s", hint="raise its time limit in the manifest or the provisioner"
-            )
-        else:
-            # recv() with a timeout would do as well, but would not notice an exit status without end of file
-            # (a background process that keeps the output open).
-            channel.status_event.wait(_POLL_S)
-    rest = buffer + _drain(channel)
-    if rest:
-        yield from rest.decode("utf-8", "replace").splitlines()
-
-
-def _read_until(lines: Iterator[str], wanted: str, said: list[str]) -> bool:
-    """Whether the line came."""
-    for line in lines:
-        if line == wanted:
-            return True
-        said.append(line)
-    return False
-
-
-def _drain(channel: paramiko.Channel) -> bytes:
-    rest = b""
-    while channel.recv_ready():
-        rest += channel.recv(65536)
-    return rest
-
-
-def _status(channel: paramiko.Channel, command: str) -> int:
-    # -1: the connection went away before a status arrived (a reboot, a machine that ended itself).
-    status = channel.recv_exit_status()
-    if status < 0:
-        raise RemoteError(
-            f"the connection was lost during '{_short(command)}'", hint="did the instance reboot, run out of memory or end itself?"
-        )
-    return status
-
-
 def _quoted(command: str, arguments: tuple[str, ...]) -> str:
     return command % tuple(shlex.quote(argument) for argument in arguments) if arguments else command
-
-
-def _short(command: str) -> str:
-    return command if len(command) <= 60 else command[:57] + "..."
-
-
-def _tail(lines: list[str]) -> str | None:
-    return "its last output:\n" + "\n".join(f"  {line}" for line in lines[-_LAST_LINES:]) if lines else None

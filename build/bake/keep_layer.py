@@ -1,0 +1,88 @@
+"""A layer is taken: the builder's disk is held still for the moment of the call."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from build.aws import tags
+from build.aws.refusals import explain
+from build.bake import layers
+from build.bake.state import Bake
+from build.errors import HubsmithError, RemoteError
+from build.manifest import ProvisionerUse
+from build.pipeline import Step
+from build.remote.shell import Shell
+
+_HOLD_S = 55
+"""Less than what layer.sh lets the file system be held for."""
+
+
+class KeepLayer(Step[Bake]):
+    """Take a snapshot of the builder as it is now, for later builds.
+
+    Needs: builder, inputs, since. A layer that cannot be taken is a pity and no failure. It is no part of the run: it stays.
+    """
+
+    def __init__(self, use: ProvisionerUse, number: int) -> None:
+        self._use = use
+        self._number = number
+        self.title = f"keep a layer after {use.name}"
+
+    def run(self, state: Bake) -> None:
+        """Never raises what EC2 or the builder refuses: it warns."""
+        if not state.manifest.layers.enabled or (state.layer and self._number < state.layer.depth):
+            return
+        try:
+            snapshot_id = self._take(state)
+        except (ClientError, BotoCoreError, HubsmithError) as exc:
+            state.report.warn(f"no layer after {self._use.name}: {explain(exc) or exc}")
+            return
+        state.report.note(f"layer {snapshot_id}")
+
+    def _take(self, state: Bake) -> str:
+        volume_id = _root_volume_of(state)
+        made: list[str] = []
+        try:
+            with Shell(state.builder.target) as shell:
+                shell.send(layers.SCRIPT.read_bytes(), "umask 077 && cat > /run/hubsmith-layer.sh", root=True)
+                with shell.holding("sh /run/hubsmith-layer.sh hold", until="still", root=True, timeout_s=_HOLD_S):
+                    answer = state.clients.ec2.create_snapshot(
+                        VolumeId=volume_id,
+                        Description=f"hubsmith: half-way of a build, after {self._use.name}",
+                        TagSpecifications=tags.specifications(self._tags(state), "snapshot"),
+                    )
+                    made.append(answer["SnapshotId"])
+        except BaseException:
+            # The file system was let go too early, or nobody knows: such a snapshot is not to be found by anybody.
+            for snapshot_id in made:
+                with suppress(ClientError, BotoCoreError):
+                    state.clients.ec2.delete_snapshot(SnapshotId=snapshot_id)
+            raise
+        return made[0]
+
+    def _tags(self, state: Bake) -> dict[str, str]:
+        """Without the run's own tag: sweep and the cleanup of a failed build leave a layer alone."""
+        expires = datetime.fromisoformat(state.since) + timedelta(days=state.manifest.layers.max_age_days)
+        return {
+            "Name": f"hubsmith layer after {self._use.name}",
+            tags.STATE: layers.STATE,
+            tags.LAYER: layers.key_of(state.inputs, self._number),
+            tags.LAYER_OF: self._use.name,
+            tags.MADE_BY: state.run.id,
+            tags.OWNER: state.run.owner,
+            tags.SINCE: state.since,
+            tags.EXPIRES: expires.isoformat(timespec="seconds"),
+            tags.BASE: f"{state.base.id} {state.base.name}"[:256],
+            tags.LOGIN_USER: state.base.login_user,
+        }
+
+
+def _root_volume_of(state: Bake) -> str:
+    seen = state.clients.ec2.describe_instances(InstanceIds=[state.builder.id])["Reservations"][0]["Instances"][0]
+    for mapping in seen["BlockDeviceMappings"]:
+        if mapping["DeviceName"] == seen["RootDeviceName"]:
+            return mapping["Ebs"]["VolumeId"]
+    raise RemoteError(f"{state.builder.id} has no root volume")
