@@ -38,7 +38,7 @@ from build.errors import MachineError
 from build.localcloud import settings, state
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
-from build.localcloud.ec2 import settle
+from build.localcloud.ec2 import power
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends, install, resume
 from build.localcloud.names import Names
@@ -101,7 +101,7 @@ def serve(folder: Path, port: int) -> None:
         server.shutdown()
         watcher.stop()
         names.stop()
-        _power_down(host, patience_s=0 if reset else settle.POWERDOWN_S)
+        _power_down(host, patience_s=0 if reset else power.POWERDOWN_S)
         _log.info("down")
 
 
@@ -198,7 +198,7 @@ def _power_down(host: Host, patience_s: float) -> None:
         _mark_running(host, "pending")
     host.workers.close()
     _end_machines(host, patience_s)
-    host.workers.wait_idle(settle.POWERDOWN_S)
+    host.workers.wait_idle(power.POWERDOWN_S)
     _end_machines(host, 0)  # one that was being started meanwhile
     with host.lock:
         _mark_running(host, "pending")
@@ -207,7 +207,7 @@ def _power_down(host: Host, patience_s: float) -> None:
 
 def _end_machines(host: Host, patience_s: float) -> None:
     instances = [instance for backend in backends() for instance in backend.local_instances()]
-    threads = [threading.Thread(target=settle.power_off, args=(instance, host.machine(instance.id), patience_s)) for instance in instances]
+    threads = [threading.Thread(target=power.off, args=(instance, host.machine(instance.id), patience_s)) for instance in instances]
     for thread in threads:
         thread.start()
     for thread in threads:

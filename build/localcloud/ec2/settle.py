@@ -10,24 +10,12 @@ Only one thread settles an instance at a time (workers.py). The lock is held to 
 
 from __future__ import annotations
 
-import contextlib
-import logging
-
 from build.errors import MachineError
-from build.localcloud.ec2 import addresses, facts, forwards, modifications, snapshots, tend, volumes
+from build.localcloud.ec2 import addresses, power, snapshots, tend, volumes
 from build.localcloud.ec2.backend import LocalBackend
-from build.localcloud.ec2.instance_types import machine_size
 from build.localcloud.ec2.models import Attachment, LocalInstance
 from build.localcloud.ec2.models.instance import GOALS
-from build.localcloud.machine import Machine, MachineSpec
-from build.localcloud.metadata import InstanceMetadata
-
-_log = logging.getLogger("hubsmith.localcloud.settle")
-
-# How long a guest may take to power down before it is ended: EC2 waits minutes, a person at a laptop does not.
-POWERDOWN_S = 90.0
-# A guest that is still in its firmware misses the power button, so it is pressed again.
-PRESS_AGAIN_S = 10
+from build.localcloud.machine import Machine
 
 
 def settle_instance(backend: LocalBackend, instance_id: str) -> None:
@@ -49,7 +37,7 @@ def settle_volume(backend: LocalBackend, volume_id: str) -> None:
 
 
 def _boot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
-    if not _start(backend, instance, machine) or not _waited_out(backend, instance):
+    if not power.on(backend, instance, machine) or not _waited_out(backend, instance):
         return
     with backend.host.lock:
         if instance.state == "pending":
@@ -66,58 +54,6 @@ def _waited_out(backend: LocalBackend, instance: LocalInstance) -> bool:
     return state in GOALS and backend.host.wait_out(GOALS[state], instance.id, lambda: instance.state == state)
 
 
-def _start(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> bool:
-    """Start the machine with its forwards; False when it cannot be, and the instance says why."""
-    with backend.host.lock:
-        if not machine.is_running():
-            _prepare(backend, instance)
-        spec = _spec(backend, instance)
-        target = forwards.wanted(instance)
-    try:
-        _serve_metadata(backend, instance)
-        if not machine.is_running():
-            instance.guest_is_up = False
-            machine.start(spec)
-        problems = forwards.apply(machine, instance.id, target)
-    except (MachineError, OSError) as problem:
-        _log.exception("%s: did not start", instance.id)
-        _failed(backend, instance, str(problem))
-        return False
-    with backend.host.lock:
-        instance.note_forwards(problems)
-    return True
-
-
-def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
-    """What is done while the machine is off: its controller chosen, its disks grown; the lock is held."""
-    instance.controller = backend.host.controller
-    for attachment in instance.attachments:
-        modifications.apply_off(backend, attachment.volume)
-
-
-def _serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
-    def lookup() -> InstanceMetadata:
-        instance.guest_is_up = True
-        return facts.metadata(backend, instance.id)
-
-    backend.host.serve_metadata(instance.id, lookup)
-
-
-def _spec(backend: LocalBackend, instance: LocalInstance) -> MachineSpec:
-    vcpus, memory_mib = machine_size(instance.instance_type)
-    drives = tuple(tend.drive(backend, found) for found in instance.attachments if found.status == "attached")
-    return MachineSpec(instance.id, vcpus, memory_mib, instance.nics[0].mac_address, drives, instance.controller)
-
-
-def _failed(backend: LocalBackend, instance: LocalInstance, reason: str) -> None:
-    """EC2: a first launch that fails ends terminated, a later start stopped; both say why."""
-    with backend.host.lock:
-        if instance.state in ("pending", "running"):
-            instance.become("stopping" if instance.launched else "shutting-down", code="Server.InternalError", message=reason)
-        backend.host.save()
-    backend.wake_instance(instance.id)
-
-
 def _tend(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
     """A running instance: to be rebooted? ended by itself? Else its volumes, snapshots and forwards."""
     if instance.reboot_wanted:
@@ -125,7 +61,7 @@ def _tend(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
         return
     try:
         if machine.is_running():
-            _serve_metadata(backend, instance)
+            power.serve_metadata(backend, instance)
             tend.running(backend, instance, machine)
     except MachineError:
         if machine.is_running():
@@ -140,13 +76,13 @@ def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
     Not QEMU's reset: EC2 reboots cleanly, and what a guest has not written back would be lost. CreateImage without NoReboot
     comes here too: its snapshots are taken while the machine is off.
     """
-    power_off(instance, machine, POWERDOWN_S)
+    power.off(instance, machine, power.POWERDOWN_S)
     with backend.host.lock:
         if instance.state != "running":
             return
         for attachment in instance.attachments:
             snapshots.catch_up(backend, attachment.volume)
-    if _start(backend, instance, machine):
+    if power.on(backend, instance, machine):
         with backend.host.lock:
             instance.reboot_wanted = False
             backend.host.save()
@@ -168,7 +104,7 @@ def _guest_ended(backend: LocalBackend, instance: LocalInstance, machine: Machin
 
 
 def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
-    power_off(instance, machine, 0 if instance.force_stop else POWERDOWN_S)
+    power.off(instance, machine, 0 if instance.force_stop else power.POWERDOWN_S)
     if not _waited_out(backend, instance):
         return
     with backend.host.lock:
@@ -181,30 +117,11 @@ def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
     backend.wake_instance(instance.id)
 
 
-def power_off(instance: LocalInstance, machine: Machine, patience_s: float) -> None:
-    """Press the power button, wait, then end the machine.
-
-    Returns with the machine still running when meanwhile another state is wanted: the next look goes on from there.
-    """
-    wanted, waited = instance.state, 0
-    while machine.is_running() and waited < patience_s and not instance.force_stop:
-        if instance.state != wanted:
-            return
-        if waited % PRESS_AGAIN_S == 0:
-            with contextlib.suppress(MachineError):  # it has just ended
-                machine.powerdown()
-        machine.wait_ended(1.0)
-        waited += 1
-    if machine.is_running():
-        _log.info("%s: ended hard after %s s", instance.id, waited)
-        machine.quit()
-
-
 def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
     # What the guest has not written back yet is lost with an immediate end: that matters only for a volume that is kept
     # and for a snapshot that was asked for.
     keeps = any(not found.delete_on_termination or snapshots.pending_of(backend, found.volume) for found in instance.attachments)
-    power_off(instance, machine, POWERDOWN_S if keeps else 0)
+    power.off(instance, machine, power.POWERDOWN_S if keeps else 0)
     if not _waited_out(backend, instance):
         return
     with backend.host.lock:
