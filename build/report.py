@@ -153,7 +153,7 @@ class Reporter:
         if widths is None:
             _put(tables.blocks(columns, rows, console.width))
             return
-        table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), header_style="bold")
+        table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), header_style="bold", show_header=any(columns))
         for name, width in zip(columns, widths, strict=True):
             table.add_column(name, width=width, overflow="fold")
         for row in rows:

@@ -88,6 +88,12 @@ def test_a_table_on_a_terminal_breaks_prose_and_no_identifier(terminal: Callable
     assert shown() == ["image                  why", f"{AMI}  [it] is one of", "                       the newest three"]
 
 
+def test_a_table_without_names_has_no_line_for_them(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
+    shown = terminal(40)
+    Reporter().table(("", ""), [("state", "up")])
+    assert shown() == ["state  up"]
+
+
 def test_on_a_terminal_too_narrow_for_a_table_each_row_is_a_block(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
     shown = terminal(40)
     rows = [("one", AMI, "i-0123456789abcdef0"), ("two", AMI, "-")]
