@@ -8,6 +8,7 @@ Everything said also goes to the log file of the run, when there is one, with th
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -136,8 +137,7 @@ class Reporter:
     def result(self, text: str) -> None:
         """The thing the task made (an id, a URL, a file to source) on stdout."""
         self._write(f"result: {text}")
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        _put([text])
 
     def document(self, value: object) -> None:
         """One JSON document on stdout."""
@@ -207,4 +207,8 @@ class Reporter:
 
 
 def _put(lines: Iterable[str]) -> None:
-    sys.stdout.writelines(line + "\n" for line in lines)
+    try:
+        sys.stdout.writelines(line + "\n" for line in lines)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough: no error of ours, also not when Python ends ("Note on SIGPIPE" in its manual)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 
 from build.errors import HubsmithError, UserError
 from build.report import Reporter
+
+REPO = Path(__file__).parents[2]
 
 
 def test_results_are_on_stdout_and_progress_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,3 +122,12 @@ def test_a_sheet_is_for_a_person_in_a_pipe_too(capsys: pytest.CaptureFixture[str
 def test_a_document_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     Reporter().document([{"path": Path("x")}])
     assert json.loads(capsys.readouterr().out) == [{"path": "x"}]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    code = "from build.report import Reporter; r = Reporter(); r.result('a'); r.table(('n',), [('1',)]); r.sheet([('n', '1')])"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
