@@ -64,7 +64,12 @@ class Machine:
 
     def is_running(self) -> bool:
         """Is the process there, and is it really ours?"""
-        return process.is_running(self.files.pid)
+        return self.pid is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+        return process.pid_of(self.files.pid)
 
     def powerdown(self) -> None:
         """Press the ACPI power button; the guest decides (use wait_ended)."""

@@ -176,11 +176,8 @@ def machines(folder: Path) -> dict[str, int]:
     """The machines of a cloud that run: instance id -> process id."""
     from build.localcloud.machine import Machine
 
-    found = {}
-    for place in sorted((folder / "machines").glob("i-*")):
-        if Machine(place, place).is_running():
-            found[place.name] = int((place / "pid").read_text(encoding="ascii"))
-    return found
+    places = sorted((folder / "machines").glob("i-*"))
+    return {place.name: pid for place in places if (pid := Machine(place, place).pid) is not None}
 
 
 def status(state: Path | None = None) -> Status:

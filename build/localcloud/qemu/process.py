@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from build.errors import MachineError
 
@@ -33,10 +34,10 @@ def start(command: list[str], log: Path) -> None:
         raise MachineError(f"QEMU did not start: {said or f'exit code {done.returncode}'}")
 
 
-def is_running(pid_file: Path) -> bool:
-    """Is there a process that was started with this very pid file, and is it no zombie?"""
+def pid_of(pid_file: Path) -> int | None:
+    """The process that was started with this very pid file; None when there is none, or a zombie only."""
     with _opened(pid_file, pid_file) as process:
-        return process is not None
+        return process.pid if process else None
 
 
 def wait_ended(pid_file: Path, timeout_s: float, *, named_by: Path | None = None) -> bool:
@@ -45,21 +46,26 @@ def wait_ended(pid_file: Path, timeout_s: float, *, named_by: Path | None = None
     named_by: the file its command line names, when that is another than the pid file.
     """
     with _opened(pid_file, named_by or pid_file) as process:
-        return process is None or bool(select.select([process], [], [], timeout_s)[0])
+        return process is None or bool(select.select([process.descriptor], [], [], timeout_s)[0])
 
 
 def kill(pid_file: Path, *, named_by: Path | None = None) -> None:
     """SIGKILL it, if it runs; named_by as for wait_ended."""
     with _opened(pid_file, named_by or pid_file) as process, contextlib.suppress(ProcessLookupError):
         if process is not None:
-            signal.pidfd_send_signal(process, signal.SIGKILL)
+            signal.pidfd_send_signal(process.descriptor, signal.SIGKILL)
+
+
+class _Process(NamedTuple):
+    pid: int
+    descriptor: int  # a pidfd
 
 
 @contextlib.contextmanager
-def _opened(pid_file: Path, named_by: Path) -> Iterator[int | None]:
+def _opened(pid_file: Path, named_by: Path) -> Iterator[_Process | None]:
     try:
         pid = int(pid_file.read_text())
-        process = os.pidfd_open(pid)
+        process = _Process(pid, os.pidfd_open(pid))
     except (FileNotFoundError, ValueError, ProcessLookupError):
         yield None
         return
@@ -67,7 +73,7 @@ def _opened(pid_file: Path, named_by: Path) -> Iterator[int | None]:
         # Read after opening: if the command line is ours now, the pidfd is ours. A zombie has none.
         yield process if os.fsencode(named_by) in _command_line(pid) else None
     finally:
-        os.close(process)
+        os.close(process.descriptor)
 
 
 def _command_line(pid: int) -> list[bytes]:

@@ -149,11 +149,11 @@ class TestProcess:
             started.kill()
 
     def test_it_runs_until_it_is_killed(self, running: subprocess.Popen[bytes], tmp_path: Path) -> None:
-        assert process.is_running(tmp_path / "pid")
+        assert process.pid_of(tmp_path / "pid") == running.pid
         assert not process.wait_ended(tmp_path / "pid", 0.05)
         process.kill(tmp_path / "pid")
         assert process.wait_ended(tmp_path / "pid", 5)
-        assert not process.is_running(tmp_path / "pid")  # a zombie yet: nobody has waited for it
+        assert process.pid_of(tmp_path / "pid") is None  # a zombie yet: nobody has waited for it
 
     def test_waiting_ends_when_it_ends(self, running: subprocess.Popen[bytes], tmp_path: Path) -> None:
         subprocess.Popen(["sh", "-c", f"sleep 0.3; kill {running.pid}"]).wait()
@@ -164,14 +164,14 @@ class TestProcess:
     def test_another_process_of_that_number_is_not_ours(self, running: subprocess.Popen[bytes], tmp_path: Path) -> None:
         elsewhere = tmp_path / "other-pid"
         elsewhere.write_text(str(running.pid))
-        assert not process.is_running(elsewhere)
+        assert process.pid_of(elsewhere) is None
         process.kill(elsewhere)
         assert running.poll() is None
 
     @pytest.mark.parametrize("text", ["", "not a number", "999999999"])
     def test_a_pid_file_of_no_process(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "pid").write_text(text)
-        assert not process.is_running(tmp_path / "pid")
+        assert process.pid_of(tmp_path / "pid") is None
         assert process.wait_ended(tmp_path / "pid", 0)
         process.kill(tmp_path / "pid")
 

@@ -1,7 +1,11 @@
-"""Starting the cloud where it cannot work."""
+"""Starting the cloud where it cannot work; seeing which machines run."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -34,3 +38,26 @@ def test_root_and_opened_ports_may(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     start.write_text("1024\n")
     monkeypatch.setattr(host, "_has_capability", lambda number: number == 10)  # CAP_NET_BIND_SERVICE
     assert host.low_ports().ok
+
+
+def test_machines_that_end_while_they_are_listed_are_no_error(tmp_path: Path) -> None:
+    """QEMU removes its pid file as it ends; here one comes and goes all the time."""
+    pid_file, over = tmp_path / "machines" / "i-1" / "pid", threading.Event()
+    pid_file.parent.mkdir(parents=True)
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            pid_file.write_text(str(running.pid))
+            pid_file.unlink()
+
+    with subprocess.Popen([sys.executable, "-c", "input()", str(pid_file)], stdin=subprocess.PIPE) as running:
+        coming = threading.Thread(target=come_and_go)
+        coming.start()
+        try:
+            deadline = time.monotonic() + 1
+            while time.monotonic() < deadline:
+                assert server.machines(tmp_path) in ({}, {"i-1": running.pid})
+        finally:
+            over.set()
+            coming.join()
+            running.kill()
