@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from build.bake import image_tests
+from build.bake import evidence, image_tests
 from build.bake.plan import test_files
 from build.bake.state import Bake, Instance, TestRun
 from build.errors import HubsmithError, UserError
@@ -49,9 +49,10 @@ def run_tests(state: Bake, files: Sequence[Path], instance: Instance, stage: str
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)
+        journal = evidence.keep(state, instance, stage)
         raise HubsmithError(
             f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
-            hint=f"the whole output is in {state.run.folder / 'build.log'}",
+            hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal.name}",
         )
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     state.report.note(f"{outcome.passed} tests passed, {WHERE[stage]}{skipped}")

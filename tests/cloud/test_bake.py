@@ -114,6 +114,10 @@ def test_a_failing_image_test_is_named_and_no_image_is_made(workshop: Workshop, 
     done = workshop.build("--profile", "untrue")
     assert done.status == 1
     assert "test_the_greeting_is_in_place" in done.err.split("error:")[1]
+    (journal,) = re.findall(r"journal-\w+\.txt", done.err.split("hint:")[1])
+    folder = max((workshop.state / "runs").glob(f"*/{journal}"), key=lambda file: file.stat().st_mtime).parent
+    assert "journalctl" in (folder / journal).read_text()  # the tiny image has none, and says so
+    assert (folder / journal.replace("journal", "console")).read_text().strip() not in ("", "(nothing yet)")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

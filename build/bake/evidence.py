@@ -1,0 +1,38 @@
+"""What a machine whose tests have failed had to say, kept before it is gone: its journal and its serial console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError
+
+from build.aws import instances
+from build.bake.state import Bake, Instance
+from build.errors import RemoteError
+from build.remote.shell import Shell
+
+_LINES = 20_000
+_JOURNAL = f"journalctl --boot --no-pager --output=short-precise --lines={_LINES}"
+
+
+def keep(state: Bake, instance: Instance, stage: str) -> Path:
+    """Write both into the run's folder, as ``journal-STAGE.txt`` and ``console-STAGE.txt``; returns the first."""
+    (state.run.folder / f"console-{stage}.txt").write_text(_console(state, instance) + "\n", encoding="utf-8")
+    journal = state.run.folder / f"journal-{stage}.txt"
+    journal.write_text(_journal(instance) + "\n", encoding="utf-8")
+    return journal
+
+
+def _console(state: Bake, instance: Instance) -> str:
+    try:
+        return instances.console_tail(state.clients.ec2, instance.id, lines=_LINES)
+    except BotoCoreError as exc:
+        return f"(EC2 could not be asked: {exc})"
+
+
+def _journal(instance: Instance) -> str:
+    try:
+        with Shell(instance.target) as shell:
+            return shell.run(_JOURNAL, root=True, timeout_s=120, check=False).output
+    except RemoteError as exc:
+        return f"(the machine could not be asked: {exc})"
