@@ -80,7 +80,7 @@ def _board(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
     # EC2 has neither SATA nor SMBus, and looking for what hangs on them delays a guest by seconds.
     machine = "q35,smm=off,vmport=off,sata=off,smbus=off"
     # Of what "max" brings, 5-level paging costs every emulated memory access one more step, and "fast" string instructions (erms,
-    # fsrm) are emulated a byte at a time: without them kernel and C library copy by words, and a boot takes a tenth less.
+    # fsrm) are emulated a byte at a time: without them kernel and C library copy by words.
     processor = "host" if accelerator == "kvm" else "max,la57=off,erms=off,fsrm=off"
     return [
         *("-machine", machine, "-accel", "kvm" if accelerator == "kvm" else TCG, "-cpu", processor),
