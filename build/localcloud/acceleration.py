@@ -22,6 +22,7 @@ from typing import Literal
 
 from build.errors import MachineError
 from build.localcloud.disk import run_qemu_img
+from build.localcloud.qemu import emulation
 from build.paths import cache_dir
 
 Accelerator = Literal["kvm", "tcg"]
@@ -53,9 +54,8 @@ def accelerator() -> Accelerator:
 
 @functools.cache
 def _host() -> str:
-    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=False).stdout.partition("\n")[0]
     models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return " | ".join([platform.release(), version, *models[:1]])
+    return " | ".join([platform.release(), emulation.version(), *models[:1]])
 
 
 def _remembered() -> dict[str, str]:

@@ -19,6 +19,9 @@ from tests.cloud.test_ec2_volumes import ZONE, attach, disk
 
 pytestmark = [pytest.mark.vm, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")]
 
+# 16 MiB in 128 pieces, each on the disk before the next, over 13 s at least.
+WRITER = "for n in $(seq 128); do dd if=/dev/urandom of={disk} bs=128k seek=$n count=1; sync; sleep 0.1; done"
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -45,7 +48,9 @@ def test_a_full_disk(small_disk: Path, tiny: base_image.BaseImage, key: Key) -> 
             data = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
             attach(cloud, data, instance)
             spare = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
-            cloud.ssh(instance, f"ls {disk(data)}")
+            # It goes on writing, a little at a time. Nobody can log in later to start it: whatever the guest itself writes next (its
+            # journal, at a moment of its own choice) makes it wait for space.
+            cloud.ssh(instance, f"({WRITER.format(disk=disk(data))}; echo done > /run/written) >/dev/null 2>&1 &")
             cloud = _full(cloud, instance["InstanceId"], data, spare, small_disk)
         cloud.client("ec2").delete_volume(VolumeId=data)
 
@@ -62,7 +67,6 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     assert (cloud.folder / state.FILE_NAME).stat().st_size > 1000
 
     # A guest that writes waits, however long it takes.
-    cloud.ssh(instance, f"(dd if=/dev/urandom of={disk(data)} bs=1M count=8; sync; echo done > /run/written) >/dev/null 2>&1 &")
     machine = _machine(cloud, instance_id)
     until(lambda: machine.status() == "io-error", 60, "the wait for space")
     assert cloud.state(instance_id) == "running"

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.localcloud.acceleration import Accelerator
+from build.localcloud.qemu import emulation
 from build.localcloud.qemu.firmware import Firmware
 from build.localcloud.qemu.spec import Controller, Drive, MachineSpec
 
 # A root port per volume: PCIe devices can be hot plugged only behind one. They are the functions of one device, which has eight;
 # each costs the firmware 0.04 s.
 PORTS = 8
-TCG = "tcg,thread=multi,tb-size=256"  # MiB; QEMU's own choice is 1 GiB a machine
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _board(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
     # fsrm) are emulated a byte at a time: without them kernel and C library copy by words.
     processor = "host" if accelerator == "kvm" else "max,la57=off,erms=off,fsrm=off"
     return [
-        *("-machine", machine, "-accel", "kvm" if accelerator == "kvm" else TCG, "-cpu", processor),
+        *("-machine", machine, "-accel", "kvm" if accelerator == "kvm" else emulation.accel_option(), "-cpu", processor),
         *("-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M", "-rtc", "base=utc,clock=host"),
     ]
 
