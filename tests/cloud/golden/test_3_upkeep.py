@@ -14,6 +14,13 @@ from tests.cloud.browser import attached
 from tests.cloud.golden.story import Story
 from tests.cloud.privileges import assert_least_privilege
 
+WHOM_THE_HUB_KNOWS = """\
+import json, sys
+sys.path.insert(0, "/usr/lib/hubsmith/hub")
+from hubsmith_hub import operator
+print(json.dumps([user["name"] for user in operator.call("GET", "users")]))
+"""
+
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
 
 
@@ -44,6 +51,7 @@ def test_the_images_tests_pass_on_the_running_hub(story: Story, chosen: tuple[st
     # A login, and what only a machine launched with a domain has: its certificate and its data volume.
     assert passed >= {"test_code_runs", "test_the_certificate_is_for_it", "test_lasting_folders_are_on_the_data_volume"}
     assert story.on_the_machine("getent passwd | grep --count ^test- || true") == "0"
+    assert [name for name in json.loads(story.on_the_machine(f"/usr/bin/python3 -I -c '{WHOM_THE_HUB_KNOWS}'")) if "test-" in name] == []
 
 
 def test_a_browser_for_its_operator(story: Story, tmp_path: Path) -> None:
