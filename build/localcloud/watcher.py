@@ -1,7 +1,7 @@
 """One thread that looks at all machines.
 
-It notices guests that ended by themselves and instances that ended an hour ago; when the host's disk was full, it writes down what
-could not be written and lets the machines go on that QEMU stopped.
+It notices guests that ended by themselves and instances that ended an hour ago; it tries doors again that could not be opened; when
+the host's disk was full, it writes down what could not be written and lets the machines go on that QEMU stopped.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _log = logging.getLogger("hubsmith.localcloud.watcher")
 EVERY_S = 0.5
 # Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was seen full.
 ASK_EVERY_S, ASK_AGAIN_S = 20.0, 2.0
+# A port that another program of the host had may be free by now.
+KNOCK_EVERY_S = 5.0
 
 
 class Watcher:
@@ -30,6 +32,7 @@ class Watcher:
         self._host = host
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._knock_at = 0.0
         self._ask_at = 0.0  # at once: a server that was killed may have left machines waiting
 
     def start(self) -> None:
@@ -59,7 +62,19 @@ class Watcher:
                     backend.wake_instance(instance_id)
         if dropped or self._host.unsaved():
             self._host.save()
+        self._try_closed_doors()
         self._look_for_space()
+
+    def _try_closed_doors(self) -> None:
+        now = time.monotonic()
+        if now < self._knock_at:
+            return
+        self._knock_at = now + KNOCK_EVERY_S
+        for backend in backends():
+            with self._host.lock:
+                closed = [found.id for found in backend.local_instances() if found.state == "running" and found.forward_problems]
+            for instance_id in closed:
+                backend.wake_doors(instance_id)
 
     def _look_for_space(self) -> None:
         now = time.monotonic()

@@ -73,7 +73,7 @@ def test_another_group_opens_other_ports(ec2: Any, cloud: Customer, instance: di
     ec2.delete_security_group(GroupId=other)
 
 
-def test_a_port_somebody_else_has_is_told_and_the_instance_runs_on(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
     address = instance["PublicIpAddress"]
     with socket.socket() as squatter:
         squatter.bind((address, 8888))
@@ -87,8 +87,9 @@ def test_a_port_somebody_else_has_is_told_and_the_instance_runs_on(ec2: Any, clo
         assert f"{address}:8888" in found["StateReason"]["Message"]
         assert f"{address}:8888 does not reach this instance" in ec2.get_console_output(InstanceId=instance["InstanceId"])["Output"]
         assert is_open(address, 22)
+    until(lambda: "StateReason" not in cloud.look(instance["InstanceId"]), 15, "the reason's end")
+    assert is_open(address, 8888)
     ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=[first])
-    until(lambda: "StateReason" not in cloud.look(instance["InstanceId"]), 5, "the reason's end")
     ec2.delete_security_group(GroupId=group)
 
 
