@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INVOKE := $(BIN)/invoke
+# One process bakes and then runs what needs the bake, the other the rest: tests/cloud/sharing.py.
+SHARED := --numprocesses=2 --dist=loadgroup
 HOST_PACKAGES := build/localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
@@ -21,13 +23,13 @@ plan: setup ## what would be built, from what, and why
 	@$(INVOKE) plan $(ARGS)
 
 test: setup test-packages $(VENV)/.dev ## everything, one bake included; of the matrices a slice
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
 	@$(BIN)/python -m pytest --numprocesses=auto tests/unit -m "not vm" $(ARGS)
 
 test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
-	@$(BIN)/python -m pytest --matrix=all $(ARGS)
+	@$(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
 
 bench: setup $(VENV)/.dev ## seconds per step: cold, last provisioner changed, nothing changed; peak memory
 	@$(BIN)/python -m tests.bench $(ARGS)

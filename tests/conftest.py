@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,24 @@ def _is_chosen(item: pytest.Item, commit: str) -> bool:
         return False
     in_slice = zlib.crc32(f"{commit} {item.nodeid}".encode()) % _SLICES == 0
     return in_slice or not item.get_closest_marker("matrix")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several tells the one that prints the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = _left_out
+
+
+class _Several:
+    """Hooks of pytest-xdist, for a run of several processes."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        _left_out[:] = getattr(node, "workeroutput", {}).get("left_out", _left_out)  # each has collected the same
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Several())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

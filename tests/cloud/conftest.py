@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from build.localcloud import base_image, server
+from tests.cloud import sharing
 from tests.cloud.baking import Baking
 from tests.cloud.customer import Customer, Key
 from tests.cloud.project import Project
@@ -70,12 +71,9 @@ def cold(layered: Project) -> str:
     return done.last
 
 
-@pytest.fixture(scope="session", autouse=True)
-def baking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baking | None]:
-    """The bake of the shipped manifest; None when no test of this run needs one."""
-    if not any(item.get_closest_marker("bake") for item in request.session.items):
-        yield None
-        return
+@pytest.fixture(scope="session")
+def baking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baking]:
+    """The bake of the shipped manifest."""
     if earlier := os.environ.get("HUBSMITH_GOLDEN_STATE"):
         yield Baking.earlier(Path(earlier))
         return
@@ -89,9 +87,15 @@ def baking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         assert processes_of(state) == []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the bake comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("bake") is not None)
+@pytest.fixture(scope="session", autouse=True)
+def begun_early(request: pytest.FixtureRequest) -> None:
+    """In a run of one process the bake begins before the first test and is waited for by the last ones."""
+    if not sharing.is_shared(request.config) and any(sharing.needs_the_bake(item) for item in request.session.items):
+        request.getfixturevalue("baking")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    sharing.arrange(items, shared=sharing.is_shared(config))
 
 
 class open_cloud:  # used as a function
