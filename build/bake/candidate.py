@@ -1,9 +1,9 @@
-"""A fresh instance of the image that was just made: what a user would get."""
+"""Fresh instances of the image that was just made: what a user would get."""
 
 from __future__ import annotations
 
 from build.bake import instances
-from build.bake.state import Bake
+from build.bake.state import Bake, Instance
 from build.pipeline import Step
 from build.remote.shell import Shell
 
@@ -11,9 +11,9 @@ ROLE = "candidate"
 
 
 class LaunchCandidate(Step[Bake]):
-    """Boot the image on an instance of its own.
+    """Boot the image on an instance of its own; on several, which share the tests, where the manifest says so.
 
-    Needs: image_id, network. Produces: candidate.
+    Needs: image_id, network. Produces: candidates.
     """
 
     title = "boot a fresh instance of the image"
@@ -21,11 +21,14 @@ class LaunchCandidate(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises CloudError or RemoteError."""
         with state.report.timed("run-instances to ssh"):
-            state.candidate = instances.launch(state, state.image_id, ROLE)
-            state.report.note(f"candidate {state.candidate.id} at {state.candidate.address}")
-            instances.wait_for_ssh(state, state.candidate)
+            numbers = range(1, state.manifest.tests.machines + 1)
+            state.candidates = tuple(instances.launch(state, state.image_id, ROLE, number) for number in numbers)
+            for candidate in state.candidates:
+                state.report.note(f"candidate {candidate.id} at {candidate.address}")
+                instances.wait_for_ssh(state, candidate)
         with state.report.timed("ssh to cloud-init done"):
-            instances.wait_for_cloud_init(state, state.candidate)
+            for candidate in state.candidates:
+                instances.wait_for_cloud_init(state, candidate)
 
     def cleanup(self, state: Bake) -> None:
         """Terminate it."""
@@ -35,15 +38,20 @@ class LaunchCandidate(Step[Bake]):
 class RebootCandidate(Step[Bake]):
     """Reboot it: what works once may still not come up again.
 
-    Needs: candidate.
+    Needs: candidates.
     """
 
     title = "reboot it"
 
     def run(self, state: Bake) -> None:
         """Raises RemoteError when it does not come back as another boot."""
-        with Shell(state.candidate.target) as shell:
-            before = shell.run("cat /proc/sys/kernel/random/boot_id").output.strip()
-        state.clients.ec2.reboot_instances(InstanceIds=[state.candidate.id])
-        instances.wait_for_ssh(state, state.candidate, since_boot=before)
-        instances.wait_for_cloud_init(state, state.candidate)
+        before = [_boot_id(candidate) for candidate in state.candidates]
+        state.clients.ec2.reboot_instances(InstanceIds=[candidate.id for candidate in state.candidates])
+        for candidate, boot_id in zip(state.candidates, before, strict=True):
+            instances.wait_for_ssh(state, candidate, since_boot=boot_id)
+            instances.wait_for_cloud_init(state, candidate)
+
+
+def _boot_id(instance: Instance) -> str:
+    with Shell(instance.target) as shell:
+        return shell.run("cat /proc/sys/kernel/random/boot_id").output.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError
 
@@ -15,12 +15,16 @@ _LINES = 20_000
 _JOURNAL = f"journalctl --boot --no-pager --output=short-precise --lines={_LINES}"
 
 
-def keep(state: Bake, instance: Instance, stage: str) -> Path:
-    """Write both into the run's folder, as ``journal-STAGE.txt`` and ``console-STAGE.txt``; returns the first."""
-    (state.run.folder / f"console-{stage}.txt").write_text(_console(state, instance) + "\n", encoding="utf-8")
-    journal = state.run.folder / f"journal-{stage}.txt"
-    journal.write_text(_journal(instance) + "\n", encoding="utf-8")
-    return journal
+def keep(state: Bake, machines: Sequence[Instance], stage: str) -> str:
+    """Write both into the run's folder, as ``journal-STAGE.txt`` and ``console-STAGE.txt``; returns the name of the first.
+
+    Of several machines each has its number in the names: ``journal-STAGE-1.txt``; what is returned has a ``*`` there.
+    """
+    for number, instance in enumerate(machines, start=1):
+        name = f"{stage}-{number}.txt" if len(machines) > 1 else f"{stage}.txt"
+        (state.run.folder / f"console-{name}").write_text(_console(state, instance) + "\n", encoding="utf-8")
+        (state.run.folder / f"journal-{name}").write_text(_journal(instance) + "\n", encoding="utf-8")
+    return f"journal-{stage}-*.txt" if len(machines) > 1 else f"journal-{stage}.txt"
 
 
 def _console(state: Bake, instance: Instance) -> str:

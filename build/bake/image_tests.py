@@ -1,7 +1,8 @@
-"""One run of the image tests (pytest with testinfra) against a live machine, in a process of its own."""
+"""One run of the image tests (pytest with testinfra) against live machines that share them, in a process of its own."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,21 @@ from build.remote import client
 from build.remote.shell import Target
 from build.report import Reporter
 
+_PLUGIN = Path(__file__).with_name("pytest_plugin") / "hubsmith_machines.py"
 _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a machine is reached: an ssh configuration in which it is called client.ALIAS, and where its hub answers."""
+
+    config: Path
+    address: str
+
+    @property
+    def hub_url(self) -> str:
+        """The hub's address, for HubClient; its certificate may be self-signed."""
+        return f"https://{self.address}"
 
 
 @dataclass(frozen=True)
@@ -36,23 +51,26 @@ class Outcome:
 def run(
     manifest: Manifest,
     files: Sequence[Path],
-    target: Target,
+    targets: Sequence[Target],
     stage: str,
     folder: Path,
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
-    """Run ``files`` against ``target``; the JUnit file is ``folder``/tests-<stage>.xml.
+    """Run ``files``, each test on one of ``targets``; the JUnit file is ``folder``/tests-<stage>.xml.
 
     Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too long.
     """
-    with _ssh_config(target, folder / f"ssh-{stage}") as config:
-        return run_through(config, target.address, manifest, files, stage, folder, report, variables)
+    with ExitStack() as stack:
+        machines = [
+            Way(stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address)
+            for number, target in enumerate(targets, start=1)
+        ]
+        return run_through(machines, manifest, files, stage, folder, report, variables)
 
 
 def run_through(
-    config: Path,
-    address: str,
+    machines: Sequence[Way],
     manifest: Manifest,
     files: Sequence[Path],
     stage: str,
@@ -60,11 +78,12 @@ def run_through(
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
-    """The same, through an ssh configuration in which the machine is called client.ALIAS; its hub answers at ``address``."""
+    """The same, where there are ways to the machines already."""
     junit = folder / f"tests-{stage}.xml"
-    told = {"HUBSMITH_STAGE": stage, "HUBSMITH_HUB_URL": f"https://{address}", **variables}
-    client.share(config)
-    status = _pytest(manifest, files, told, config, junit, report)
+    for machine in machines:
+        client.share(machine.config)
+    told = {"HUBSMITH_STAGE": stage, **_told_of(machines), **variables}
+    status = _pytest(manifest, files, told, machines, junit, report)
     if status == _NOTHING_COLLECTED:
         raise UserError(f"tests.folder: nothing to run in {', '.join(path.name for path in files)}", where=str(manifest.path))
     if status not in (_ALL_PASSED, _SOME_FAILED):
@@ -81,6 +100,13 @@ def read(junit: Path) -> Outcome:
     return Outcome(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
 
 
+def _told_of(machines: Sequence[Way]) -> dict[str, str]:
+    """What the plugin wants to know, and what a test that knows of one machine only does."""
+    ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
+    python_path = os.pathsep.join(filter(None, [str(_PLUGIN.parent), os.environ.get("PYTHONPATH", "")]))
+    return {"HUBSMITH_MACHINES": json.dumps(ways), "HUBSMITH_HUB_URL": machines[0].hub_url, "PYTHONPATH": python_path}
+
+
 @contextmanager
 def _ssh_config(target: Target, folder: Path) -> Iterator[Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -95,16 +121,18 @@ def _ssh_config(target: Target, folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def _pytest(manifest: Manifest, files: Sequence[Path], told: Mapping[str, str], config: Path, junit: Path, report: Reporter) -> int:
+def _pytest(
+    manifest: Manifest, files: Sequence[Path], told: Mapping[str, str], machines: Sequence[Way], junit: Path, report: Reporter
+) -> int:
     command = [
         *(sys.executable, "-m", "pytest", *(str(path) for path in files)),
-        *(f"--hosts=ssh://{client.ALIAS}", f"--ssh-config={config}", f"--junit-xml={junit}"),
+        *(f"--hosts=ssh://{client.ALIAS}", f"--ssh-config={machines[0].config}", f"--junit-xml={junit}"),
         # A folder of image tests stands on its own: no settings and no conftest.py from above it.
         *(f"--rootdir={manifest.folder}", f"--confcutdir={manifest.tests_folder}", "-c", os.devnull),
         *("--import-mode=importlib", "-o", f"pythonpath={manifest.folder}"),
         *("-o", "junit_family=xunit1"),  # the one that keeps record_property
         *("-p", "no:cacheprovider", "-q", "--tb=short", "--color=no"),
-        *manifest.tests.pytest_args,
+        *("-p", _PLUGIN.stem, *_processes(manifest, machines), *manifest.tests.pytest_args),
     ]
     environment = {
         **os.environ,
@@ -121,6 +149,12 @@ def _pytest(manifest: Manifest, files: Sequence[Path], told: Mapping[str, str], 
         except BaseException:
             process.terminate()
             raise
+
+
+def _processes(manifest: Manifest, machines: Sequence[Way]) -> list[str]:
+    """One for each machine, unless the manifest says how many."""
+    said = any(argument.startswith(("-n", "--numprocesses")) for argument in manifest.tests.pytest_args)
+    return [] if said or len(machines) == 1 else [f"--numprocesses={len(machines)}", "--dist=loadgroup"]
 
 
 def _follow(process: subprocess.Popen[str], deadline: float, minutes: int, report: Reporter) -> int:

@@ -28,14 +28,14 @@ _NO_CAPACITY = {"InsufficientInstanceCapacity", "Unsupported", "InstanceLimitExc
 _SSH_EVERY_S = 1.0
 
 
-def launch(state: Bake, image_id: str, role: str) -> Instance:
-    """Run one instance of ``image_id`` and wait until it runs; ``role`` goes into its name.
+def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
+    """Run one instance of ``image_id`` and wait until it runs; ``role`` goes into its name, ``number`` tells those of a role apart.
 
     Instance types are tried in the manifest's order while EC2 has no capacity. Raises CloudError.
     """
     host_key = keys.generate()
     state.host_keys.append(host_key)
-    instance_id = _run(state, image_id, role, host_key)
+    instance_id = _run(state, image_id, role, number, host_key)
     seen = wait_for_state(state, instance_id, "running", timeout_s=state.manifest.builder.timeouts.running_s)
     public = state.manifest.builder.address == "public"
     address = seen.get("PublicIpAddress") if public else seen.get("PrivateIpAddress")
@@ -117,20 +117,20 @@ def terminate_all(state: Bake, role: str) -> None:
         wait_for_state(state, instance_id, "terminated", timeout_s=state.manifest.builder.timeouts.stop_s)
 
 
-def _run(state: Bake, image_id: str, role: str, host_key: SshKey) -> str:
+def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -> str:
     types = state.manifest.builder.instance_types
-    for number, instance_type in enumerate(types, start=1):
+    for tried, instance_type in enumerate(types, start=1):
         try:
-            answer = state.clients.ec2.run_instances(**_request(state, image_id, role, host_key, instance_type))
+            answer = state.clients.ec2.run_instances(**_request(state, image_id, role, number, host_key, instance_type))
             return answer["Instances"][0]["InstanceId"]
         except ClientError as exc:
-            if code_of(exc) not in _NO_CAPACITY or number == len(types):
+            if code_of(exc) not in _NO_CAPACITY or tried == len(types):
                 raise
-            state.report.note(f"no capacity for {instance_type}, trying {types[number]}")
+            state.report.note(f"no capacity for {instance_type}, trying {types[tried]}")
     raise CloudError("builder.instance_types is empty")
 
 
-def _request(state: Bake, image_id: str, role: str, host_key: SshKey, instance_type: str) -> RunInstancesRequestTypeDef:
+def _request(state: Bake, image_id: str, role: str, number: int, host_key: SshKey, instance_type: str) -> RunInstancesRequestTypeDef:
     minutes = max(1, int((state.run.expires - state.run.started).total_seconds() // 60))
     named = {**state.run.tags, "Name": _name(state, role)}
     request: RunInstancesRequestTypeDef = {
@@ -138,7 +138,7 @@ def _request(state: Bake, image_id: str, role: str, host_key: SshKey, instance_t
         "InstanceType": instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
-        "ClientToken": f"{state.run.id}-{role}-{instance_type}",
+        "ClientToken": f"{state.run.id}-{role}-{number}-{instance_type}",
         "UserData": user_data.render(
             # Only then: anywhere else a key in the image's files is to be seen.
             host_key=host_key,

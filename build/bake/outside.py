@@ -39,7 +39,7 @@ class LookFromOutside(Step[Bake]):
             # In a file, as everybody on this machine can read command lines.
             shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
         variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}
-        run_tests(state, [test], state.candidate, "outside", variables)
+        run_tests(state, [test], [state.candidate], "outside", variables)
 
     def _attach(self, state: Bake) -> str:
         ec2 = state.clients.ec2

@@ -91,11 +91,17 @@ class Bake:
     builder: Instance = field(init=False)
     image_id: str = field(init=False)
     snapshot_ids: tuple[str, ...] = field(init=False)
-    candidate: Instance = field(init=False)
+    candidates: tuple[Instance, ...] = field(init=False)
+    """Fresh instances of the image, as many as tests.machines says."""
     packages: Mapping[str, Any] = field(default_factory=dict)
     tests: list[TestRun] = field(default_factory=list)
     host_keys: list[SshKey] = field(default_factory=list)
     """Of every instance of the run: nothing of them may be in the image."""
+
+    @property
+    def candidate(self) -> Instance:
+        """The first of them, for what one is enough for."""
+        return self.candidates[0]
 
     @property
     def image_name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from build.bake import evidence, image_tests
@@ -16,7 +17,7 @@ from build.pipeline import Step
 Stage = Literal["builder", "candidate", "rebooted"]
 WHERE = {
     "builder": "on the builder instance",
-    "candidate": "on the candidate instance",
+    "candidate": "on a fresh instance of the image",
     "rebooted": "on the rebooted instance",
     "outside": "looking from outside",
 }
@@ -25,7 +26,7 @@ WHERE = {
 class Verify(Step[Bake]):
     """Run the tests of the manifest's tests folder.
 
-    Needs: builder or candidate. Adds to: tests.
+    Needs: builder or candidates. Adds to: tests.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -37,22 +38,25 @@ class Verify(Step[Bake]):
         files = test_files(state.manifest)
         if not files:
             raise UserError(f"tests.folder: no test file in {state.manifest.tests.folder}", where=str(state.manifest.path))
-        instance = state.builder if self._stage == "builder" else state.candidate
-        run_tests(state, files, instance, self._stage)
+        machines = [state.builder] if self._stage == "builder" else state.candidates
+        run_tests(state, files, machines, self._stage)
 
 
-def run_tests(state: Bake, files: Sequence[Path], instance: Instance, stage: str, variables: Mapping[str, str] | None = None) -> None:
-    """Run these test files on an instance, note what came out, and raise HubsmithError naming the tests that failed."""
+def run_tests(
+    state: Bake, files: Sequence[Path], machines: Sequence[Instance], stage: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Run these test files on instances that share them, note what came out, and raise HubsmithError naming the tests that failed."""
     started = time.monotonic()
-    outcome = image_tests.run(state.manifest, files, instance.target, stage, state.run.folder, state.report, variables or {})
+    targets = [machine.target for machine in machines]
+    outcome = image_tests.run(state.manifest, files, targets, stage, state.run.folder, state.report, variables)
     seconds = round(time.monotonic() - started, 1)
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)
-        journal = evidence.keep(state, instance, stage)
+        journal = evidence.keep(state, machines, stage)
         raise HubsmithError(
             f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
-            hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal.name}",
+            hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal}",
         )
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     state.report.note(f"{outcome.passed} tests passed, {WHERE[stage]}{skipped}")

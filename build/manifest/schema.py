@@ -213,6 +213,7 @@ class Tests(Section):
     folder: f.RelativePath = Field(default="tests/image", description="Where they are, seen from the manifest")
     timeout_minutes: f.Minutes = Field(default=30, description="Time limit of one run of them")
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
+    machines: int = Field(default=1, ge=1, le=8, description="Fresh instances of the image that share the tests, each with its own part")
 
 
 class LaunchPermissions(Section):

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import pytest
@@ -183,9 +184,21 @@ def test_a_base_image_that_is_not_there_is_the_users_own(workshop: Workshop, not
     assert "no image of owner 000000000000 is named tiny-amd64-1999*" in done.err
 
 
-def test_a_newer_image_takes_the_channel(workshop: Workshop, built: Done) -> None:
-    newer = workshop.build()
+def test_a_newer_image_that_two_machines_shared_the_tests_of_takes_the_channel(workshop: Workshop, built: Done) -> None:
+    newer = workshop.build("--set", "tests.machines=2")
+    assert newer.status == 0, newer.err
+    assert machines_of(workshop, newer.last) == {"builder": 1, "candidate": 2, "rebooted": 2}
     rows = {row["id"]: row["channel"] for row in json.loads(workshop.invoke("images", "--json").out)}
     assert (rows[newer.last], rows[built.last]) == ("stable", "")
     ec2 = workshop.client("ec2")
     ec2.deregister_image(ImageId=newer.last, DeleteAssociatedSnapshots=True)
+
+
+def machines_of(workshop: Workshop, image: str) -> dict[str, int]:
+    """How many machines the tests of each stage were run on: each notes the boot of its own."""
+    record = workshop.record(image)
+    boots = {}
+    for stage in (run["stage"] for run in record["tests"]):
+        cases = ET.parse(workshop.state / "runs" / record["run"]["id"] / f"tests-{stage}.xml").getroot()
+        boots[stage] = len({found.get("value") for found in cases.iter("property") if found.get("name") == "boot"})
+    return boots

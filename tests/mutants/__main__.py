@@ -82,7 +82,7 @@ class PutMistakesBack(Step[Bake]):
     def _test(self, state: Bake, tests: Sequence[str], name: str) -> image_tests.Outcome:
         files = [Path(f"{state.manifest.tests_folder}/{test}") for test in tests]
         target, folder = state.candidate.target, state.run.folder
-        return image_tests.run(state.manifest, files, target, f"mutant-{name}", folder, state.report, {"HUBSMITH_STAGE": "candidate"})
+        return image_tests.run(state.manifest, files, [target], f"mutant-{name}", folder, state.report, {"HUBSMITH_STAGE": "candidate"})
 
 
 def _is_noticed_in_a_copy(mistake: Mistake) -> bool:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from testinfra.host import Host
+
+
+@pytest.fixture(autouse=True)
+def noted(host: Host, record_property: Callable[[str, object], None]) -> None:
+    """Which machine it was."""
+    record_property("boot", host.check_output("cat /proc/sys/kernel/random/boot_id"))
 
 
 def test_the_greeting_is_in_place(host: Host) -> None:
