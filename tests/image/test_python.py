@@ -82,7 +82,9 @@ def test_jupyterlab_is_there(root: Host) -> None:
 
 def test_nobody_else_may_change_it(root: Host) -> None:
     assert root.check_output(f"cd / && runuser --user nobody -- find {PREFIX} ! -type l -writable") == ""
-    others = f"find {PREFIX} ! -type l '(' ! -user root -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
+    # What a member of the group has installed since is the member's.
+    strange = " ".join(f"! -user {name}" for name in ("root", *root.group("anaconda").members))
+    others = f"find {PREFIX} ! -type l '(' {strange} -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
     assert root.check_output(others) == ""
 
 
@@ -90,8 +92,9 @@ def test_only_programs_are_executable(root: Host) -> None:
     assert root.check_output(f"find {PREFIX}/share -name '*.json' -perm /111") == ""
 
 
-def test_nobody_is_in_the_group_yet(host: Host) -> None:
-    assert host.group("anaconda").members == []
+def test_nobody_is_in_the_group_yet(host: Host, stage: str) -> None:
+    if stage != "running":  # whose operator may have added some
+        assert host.group("anaconda").members == []
     assert host.user("anaconda").shell.endswith("nologin")
 
 
