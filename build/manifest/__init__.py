@@ -2,7 +2,7 @@
 
     load.py          layers (file, profiles, --set), everything checked, Manifest or ManifestError: read this first
     model.py         Manifest: what the other rooms get
-    schema.py        the sections of manifest.yaml, their defaults and meaning
+    schema/          the sections of manifest.yaml, their defaults and meaning
     definition.py    provisioner.yaml, and a provisioner in use
     provisioners.py  the provisioners listed and their values; the values as environment and as template variables
     folders.py       one provisioner folder, checked
