@@ -124,7 +124,8 @@ def main() -> int:
 
 def put_back(mistakes: Sequence[Mistake], image_id: str | None, report: Reporter) -> None:
     """Raises HubsmithError with the mistakes that went unnoticed, UserError when there is no image."""
-    manifest = load(Path("manifest.yaml"), cloud="local")
+    # One after the other, each on the same machine.
+    manifest = load(Path("manifest.yaml"), cloud="local", overrides=["tests.machines=1"])
     endpoint = server.ensure_up()
     clients = connect(Cloud("local", endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key))
     published = images.newest_published(clients, manifest.image.name)
