@@ -19,7 +19,9 @@ from build.errors import RemoteError
 from build.remote import channel as channels
 from build.remote.keys import SshKey
 
-_CONNECT_S = 10
+_CONNECT_S, _BANNER_S = 10, 30
+# To log somebody in and to open their session takes a machine that is booting, and busy, much longer than to greet.
+_AUTH_S, _SESSION_S = 60, 60
 _KEEPALIVE_S = 15
 
 # paramiko logs tracebacks of its threads; what went wrong reaches the user as a RemoteError.
@@ -71,8 +73,8 @@ class Shell:
                 look_for_keys=False,
                 allow_agent=False,
                 timeout=_CONNECT_S,
-                banner_timeout=_CONNECT_S,
-                auth_timeout=_CONNECT_S,
+                banner_timeout=_BANNER_S,
+                auth_timeout=_AUTH_S,
             )
         except (paramiko.SSHException, OSError, EOFError) as exc:
             client.close()
@@ -157,7 +159,7 @@ class Shell:
         transport = self._client.get_transport() if self._client else None
         if transport is None or not transport.is_active():
             raise RemoteError(f"not connected to {self.target.address}")
-        channel = transport.open_session(timeout=_CONNECT_S)
+        channel = transport.open_session(timeout=_SESSION_S)
         channel.set_combine_stderr(True)
         return channel
 
