@@ -14,7 +14,7 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say which machine it is to testinfra, and to the tests that open the hub's pages."""
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    number = int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw"))
     machines = json.loads(os.environ["HUBSMITH_MACHINES"])
     mine = machines[number % len(machines)]
     config.option.ssh_config = mine["ssh_config"]
