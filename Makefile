@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INVOKE := $(BIN)/invoke
-# One process bakes and then runs what needs the bake, the other the rest: tests/cloud/sharing.py.
+# One process bakes and then runs what needs the bake, the other the rest: tests/sharing.py.
 SHARED := --numprocesses=2 --dist=loadgroup
 HOST_PACKAGES := build/localcloud/install-host-packages.sh
 

@@ -1,4 +1,4 @@
-"""What every developers' test shares: the slice of the exhaustive matrices that this commit runs."""
+"""What every developers' test shares: which process runs what, and the slice of the exhaustive matrices that this commit runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import sharing
 
 REPO = Path(__file__).parents[1]
 _SLICES = 4
@@ -20,7 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    sharing.arrange(items, shared=sharing.is_shared(config))
     if config.getoption("--matrix") == "all":
         return
     commit = _commit()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build.localcloud import base_image, server
-from tests.cloud import sharing
+from tests import sharing
 from tests.cloud.baking import Baking
 from tests.cloud.customer import Customer, Key
 from tests.cloud.project import Project
@@ -92,10 +92,6 @@ def begun_early(request: pytest.FixtureRequest) -> None:
     """In a run of one process the bake begins before the first test and is waited for by the last ones."""
     if not sharing.is_shared(request.config) and any(sharing.needs_the_bake(item) for item in request.session.items):
         request.getfixturevalue("baking")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    sharing.arrange(items, shared=sharing.is_shared(config))
 
 
 class open_cloud:  # used as a function
