@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INVOKE := $(BIN)/invoke
 # One process bakes and then runs what needs the bake, the other the rest: tests/sharing.py.
-SHARED := --numprocesses=2 --dist=loadgroup
+SHARED := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 HOST_PACKAGES := build/localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
