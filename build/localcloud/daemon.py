@@ -35,7 +35,7 @@ from moto.sts.models import sts_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from build.errors import MachineError
-from build.localcloud import settings, state
+from build.localcloud import reserve, settings, state
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2 import power
@@ -72,6 +72,7 @@ def serve(folder: Path, port: int) -> None:
     Raises MachineError when another process serves this folder already, or when the port asked for is taken.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reserve.release(folder)
     _log_to(folder / LOG_FILE)
     with ExitStack() as stack:
         _lock(folder, stack)

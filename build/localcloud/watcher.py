@@ -11,6 +11,7 @@ import threading
 import time
 
 from build.errors import MachineError
+from build.localcloud import reserve
 from build.localcloud.app import RESERVE_BYTES
 from build.localcloud.ec2 import instances
 from build.localcloud.ec2.host import Host
@@ -82,6 +83,7 @@ class Watcher:
             self._ask_at = min(self._ask_at, now + ASK_AGAIN_S)
         elif now >= self._ask_at:
             self._ask_at = now + ASK_EVERY_S
+            reserve.keep(self._host.folder)
             for backend in backends():
                 for instance in backend.local_instances():
                     if instance.state in ("running", "stopping"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def fill(folder: Path) -> Path:
+def fill(folder: Path, name: str = "ballast") -> Path:
     """Take what is left, to the last block."""
-    ballast = folder / "ballast"
+    ballast = folder / name
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(1 << 16)):
             pass
@@ -58,6 +59,10 @@ def test_a_full_disk(small_disk: Path, tiny: base_image.BaseImage, key: Key) -> 
 def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path) -> Customer:
     ec2, instance = cloud.client("ec2"), cloud.look(instance_id)
     ballast = fill(folder)
+    # A guest that writes waits, however long it takes.
+    machine = _machine(cloud, instance_id)
+    until(lambda: machine.status() == "io-error", 60, "the wait for space")
+    assert cloud.state(instance_id) == "running"
     with refused("InsufficientStorage", "The disk of the local cloud is full"):
         ec2.create_volume(AvailabilityZone=ZONE, Size=1)
     with refused("InsufficientStorage", f"{cloud.folder} has 0 MiB left"):
@@ -66,12 +71,10 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     ec2.delete_volume(VolumeId=spare)  # to remove something must be possible, and be kept
     assert (cloud.folder / state.FILE_NAME).stat().st_size > 1000
 
-    # A guest that writes waits, however long it takes.
-    machine = _machine(cloud, instance_id)
-    until(lambda: machine.status() == "io-error", 60, "the wait for space")
-    assert cloud.state(instance_id) == "running"
-
-    # Neither is lost when the server is killed meanwhile.
+    # Neither is lost when the server is killed meanwhile, with not a block left.
+    until(lambda: shutil.disk_usage(folder).free > 0, 30, "the end of the spare volume")
+    rest = fill(folder, "rest")
+    assert shutil.disk_usage(folder).free == 0
     kill(cloud)
     pickle.loads((cloud.folder / state.FILE_NAME).read_bytes().partition(b"\n")[2])
     cloud = reopened(cloud)
@@ -79,6 +82,7 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     assert {volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]} >= {data}
     assert spare not in str(ec2.describe_volumes())
 
+    rest.unlink()
     ballast.unlink()
     assert cloud.ssh(instance, "for _ in $(seq 60); do [ -e /run/written ] && break; sleep 1; done; cat /run/written") == "done\n"
     made = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
