@@ -50,7 +50,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 class _Several:
-    """Hooks of pytest-xdist, for a run of several processes."""
+    """Hooks for a run of several processes."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if hasattr(report, "node"):  # of another process, and at the one who prints
+            report.nodeid = sharing.plain(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -18,4 +20,9 @@ def arrange(items: list[pytest.Item], *, shared: bool) -> None:
     """What needs the bake comes last in one process; of several, one has it from the start, and the others take a file at a time."""
     items.sort(key=needs_the_bake, reverse=shared)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("bake" if needs_the_bake(item) else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group("bake" if needs_the_bake(item) else item.nodeid.partition("::")[0]))
+
+
+def plain(nodeid: str) -> str:
+    """A test's name without the group, which pytest-xdist writes behind it."""
+    return re.sub(r"@(bake|\S+\.py)$", "", nodeid)

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 FILE_NAME = "reserve"
-SIZE = 1 << 20  # bytes; what a server writes at its start is a tenth of it
+SIZE = 1 << 20  # bytes
 
 
 def keep(folder: Path) -> None:

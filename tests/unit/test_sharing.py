@@ -16,4 +16,5 @@ def test_a_file_is_run_by_one_process() -> None:
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     seen = set(re.findall(r"^\[(gw\d)\] .*PASSED (tests/unit/\w+\.py)", done.stdout, re.MULTILINE))
     assert sorted(file for _, file in seen) == sorted(FILES)
+    assert not re.search(r"PASSED .*@", done.stdout), "names are those of a run of one process"
     assert {process for process, _ in seen} == {"gw0", "gw1"}
