@@ -28,11 +28,17 @@ def widths(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> 
 
 
 def sheet(rows: Sequence[tuple[str, str]], room: int) -> list[str]:
-    """Lines of at most ``room`` characters: a name, beside it what there is to say of it. A name is not said twice in a row."""
+    """Lines of at most ``room`` characters: a name, beside it what there is to say of it. A name is not said twice in a row.
+
+    A word longer than that (a URL, a path) has a longer line: it can be copied, which it could not in pieces.
+    """
     indent = max((len(name) for name, _ in rows), default=0) + GAP
     lines, before = [], ""
     for name, text in rows:
-        wrapped = textwrap.wrap(text, max(room - indent, _PROSE), break_on_hyphens=False, subsequent_indent=" " * GAP) or [""]
+        lines_of = textwrap.TextWrapper(
+            max(room - indent, _PROSE), break_on_hyphens=False, break_long_words=False, subsequent_indent=" " * GAP
+        )
+        wrapped = lines_of.wrap(text) or [""]
         lines += [f"{name if name != before else '':{indent}}{wrapped[0]}".rstrip(), *(" " * indent + line for line in wrapped[1:])]
         before = name
     return lines
