@@ -60,7 +60,8 @@ def test_no_line_is_longer_than_the_terminal_but_for_a_word_that_is(room: int) -
     longer = [line for line in told if len(line) > room]
     assert all(len(line.split()) == 1 for line in longer)
     (url,) = [line.strip() for line in told if "Miniforge3" in line]
-    assert url.startswith("https://") and url.endswith("Linux-{arch}.sh,")
+    assert url.startswith("https://")
+    assert url.endswith("Linux-{arch}.sh,")
 
 
 def test_digests_of_the_tags_are_for_machines() -> None:
