@@ -78,7 +78,7 @@ class Shell:
             )
         except (paramiko.SSHException, OSError, EOFError) as exc:
             client.close()
-            raise RemoteError(f"ssh to {self.target.user}@{self.target.address} failed: {exc or type(exc).__name__}") from exc
+            raise RemoteError(f"ssh to {self.target.user}@{self.target.address} failed: {_reason(exc)}") from exc
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(_KEEPALIVE_S)
@@ -128,7 +128,7 @@ class Shell:
             return channels.status(channel, command)
         except (paramiko.SSHException, OSError, EOFError) as exc:
             raise RemoteError(
-                f"the connection to {self.target.address} was lost during '{channels.short(command)}': {exc or type(exc).__name__}"
+                f"the connection to {self.target.address} was lost during '{channels.short(command)}': {_reason(exc)}"
             ) from exc
 
     @contextmanager
@@ -188,6 +188,11 @@ def answers(target: Target, timeout_s: float = 3) -> bool:
 def exports(environment: Mapping[str, str]) -> str:
     """A file for ``.`` (dot) in a shell that exports ``environment``."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
+
+
+def _reason(error: Exception) -> str:
+    """Why a connection failed; paramiko's EOFError says nothing."""
+    return str(error) or ("the other side closed it" if isinstance(error, EOFError) else type(error).__name__)
 
 
 def _quoted(command: str, arguments: tuple[str, ...]) -> str:
