@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -140,12 +140,11 @@ def _pytest(
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    deadline = time.monotonic() + manifest.tests.timeout_minutes * 60
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=manifest.folder
     ) as process:
         try:
-            return _follow(process, deadline, manifest.tests.timeout_minutes, report)
+            return _follow(process, manifest.tests.timeout_minutes, report)
         except BaseException:
             process.terminate()
             raise
@@ -157,10 +156,23 @@ def _processes(manifest: Manifest, machines: Sequence[Way]) -> list[str]:
     return [] if said or len(machines) == 1 else [f"--numprocesses={len(machines)}", "--dist=loadgroup"]
 
 
-def _follow(process: subprocess.Popen[str], deadline: float, minutes: int, report: Reporter) -> int:
+def _follow(process: subprocess.Popen[str], minutes: float, report: Reporter) -> int:
+    """Its status. Raises HubsmithError after so many minutes, also when it says nothing any more."""
     assert process.stdout is not None
-    for line in process.stdout:
-        report.output(line.rstrip("\n"))
-        if time.monotonic() > deadline:
-            raise HubsmithError(f"the image tests took longer than {minutes} min", hint="raise tests.timeout_minutes in the manifest")
-    return process.wait()
+    overdue = threading.Event()
+
+    def stop() -> None:
+        overdue.set()
+        process.terminate()
+
+    limit = threading.Timer(minutes * 60, stop)
+    limit.start()
+    try:
+        for line in process.stdout:
+            report.output(line.rstrip("\n"))
+        status = process.wait()
+    finally:
+        limit.cancel()
+    if overdue.is_set():
+        raise HubsmithError(f"the image tests took longer than {minutes:g} min", hint="raise tests.timeout_minutes in the manifest")
+    return status

@@ -73,18 +73,22 @@ class Provision(Step[Bake]):
             state.report.output(line)
 
         timeout_s = self._use.definition.timeout_minutes * 60
-        status = shell.stream(f"cd {folder} && bash ./run_install.sh 2>&1", on_line=keep, root=True, timeout_s=timeout_s)
+        try:
+            status = shell.stream(f"cd {folder} && bash ./run_install.sh 2>&1", on_line=keep, root=True, timeout_s=timeout_s)
+        except RemoteError as exc:  # it took too long, or the builder is gone
+            raise self._failure(f"was cut off: {exc.message}", lines, exc.hint) from exc
         if status != 0:
-            raise self._failure(status, lines)
+            raise self._failure(f"ended with status {status}", lines)
 
-    def _failure(self, status: int, lines: list[str]) -> RemoteError:
+    def _failure(self, how: str, lines: list[str], advice: str | None = None) -> RemoteError:
         script = self._use.folder / "install.sh"
         line = next((mark["line"] for text in reversed(lines) for pattern in _MARKS if (mark := pattern.match(text))), None)
-        last = "\n".join(f"  {text}" for text in lines[-_LAST_LINES:])
+        last = "\n".join(f"  {text}" for text in lines[-_LAST_LINES:]) or "  (none)"
+        look = "run again with --on-failure keep to look at the builder"
         return RemoteError(
-            f"provisioner {self._use.name} ended with status {status}",
+            f"provisioner {self._use.name} {how}",
             where=f"{script}:{line}" if line else str(script),
-            hint=f"its last output:\n{last}\nrun again with --on-failure keep to look at the builder",
+            hint="\n".join(filter(None, [f"its last output:\n{last}", advice, look])),
         )
 
 

@@ -17,16 +17,17 @@ def lines(channel: paramiko.Channel, deadline: float, command: str, timeout_s: f
     """Each line of its output (stdout and stderr as they come) until it ends. Raises RemoteError at the deadline (of time.monotonic)."""
     buffer = b""
     while True:
-        if channel.recv_ready():
-            *whole, buffer = (buffer + channel.recv(65536)).split(b"\n")
-            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
-        elif channel.exit_status_ready() or channel.closed:
-            break
-        elif time.monotonic() > deadline:
+        ended = channel.exit_status_ready() or channel.closed
+        if not ended and time.monotonic() > deadline:  # whether it is silent or never stops talking
             channel.close()
             raise RemoteError(
                 f"'{short(command)}' took longer than {timeout_s:.0f} s", hint="raise its time limit in the manifest or the provisioner"
             )
+        if channel.recv_ready():
+            *whole, buffer = (buffer + channel.recv(65536)).split(b"\n")
+            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
+        elif ended:
+            break
         else:
             # recv() with a timeout would do as well, but would not notice an exit status without end of file
             # (a background process that keeps the output open).

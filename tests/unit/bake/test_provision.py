@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from build.bake.provision import Provision
+from build.errors import RemoteError
 from build.manifest import Builder, Definition, ProvisionerUse
+from build.report import Reporter
 
 RUNNER = Path(__file__).parents[3] / "build" / "bake" / "run_install.sh"
 
@@ -40,7 +43,7 @@ def test_the_line_that_failed_is_named(tmp_path: Path, script: str, line: int) -
     status, lines = run(tmp_path, script)
     assert status != 0
     step = Provision(ProvisionerUse("r", tmp_path, Definition(summary="x"), {}), 0)
-    error = step._failure(status, lines)
+    error = step._failure(f"ended with status {status}", lines)
     assert error.where == f"{tmp_path}/install.sh:{line}"
 
 
@@ -51,7 +54,7 @@ def test_variables_arrive_and_success_is_silent(tmp_path: Path) -> None:
 
 def test_its_last_lines_are_shown_not_its_first(tmp_path: Path) -> None:
     step = Provision(ProvisionerUse("r", tmp_path, Definition(summary="x"), {}), 0)
-    error = step._failure(1, [f"line {n}" for n in range(100)])
+    error = step._failure("ended with status 1", [f"line {n}" for n in range(100)])
     assert error.hint is not None
     assert "line 99" in error.hint
     assert "line 80" not in error.hint
@@ -71,3 +74,16 @@ def test_what_the_lock_gives_stands_beside_the_script_for_root_alone(tmp_path: P
                 content = archive.extractfile(name)
                 assert content is not None
                 assert (content.read(), archive.getmember(name).mode, archive.getmember(name).uname) == (b"a==1\n", 0o600, "root")
+
+
+def test_one_that_takes_too_long_is_named_with_its_last_words_and_what_to_do(tmp_path: Path) -> None:
+    def stream(_: str, *, on_line: Callable[[str], object], **limits: object) -> int:
+        on_line("downloading, 3 of 70")
+        raise RemoteError("'cd /work' took longer than 60 s", hint="raise its time limit")
+
+    step = Provision(ProvisionerUse("r", tmp_path, Definition(summary="x"), {}), 0)
+    with pytest.raises(RemoteError) as caught:
+        step._install(SimpleNamespace(stream=stream), "/work", SimpleNamespace(report=Reporter(quiet=True)))  # type: ignore[arg-type]
+    assert str(caught.value) == f"{tmp_path}/install.sh: provisioner r was cut off: 'cd /work' took longer than 60 s"
+    assert caught.value.hint is not None
+    assert caught.value.hint.splitlines()[1:3] == ["  downloading, 3 of 70", "raise its time limit"]

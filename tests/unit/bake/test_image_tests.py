@@ -1,0 +1,32 @@
+"""A run of the image tests, and its time limit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from build.bake import image_tests
+from build.errors import HubsmithError
+from build.report import Reporter
+
+
+def following(program: str, minutes: float) -> int:
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        return image_tests._follow(process, minutes, Reporter(quiet=True))
+
+
+@pytest.mark.parametrize("program", ["import time; time.sleep(60)", "while True: print('.', flush=True)"], ids=["silent", "talking"])
+def test_the_limit_holds_whatever_they_say(program: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(HubsmithError, match=r"took longer than 0\.01 min") as caught:
+        following(program, 0.01)
+    assert time.monotonic() - began < 30
+    assert "tests.timeout_minutes" in str(caught.value.hint)
+
+
+def test_in_time_it_is_pytests_own_status() -> None:
+    assert following("import sys; print('1 failed'); sys.exit(1)", 1) == 1
