@@ -74,15 +74,15 @@ def base(_: Context, family: str = "debian-13") -> None:
 
 @task(help=JSON)
 def doctor(_: Context, json: bool = False) -> None:
-    """What this machine lacks for the local cloud, and the line that mends it. Exit code 1 if something does."""
+    """What this machine lacks for the local cloud, what for, and the line that mends it. Exit code 1 if something does."""
     with talking() as report:
         checks = host.examine()
         if json:
             report.document([asdict(found) for found in checks])
         else:
             report.table(
-                ("", "check", "found", "remedy"),
-                [("ok" if c.ok else "MISSING", c.name, c.detail, "" if c.ok else c.remedy) for c in checks],
+                ("", "check", "found", "for", "remedy"),
+                [("ok" if c.ok else "MISSING", c.name, c.detail, c.needed_for, "" if c.ok else c.remedy) for c in checks],
             )
         if not all(found.ok for found in checks):
             raise HubsmithError("the local cloud lacks something", hint="the last column says what to run")

@@ -164,7 +164,13 @@ def _memory_check() -> Check:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     ok = total >= NEEDED_MEMORY_GIB - 0.5
     remedy = "" if ok else f"{NEEDED_MEMORY_GIB} GiB are needed: a t3.small fits into less"
-    return Check("memory", ok, f"{total:.1f} GiB", remedy, "instances, at their types' own sizes")
+    return Check(
+        "memory",
+        ok,
+        f"{total:.1f} GiB",
+        remedy,
+        "instances, at their types' own sizes: a build's tests run on two of 4 GiB, or one (tests.machines)",
+    )
 
 
 def _disk_check(name: str, folder: Path, purpose: str) -> Check:
