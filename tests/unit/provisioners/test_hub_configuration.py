@@ -1,0 +1,102 @@
+"""The hub's configuration is what the manifest's `hub:` says; rendered as for a builder, and read as JupyterHub reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from build.manifest import load, template_variables
+from build.remote import tree
+
+REPO = Path(__file__).parents[3]
+TEMPLATE = Path("etc/jupyterhub/jupyterhub_config.py.j2")
+
+
+class Config(dict[str, Any]):
+    """As traitlets has it: sections come into being when they are first named."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.setdefault(name, Config())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+
+@pytest.fixture
+def configured(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
+    """A function from --set values to the configuration; JupyterHub itself, which is not here, is not looked at."""
+    program("hubsmith_hub.machine")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "hubsmith_hub.authenticator", SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"))
+    monkeypatch.setitem(sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner"))
+
+    def read(*overrides: str) -> Config:
+        manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
+        use = next(one for one in manifest.provisioners if one.name == "jupyterhub")
+        (file,) = tree.collect(use.folder / "files", [TEMPLATE], template_variables(use), {})
+        config = Config()
+        exec(compile(file.content, file.path, "exec"), {"get_config": lambda: config})
+        return config
+
+    return read
+
+
+def culler(config: Config) -> list[str]:
+    """Its command; empty where there is none."""
+    return next((service["command"] for service in config.JupyterHub.services if service["name"] == "idle-culler"), [])
+
+
+def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]) -> None:
+    config = configured(
+        "hub.admin_users=[ada, bob]",
+        "hub.default_url=/tree",
+        "hub.cpu_limit=1.5",
+        "hub.mem_limit=2G",
+        "hub.tasks_limit=200",
+        "hub.named_servers=2",
+        "hub.idle_timeout_minutes=30",
+        "hub.shutdown_on_logout=false",
+        """hub.environment={NLTK_DATA: /srv/nltk, MOTTO: "it's \\"quoted\\" \\\\ {{ here }}"}""",
+    )
+    assert config.Authenticator.admin_users == {"ada", "bob"}
+    assert config.Spawner.default_url == "/tree"
+    assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (1.5, "2G")
+    assert config.SystemdSpawner.unit_extra_properties["TasksMax"] == "200"
+    assert (config.JupyterHub.allow_named_servers, config.JupyterHub.named_server_limit_per_user) == (True, 2)
+    assert culler(config)[1:] == ["-m", "jupyterhub_idle_culler", "--timeout=1800"]
+    assert config.JupyterHub.shutdown_on_logout is False
+    assert config.Spawner.environment["NLTK_DATA"] == "/srv/nltk"
+    assert config.Spawner.environment["MOTTO"] == 'it\'s "quoted" \\ {{ here }}'
+
+
+def test_what_may_be_switched_off_is_off(configured: Callable[..., Config]) -> None:
+    config = configured("hub.cpu_limit=null", "hub.mem_limit=null", "hub.named_servers=0", "hub.idle_timeout_minutes=null")
+    assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (None, None)
+    assert config.JupyterHub.allow_named_servers is False
+    assert culler(config) == []
+    assert "idle-culler" not in [role["name"] for role in config.JupyterHub.load_roles]
+
+
+def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_like(configured: Callable[..., Config]) -> None:
+    config = configured()
+    assert config.SystemdSpawner.cpu_limit == pytest.approx(0.75 * (os.cpu_count() or 1))
+    assert config.SystemdSpawner.mem_limit == pytest.approx(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2, abs=1)
+    assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == ("https://:443", "http://127.0.0.1:8081")
+    assert config.JupyterHub.db_url == "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
+    assert config.JupyterHub.cookie_secret_file == "/srv/jupyterhub/cookie_secret"
+    assert config.JupyterHub.shutdown_on_logout is True
+    assert [config.SystemdSpawner[name] for name in ("isolate_tmp", "isolate_devices", "disable_user_sudo")] == [True] * 3
+    # What a mistake with an allow list did in 2019's: nobody could log in, its administrators included.
+    assert config.Authenticator.allow_all is True
+
+
+def test_the_culler_may_do_what_its_documentation_says_it_needs(configured: Callable[..., Config]) -> None:
+    role = next(role for role in configured().JupyterHub.load_roles if role["name"] == "idle-culler")
+    assert set(role["scopes"]) == {"list:users", "read:users:activity", "read:servers", "delete:servers"}
+    assert role["services"] == ["idle-culler"]
