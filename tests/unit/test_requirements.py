@@ -7,6 +7,8 @@ import subprocess
 import sys
 from importlib.metadata import packages_distributions
 
+import pytest
+
 from tests.conftest import REPO
 
 # Looked for only by `invoke lock` of a conda distribution, which says so (README, "The lock").
@@ -52,3 +54,12 @@ def test_the_product_imports_nothing_of_the_developers() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL, *hidden], cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout.splitlines()[-1]) > 200
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pin_has_its_hashes_and_no_host_is_named(file: str) -> None:
+    text = (REPO / file).read_text(encoding="utf-8")
+    pins = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]
+    assert len(pins) > 10
+    assert [pin for pin in pins if not ("==" in pin and "--hash=sha256:" in pin)] == []
+    assert "://" not in text

@@ -1,0 +1,114 @@
+"""What README.md says is so: commands and their options, targets, links, and policies that hold what the code asks EC2 for."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from invoke import Collection, Task
+
+from tasks import namespace
+
+REPO = Path(__file__).parents[2]
+README = (REPO / "README.md").read_text(encoding="utf-8")
+SERVICES = ("ec2", "iam", "route53", "ssm", "sts")
+# Asked for by EC2 and IAM themselves, when a call names a role or brings tags along.
+IMPLIED = {"iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"}
+
+
+def policies() -> list[set[str]]:
+    """The actions of each policy: of a build, and of a launch."""
+    documents = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
+    return [{action for statement in document["Statement"] for action in statement["Action"]} for document in documents]
+
+
+def for_others() -> set[str]:
+    """What is needed beside a build's policy, to share images."""
+    line = next(line for line in README.splitlines() if line.startswith("Images for others (`publish.launch_permissions`) also need"))
+    return set(re.findall(r"`\"([a-z0-9]+:\w+)\"`", line))
+
+
+def operations() -> dict[str, set[str]]:
+    """Actions by the name of boto3's method (or paginator): a few names belong to two services."""
+    found: dict[str, set[str]] = {}
+    session = botocore.session.get_session()
+    for service in SERVICES:
+        for operation in session.get_service_model(service).operation_names:
+            found.setdefault(xform_name(operation), set()).add(f"{service}:{operation}")
+    return found
+
+
+def asked(*folders: str) -> set[frozenset[str]]:
+    """Of each call in these folders, which actions it can be."""
+    known, found = operations(), set()
+    for path in (path for folder in folders for path in (REPO / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else None
+            if isinstance(name, str) and name in known:
+                found.add(frozenset(known[name]))
+    return found
+
+
+def test_a_builds_policy_has_every_call_that_is_made() -> None:
+    allowed = policies()[0] | for_others()
+    assert [sorted(actions) for actions in asked("build/aws", "build/bake", "build/upkeep") if not actions & allowed] == []
+
+
+def test_with_a_launchs_policy_every_call_is_allowed() -> None:
+    allowed = set[str]().union(*policies())
+    assert [sorted(actions) for actions in asked("build/launch") if not actions & allowed] == []
+
+
+def test_no_policy_has_what_nobody_asks_for() -> None:
+    needed = set[str]().union(*asked("build/aws", "build/bake", "build/upkeep", "build/launch"), IMPLIED)
+    assert sorted((set[str]().union(*policies()) | for_others()) - needed) == []
+
+
+def tasks(collection: Collection, prefix: str = "") -> Iterator[tuple[str, Task[Any]]]:
+    for name, task in collection.tasks.items():
+        yield prefix + name, task
+        yield from ((prefix + alias, task) for alias in task.aliases)
+    for name, inner in collection.collections.items():
+        yield from tasks(inner, f"{prefix}{name}.")
+
+
+def commands() -> list[str]:
+    """Every `invoke …` of the README, in its text and on lines of their own, without comments."""
+    on_lines = re.findall(r"^ {4}(?:eval \"\$\()?invoke ([^#\n]*?)(?:\)\")?(?: {2,}.*)?$", README, re.MULTILINE)
+    in_text = re.findall(r"`invoke ([^`]*)`", README)
+    return sorted({text.strip() for text in on_lines + in_text if not text.startswith("--list")})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_is_there_with_its_options(line: str) -> None:
+    known = dict(tasks(namespace))
+    # `a | b` is "a or b": of commands when the line has no options, of options in brackets otherwise.
+    words = shlex.split(re.sub(r"[\[\]|…]", " ", line.replace("'", "")))
+    named = [word for word in words if word in known and not word.startswith("-")]
+    assert named, f"no command in: invoke {line}"
+    assert words[0] in known
+    options = {flag for name in named for argument in known[name].get_arguments() for flag in (f"--{name}" for name in argument.names)}
+    assert [word for word in words if word.startswith("--") and word.partition("=")[0].replace("_", "-") not in options] == []
+
+
+def test_every_target_of_make_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"build-ami", "test", "test-fast", "bench", "mutants", "shell"} <= named
+    assert named <= targets
+
+
+def test_every_link_leads_somewhere() -> None:
+    headings = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)$", README, re.MULTILINE)}
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        path, _, anchor = target.partition("#")
+        assert (REPO / path).exists(), target
+        assert not anchor or anchor in headings, target
