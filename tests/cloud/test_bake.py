@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
@@ -111,6 +112,14 @@ def test_a_failing_provisioner_is_named_with_file_line_and_last_output(workshop:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.matrix
+def test_a_provisioner_that_takes_too_long_is_ended_and_named(workshop: Workshop, nothing_left: None) -> None:
+    done = workshop.build("--profile", "hanging", "--set", "provisioners.hanging.timeout_minutes=1")
+    assert done.status == 1
+    assert "provisioners/hanging/install.sh: provisioner hanging was cut off" in " ".join(done.err.split())
+    assert "hanging now" in done.err.split("hint:")[1]
+
+
 def test_a_failing_image_test_is_named_and_no_image_is_made(workshop: Workshop, nothing_left: None) -> None:
     done = workshop.build("--profile", "untrue")
     assert done.status == 1
@@ -160,14 +169,39 @@ def test_sweep_removes_what_a_killed_build_left_and_spares_a_live_one(workshop: 
     alive.end(signal.SIGTERM)
 
 
-def test_a_kept_builder_can_be_entered_and_swept(workshop: Workshop, nothing_left: None) -> None:
-    done = workshop.build("--profile", "failing", "--on-failure", "keep")
+def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(workshop: Workshop, nothing_left: None) -> None:
+    (subnet,) = workshop.client("ec2").describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}])["Subnets"]
+    done = workshop.build("--profile", "failing", "--on-failure", "keep", "--set", f"builder.subnet_id={subnet['SubnetId']}")
     assert done.status == 1
     ssh = next(line.strip() for line in done.err.splitlines() if line.strip().startswith("ssh -F"))
     inside = subprocess.run([*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False)
     assert inside.stdout == "hello world\n", inside.stderr
     run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
+    assert_fenced_in(workshop, run, subnet)
     assert workshop.invoke("sweep", "--run", run).status == 0
+
+
+def assert_fenced_in(workshop: Workshop, run: str, subnet: dict[str, str]) -> None:
+    """What the builder of a run is by EC2's own account: for its caller only, encrypted, tagged, and with an end."""
+    ec2, ours = workshop.client("ec2"), [{"Name": "tag:hubsmith:run", "Values": [run]}]
+    (builder,) = ec2.describe_instances(Filters=ours)["Reservations"][0]["Instances"]
+    (volume,) = ec2.describe_volumes(Filters=ours)["Volumes"]
+    (group,) = ec2.describe_security_groups(Filters=ours)["SecurityGroups"]
+    (interface,) = ec2.describe_network_interfaces(Filters=ours)["NetworkInterfaces"]
+    for resource, tags in ((builder, "Tags"), (volume, "Tags"), (group, "Tags"), (interface, "TagSet")):
+        assert {"hubsmith:run", "hubsmith:owner", "hubsmith:expires"} <= {tag["Key"] for tag in resource[tags]}
+    assert (builder["SubnetId"], builder["VpcId"], group["VpcId"]) == (subnet["SubnetId"], subnet["VpcId"], subnet["VpcId"])
+    assert [one["GroupId"] for one in builder["SecurityGroups"]] == [group["GroupId"]]
+    opened = {(permission["FromPort"], r["CidrIp"]) for permission in group["IpPermissions"] for r in permission["IpRanges"]}
+    assert opened == {(22, "127.0.0.1/32"), (80, "127.0.0.1/32"), (443, "127.0.0.1/32")}
+    assert builder["MetadataOptions"]["HttpTokens"] == "required"
+    assert (volume["Encrypted"], volume["Attachments"][0]["DeleteOnTermination"]) == (True, True)
+    told = {
+        name: ec2.describe_instance_attribute(InstanceId=builder["InstanceId"], Attribute=name)[answer]["Value"]
+        for name, answer in (("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior"), ("userData", "UserData"))
+    }
+    assert told["instanceInitiatedShutdownBehavior"] == "terminate"
+    assert "# hubsmith-shutdown-after: 30\n" in base64.b64decode(told["userData"]).decode()
 
 
 def test_a_wrong_manifest_is_the_users_own_and_costs_nothing(workshop: Workshop, nothing_left: None) -> None:
