@@ -169,6 +169,17 @@ def test_sweep_removes_what_a_killed_build_left_and_spares_a_live_one(workshop: 
     alive.end(signal.SIGTERM)
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize("step", ["boot a fresh instance", "write the record"])
+def test_sweep_removes_the_image_that_a_killed_build_had_made(workshop: Workshop, nothing_left: None, step: str) -> None:
+    killed = workshop.start_build()
+    killed.wait_for(f"» {step}")
+    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
+    found = json.loads(workshop.invoke("sweep", "--dry-run", "--json").out)
+    assert {"image", "snapshot", "security group"} <= {row["kind"] for row in found}
+    assert workshop.invoke("sweep").status == 0
+
+
 def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(workshop: Workshop, nothing_left: None) -> None:
     (subnet,) = workshop.client("ec2").describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}])["Subnets"]
     done = workshop.build("--profile", "failing", "--on-failure", "keep", "--set", f"builder.subnet_id={subnet['SubnetId']}")

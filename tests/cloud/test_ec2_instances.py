@@ -151,16 +151,21 @@ def test_metadata_options_can_be_changed_one_by_one(ec2: Any, cloud: Customer, s
     ec2.modify_instance_metadata_options(InstanceId=shared["InstanceId"], HttpTokens="optional")
 
 
-def test_the_same_token_is_the_same_launch(ec2: Any, cloud: Customer, shared: dict[str, Any]) -> None:
-    asked = {"ImageId": cloud.tiny, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1, "ClientToken": "once"}
+def test_the_same_token_is_the_same_launch_of_as_many_as_were_asked_for(ec2: Any, cloud: Customer, shared: dict[str, Any]) -> None:
+    asked = {"ImageId": cloud.tiny, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 2, "ClientToken": "once"}
     first, again = ec2.run_instances(**asked), ec2.run_instances(**asked)
+    ids = [instance["InstanceId"] for instance in first["Instances"]]
     try:
         assert again["ReservationId"] == first["ReservationId"]
-        assert again["Instances"][0]["InstanceId"] == first["Instances"][0]["InstanceId"]
+        assert [instance["InstanceId"] for instance in again["Instances"]] == ids
+        assert len(set(ids)) == 2
+        for instance_id in ids:
+            cloud.wait_for(instance_id, "running")
         with refused("IdempotentParameterMismatch"):
             ec2.run_instances(**{**asked, "InstanceType": "t3.micro"})
     finally:
-        cloud.end(first["Instances"][0]["InstanceId"])
+        for instance_id in ids:
+            cloud.end(instance_id)
 
 
 @pytest.mark.parametrize(
