@@ -35,6 +35,7 @@ from tests.mutants.mistakes import MISTAKES, Mistake
 
 TAG = "unmutated"
 REPO = Path(__file__).parents[2]
+_ALL_PASSED, _SOME_FAILED = 0, 1  # pytest's exit codes
 
 
 class PutMistakesBack(Step[Bake]):
@@ -57,7 +58,7 @@ class PutMistakesBack(Step[Bake]):
                     machine.restore(TAG)
                     noticed = self._is_noticed(state, mistake)
                 else:
-                    noticed = _is_noticed_in_a_copy(mistake)
+                    noticed = _pytest_in_a_copy(mistake.tests, mistake.patch) == _SOME_FAILED
                 if not noticed:
                     survived.append(f"{mistake.number}. {mistake.what}")
         if survived:
@@ -65,11 +66,15 @@ class PutMistakesBack(Step[Bake]):
 
     def _see_them_green(self, state: Bake) -> None:
         with state.report.step("without any mistake"):
-            outcome = self._test(
-                state, tuple(dict.fromkeys(test for mistake in self._mistakes if mistake.home == "image" for test in mistake.tests)), "none"
-            )
-            if outcome.failed:
+            of_the_image, copied = self._tests(in_the_image=True), self._tests(in_the_image=False)
+            if of_the_image and (outcome := self._test(state, of_the_image, "none")).failed:
                 raise HubsmithError("red without any mistake: " + ", ".join(outcome.broken))
+            if copied and (status := _pytest_in_a_copy(copied)) != _ALL_PASSED:
+                raise HubsmithError(f"red without any mistake, in a copy of the repository (status {status}): " + ", ".join(copied))
+
+    def _tests(self, *, in_the_image: bool) -> tuple[str, ...]:
+        found = [test for mistake in self._mistakes if (mistake.home == "image") == in_the_image for test in mistake.tests]
+        return tuple(dict.fromkeys(found))
 
     def _is_noticed(self, state: Bake, mistake: Mistake) -> bool:
         with _connected(state) as shell:
@@ -85,13 +90,13 @@ class PutMistakesBack(Step[Bake]):
         return image_tests.run(state.manifest, files, [target], f"mutant-{name}", folder, state.report, {"HUBSMITH_STAGE": "candidate"})
 
 
-def _is_noticed_in_a_copy(mistake: Mistake) -> bool:
+def _pytest_in_a_copy(tests: Sequence[str], patch: str = "true") -> int:
+    """pytest's exit status for these tests in a copy of the repository, after the patch."""
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
         copy = Path(folder, "copy")
         shutil.copytree(REPO, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
-        subprocess.run(["bash", "-c", mistake.patch], cwd=copy, check=True)
-        ended = subprocess.run([sys.executable, "-m", "pytest", "-q", *mistake.tests], cwd=copy, capture_output=True, check=False)
-    return ended.returncode == 1  # pytest's own for "tests ran, and some failed"
+        subprocess.run(["bash", "-c", patch], cwd=copy, check=True)
+        return subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], cwd=copy, capture_output=True, check=False).returncode
 
 
 def _connected(state: Bake) -> Shell:
