@@ -7,8 +7,8 @@ from dataclasses import asdict
 from invoke import Context, task
 
 from build.commands.choice import Several
-from build.commands.common import JSON, local_cloud, talking
-from build.errors import HubsmithError, UserError
+from build.commands.common import JSON, confirm, local_cloud, talking
+from build.errors import HubsmithError
 from build.localcloud import base_image, host, server, usage
 
 
@@ -58,8 +58,7 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
     with talking() as report:
         size = usage.readable(sum(place.size for place in server.status().places if cache or place.what != "cache"))
         gone = f"Every instance, volume and image of the local cloud{' and the cache of base images' * cache}, {size},"
-        if not yes and input(f"{gone} will be gone. Type 'yes': ").strip() != "yes":
-            raise UserError("nothing was removed", hint="--yes skips the question")
+        confirm(f"{gone} will be gone", yes=yes)
         with report.step("reset the local cloud"):
             server.reset(progress=report.waiting, cache=cache)
 

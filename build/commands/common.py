@@ -67,12 +67,12 @@ def talking(*, verbose: bool = False, quiet: bool = False, when_stopped: str = C
         raise Exit(code=known.exit_code if known else 1) from None
 
 
-def confirm(what: str, *, yes: bool) -> None:
+def confirm(what: str, *, yes: bool, hint: str = "--yes skips the question") -> None:
     """Ask, unless --yes was given. Raises UserError when the answer is no, or nobody is there to give one."""
     if yes:
         return
     if not sys.stdin.isatty() or input(f"{what}. Type 'yes': ").strip() != "yes":
-        raise UserError("nothing was removed", hint="--yes skips the question, --dry-run only shows")
+        raise UserError("nothing was removed", hint=hint)
 
 
 def policy(on_failure: str) -> OnFailure:

@@ -34,7 +34,11 @@ def prune(choice: Choice, dry_run: bool = False, yes: bool = False, json: bool =
         found = retention.decide(chosen, clients)
         going = [decision for decision in found if not decision.keep]
         if going and not dry_run:
-            confirm(f"{', '.join(decision.id for decision in going)} will be gone", yes=yes)
+            confirm(
+                f"{', '.join(decision.id for decision in going)} will be gone",
+                yes=yes,
+                hint="--yes skips the question, --dry-run only shows",
+            )
             retention.remove(clients, found, report)
         if json:
             report.document([asdict(decision) for decision in found])

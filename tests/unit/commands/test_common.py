@@ -1,0 +1,85 @@
+"""Every error of a command is words on stderr and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from invoke import Context, Exit
+
+from build.commands import cloud
+from build.commands.common import confirm, policy, talking
+from build.errors import CleanupError, CloudError, HubsmithError, UserError
+from build.localcloud import server
+from build.pipeline import Interrupted, OnFailure
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "You are not authorized"}}, "RunInstances")
+
+
+def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(Exit) as ended, talking():
+        raise error
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    return ended.value.code, err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (HubsmithError("it broke", hint="mend it"), 1, "error: it broke\nhint: mend it\n"),
+        (UserError("no such key", where="manifest.yaml:3:1"), 2, "error: manifest.yaml:3:1: no such key\n"),
+        (CloudError("i-1 is terminated"), 1, "error: i-1 is terminated\n"),
+        (CleanupError("not removed: i-1"), 1, "error: not removed: i-1\n"),
+        (refused("UnauthorizedOperation"), 1, "error: RunInstances: You are not authorized (UnauthorizedOperation)\nhint: the IAM policy"),
+        (NoCredentialsError(), 2, "error: no usable AWS credentials: Unable to locate credentials\nhint: run `aws configure`"),
+        (EndpointConnectionError(endpoint_url="https://ec2"), 1, "error: Could not connect to the endpoint URL"),
+        (Interrupted("SIGTERM"), 1, "error: stopped by SIGTERM\nhint: what had been made was removed; `invoke sweep --dry-run`"),
+        (KeyboardInterrupt(), 1, "error: stopped\n"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_an_error_is_words_and_a_code(error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ended, said = told(error, capsys)
+    assert (ended, said[: len(words)]) == (code, words)
+
+
+def test_a_bug_is_two_lines_and_the_rest_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
+    code, said = told(ZeroDivisionError("division by zero"), capsys)
+    assert code == 1
+    assert said == f"error: unexpected: ZeroDivisionError: division by zero\nhint: this is a bug; the details are in {tmp_path}/debug.log\n"
+    assert "Traceback" in (tmp_path / "debug.log").read_text()
+
+
+def test_what_to_do_with_a_failed_build_is_one_of_two_words() -> None:
+    assert (policy("cleanup"), policy("keep")) == (OnFailure.CLEANUP, OnFailure.KEEP)
+    with pytest.raises(UserError, match="--on-failure delete: not a policy") as caught:
+        policy("delete")
+    assert caught.value.hint == "cleanup or keep"
+
+
+def test_where_nobody_can_be_asked_nothing_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))  # a pipe, as a timer has it
+    confirm("All of it will be gone", yes=True)
+    with pytest.raises(UserError, match="nothing was removed") as caught:
+        confirm("All of it will be gone", yes=False)
+    assert "--yes" in str(caught.value.hint)
+
+
+def test_the_local_cloud_is_not_reset_from_a_pipe_without_a_yes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr(server, "reset", lambda **_: pytest.fail("reset"))
+    with pytest.raises(Exit) as ended:
+        cloud.reset(Context())
+    assert (ended.value.code, "nothing was removed" in capsys.readouterr().err) == (2, True)
