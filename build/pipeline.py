@@ -46,6 +46,10 @@ class Step(Generic[State]):
     def cleanup(self, state: State) -> None:
         """Undo what ``run`` made. Runs even if ``run`` raised half-way."""
 
+    def is_kept(self, state: State) -> bool:
+        """Whether ``OnFailure.KEEP`` leaves alone what this step made, as far as the run has come."""
+        return self.kept_on_failure
+
 
 class Interrupted(KeyboardInterrupt):
     """SIGINT, SIGTERM or SIGHUP arrived; its name is the argument."""
@@ -85,7 +89,7 @@ class Runner(Generic[State]):
         leftovers: list[str] = []
         with self._report.cleaning():
             for step in reversed(started):
-                if type(step).cleanup is Step.cleanup or self._stays(step, failed=failed):
+                if type(step).cleanup is Step.cleanup or self._stays(step, state, failed=failed):
                     continue
                 try:
                     with self._report.step(f"clean up after: {step.title}"):
@@ -94,10 +98,10 @@ class Runner(Generic[State]):
                     leftovers.append(f"cleanup after '{step.title}' failed: {exc}")
         return leftovers
 
-    def _stays(self, step: Step[State], *, failed: bool) -> bool:
+    def _stays(self, step: Step[State], state: State, *, failed: bool) -> bool:
         if not failed:
             return step.makes_product
-        return self._on_failure is OnFailure.KEEP and step.kept_on_failure
+        return self._on_failure is OnFailure.KEEP and step.is_kept(state)
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from build.bake import instances
-from build.bake.state import Bake
+from build.bake.state import Bake, Instance
 from build.pipeline import Step
 from build.remote import client
 
@@ -17,7 +19,6 @@ class LaunchBuilder(Step[Bake]):
     """
 
     title = "launch the builder"
-    kept_on_failure = True
 
     def run(self, state: Bake) -> None:
         """Raises CloudError or RemoteError."""
@@ -32,15 +33,35 @@ class LaunchBuilder(Step[Bake]):
         """Terminate it."""
         instances.terminate_all(state, ROLE)
 
+    def is_kept(self, state: Bake) -> bool:
+        """As long as somebody could log in: a stopped one would neither let anybody in nor end itself."""
+        return not state.builder_is_sealed
+
 
 def how_to_look_inside(state: Bake) -> str | None:
-    """For ``--on-failure keep``: how to reach the builder and how to get rid of it; None when there is none."""
-    if not hasattr(state, "builder"):
+    """For ``--on-failure keep``: how to reach the machines that stay, and how to get rid of them; None when there is none."""
+    machines = _kept(state)
+    if not machines:
         return None
-    config = client.write_config(state.builder.target, state.run.folder, state.run.folder / "control")
-    return (
-        f"kept builder {state.builder.id}; look inside:\n"
-        f"  ssh -F {config} -o ControlPath=none {client.ALIAS}\n"
-        f"it ends itself at {state.run.expires:%Y-%m-%d %H:%M} UTC; remove it now:\n"
-        f"  invoke sweep --run {state.run.id}"
+    ways = (f"  ssh -F {_config(state, machine)} -o ControlPath=none {client.ALIAS}" for machine in machines)
+    return "\n".join(
+        [
+            f"kept {', '.join(machine.id for machine in machines)}; look inside:",
+            *ways,
+            f"what is kept ends itself at {state.run.expires:%Y-%m-%d %H:%M} UTC; remove it now:",
+            f"  invoke sweep --run {state.run.id}",
+        ]
     )
+
+
+def _kept(state: Bake) -> tuple[Instance, ...]:
+    """The fresh instances of the image if there are any yet, else the builder if it can be entered."""
+    if hasattr(state, "candidates"):
+        return state.candidates
+    return (state.builder,) if hasattr(state, "builder") and not state.builder_is_sealed else ()
+
+
+def _config(state: Bake, machine: Instance) -> Path:
+    folder = state.run.folder / machine.id
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return client.write_config(machine.target, folder, folder / "control")

@@ -17,6 +17,7 @@ class LaunchCandidate(Step[Bake]):
     """
 
     title = "boot a fresh instance of the image"
+    kept_on_failure = True
 
     def run(self, state: Bake) -> None:
         """Raises CloudError or RemoteError."""

@@ -32,6 +32,7 @@ class StopBuilder(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises CloudError."""
+        state.builder_is_sealed = True
         state.clients.ec2.stop_instances(InstanceIds=[state.builder.id])
         wait_for_state(state, state.builder.id, "stopped", timeout_s=state.manifest.builder.timeouts.stop_s)
 

@@ -89,6 +89,8 @@ class Bake:
     """The image the builder is launched from: the base image, or that of the layer."""
     network: Network = field(init=False)
     builder: Instance = field(init=False)
+    builder_is_sealed: bool = False
+    """From then on no key opens it."""
     image_id: str = field(init=False)
     snapshot_ids: tuple[str, ...] = field(init=False)
     candidates: tuple[Instance, ...] = field(init=False)

@@ -48,7 +48,7 @@ def plan(choice: Choice, json: bool = False) -> None:
     aliases=["build", "bake"],
     help=JSON
     | {
-        "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
+        "on-failure": "cleanup, or keep: leave the machine on which a build failed and say how to reach it",
         "no-cache": "do not start from a layer of an earlier build",
         "verbose": "show the output of commands on a terminal too",
     },

@@ -32,7 +32,7 @@ STALE = 3
         "max-age": "build also when the packages of the published image are older than this: 12h, 7d, 2w",
         "check": "only say whether a build is due; exit code 3 if it is",
         "no-cache": "do not start from a layer of an earlier build",
-        "on-failure": "cleanup, or keep: leave the builder of a failed build and say how to reach it",
+        "on-failure": "cleanup, or keep: leave the machine on which a build failed and say how to reach it",
         "catch-up": 'do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
         "scheduled": "for a timer: quiet while all is well; after three failures in a row not at every turn",
     },

@@ -9,9 +9,11 @@ import signal
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.cloud.project import Project
 from tests.cloud.workshop import TINY, Done, Workshop
 
 pytestmark = pytest.mark.vm
@@ -189,6 +191,30 @@ def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(workshop: Workshop
     assert inside.stdout == "hello world\n", inside.stderr
     run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
     assert_fenced_in(workshop, run, subnet)
+    assert workshop.invoke("sweep", "--run", run).status == 0
+
+
+ONLY_WHERE_IT_WAS_BORN = """
+import os
+
+
+def test_it_still_is_on_the_builder():
+    assert os.environ["HUBSMITH_STAGE"] == "builder"
+"""
+
+
+def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(workshop: Workshop, nothing_left: None, tmp_path: Path) -> None:
+    project = Project.copy(tmp_path / "project", workshop, "kept")
+    (project.folder / "tests/image/test_stage.py").write_text(ONLY_WHERE_IT_WAS_BORN)
+    done = project.invoke("build-ami", "--on-failure", "keep")
+    assert done.status == 1
+    assert "test_it_still_is_on_the_builder" in done.err.split("error:")[1]
+    (instance,) = workshop.listing()["instances"]  # not the builder: it is sealed, and would stand there for ever
+    assert f"kept {instance}; look inside:" in done.err
+    ssh = next(line.strip() for line in done.err.splitlines() if line.strip().startswith("ssh -F"))
+    inside = subprocess.run([*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False)
+    assert inside.stdout == "hello world\n", inside.stderr
+    run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
     assert workshop.invoke("sweep", "--run", run).status == 0
 
 

@@ -83,6 +83,17 @@ def test_keep_leaves_what_helps_to_look_into_a_failure() -> None:
     assert not any(line.startswith("clean builder") for line in diary.lines)
 
 
+def test_what_is_worth_keeping_may_depend_on_how_far_the_run_came() -> None:
+    class Enterable(Recorded):
+        def is_kept(self, state: Diary) -> bool:
+            return "run seal" not in state.lines
+
+    for names, kept in ((("builder", "tests"), True), (("builder", "seal", "tests"), False)):
+        steps = [Enterable(name) if name == "builder" else Recorded(name, fails=name == "tests") for name in names]
+        diary, _ = run(steps, OnFailure.KEEP)
+        assert ("clean builder" not in diary.lines) == kept
+
+
 def test_a_product_survives_success_and_not_failure() -> None:
     assert run([Recorded("image", product=True)])[0].lines == ["run image"]
     assert run([Recorded("image", product=True), Recorded("tests", fails=True)])[0].lines[-1] == "clean image"
