@@ -16,6 +16,7 @@ import pytest
 from build.localcloud import server
 from build.localcloud.faults import client as faults
 from tests.cloud.customer import Customer, until
+from tests.cloud.workshop import INVOKE, REPO, Workshop
 
 pytestmark = pytest.mark.vm
 
@@ -97,6 +98,14 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     aws("ec2", "delete-snapshot", "--snapshot-id", snapshot)
     aws("ec2", "delete-security-group", "--group-id", group)
     aws("ec2", "delete-key-pair", "--key-name", "cli")
+
+
+def test_the_lines_of_cloud_env_point_a_shell_at_it(aws: Cli, workshop: Workshop) -> None:
+    line = f'eval "$({INVOKE} cloud.env)" && {aws.command} ec2 describe-images --owners 000000000000 --query Images[0].Name --output text'
+    environment = {name: value for name, value in workshop.environment.items() if not name.startswith("AWS_")}
+    done = subprocess.run(["sh", "-c", line], cwd=REPO, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tiny-amd64-")
 
 
 def test_parameters_and_an_error_as_aws_prints_it(aws: Cli) -> None:
