@@ -58,6 +58,40 @@ def test_every_stage_ran_tests_and_none_failed(workshop: Workshop, golden: Done)
     assert all(test["passed"] > 0 and test["failed"] == 0 for test in tests)
 
 
+# Heavy ones once, on a fresh machine that nobody else works on.
+HEAVY = (
+    "test_a_hog_of_memory_is_ended_and_nobody_else",
+    "test_a_fork_bomb_stays_within_its_server",
+    "test_100_megabytes_go_up_and_come_down",
+)
+
+
+def test_heavy_tests_ran_once(workshop: Workshop, golden: Done) -> None:
+    run = workshop.record(golden.last)["run"]["id"]
+    outcomes = [{results(workshop, run, stage).get(name) for name in HEAVY} for stage in ("builder", "candidate", "rebooted")]
+    assert outcomes == [{"skipped"}, {"passed"}, {"skipped"}]
+
+
+# Of a launched hub, of other distributions, of a lock.
+ELSEWHERE = ("for machines launched with a domain", "a venv has no conda", "built without a lock")
+
+
+def test_every_image_test_passed_somewhere(workshop: Workshop, golden: Done) -> None:
+    folder = Path(workshop.state) / "runs" / workshop.record(golden.last)["run"]["id"]
+    passed: set[tuple[str, str]] = set()
+    skipped: dict[tuple[str, str], str] = {}
+    for file in folder.glob("tests-*.xml"):
+        for case in ET.parse(file).getroot().iter("testcase"):
+            name = (str(case.get("classname")), str(case.get("name")))
+            why = case.find("skipped")
+            if why is None:
+                passed.add(name)
+            else:
+                skipped[name] = f"{skipped.get(name, '')} {why.get('message')}"
+    left = {name: why for name, why in skipped.items() if name not in passed and not any(words in why for words in ELSEWHERE)}
+    assert left == {}
+
+
 def test_the_record_lists_what_is_installed(workshop: Workshop, golden: Done) -> None:
     packages = workshop.record(golden.last)["packages"]
     assert packages["/opt/hub"]["jupyterhub"] == packages["/opt/anaconda"]["jupyterhub"]
