@@ -78,6 +78,11 @@ class Sshd:
         port = self._listening.getsockname()[1]
         return Target("127.0.0.1", "root", identity or self.login_key, (host_key or self.host_key).public, port)
 
+    def hang_up(self) -> None:
+        """On everybody who is connected, as a machine does that shuts down."""
+        for transport in self._transports:
+            transport.close()
+
     def close(self) -> None:
         self._listening.close()
         for transport in self._transports:
@@ -121,3 +126,10 @@ def test_a_command_that_takes_too_long_is_cut_off(sshd: Sshd) -> None:
     with Shell(sshd.target()) as shell, pytest.raises(RemoteError, match="took longer than 1 s"):
         shell.run("sleep 3", timeout_s=1)
     assert time.monotonic() - began < 3
+
+
+def test_a_server_that_leaves_without_a_word_is_told_too(sshd: Sshd) -> None:
+    with Shell(sshd.target()) as shell:
+        sshd.hang_up()
+        with pytest.raises(RemoteError, match=r"not connected to 127|the other side closed it$|reset by peer$"):
+            shell.run("true")
