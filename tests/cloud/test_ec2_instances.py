@@ -148,6 +148,8 @@ def test_metadata_options_can_be_changed_one_by_one(ec2: Any, cloud: Customer, s
     assert (changed["HttpTokens"], changed["HttpEndpoint"], changed["InstanceMetadataTags"]) == ("required", "enabled", "enabled")
     said = cloud.ssh(shared, "wget -qO- http://169.254.169.254/latest/meta-data/instance-id 2>&1 || echo refused")
     assert said.strip().endswith("refused")
+    with refused("InvalidParameterValue", "The HttpPutResponseHopLimit 65 is not valid"):
+        ec2.modify_instance_metadata_options(InstanceId=shared["InstanceId"], HttpPutResponseHopLimit=65)
     ec2.modify_instance_metadata_options(InstanceId=shared["InstanceId"], HttpTokens="optional")
 
 
@@ -183,6 +185,7 @@ def test_the_same_token_is_the_same_launch_of_as_many_as_were_asked_for(ec2: Any
         ({"UserData": "x" * 16385}, "InvalidParameterValue", "User data is limited to 16384 bytes"),
         ({"InstanceInitiatedShutdownBehavior": "explode"}, "InvalidParameterValue", "instanceInitiatedShutdownBehavior"),
         ({"Placement": {"AvailabilityZone": "us-east-1z"}}, "InvalidParameterValue", "us-east-1z"),
+        ({"MetadataOptions": {"HttpTokens": "requird"}}, "InvalidParameterValue", "Invalid value 'requird' for HttpTokens"),
         ({"IamInstanceProfile": {"Name": "nobody"}}, "InvalidParameterValue", "nobody"),
         ({"BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "snap-0"}}]}, "InvalidSnapshot.NotFound", "snap-0"),
         ({"DryRun": True}, "DryRunOperation", "Request would have succeeded"),

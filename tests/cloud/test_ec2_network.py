@@ -110,7 +110,7 @@ def test_an_elastic_address_moves_with_its_ports(ec2: Any, cloud: Customer, inst
         ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=False)
     with refused("InvalidIPAddress.InUse"):
         ec2.release_address(AllocationId=allocation_id)
-    moved = ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=True)
+    moved = ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"])  # "Reassociation is automatic"
     until(lambda: cloud.ssh({"PublicIpAddress": address}, "cat /tmp/name 2>/dev/null || echo other") == "other\n", 10, "the move")
     again = cloud.look(instance["InstanceId"])["PublicIpAddress"]
     assert again not in (None, address)

@@ -10,11 +10,11 @@ from typing import Any
 
 from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
-from moto.ec2.models.instances import InstanceState, MetadataOptions
+from moto.ec2.models.instances import InstanceState
 
 from build.localcloud.ec2 import addresses, instance_types
 from build.localcloud.ec2.backend import LocalBackend
-from build.localcloud.ec2.errors import Ec2Error, invalid_value, missing_parameter, not_in_state_for
+from build.localcloud.ec2.errors import Ec2Error, invalid_value, not_in_state_for
 from build.localcloud.ec2.models import LocalInstance
 
 CONSOLE_LIMIT = 65536  # bytes GetConsoleOutput returns, the last ones
@@ -145,24 +145,6 @@ def keep_on_termination(backend: LocalBackend, instance_id: str, mappings: Itera
             raise Ec2Error("InvalidInstanceAttributeValue", f"No device is currently mapped at {device}")
         if "DeleteOnTermination" in mapping.get("Ebs", {}):
             instance.block_device_mapping[device].delete_on_termination = mapping["Ebs"]["DeleteOnTermination"]
-
-
-def modify_metadata_options(backend: LocalBackend, instance_id: str, changes: Mapping[str, Any]) -> MetadataOptions:
-    """ModifyInstanceMetadataOptions: what is not named stays."""
-    instance = backend.instance(instance_id)
-    known = instance.metadata_options
-    options = {
-        "HttpTokens": known.http_tokens,
-        "HttpPutResponseHopLimit": known.http_put_response_hop_limit,
-        "HttpEndpoint": known.http_endpoint,
-        "HttpProtocolIpv6": known.http_protocol_ipv6,
-        "InstanceMetadataTags": known.instance_metadata_tags,
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
-    if not changes:
-        raise missing_parameter("httpTokens")
-    instance.metadata_options = MetadataOptions(options | dict(changes))
-    return instance.metadata_options
 
 
 def forget_terminated(backend: LocalBackend) -> bool:

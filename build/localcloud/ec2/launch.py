@@ -10,7 +10,7 @@ from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.utils import random_reservation_id
 
-from build.localcloud.ec2 import addresses, images, instance_types, profiles, volumes
+from build.localcloud.ec2 import addresses, images, instance_types, metadata_options, profiles, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from build.localcloud.ec2.launch_request import LaunchRequest
@@ -69,6 +69,7 @@ def _plan(backend: LocalBackend, request: LaunchRequest) -> _Plan:
     subnet = _subnet(backend, request)
     groups = _groups(backend, request, subnet.vpc_id)
     _check_user_data(request.user_data)
+    metadata_options.check(request.metadata_options)
     if request.shutdown_behavior not in ("stop", "terminate"):
         raise invalid_value(request.shutdown_behavior, "instanceInitiatedShutdownBehavior")
     if request.profile_name or request.profile_arn:

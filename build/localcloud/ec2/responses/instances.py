@@ -6,7 +6,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.utils import parse_user_data
 
-from build.localcloud.ec2 import groups, instances, listing
+from build.localcloud.ec2 import groups, instances, listing, metadata_options
 from build.localcloud.ec2.errors import Ec2Error, missing_parameter
 from build.localcloud.ec2.responses.base import LocalActions
 
@@ -97,5 +97,5 @@ class InstanceActions(LocalActions):
         self.error_on_dryrun()
         names = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "HttpProtocolIpv6", "InstanceMetadataTags")
         instance_id = self.text("InstanceId")
-        options = instances.modify_metadata_options(self.backend, instance_id, {name: self._get_param(name) for name in names})
+        options = metadata_options.change(self.backend, instance_id, {name: self._get_param(name) for name in names})
         return ActionResult({"InstanceId": instance_id, "InstanceMetadataOptions": options})

@@ -90,8 +90,7 @@ class NetworkActions(LocalActions):
             interface = addresses.interface_of(self.backend.instance(instance_id))
         else:
             raise missing_parameter("InstanceId")
-        # In a VPC an association moves only if that is asked for; moving it within one call is what launch relies on.
-        associated = addresses.associate(self.backend, address, interface, reassociate=self.flag("AllowReassociation"))
+        associated = addresses.associate(self.backend, address, interface, reassociate=self.flag("AllowReassociation", default=True))
         return ActionResult({"AssociationId": associated.association_id})
 
     def disassociate_address(self) -> ActionResult:
