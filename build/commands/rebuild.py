@@ -34,7 +34,7 @@ STALE = 3
         "no-cache": "do not start from a layer of an earlier build",
         "on-failure": "cleanup, or keep: leave the machine on which a build failed and say how to reach it",
         "catch-up": 'do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
-        "scheduled": "for a timer: quiet while all is well; after three failures in a row not at every turn",
+        "scheduled": "for a timer: counts as a run of its schedule; quiet while all is well; after three failures in a row not at every turn",
     },
 )
 def rebuild(
@@ -49,12 +49,14 @@ def rebuild(
 ) -> None:
     """Build if something has changed since the published image; says what. Prints the id of the image to use."""
     verdict = None
-    with talking(quiet=scheduled and not _is_kept()) as report:
+    with talking(quiet=scheduled and not check and not _is_kept()) as report:
         when_failed, limit = policy(on_failure), rebuilder.age_limit(max_age)
         chosen = choice.load(building=True)
         if catch_up and not rebuilder.missed(chosen, When.parse(catch_up)):
             report.note(f"no run was missed since {catch_up}")
         elif check:
+            if scheduled:
+                rebuilder.ran(chosen)
             verdict = _judge(chosen, connect_to(chosen, report), report, limit)
             _tell(verdict, report, json=json)
         else:

@@ -100,12 +100,25 @@ def test_the_unit_and_the_crontab(checkout: Path, environment: dict[str, str], b
     unit = shown(checkout, environment, "systemd")
     starts = [line.removeprefix("ExecStart=") for line in unit.splitlines() if line.startswith("ExecStart=")]
     assert [run(line, checkout, environment).stdout.strip() for line in starts] == [built]
-    table = shown(checkout, environment, "cron").splitlines()
-    every, reboot = (line.split(" ", fields)[fields] for line, fields in ((table[1], 5), (table[2], 3)))
-    for line in (every, reboot):
+    for line in (*crontab(checkout, environment), crontab(checkout, environment, "--prune")[0]):
         done = run(line, Path("/"), {**environment, "CI": ""})
         # Cron would send a mail of anything that is said.
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def crontab(checkout: Path, environment: dict[str, str], *more: str) -> list[str]:
+    """What cron gives to a shell, at the time and after a boot."""
+    table = shown(checkout, environment, "cron", *more).replace("\\%", "%").splitlines()
+    return [line.split(" ", fields)[fields] for line, fields in ((table[1], 5), (table[2], 3))]
+
+
+def test_a_crontab_whose_command_fails_says_all_that_was_said(checkout: Path, environment: dict[str, str], built: str) -> None:
+    line = crontab(checkout, environment, "--check", "--prune", "--set", "image.description=100% other")[0]
+    done = run(line, Path("/"), {**environment, "CI": ""})
+    assert done.returncode != 0
+    assert "due: image.description changed" in done.stdout
+    assert built in done.stdout
+    assert "removed" not in done.stdout  # what comes afterwards does not
 
 
 def test_what_comes_after_a_run_may_remove_old_images_and_layers(checkout: Path, environment: dict[str, str], workshop: Workshop) -> None:
@@ -114,8 +127,8 @@ def test_what_comes_after_a_run_may_remove_old_images_and_layers(checkout: Path,
     mark = {"hubsmith:image": "scheduled", "hubsmith:state": "published", "hubsmith:run": "earlier"}
     made = [image(ec2, f"scheduled-{number}", mark) for number in range(2)]
     layer = snapshot(ec2, {"hubsmith:state": "layer", "hubsmith:layer": "a" * 64, "hubsmith:made-by": "earlier"})  # without an end: too old
-    command = shown(checkout, environment, "cron", "--prune").splitlines()[1].split(" && ")[-1]
-    done = run(command.replace(">/dev/null", "--set retention.keep=1"), checkout, environment)
+    command = yaml.safe_load(shown(checkout, environment, "github", "--prune"))["jobs"]["rebuild"]["steps"][-1]["run"]
+    done = run(f"{command} --set retention.keep=1", checkout, environment)
     try:
         assert done.returncode == 0, done.stderr
         assert "2 removed" in done.stderr  # the older image, which takes its snapshot with it, and the layer

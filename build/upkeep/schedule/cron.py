@@ -10,11 +10,11 @@ from build.upkeep.schedule.job import INVOKE, REPOSITORY, Job, environment
 
 
 def lines(job: Job) -> str:
-    """The block for a crontab. It says something, which cron sends by mail, only when something is wrong."""
+    """The block for a crontab. It says something, which cron sends by mail, only when something is wrong: then all that was said."""
     variables = "".join(f"{name}={shlex.quote(value)} " for name, value in environment().items())
 
     def shell(*more: str) -> str:
-        commands = " && ".join(f"{variables}{line} >/dev/null" for line in job.lines(INVOKE, *more))
+        commands = " && ".join(_silent(f"{variables}{line}") for line in job.lines(INVOKE, *more))
         # A % is a line's end to cron.
         return f"cd {shlex.quote(str(REPOSITORY))} && {commands}".replace("%", "\\%")
 
@@ -24,6 +24,11 @@ def lines(job: Job) -> str:
 @reboot sleep 120; {shell("--catch-up", str(job.when))}
 {_end(job.name)}
 """
+
+
+def _silent(command: str) -> str:
+    """The command in a shell, without a word unless it fails."""
+    return f"""said=$({command} 2>&1) || {{ printf '%s\\n' "$said"; exit 1; }}"""
 
 
 def install(job: Job) -> str:

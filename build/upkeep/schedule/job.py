@@ -43,7 +43,7 @@ class Job:
     def commands(self, *more: str) -> list[list[str]]:
         """The commands in order, each only if the one before it was fine. ``more`` are options of rebuild."""
         age = ["--max-age", self.max_age] if self.max_age else []
-        rebuild = ["rebuild", "--check" if self.check else "--scheduled", *age, *more, *self.options]
+        rebuild = ["rebuild", *(["--check"] if self.check else []), "--scheduled", *age, *more, *self.options]
         return [rebuild, ["prune", "--yes", *self.options]] if self.prune else [rebuild]
 
     def lines(self, invoke: str, *more: str) -> list[str]:
