@@ -34,7 +34,7 @@ STALE = 3
         "no-cache": "do not start from a layer of an earlier build",
         "on-failure": "cleanup, or keep: leave the machine on which a build failed and say how to reach it",
         "catch-up": 'do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
-        "scheduled": "for a timer: counts as a run of its schedule; quiet while all is well; after three failures in a row not at every turn",
+        "scheduled": "for a timer: a run that counts; quiet while all is well; after three failures in a row not at every turn",
     },
 )
 def rebuild(

@@ -20,6 +20,7 @@ The moto side gives them EC2's names:
     ports.py          the ports all these listen on, the same for ever
     iam/              roles: their credentials, what they may, what they asked for
     cloudformation/   stacks of what a schedule on AWS needs, made through the other services
+    codebuild.py      what moto's CodeBuild projects lack
     ec2/              the joints to moto's EC2 backend and responses
     faults/           what EC2 does on a bad day, on request
     base_image/       the base images: how they are built, what is in the cache

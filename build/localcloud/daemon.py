@@ -35,7 +35,7 @@ from moto.sts.models import sts_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from build.errors import MachineError
-from build.localcloud import reserve, settings, state
+from build.localcloud import codebuild, reserve, settings, state
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2 import power
@@ -80,6 +80,7 @@ def serve(folder: Path, port: int) -> None:
         host.open()
         install(host)
         cloudformation.install(host)
+        codebuild.install()
         keeper = state.Keeper(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()

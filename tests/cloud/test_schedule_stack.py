@@ -69,8 +69,7 @@ def test_the_project_runs_what_the_template_says(stack: dict[str, str], workshop
     assert project["environment"]["environmentVariables"] == [{"name": "CI", "type": "PLAINTEXT", "value": "true"}]
     assert (project["timeoutInMinutes"], project["queuedTimeoutInMinutes"]) == (240, 480)
     assert project["logsConfig"]["cloudWatchLogs"] == {"status": "ENABLED", "groupName": f"/hubsmith/{NAME}"}
-    # moto's CodeBuild takes the limit of builds at once, and forgets it: that part of the template is not proven here.
-    assert "concurrentBuildLimit" not in project
+    assert project["concurrentBuildLimit"] == 1
     assert (checkout / f"{NAME}.template.yaml").read_text() == workshop.client("cloudformation").get_template(StackName=NAME)[
         "TemplateBody"
     ]
@@ -191,11 +190,13 @@ def test_a_stack_that_cannot_be_made_says_why_and_leaves_nothing(workshop: Works
         workshop.client("logs").delete_log_group(logGroupName=f"/hubsmith/{NAME}")
 
 
-def test_a_repository_that_codebuild_does_not_know_is_more_than_moto_takes(workshop: Workshop, checkout: Path) -> None:
-    """CodeBuild's NO_SOURCE has no location; moto asks for one. On AWS this stack is made: cfn-lint takes it."""
-    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", "https://git.example.org/hub.git")
-    assert done.status == 1
-    assert "Project source location is required" in done.err
+def test_a_repository_that_codebuild_does_not_know_is_cloned_by_the_build_itself(workshop: Workshop, checkout: Path) -> None:
+    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", "https://git.example.org/hub.git", "--revision", "v1")
+    assert (done.status, done.last) == (0, NAME), done.err
+    (project,) = workshop.client("codebuild").batch_get_projects(names=[NAME])["projects"]
+    assert project["source"]["type"] == "NO_SOURCE"
+    assert "git clone --quiet https://git.example.org/hub.git checkout && cd checkout && git checkout --quiet v1" in project["source"]["buildspec"]
+    assert scheduled(checkout, workshop, "--remove").status == 0
 
 
 def credentials(workshop: Workshop, role: str) -> dict[str, str]:

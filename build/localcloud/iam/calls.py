@@ -96,7 +96,7 @@ def _sts(_: str, parameters: Parameters, __: str) -> list[str]:
 
 
 def _codebuild(_: str, parameters: Parameters, place: str) -> list[str]:
-    name = parameters.get("projectName")
+    name = parameters.get("projectName") or parameters.get("name")
     return [f"arn:aws:codebuild:{place}:project/{name}"] if name else []
 
 

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from build.localcloud.cloudformation.kinds.kind import Clients, Made, Properties, Value
 
+_LEFT_OUT: Properties = {
+    "ConcurrentBuildLimit": -1,
+    "Description": "",
+    "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED"}},
+    "QueuedTimeoutInMinutes": 480,
+    "SourceVersion": "",
+    "TimeoutInMinutes": 60,
+}
+"""What CodeBuild has where a template says nothing any more: UpdateProject would leave those as they were."""
+
 
 class Project:
     """Ref is its name. What is within its properties is checked by botocore's description of CreateProject."""
@@ -20,10 +30,9 @@ class Project:
         return Made(project["name"], {"Arn": project["arn"]})
 
     def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
-        """A new one of the same name: moto has no UpdateProject."""
+        """UpdateProject."""
         if before is not None:
-            self.delete(clients, made)
-            self.make(clients, made.id, properties)
+            clients("codebuild").update_project(**_call_form({**_LEFT_OUT, **properties, "Name": made.id}))
 
     def delete(self, clients: Clients, made: Made) -> None:
         """DeleteProject."""

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from build.aws import session
 from build.aws.session import Cloud
-from build.localcloud import daemon
+from build.localcloud import codebuild, daemon
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2.host import Host
@@ -29,6 +29,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     host.open()
     install(host)
     cloudformation.install(host)
+    codebuild.install()
     server = make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)
     host.url = f"http://127.0.0.1:{server.port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
