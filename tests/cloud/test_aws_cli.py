@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from build.localcloud import server
 from build.localcloud.faults import client as faults
-from tests.cloud.customer import Customer, until
+from tests.cloud.customer import Customer, speaks_ssh, until
 from tests.cloud.workshop import INVOKE, REPO, Workshop
 
 pytestmark = pytest.mark.vm
@@ -49,6 +50,13 @@ def aws(cloud: Customer, tmp_path: Path) -> Cli:
     return Cli(cloud, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def instance(cloud: Customer) -> Iterator[dict[str, Any]]:
+    """For what may be done to one that runs."""
+    with cloud.instance() as instance:
+        yield instance
+
+
 def query(path: str) -> list[str]:
     return ["--query", path, "--output", "text"]
 
@@ -60,6 +68,8 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     aws("ec2", "import-key-pair", "--key-name", "cli", "--public-key-material", f"fileb://{public}")
     group = aws("ec2", "create-security-group", "--group-name", "cli", "--description", "cli", *query("GroupId"))
     aws("ec2", "authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "22", "--cidr", "127.0.0.1/32")
+    aws("ec2", "wait", "security-group-exists", "--group-ids", group)
+    aws("ec2", "wait", "key-pair-exists", "--key-names", "cli")
     base = aws("ec2", "describe-images", "--filters", "Name=name,Values=tiny-*", *query("sort_by(Images,&CreationDate)[-1].ImageId"))
 
     run = ["--image-id", base, "--instance-type", "t3.nano", "--key-name", "cli", "--security-group-ids", group]
@@ -70,6 +80,7 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     assert listed["InstanceId"] == one
     assert cloud.ssh(listed, "echo by-cli > /root/cli && sync; cat /root/cli") == "by-cli\n"
     aws("ec2", "wait", "instance-status-ok", "--instance-ids", one)
+    aws("ec2", "wait", "system-status-ok", "--instance-ids", one)
     console = aws("ec2", "get-console-output", "--instance-id", one)["Output"]
     assert "tiny (busybox on a Debian kernel) ttyS0" in console
 
@@ -85,6 +96,7 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     aws("ec2", "wait", "volume-available", "--volume-ids", volume)
     aws("ec2", "delete-volume", "--volume-id", volume)
     image = aws("ec2", "create-image", "--instance-id", one, "--name", "cli-image", *query("ImageId"))
+    aws("ec2", "wait", "image-exists", "--image-ids", image)
     aws("ec2", "wait", "image-available", "--image-ids", image)
     snapshot = aws(
         "ec2", "describe-images", "--owners", "self", "--image-ids", image, *query("Images[0].BlockDeviceMappings[0].Ebs.SnapshotId")
@@ -128,34 +140,76 @@ def test_user_data_from_a_file(aws: Cli, cloud: Customer, tmp_path: Path) -> Non
     cloud.end(instance)
 
 
-def test_disks_by_the_cli(aws: Cli, cloud: Customer) -> None:
+def test_disks_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     """Growth, snapshots of a volume in use, volumes from snapshots, and every waiter there is for them."""
-    with cloud.instance() as instance:
-        zone = ["--availability-zone", "us-east-1a"]
-        tags = "ResourceType=volume,Tags=[{Key=Name,Value=data}]"
-        volume = aws("ec2", "create-volume", *zone, "--size", "1", "--volume-type", "gp3", "--tag-specifications", tags, *query("VolumeId"))
-        aws("ec2", "wait", "volume-available", "--volume-ids", volume)
-        aws("ec2", "attach-volume", "--volume-id", volume, "--instance-id", instance["InstanceId"], "--device", "/dev/sdf")
-        aws("ec2", "wait", "volume-in-use", "--filters", "Name=tag:Name,Values=data")
-        assert aws("ec2", "modify-volume", "--volume-id", volume, "--size", "2")["VolumeModification"]["TargetSize"] == 2
-        state = query("VolumesModifications[0].ModificationState")
-        look = ("ec2", "describe-volumes-modifications", "--volume-ids", volume, *state)
-        until(lambda: aws(*look) == "completed", 120, "the modification")
-        assert "New size cannot be smaller than existing size" in aws(
-            "ec2", "modify-volume", "--volume-id", volume, "--size", "1", fails=True
-        )
-        snapshot = aws("ec2", "create-snapshot", "--volume-id", volume, "--description", "in use", *query("SnapshotId"))
-        aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
-        assert aws("ec2", "describe-snapshots", "--snapshot-ids", snapshot, *query("Snapshots[0].[VolumeSize,Progress]")) == "2\t100%"
-        copy = aws("ec2", "create-volume", *zone, "--snapshot-id", snapshot, *query("[VolumeId,Size]")).split()
-        assert copy[1] == "2"
-        aws("ec2", "wait", "volume-available", "--volume-ids", copy[0])
-        aws("ec2", "detach-volume", "--volume-id", volume)
-        aws("ec2", "wait", "volume-available", "--volume-ids", volume)
+    zone = ["--availability-zone", "us-east-1a"]
+    tags = "ResourceType=volume,Tags=[{Key=Name,Value=data}]"
+    volume = aws("ec2", "create-volume", *zone, "--size", "1", "--volume-type", "gp3", "--tag-specifications", tags, *query("VolumeId"))
+    aws("ec2", "wait", "volume-available", "--volume-ids", volume)
+    aws("ec2", "attach-volume", "--volume-id", volume, "--instance-id", instance["InstanceId"], "--device", "/dev/sdf")
+    aws("ec2", "wait", "volume-in-use", "--filters", "Name=tag:Name,Values=data")
+    assert aws("ec2", "modify-volume", "--volume-id", volume, "--size", "2")["VolumeModification"]["TargetSize"] == 2
+    state = query("VolumesModifications[0].ModificationState")
+    look = ("ec2", "describe-volumes-modifications", "--volume-ids", volume, *state)
+    until(lambda: aws(*look) == "completed", 120, "the modification")
+    assert "New size cannot be smaller than existing size" in aws("ec2", "modify-volume", "--volume-id", volume, "--size", "1", fails=True)
+    snapshot = aws("ec2", "create-snapshot", "--volume-id", volume, "--description", "in use", *query("SnapshotId"))
+    aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
+    assert aws("ec2", "describe-snapshots", "--snapshot-ids", snapshot, *query("Snapshots[0].[VolumeSize,Progress]")) == "2\t100%"
+    copy = aws("ec2", "create-volume", *zone, "--snapshot-id", snapshot, *query("[VolumeId,Size]")).split()
+    assert copy[1] == "2"
+    aws("ec2", "wait", "volume-available", "--volume-ids", copy[0])
+    aws("ec2", "detach-volume", "--volume-id", volume)
+    aws("ec2", "wait", "volume-available", "--volume-ids", volume)
     for each in (volume, copy[0]):
         aws("ec2", "delete-volume", "--volume-id", each)
         aws("ec2", "wait", "volume-deleted", "--volume-ids", each)
     aws("ec2", "delete-snapshot", "--snapshot-id", snapshot)
+
+
+def test_addresses_and_what_names_them_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
+    """An Elastic IP comes, moves and goes; Route 53 has its name; the waiters of both."""
+    reach = "Name=instance-id,Values=" + instance["InstanceId"]
+    address, allocation = aws("ec2", "allocate-address", "--domain", "vpc", *query("[PublicIp,AllocationId]")).split()
+    aws("ec2", "associate-address", "--allocation-id", allocation, "--instance-id", instance["InstanceId"])
+    until(lambda: speaks_ssh(address), 60, "the address")
+    found = aws("ec2", "describe-addresses", "--filters", reach, *query("Addresses[0].[PublicIp,AssociationId]")).split()
+    assert found[0] == address
+    assert "InvalidIPAddress.InUse" in aws("ec2", "release-address", "--allocation-id", allocation, fails=True)
+
+    zone = aws("route53", "list-hosted-zones-by-name", "--dns-name", "example.test", *query("HostedZones[0].Id"))
+    for action in ("UPSERT", "DELETE"):
+        record = {"Name": "cli.example.test", "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": address}]}
+        batch = json.dumps({"Changes": [{"Action": action, "ResourceRecordSet": record}]})
+        change = aws("route53", "change-resource-record-sets", "--hosted-zone-id", zone, "--change-batch", batch, *query("ChangeInfo.Id"))
+        aws("route53", "wait", "resource-record-sets-changed", "--id", change)
+
+    aws("ec2", "disassociate-address", "--association-id", found[1])
+    aws("ec2", "release-address", "--allocation-id", allocation)
+    assert aws("ec2", "describe-addresses", "--filters", reach)["Addresses"] == []
+
+
+def test_roles_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
+    """A role and its profile, given to a machine that runs, with IAM's waiters."""
+    named = ["--instance-profile-name", "cli"]
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    aws("iam", "create-role", "--role-name", "cli", "--assume-role-policy-document", trust)
+    aws("iam", "wait", "role-exists", "--role-name", "cli")
+    aws("iam", "create-instance-profile", *named)
+    aws("iam", "wait", "instance-profile-exists", *named)
+    aws("iam", "add-role-to-instance-profile", *named, "--role-name", "cli")
+    wanted = ["--instance-id", instance["InstanceId"], "--iam-instance-profile", "Name=cli"]
+    made = aws("ec2", "associate-iam-instance-profile", *wanted, *query("IamInstanceProfileAssociation.AssociationId"))
+    options = ["--instance-id", instance["InstanceId"], "--http-tokens", "required", "--http-put-response-hop-limit", "2"]
+    changed = aws("ec2", "modify-instance-metadata-options", *options)["InstanceMetadataOptions"]
+    assert (changed["HttpTokens"], changed["HttpPutResponseHopLimit"]) == ("required", 2)
+    profile = query("Reservations[0].Instances[0].IamInstanceProfile.Arn")
+    assert aws("ec2", "describe-instances", "--instance-ids", instance["InstanceId"], *profile).endswith(":instance-profile/cli")
+    aws("ec2", "disassociate-iam-instance-profile", "--association-id", made)
+    aws("iam", "remove-role-from-instance-profile", *named, "--role-name", "cli")
+    aws("iam", "delete-instance-profile", *named)
+    aws("iam", "delete-role", "--role-name", "cli")
+    assert "NoSuchEntity" in aws("iam", "get-role", "--role-name", "cli", fails=True)
 
 
 def test_its_waiters_wait_as_long_as_a_resource_is_not_to_be_seen(aws: Cli, cloud: Customer) -> None:
@@ -163,7 +217,8 @@ def test_its_waiters_wait_as_long_as_a_resource_is_not_to_be_seen(aws: Cli, clou
     faults.add(cloud.endpoint.url, [{"kind": "hide", "resource": "*", "seconds": 3600}])
     instance = aws("ec2", "run-instances", *run, *query("Instances[0].InstanceId"))
     try:
-        assert "InvalidInstanceID.NotFound" in aws("ec2", "describe-instances", "--instance-ids", instance, fails=True)
+        for look in ("describe-instances", "describe-instance-status"):
+            assert "InvalidInstanceID.NotFound" in aws("ec2", look, "--instance-ids", instance, fails=True)
         command = [str(aws.command), "ec2", "wait", "instance-exists", "--instance-ids", instance]
         with subprocess.Popen(command, env=aws.environment) as waiting:
             with pytest.raises(subprocess.TimeoutExpired):

@@ -43,6 +43,8 @@ def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
     for instance_id in (stops, goes):
         cloud.ssh(found[instance_id], "true")
     image = cloud.client("ec2").create_image(InstanceId=stays, Name="kept-image", NoReboot=True)["ImageId"]
+    allocation = cloud.client("ec2").allocate_address(Domain="vpc")
+    cloud.client("ec2").associate_address(AllocationId=allocation["AllocationId"], InstanceId=stays)
     cloud.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String")
 
     kill(cloud)
@@ -53,10 +55,11 @@ def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
 
     cloud = reopened(cloud)
     assert cloud.state(stays) == "running"
+    assert cloud.look(stays)["PublicIpAddress"] == allocation["PublicIp"]
     assert boot_id(cloud, cloud.look(stays)) == boot
     assert cloud.wait_for(stops, "stopped", 10)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
     assert cloud.wait_for(goes, "terminated", 10)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
-    assert cloud.ssh(found[stays], "wget -qO- http://169.254.169.254/latest/meta-data/instance-id").strip() == stays
+    assert cloud.ssh(cloud.look(stays), "wget -qO- http://169.254.169.254/latest/meta-data/instance-id").strip() == stays
     assert cloud.client("ec2").describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
     assert cloud.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
     cloud.client("ec2").terminate_instances(InstanceIds=[stays, stops])
@@ -76,11 +79,29 @@ def test_what_was_under_way_is_finished_after_a_kill(fresh_cloud: Customer) -> N
     cloud.wait_for(pending, "terminated", 10)
 
 
+def test_a_machine_no_instance_stands_for_is_ended(fresh_cloud: Customer) -> None:
+    """As after a state of yesterday was put back: what nobody can reach by the API must not run on."""
+    cloud, state = fresh_cloud, fresh_cloud.folder / "state.pickle"
+    earlier = state.read_bytes()
+    instance_id = cloud.run()["InstanceId"]
+    cloud.wait_for(instance_id, "running")
+    kill(cloud)
+    assert set(server.machines(cloud.folder)) == {instance_id}
+    state.write_bytes(earlier)
+    cloud = reopened(cloud)
+    assert server.machines(cloud.folder) == {}
+    with refused("InvalidInstanceID.NotFound"):
+        cloud.look(instance_id)
+
+
 def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Customer) -> None:
     cloud = fresh_cloud
     group = cloud.open_group(22)
     ran, stood = (cloud.run(SecurityGroupIds=[group])["InstanceId"] for _ in range(2))
-    instance = cloud.wait_for(ran, "running")
+    cloud.wait_for(ran, "running")
+    allocation = cloud.client("ec2").allocate_address(Domain="vpc")
+    cloud.client("ec2").associate_address(AllocationId=allocation["AllocationId"], InstanceId=ran)
+    instance = cloud.look(ran)
     # Not synced: the guest must have been asked, not cut off.
     boot = cloud.ssh(instance, "cat /proc/sys/kernel/random/boot_id; echo unsynced > /root/kept")
     cloud.wait_for(stood, "running")
@@ -94,6 +115,7 @@ def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Custo
     cloud = reopened(cloud)
     instance = cloud.wait_for(ran, "running")
     assert cloud.state(stood) == "stopped"
+    assert instance["PublicIpAddress"] == allocation["PublicIp"]
     assert cloud.ssh(instance, "cat /root/kept") == "unsynced\n"
     assert boot_id(cloud, instance) not in boot
 

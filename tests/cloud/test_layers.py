@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from build.localcloud import server
+from build.localcloud.faults import client as faults
 from tests.cloud.customer import Customer, Key, until
 from tests.cloud.disks import files_on
 from tests.cloud.project import Project
@@ -61,7 +63,11 @@ def test_only_what_changed_is_run_again_and_plan_says_why(project: Project, cold
     record = project.workshop.record(done.last)
     assert record["layer"]["depth"] == 1
     assert record["since"] == project.workshop.record(cold)["since"]
-    image = project.workshop.client("ec2").describe_images(ImageIds=[done.last])["Images"][0]
+    ec2 = project.workshop.client("ec2")
+    name = {"Name": "name", "Values": [f"hubsmith-layer-{layers(project.workshop)[0]['SnapshotId']}"]}
+    (registered,) = ec2.describe_images(Owners=["self"], Filters=[name])["Images"]
+    assert (registered["Public"], {"Key": "hubsmith:state", "Value": "layer"} in registered["Tags"]) == (False, True)
+    image = ec2.describe_images(ImageIds=[done.last])["Images"][0]
     assert {tag["Key"]: tag["Value"] for tag in image["Tags"]}["hubsmith:since"] == record["since"]
 
 
@@ -104,13 +110,29 @@ def test_a_layered_and_a_cold_build_hold_the_same_files(project: Project, cold: 
     assert not any("authorized_keys" in path or path.endswith("host_key") for path in after)
 
 
+def test_no_cache_starts_from_the_base_image(project: Project, cold: str) -> None:
+    # Far enough to see what it would launch.
+    faults.add(project.workshop.endpoint, [{"kind": "error", "call": "RunInstances", "code": "UnauthorizedOperation"}])
+    try:
+        said = [project.invoke("build-ami", *more, *TRIAL) for more in ((), ("--no-cache",))]
+    finally:
+        faults.clear(project.workshop.endpoint)
+    assert [done.status for done in said] == [1, 1]
+    assert ["2 provisioner(s) are in it" in done.err for done in said] == [True, False]
+
+
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.matrix), signal.SIGKILL])
 def test_what_a_stopped_build_had_finished_is_a_layer(project: Project, cold: str, number: signal.Signals) -> None:
     words = f"provisioners=[{{name: greeting, variables: {{whom: {number.name}}}}}, hanging]"
-    arguments = ("--set", words)
-    running = project.start("build-ami", *arguments)
-    running.wait_for("hanging now")
-    running.end(number)
+    arguments, endpoint = ("--set", words), project.workshop.endpoint
+    faults.add(endpoint, [{"kind": "state", "change": "snapshot", "seconds": 3600}])
+    try:
+        running = project.start("build-ami", *arguments)
+        running.wait_for("hanging now")  # it has waited for the call and not for the copy, which takes an hour
+        assert re.fullmatch(r"miss: snap-\w+ is pending", project.json("plan", *arguments)["provisioners"][0]["layer"])
+        running.end(number)
+    finally:
+        faults.clear(endpoint)
     assert project.workshop.invoke("sweep").status == 0
     planned = project.json("plan", *arguments)
     assert [step["layer"][:3] for step in planned["provisioners"]] == ["hit", "mis"]

@@ -83,7 +83,9 @@ def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Custo
     live = issue(cloud, tmp_path, "hub.example.test", "*.hub.example.test")
     roots = tmp_path / "roots.pem"
     roots.write_text(cloud.endpoint.acme_roots or "")
-    assert server.status(cloud.folder).roots.read_text() == roots.read_text()
+    status = server.status(cloud.folder)
+    assert status.roots.read_text() == roots.read_text()
+    assert ("root certificate", str(status.roots)) in status_rows(status)
     verify = ["openssl", "verify", "-CAfile", str(roots), "-untrusted", str(live / "chain.pem"), str(live / "cert.pem")]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

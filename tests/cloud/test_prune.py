@@ -137,6 +137,12 @@ def test_what_a_killed_prune_left_and_old_layers_go_too(project: Project, shelf:
     shelf.ec2.deregister_image(ImageId=image)
     expired, older, newer, other = shelf.layer("a" * 64, -1), shelf.layer("b" * 64, 5), shelf.layer("b" * 64, 6), shelf.layer("c" * 64, 1)
     registered = shelf.image(expired, {"hubsmith:state": "layer"})
+    builder = shelf.ec2.run_instances(ImageId=registered, MinCount=1, MaxCount=1, InstanceType="t3.nano")["Instances"][0]["InstanceId"]
+    assert decisions(project.json("prune", "--yes"))[expired] == f"keep: in use by {builder}"
+    assert {expired, registered, newer, other} <= shelf.left()
+    assert {orphan, older}.isdisjoint(shelf.left())
+    shelf.ec2.terminate_instances(InstanceIds=[builder])
+    shelf.ec2.get_waiter("instance_terminated").wait(InstanceIds=[builder], WaiterConfig={"Delay": 1})
     done = project.invoke("prune", "--yes", "--json")
     assert done.status == 0, done.err
     left = shelf.left()

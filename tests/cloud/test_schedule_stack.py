@@ -195,7 +195,10 @@ def test_a_repository_that_codebuild_does_not_know_is_cloned_by_the_build_itself
     assert (done.status, done.last) == (0, NAME), done.err
     (project,) = workshop.client("codebuild").batch_get_projects(names=[NAME])["projects"]
     assert project["source"]["type"] == "NO_SOURCE"
-    assert "git clone --quiet https://git.example.org/hub.git checkout && cd checkout && git checkout --quiet v1" in project["source"]["buildspec"]
+    assert (
+        "git clone --quiet https://git.example.org/hub.git checkout && cd checkout && git checkout --quiet v1"
+        in project["source"]["buildspec"]
+    )
     assert scheduled(checkout, workshop, "--remove").status == 0
 
 

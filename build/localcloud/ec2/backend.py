@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import ClassVar, NoReturn
 
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroup
 
 from build.localcloud.ec2 import errors
@@ -124,6 +125,18 @@ class LocalBackend(EC2Backend):
                 raise errors.Ec2Error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
         found = super().describe_security_groups(group_ids, groupnames, filters)
         return [group for group in found if not self.is_hidden(group.id)]
+
+    def describe_instance_status(self, instance_ids: list[str], include_all_instances: bool, filters: object) -> list[Instance]:
+        """moto's, without those that are too new to be seen."""
+        for instance_id in instance_ids:
+            if self.is_hidden(self.instance(instance_id).id):
+                raise errors.instance_not_found(instance_id)
+        found = super().describe_instance_status(instance_ids, include_all_instances, filters)
+        return [instance for instance in found if not self.is_hidden(instance.id)]
+
+    def describe_tags(self, filters: dict[str, list[str]] | None = None) -> list[dict[str, str]]:
+        """moto's, without those of what is too new to be seen."""
+        return [tag for tag in super().describe_tags(filters) if not self.is_hidden(tag["resource_id"])]
 
     def do_resources_exist(self, resource_ids: list[str]) -> bool:
         """CreateTags asks; moto lets an unknown instance pass."""

@@ -104,12 +104,16 @@ def test_new_resources_are_left_out_and_not_found_for_a_while(client: Client) ->
     group = text(ec2(client, Action="CreateSecurityGroup", GroupName="new", GroupDescription="new"), "groupId") or ""
     assert text(ec2(client, Action="DescribeSecurityGroups", **{"GroupId.1": group}), "Code") == "InvalidGroup.NotFound"
     assert group not in ec2(client, Action="DescribeSecurityGroups").text
-    volume = text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "volumeId") or ""
+    tag = {"ResourceType": "volume", "Tag.1.Key": "a", "Tag.1.Value": "b"}
+    tags = {f"TagSpecification.1.{name}": value for name, value in tag.items()}
+    volume = text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a", **tags), "volumeId") or ""
     assert text(ec2(client, Action="DescribeVolumes", **{"VolumeId.1": volume}), "Code") == "InvalidVolume.NotFound"
+    assert volume not in ec2(client, Action="DescribeTags").text
     assert volume not in ec2(client, Action="DescribeVolumes").text
     client.delete("/hubsmith/faults")
     assert group in ec2(client, Action="DescribeSecurityGroups").text
     assert volume in ec2(client, Action="DescribeVolumes").text
+    assert volume in ec2(client, Action="DescribeTags").text
 
 
 def test_a_volume_takes_its_time(client: Client) -> None:
