@@ -30,7 +30,9 @@ PARTS_TAGS, PROVISIONERS_TAGS = 8, 2
 _DIGITS = 8
 _NAME_BYTES = _CONTENT_BYTES = 3
 _PART = 8  # characters of both in base64
-_SCRIPTS = ("run_install.sh", "seal.sh", "layer.sh")
+_HERE = Path(__file__).parent
+OWN = tuple(_HERE / name for name in ("run_install.sh", "seal.sh", "layer.sh", "provision.py", "../remote/tree.py"))
+"""What decides, beside the provisioners themselves, what comes of them on a builder: another version of it makes another image."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _spoken(part: str) -> str:
 
 def _settings(manifest: Manifest) -> dict[str, str]:
     image, root = manifest.image, manifest.builder.root_volume
-    scripts = [(Path(__file__).with_name(name)).read_text(encoding="utf-8") for name in _SCRIPTS]
+    scripts = [path.read_text(encoding="utf-8") for path in OWN]
     return {
         "image.description": fingerprint.digest(image.description),
         "image.tags": fingerprint.digest({**image.tags, **manifest.publish.tags}),

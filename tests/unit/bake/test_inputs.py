@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from build.bake import inputs
 from build.bake.inputs import Inputs, changes, of
 from build.manifest import load
 
 BASE = ("ami-0123456789abcdef0", "debian-13-amd64-20261123-1130")
 SHIPPED = Path(__file__).parents[3]
+NOT_IN_THE_IMAGE = {"list_packages.sh", "mount_image.sh"}  # they only look
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,21 @@ def test_files_are_named(project: Project) -> None:
     named = changes(project.inputs(), marks, names)
     assert "provisioners/logging/files/etc/rsyslog.d/20-jupyterhub.conf is gone" in named
     assert not any("part(s)" in line for line in named)
+
+
+@pytest.mark.parametrize("number", range(len(inputs.OWN)), ids=[path.name for path in inputs.OWN])
+def test_another_version_of_hubsmiths_own_part_is_a_change(
+    project: Project, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks, other = project.inputs().tags(), tmp_path / "other"
+    other.write_text(inputs.OWN[number].read_text() + "# changed\n")
+    monkeypatch.setattr(inputs, "OWN", (*inputs.OWN[:number], other, *inputs.OWN[number + 1 :]))
+    assert changes(project.inputs(), marks) == ["Hubsmith's own scripts changed"]
+
+
+def test_what_is_run_on_a_builder_is_hubsmiths_own_part() -> None:
+    """A script that comes later counts too."""
+    assert {path.name for path in (SHIPPED / "build" / "bake").glob("*.sh")} <= {path.name for path in inputs.OWN} | NOT_IN_THE_IMAGE
 
 
 def test_another_base_image_is_one_change(project: Project) -> None:
