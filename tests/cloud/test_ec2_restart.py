@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_a_machine_no_instance_stands_for_is_ended(fresh_cloud: Customer) -> Non
     assert server.machines(cloud.folder) == {}
     with refused("InvalidInstanceID.NotFound"):
         cloud.look(instance_id)
+
+
+def test_after_a_restart_of_the_computer_what_ran_runs_again(fresh_cloud: Customer) -> None:
+    cloud, kept = fresh_cloud, fresh_cloud.folder / "state.pickle"
+    ran = cloud.run()["InstanceId"]
+    cloud.wait_for(ran, "running")
+    kill(cloud)
+    os.kill(server.machines(cloud.folder)[ran], signal.SIGKILL)
+    until(lambda: server.machines(cloud.folder) == {}, 10, "the end of the machine")
+    header, _, body = kept.read_bytes().partition(b"\n")
+    kept.write_bytes(json.dumps({**json.loads(header), "boot_id": "of yesterday"}).encode() + b"\n" + body)
+    cloud = reopened(cloud)
+    cloud.wait_for(ran, "running")
+    assert set(server.machines(cloud.folder)) == {ran}
 
 
 def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Customer) -> None:
