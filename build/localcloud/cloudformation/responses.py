@@ -1,4 +1,4 @@
-"""CloudFormation's actions on stacks; change sets, stack sets and the rest are refused."""
+"""CloudFormation's actions on stacks; stack sets and the rest are refused (change sets: change_set_responses.py)."""
 
 from __future__ import annotations
 
@@ -41,15 +41,12 @@ class StackResponse(BaseResponse):
 
     def create_stack(self) -> ActionResult:
         """CreateStack."""
-        name = str(self._get_param("StackName"))
-        if not _NAME.fullmatch(name):
-            raise ValidationError(message=f"{name} is no name of a stack: letters, digits and dashes, a letter first")
+        name = self._name()
         if self.backend.find(name):
             raise AlreadyExistsException(f"Stack [{name}] already exists")
         body = self._template(str(self._get_param("TemplateBody") or ""))
-        tags = {tag["Key"]: tag["Value"] for tag in self._get_param("Tags") or ()}
         on_failure = self._get_param("OnFailure") or ("DO_NOTHING" if self._get_param("DisableRollback") else "ROLLBACK")
-        stack = self.backend.add(name, body, self._caller(), on_failure, tags, self._get_param("Capabilities") or [])
+        stack = self.backend.add(name, body, self._caller(), on_failure, self._tags(), self._get_param("Capabilities") or [])
         self.backend.wake(stack)
         return ActionResult({"StackId": stack.id})
 
@@ -57,14 +54,9 @@ class StackResponse(BaseResponse):
         """UpdateStack."""
         stack = self._stack()
         body = self._template(stack.body if self._get_param("UsePreviousTemplate") else str(self._get_param("TemplateBody") or ""))
-        if stack.status not in _UPDATABLE:
-            raise ValidationError(message=f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
-        if _parsed(body) == _parsed(stack.body):
+        if parsed(body) == parsed(self._updatable(stack).body):
             raise ValidationError(message="No updates are to be performed.")
-        stack.previous, stack.body, stack.caller = stack.body, body, self._caller()
-        stack.updated = datetime.now(timezone.utc)
-        stack.become("UPDATE_IN_PROGRESS", "User Initiated")
-        self.backend.wake(stack)
+        self._begin_update(stack, body)
         return ActionResult({"StackId": stack.id})
 
     def delete_stack(self) -> ActionResult:
@@ -125,6 +117,27 @@ class StackResponse(BaseResponse):
     def _stack(self) -> Stack:
         return self.backend.stack(str(self._get_param("StackName")))
 
+    def _updatable(self, stack: Stack) -> Stack:
+        if stack.status not in _UPDATABLE:
+            raise ValidationError(message=f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+        return stack
+
+    def _begin_update(self, stack: Stack, body: str) -> None:
+        stack.previous, stack.body, stack.caller = stack.body, body, self._caller()
+        stack.updated = datetime.now(timezone.utc)
+        stack.become("UPDATE_IN_PROGRESS", "User Initiated")
+        self.backend.wake(stack)
+
+    def _name(self) -> str:
+        """The name of a stack that is to be made."""
+        name = str(self._get_param("StackName"))
+        if not _NAME.fullmatch(name):
+            raise ValidationError(message=f"{name} is no name of a stack: letters, digits and dashes, a letter first")
+        return name
+
+    def _tags(self) -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in self._get_param("Tags") or ()}
+
     def _caller(self) -> Caller:
         found = _CREDENTIAL.search(self.headers.get("Authorization", ""))
         return Caller(found[1] if found else "test", self.headers.get("X-Amz-Security-Token"))
@@ -135,7 +148,7 @@ class StackResponse(BaseResponse):
             raise ValidationError(message=f"The local cloud's CloudFormation does not know {', '.join(unknown)}")
         if len(body.encode()) > LIMIT_BYTES:
             raise ValidationError(message=f"Member must have length less than or equal to {LIMIT_BYTES}: templateBody")
-        missing = set(_parsed(body).capabilities) - {*(self._get_param("Capabilities") or ()), *self._implied()}
+        missing = set(parsed(body).capabilities) - {*(self._get_param("Capabilities") or ()), *self._implied()}
         if missing:
             raise InsufficientCapabilities(f"Requires capabilities : [{', '.join(sorted(missing))}]")
         return body
@@ -144,7 +157,8 @@ class StackResponse(BaseResponse):
         return ["CAPABILITY_IAM"] if "CAPABILITY_NAMED_IAM" in (self._get_param("Capabilities") or ()) else []
 
 
-def _parsed(body: str) -> Template:
+def parsed(body: str) -> Template:
+    """The template of a call. Raises CloudFormation's error for one that cannot be deployed here."""
     try:
         return parse(body)
     except TemplateError as problem:
@@ -155,7 +169,7 @@ def _described(stack: Stack) -> dict[str, Any]:
     return {
         "StackId": stack.id,
         "StackName": stack.name,
-        "Description": _parsed(stack.body).description or None,
+        "Description": (parsed(stack.body).description if stack.body else "") or None,
         "CreationTime": stack.created,
         "LastUpdatedTime": stack.updated,
         "DeletionTime": stack.deleted,

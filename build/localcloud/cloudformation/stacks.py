@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import cloudformation_backends
@@ -16,7 +16,10 @@ from moto.core.base_backend import BaseBackend
 from build.localcloud.cloudformation.kinds.kind import Made
 from build.localcloud.ec2.host import Host
 
-DELETED = "DELETE_COMPLETE"
+if TYPE_CHECKING:
+    from build.localcloud.cloudformation.change_sets import ChangeSet
+
+DELETED, REVIEW = "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"
 _EVENTS = 500  # of each stack, the last ones
 
 
@@ -77,8 +80,8 @@ class Stack:
 
     @property
     def is_busy(self) -> bool:
-        """Is something being done to it?"""
-        return self.status.endswith("_IN_PROGRESS")
+        """Is something being done to it? One under review waits for somebody to execute a change set."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != REVIEW
 
     def become(self, status: str, reason: str = "") -> None:
         """Its own status, as an event too."""
@@ -123,11 +126,26 @@ class Stacks(BaseBackend):
             raise ValidationError(message=f"Stack with id {name_or_id} does not exist")
         return found
 
-    def add(self, name: str, body: str, caller: Caller, on_failure: str, tags: Mapping[str, str], capabilities: list[str]) -> Stack:
+    @property
+    def change_sets(self) -> dict[str, ChangeSet]:
+        """By ARN. Made when it is asked for: a state that was kept before there were any has none."""
+        found: dict[str, ChangeSet] = self.__dict__.setdefault("_change_sets", {})
+        return found
+
+    def add(
+        self,
+        name: str,
+        body: str,
+        caller: Caller,
+        on_failure: str,
+        tags: Mapping[str, str],
+        capabilities: list[str],
+        status: str = "CREATE_IN_PROGRESS",
+    ) -> Stack:
         """A new stack, still to be deployed."""
         stack_id = f"arn:aws:cloudformation:{self.region_name}:{self.account_id}:stack/{name}/{uuid.uuid4()}"
         stack = Stack(stack_id, name, body, caller, on_failure, dict(tags), capabilities)
-        stack.become("CREATE_IN_PROGRESS", "User Initiated")
+        stack.become(status, "User Initiated")
         self.stacks[stack_id] = stack
         return stack
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from moto.cloudformation.urls import url_bases
 
-from build.localcloud.cloudformation.responses import StackResponse
+from build.localcloud.cloudformation.change_set_responses import ChangeSetResponse
 
 __all__ = ["url_bases", "url_paths"]
 
-url_paths = {"{0}/$": StackResponse.dispatch}
+url_paths = {"{0}/$": ChangeSetResponse.dispatch}
