@@ -30,8 +30,9 @@ def project(tmp_path: Path, workshop: Workshop) -> Project:
     shutil.copytree(REPO / "provisioners", folder / "provisioners")
     shutil.copytree(REPO / "tests/cloud/tiny/provisioners/failing", folder / "provisioners/failing")
     (folder / "tests/image").mkdir(parents=True)
-    for name in ("conftest", "hub_client", "kernel_client", "test_base", "test_sealed"):
-        shutil.copy(REPO / "tests/image" / f"{name}.py", folder / "tests/image")
+    for path in (REPO / "tests/image").glob("*.py"):
+        if not path.name.startswith("test_") or path.stem in ("test_base", "test_sealed"):
+            shutil.copy(path, folder / "tests/image")
     shutil.copy(REPO / "manifest.yaml", folder / "manifest.yaml")
     return Project(folder, workshop)
 

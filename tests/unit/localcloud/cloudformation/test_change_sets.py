@@ -15,6 +15,7 @@ from build.localcloud.ec2.host import Host
 from tests.unit.localcloud.cloudformation.test_stacks import TRUST, at_rest, group, groups
 
 Client = Callable[..., Any]
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
 FAST = {"Delay": 1, "MaxAttempts": 20}
 
 
@@ -96,10 +97,10 @@ def test_the_one_that_is_executed_ends_the_others_and_is_executed_once(client: C
         ({"kind": "UPDATE"}, "Stack with id tests does not exist"),
         ({"kind": "IMPORT"}, "makes change sets of the types CREATE and UPDATE"),
         ({"kind": "CREATE", "StackName": "1"}, "1 is no name of a stack"),
-        ({"kind": "CREATE", "resources": {"A": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}}}, "CAPABILITY_IAM"),
+        ({"kind": "CREATE", "resources": {"A": ROLE}}, "CAPABILITY_IAM"),
         ({"kind": "CREATE", "RoleARN": "arn:aws:iam::123456789012:role/x"}, "does not know RoleARN"),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_change_set(client: Client, call: dict[str, Any], words: str) -> None:
     with pytest.raises(ClientError, match=words):
         propose(client, "first", **{"resources": {"A": group()}, **call})
