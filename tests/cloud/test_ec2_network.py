@@ -73,6 +73,35 @@ def test_another_group_opens_other_ports(ec2: Any, cloud: Customer, instance: di
     ec2.delete_security_group(GroupId=other)
 
 
+def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+    group, address = instance["SecurityGroups"][0]["GroupId"], instance["PublicIpAddress"]
+    (rule,) = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(8000)])["SecurityGroupRules"]
+    until(lambda: is_open(address, 8000), 5, "port 8000")
+
+    def moved_to(port: int, cidr: str = "127.0.0.1/32") -> None:
+        wanted = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIpv4": cidr}
+        changed = {"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": wanted}
+        ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[changed])
+
+    moved_to(8888)
+    until(lambda: is_open(address, 8888) and not is_open(address, 8000), 5, "port 8888 in its place")
+    with refused("InvalidParameterValue", "port (65536) out of range"):
+        moved_to(65536)
+    with refused("InvalidParameterValue", "CIDR block everybody is malformed"):
+        moved_to(8000, "everybody")
+
+    other, interface = cloud.open_group(8000), instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[other])
+    until(lambda: is_open(address, 8000) and not is_open(address, 8888), 5, "the doors of the other group")
+    assert [found["GroupId"] for found in cloud.look(instance["InstanceId"])["SecurityGroups"]] == [other]
+    with refused("InvalidGroup.NotFound"):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=["sg-0123456789abcdef0"])
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group])
+    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+    until(lambda: not is_open(address, 8000) and not is_open(address, 8888), 5, "the end of both")
+    ec2.delete_security_group(GroupId=other)
+
+
 def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
     address = instance["PublicIpAddress"]
     with socket.socket() as squatter:

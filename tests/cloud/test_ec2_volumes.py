@@ -113,6 +113,32 @@ def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Cust
         ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])
 
 
+def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(ec2: Any, instance: dict[str, Any]) -> None:
+    root, data = (mapping["Ebs"]["VolumeId"] for mapping in instance["BlockDeviceMappings"])
+    of_instance = {"InstanceId": instance["InstanceId"]}
+    tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "for", "Value": "test"}]}]
+    both = ec2.create_snapshots(InstanceSpecification=of_instance, Description="all", TagSpecifications=tags)["Snapshots"]
+    assert {(found["VolumeId"], found["Description"], found["Tags"][0]["Value"]) for found in both} == {
+        (root, "all", "test"),
+        (data, "all", "test"),
+    }
+    (one,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeBootVolume": True})["Snapshots"]
+    assert one["VolumeId"] == data
+    made = [found["SnapshotId"] for found in (*both, one)]
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=made, WaiterConfig=FAST)
+    copied = ec2.copy_snapshot(SourceSnapshotId=one["SnapshotId"], SourceRegion="us-east-1", Description="copy", Encrypted=True)
+    ec2.delete_snapshot(SnapshotId=one["SnapshotId"])
+    (found,) = ec2.describe_snapshots(SnapshotIds=[copied["SnapshotId"]])["Snapshots"]
+    assert (found["State"], found["Description"], found["Encrypted"]) == ("completed", "copy", True)
+    volume = ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=found["SnapshotId"])["VolumeId"]
+    assert look(ec2, volume)["Encrypted"] is True
+    ec2.delete_volume(VolumeId=volume)
+    with refused("InvalidParameterValue", "within one region only"):
+        ec2.copy_snapshot(SourceSnapshotId=found["SnapshotId"], SourceRegion="eu-west-1")
+    for each in (*made[:2], found["SnapshotId"]):
+        ec2.delete_snapshot(SnapshotId=each)
+
+
 def test_what_a_volume_refuses(ec2: Any, instance: dict[str, Any], volume: str) -> None:
     used = instance["BlockDeviceMappings"][1]["Ebs"]["VolumeId"]
     root = instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ def authorize(
 ) -> list[SecurityGroupRule]:
     """AuthorizeSecurityGroupIngress, …Egress: all the rules or, when one of them is refused, none. `wanted` is in moto's words."""
     for rule in wanted:
-        _check_ports(rule)
+        check_ports(rule["ip_protocol"], rule["from_port"], rule["to_port"])
     groups = [backend.get_security_group_by_name_or_id(rule["group_name_or_id"]) for rule in wanted]
     before = {group.id: list(_rules(group, direction)) for group in groups if group is not None}
     made: list[SecurityGroupRule] = []
@@ -45,17 +46,27 @@ def _rules(group: SecurityGroup, direction: str) -> list[SecurityGroupRule]:
     return group.ingress_rules if direction == "ingress" else group.egress_rules
 
 
-def _check_ports(rule: Mapping[str, Any]) -> None:
-    if str(rule["ip_protocol"]).lower() not in ("tcp", "udp", "6", "17"):
+def check_ports(protocol: object, first: object, last: object) -> None:
+    """Raise EC2's error for ports a rule cannot have; moto takes any."""
+    if str(protocol).lower() not in ("tcp", "udp", "6", "17"):
         return
-    first, last = rule["from_port"], rule["to_port"]
     if first is None or last is None:
         raise bad_value("Must specify both from and to ports with TCP/UDP.")
-    for end, port in (("from", int(first)), ("to", int(last))):
+    for end, port in (("from", int(str(first))), ("to", int(str(last)))):
         if not 0 <= port <= 65535:
             raise bad_value(f"TCP/UDP ({end}) port ({port}) out of range")
-    if int(first) > int(last):
+    if int(str(first)) > int(str(last)):
         raise bad_value(f"Invalid TCP/UDP port range ({first}:{last})")
+
+
+def check_changed(rule: Mapping[str, Any]) -> None:
+    """Raise EC2's error for what ModifySecurityGroupRules cannot make of a rule; by the API's names."""
+    check_ports(rule.get("IpProtocol"), rule.get("FromPort"), rule.get("ToPort"))
+    if cidr := rule.get("CidrIpv4"):
+        try:
+            ipaddress.ip_network(cidr, strict=False)
+        except ValueError:
+            raise bad_value(f"CIDR block {cidr} is malformed") from None
 
 
 def delete(backend: LocalBackend, group_id: str | None, name: str | None) -> None:

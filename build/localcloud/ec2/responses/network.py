@@ -10,6 +10,7 @@ from moto.ec2.responses import EC2Response
 
 from build.localcloud.ec2 import addresses, groups
 from build.localcloud.ec2.errors import missing_parameter, unsupported
+from build.localcloud.ec2.models import LocalInstance
 from build.localcloud.ec2.responses.base import LocalActions
 
 
@@ -41,10 +42,19 @@ class NetworkActions(LocalActions):
 
     def modify_security_group_rules(self) -> ActionResult:
         """ModifySecurityGroupRules: moto's, then forwards follow."""
+        for changed in self.values("SecurityGroupRules"):
+            groups.check_changed(changed.get("SecurityGroupRule", {}))
         return self._then_forward(EC2Response.modify_security_group_rules(self))  # type: ignore[arg-type]  # we are one
 
     def modify_network_interface_attribute(self) -> ActionResult:
-        """ModifyNetworkInterfaceAttribute: moto's, then forwards follow."""
+        """ModifyNetworkInterfaceAttribute: moto's, which takes groups that there are not and tells the instance nothing."""
+        self.error_on_dryrun()
+        instance = self.backend.get_network_interface(self.text("NetworkInterfaceId")).instance
+        wanted = self.values("Groups")
+        if wanted and isinstance(instance, LocalInstance):
+            groups.change(self.backend, instance, wanted)
+        for group_id in wanted:
+            groups.get(self.backend, group_id)
         return self._then_forward(EC2Response.modify_network_interface_attribute(self))  # type: ignore[arg-type]  # we are one
 
     def _then_forward(self, result: ActionResult) -> ActionResult:
