@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from invoke import Exit
@@ -19,6 +20,7 @@ from build.pipeline import OnFailure
 from build.report import Reporter
 from build.upkeep import attempts
 from build.upkeep import rebuild as rebuilder
+from build.upkeep.attempts import Attempts, Counter
 from build.upkeep.rebuild import Verdict
 from build.upkeep.schedule.when import When
 
@@ -82,17 +84,42 @@ def _rebuild(
         if scheduled:
             rebuilder.ran(manifest)
         clients = connect_to(manifest, report, base=True)
-        verdict = _judge(manifest, clients, report, limit)
-        if not verdict.stale:
-            _tell(verdict, report, json=json)
+        with _counting(manifest, clients, report) if scheduled else nullcontext(Counter(Attempts())) as counter:
+            verdict = _judge(manifest, clients, report, limit)
+            if not verdict.stale:
+                _tell(verdict, report, json=json)
+                return
+            for reason in verdict.reasons:
+                report.note(f"due: {reason}")
+            image_id = None
+            if why_not := counter.pause(verdict.inputs):
+                report.note(why_not)
+            else:
+                image_id = bake(manifest, clients, report, when_failed, no_cache=no_cache or verdict.aged)
+            if json:
+                report.document({"image_id": image_id or verdict.image_id, "built": bool(image_id), "reasons": verdict.reasons})
+            elif image_id:
+                report.result(image_id)
+
+
+@contextmanager
+def _counting(manifest: Manifest, clients: Clients, report: Reporter) -> Iterator[Counter]:
+    """Count the failures in a row of scheduled runs; the third one says so, and those that are like it afterwards are only logged."""
+    image = manifest.image.name
+    counter = Counter(attempts.read(clients, image))
+    try:
+        yield counter
+    except Exception as exc:
+        if words := counter.said_already():
+            report.note(f"{exc}\n{words}")
             return
-        for reason in verdict.reasons:
-            report.note(f"due: {reason}")
-        image_id = _build(manifest, clients, report, when_failed, verdict, cold=no_cache or verdict.aged, scheduled=scheduled)
-        if json:
-            report.document({"image_id": image_id or verdict.image_id, "built": bool(image_id), "reasons": verdict.reasons})
-        elif image_id:
-            report.result(image_id)
+        after = counter.failed(str(exc))
+        attempts.write(clients, image, after)
+        if after.failures == attempts.LIMIT:
+            raise _third_failure(exc, after) from exc
+        raise
+    if after_all := counter.went_well():
+        attempts.write(clients, image, after_all)
 
 
 def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> Verdict:
@@ -111,29 +138,6 @@ def _tell(verdict: Verdict, report: Reporter, *, json: bool) -> None:
         report.note(f"nothing changed: {verdict.image_id} is made of the same")
     if verdict.image_id:
         report.result(verdict.image_id)
-
-
-def _build(
-    manifest: Manifest, clients: Clients, report: Reporter, when_failed: OnFailure, verdict: Verdict, *, cold: bool, scheduled: bool
-) -> str | None:
-    """Build; a scheduled one counts its failures and may not be tried at all (None)."""
-    if not scheduled:
-        return bake(manifest, clients, report, when_failed, no_cache=cold)
-    before = attempts.read(clients, manifest.image.name)
-    if words := before.pause(verdict.inputs, attempts.now()):
-        report.note(words)
-        return None
-    try:
-        image_id = bake(manifest, clients, report, when_failed, no_cache=cold)
-    except Exception as exc:
-        after = before.failed(str(exc), verdict.inputs, attempts.now())
-        attempts.write(clients, manifest.image.name, after)
-        if after.failures == attempts.LIMIT:
-            raise _third_failure(exc, after) from exc
-        raise
-    if before.failures:
-        attempts.write(clients, manifest.image.name, replace(before, failures=0, since="", error=""))
-    return image_id
 
 
 def _third_failure(exc: Exception, after: attempts.Attempts) -> HubsmithError:

@@ -7,7 +7,7 @@ inputs; the fourth attempt comes when something has changed or six days later, s
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from botocore.exceptions import ClientError
@@ -46,6 +46,33 @@ class Attempts:
         """One more."""
         at = now.isoformat(timespec="seconds")
         return Attempts(self.failures + 1, self.since or at, at, inputs, error[:_ERROR_LIMIT])
+
+
+@dataclass
+class Counter:
+    """One scheduled run: what was before it, and ``inputs``, the digest of what it would build, once that is known."""
+
+    before: Attempts
+    inputs: str = ""
+    paused: bool = False
+
+    def pause(self, inputs: str) -> str | None:
+        """The inputs are known: why nothing is to be tried with them now; None when it is."""
+        self.inputs, words = inputs, self.before.pause(inputs, now())
+        self.paused = words is not None
+        return words
+
+    def said_already(self) -> str | None:
+        """Why a failure is not said once more: the last ones were like it, before anything could be built. None when it is."""
+        return None if self.inputs else self.before.pause("", now())
+
+    def failed(self, error: str) -> Attempts:
+        """What to remember when this run has failed."""
+        return self.before.failed(error, self.inputs, now())
+
+    def went_well(self) -> Attempts | None:
+        """What to remember when it has not; None: nothing new."""
+        return replace(self.before, failures=0, since="", error="") if self.before.failures and not self.paused else None
 
 
 def read(clients: Clients, image: str) -> Attempts:

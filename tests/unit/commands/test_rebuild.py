@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from invoke import Program
 
+from build.errors import UserError
 from build.manifest import Manifest, load
 from build.upkeep import rebuild as rebuilder
 from build.upkeep.rebuild import Verdict
@@ -87,6 +90,60 @@ def test_a_run_that_finds_another_at_work_leaves_it_alone(builds: list[bool], ti
     assert builds == []
     rebuild()
     assert builds == [False]
+
+
+class Parameters:
+    """Systems Manager, as far as it is asked."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.ssm = self
+
+    def get_parameter(self, *, Name: str) -> Any:
+        if Name not in self.kept:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Value": self.kept[Name]}}
+
+    def put_parameter(self, *, Name: str, Value: str, **_: object) -> None:
+        self.kept[Name] = Value
+
+    @property
+    def failures(self) -> int:
+        return int(json.loads(self.kept["/hubsmith/greeting/rebuild"])["failures"])
+
+
+def test_what_fails_before_a_build_is_said_three_times_too(
+    builds: list[bool], state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No base image matches, say: looked for at each turn, said until the third and again after the pause."""
+    parameters, judge = Parameters(), rebuilder.judge
+
+    def no_base_image(*_: object) -> Verdict:
+        raise UserError("no base image matches")
+
+    monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters)
+    monkeypatch.setattr(rebuilder, "judge", no_base_image)
+    said = []
+    for _ in range(5):
+        rebuild("--scheduled")
+        said.append(capsys.readouterr().err)
+    assert ["no base image matches" in each for each in said] == [True, True, True, False, False]
+    assert ["3rd failure in a row" in each for each in said] == [False, False, True, False, False]
+    assert said[3:] == ["", ""]
+    assert "not tried: failed 3 times" in (state / "rebuild.log").read_text()
+    assert parameters.failures == 3
+    monkeypatch.setattr(rebuilder, "judge", judge)
+    rebuild("--scheduled")
+    assert (builds, parameters.failures) == ([False], 0)
+
+
+def test_a_run_with_nothing_to_do_ends_the_row(builds: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = Parameters()
+    parameters.kept["/hubsmith/greeting/rebuild"] = json.dumps({"failures": 2, "since": "2026-11-23T03:00:00+00:00"})
+    monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters)
+    monkeypatch.setattr(rebuilder, "judge", lambda *_: Verdict("ami-old", (), aged=False, inputs="x"))
+    rebuild("--scheduled")
+    assert parameters.failures == 0
 
 
 @pytest.fixture
