@@ -1,0 +1,26 @@
+"""Folders of this machine: XDG's, or what HUBSMITH_STATE and HUBSMITH_CACHE say; nobody else may look into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from build import paths
+
+STATE, CACHE = (paths.state_dir, "STATE", ".local/state"), (paths.cache_dir, "CACHE", ".cache")
+Folder = Callable[[], Path]
+
+
+@pytest.mark.parametrize(("folder", "kind", "default"), [STATE, CACHE], ids=["state", "cache"])
+def test_where_it_is(folder: Folder, kind: str, default: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in (f"HUBSMITH_{kind}", f"XDG_{kind}_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert folder() == tmp_path / "home" / default / "hubsmith"
+    monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / "xdg"))
+    assert folder() == tmp_path / "xdg" / "hubsmith"
+    monkeypatch.setenv(f"HUBSMITH_{kind}", str(tmp_path / "own"))
+    assert folder() == tmp_path / "own"
+    assert folder().stat().st_mode & 0o777 == 0o700
