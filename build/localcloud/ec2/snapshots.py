@@ -34,7 +34,7 @@ def create(backend: LocalBackend, volume: LocalVolume, description: str, tags: M
 def wait_until_taken(asked: Iterable[LocalSnapshot]) -> None:
     """EC2 answers when the point in time is fixed; the copy goes on. Here both are the moment at which the layer is frozen."""
     deadline = time.monotonic() + TAKEN_S
-    while any(snapshot.status == "pending" for snapshot in asked) and time.monotonic() < deadline:
+    while any(snapshot.is_to_be_taken for snapshot in asked) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,18 @@ def test_a_volume_takes_its_time(client: Client) -> None:
     assert text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "status") == "creating"
     client.delete("/hubsmith/faults")
     assert text(ec2(client, Action="DescribeVolumes"), "status") == "available"
+
+
+def test_a_snapshot_takes_its_time_and_the_call_does_not(client: Client) -> None:
+    """As on EC2: the point in time is fixed when it answers, the copy goes on."""
+    volume = text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "volumeId") or ""
+    put(client, {"kind": "state", "change": "snapshot", "seconds": 3600})
+    began = time.monotonic()
+    assert text(ec2(client, Action="CreateSnapshot", VolumeId=volume), "status") == "pending"
+    assert time.monotonic() - began < 5
+    assert text(ec2(client, Action="DescribeSnapshots"), "status") == "pending"
+    client.delete("/hubsmith/faults")
+    assert text(ec2(client, Action="DescribeSnapshots"), "status") == "completed"
 
 
 def test_a_connection_is_reset(client: Client, url: str) -> None:
