@@ -66,6 +66,21 @@ def test_what_changed_in_the_manifest_is_named(project: Project, override: str, 
     assert changes(project.inputs(override), project.inputs().tags()) == said
 
 
+MINIFORGE = "python.distribution=miniforge"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("python.installers.miniforge.version=99.9.9-0", ["variable installers of python changed"]),
+        (f"python.installers.miniforge.sha256.x86_64={'e' * 64}", ["variable installers of python changed"]),
+        ("python.packages=[numpy]", ["variable packages of python changed"]),
+    ],
+)
+def test_another_installer_or_package_is_a_change(project: Project, override: str, said: list[str]) -> None:
+    assert changes(project.inputs(MINIFORGE, override), project.inputs(MINIFORGE).tags()) == said
+
+
 @pytest.mark.parametrize(
     "override", ["builder.instance_types=[m7i.large]", "retention.keep=9", "tests.timeout_minutes=50", "launch.instance_type=t3.small"]
 )
