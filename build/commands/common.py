@@ -37,6 +37,8 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
 
 def local_cloud(report: Reporter, *families: str | None, region: str | None = None) -> Cloud:
     """The local cloud, started if need be, with these base images made if need be."""
+    if not server.find(server.default_folder()):
+        server.require_low_ports()  # before a base image is made, which takes its time
     for family in filter(None, families):
         with report.step(f"base image {family}"):
             base_image.ensure(family, progress=report.waiting)

@@ -77,7 +77,7 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     folder = _folder(state)
     if endpoint := find(folder):
         return endpoint
-    _require_low_ports()
+    require_low_ports()
     progress("starting the local cloud")
     wanted = int(os.environ.get(PORT_VARIABLE) or 0) if port is None else port
     process = _spawn(folder, wanted)
@@ -94,8 +94,8 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
 
 
-def _require_low_ports() -> None:
-    """Raise MachineError when nobody could ever reach an instance of this cloud."""
+def require_low_ports() -> None:
+    """Raise MachineError, with the line that mends it, when this user's clouds could have no instance that anybody reaches."""
     ports = host.low_ports()
     if not ports.ok:
         raise MachineError(

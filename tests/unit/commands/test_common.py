@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from invoke import Context, Exit
 
 from build.commands import cloud
-from build.commands.common import confirm, policy, talking
+from build.commands.common import confirm, local_cloud, policy, talking
 from build.errors import CleanupError, CloudError, HubsmithError, UserError
-from build.localcloud import server
+from build.localcloud import base_image, host, server
+from build.localcloud.host import Check
 from build.pipeline import Interrupted, OnFailure
 
 
@@ -83,3 +84,20 @@ def test_the_local_cloud_is_not_reset_from_a_pipe_without_a_yes(
     with pytest.raises(Exit) as ended:
         cloud.reset(Context())
     assert (ended.value.code, "nothing was removed" in capsys.readouterr().err) == (2, True)
+
+
+def test_who_can_open_no_ports_hears_it_before_a_base_image_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
+    monkeypatch.setattr(
+        host, "low_ports", lambda: Check("ports", False, "ports below 1024 are root's", "sudo sysctl …", "instances answer")
+    )
+    monkeypatch.setattr(base_image, "ensure", lambda family, **_: made.append(family))
+    with pytest.raises(Exit), talking() as report:
+        local_cloud(report, "debian-13")
+    said = capsys.readouterr().err
+    assert "error: the local cloud cannot work for this user" in said
+    assert "hint: run: sudo sysctl …" in said
+    assert made == []
