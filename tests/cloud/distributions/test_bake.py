@@ -1,6 +1,7 @@
-"""Miniforge on machines, from a lock: baked as the shipped manifest is, served by the hub, used by people, installed into by admins.
+"""Miniforge and Anaconda on machines: baked as the shipped manifest is, served by the hub, used by people, installed into by admins.
 
-Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's.
+Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's. Builds start from the layer that an
+earlier one left before `python`. Anaconda's leaves out the image tests of other provisioners, which Miniforge's runs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.cloud.project import Project
 from tests.cloud.test_golden_image import results
 from tests.cloud.workshop import REPO, Done, Workshop
 
-# A bake on Debian, a quarter of an hour and more without KVM.
+# A bake each on Debian, a quarter of an hour and more without KVM.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
 BAKE_S = 3600
 ENVIRONMENT = """\
@@ -37,6 +38,7 @@ PEOPLE = {
     "test_an_admin_installs_and_all_see_it",
     "test_an_ordinary_user_does_not",
 }
+CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Site:
         """Of the mirror, as machines see it."""
         return self.mirror.url.replace(server.ADDRESS, server.GUESTS_VIEW)
 
-    def options(self, distribution: str, mirror: str) -> list[str]:
-        digest = self.mirror.sha256(FILE)
-        urls = f"['{self.url}/gone.sh', '{self.url}/Distribution-{{version}}-{{arch}}.sh']"
+    def options(self, distribution: str, mirror: str, digest: str | None = None, file: str = "Distribution") -> list[str]:
+        digest = digest or self.mirror.sha256(FILE)
+        urls = f"['{self.url}/gone.sh', '{self.url}/{file}-{{version}}-{{arch}}.sh']"
         installer = f"{{version: '1.0', python: '3.13', urls: {urls}, sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
         chosen = (
             f"python.distribution={distribution}",
@@ -72,8 +74,11 @@ class Site:
     def want(self, environment: str) -> None:
         (self.project.folder / "environment.yml").write_text(environment)
 
-    def bake(self, distribution: str) -> Done:
-        options = (*self.project.options, *self.options(distribution, self.url), "--set", "python.environment=environment.yml")
+    def bake(self, distribution: str, *more: str) -> Done:
+        return self.bake_with(self.options(distribution, self.url), *more)
+
+    def bake_with(self, chosen: list[str], *more: str) -> Done:
+        options = (*self.project.options, *chosen, "--set", "python.environment=environment.yml", *more)
         return self.project.workshop.invoke("build-ami", *options, timeout_s=BAKE_S)
 
 
@@ -136,3 +141,47 @@ def test_the_images_own_tests_saw_the_lock(site: Site, miniforge: str) -> None:
     builder = results(site.project.workshop, run, "builder")
     assert builder["test_what_was_locked_is_what_is_there"] == "passed"
     assert builder["test_nobody_is_stopped_by_terms_they_have_not_accepted"] == "passed"
+
+
+def without_layers(workshop: Workshop) -> dict[str, list[str]]:
+    """What there is, but for what a build leaves of its first steps for the next one."""
+    listed = {kind: ids for kind, ids in workshop.listing().items() if kind != "snapshots"}
+    images = workshop.client("ec2").describe_images(Owners=["self"])["Images"]
+    return {**listed, "images": sorted(image["Name"] for image in images if not image["Name"].startswith("hubsmith-layer-"))}
+
+
+@pytest.mark.parametrize("wrong", ["checksum", "half a file", "package"])
+def test_what_goes_wrong_on_the_machine_is_told_and_nothing_is_left(site: Site, workshop: Workshop, wrong: str) -> None:
+    (site.project.folder / "manifest.lock").unlink(missing_ok=True)
+    site.want(ENVIRONMENT.format(older="", older_of_pip="").replace("greeting", "no-such-package" if wrong == "package" else "greeting"))
+    half = f"/Half-1.0-{FILE.rpartition('-')[2]}"
+    site.mirror.files[half] = site.mirror.files[FILE][: len(site.mirror.files[FILE]) // 2]
+    chosen, says = {
+        "checksum": (site.options("miniforge", site.url, digest="0" * 64), f"its sha256 is {site.mirror.sha256(FILE)}"),
+        "half a file": (site.options("miniforge", site.url, file="Half"), f"its sha256 is {site.mirror.sha256(half)}"),
+        "package": (site.options("miniforge", site.url), "PackagesNotFoundError"),
+    }[wrong]
+    before = without_layers(workshop)
+    done = site.bake_with(chosen)
+    assert (done.status, done.out) == (1, "")
+    said = done.err[done.err.index("error:") :]
+    assert "provisioner python ended with status" in said
+    assert says in said.replace("\n", " ")
+    assert "Traceback" not in said
+    assert without_layers(workshop) == before
+
+
+def test_people_work_with_anaconda_once_its_terms_are_accepted(site: Site, workshop: Workshop) -> None:
+    (site.project.folder / "manifest.lock").unlink(missing_ok=True)
+    for file in (site.project.folder / "tests/image").glob("**/*.py"):
+        if file.stem not in (*CLIENTS, "test_python", "test_shared", "test_sealed"):
+            file.unlink()
+    site.want(ENVIRONMENT.format(older="<2", older_of_pip="<6.1"))
+    before = workshop.listing()
+    refused = site.bake("anaconda")
+    assert refused.status == 2
+    assert "python.accept_terms" in refused.err
+    assert workshop.listing() == before
+    done = site.bake("anaconda", "--set", "python.accept_terms=true")
+    assert done.status == 0, done.err[-20_000:]
+    see_people_at_work(workshop, done.last)
