@@ -1,4 +1,7 @@
-"""A site's mirror: the installer stand-in, or a real one, and a conda channel with two packages; HTTP with ranges, as mirrors have it."""
+"""A site's mirror: the installer stand-in, or a real one, and a conda channel; HTTP with ranges, as mirrors have it.
+
+The channel has two programs, and a wheel as conda packages are made of one: built for a Python, which they need.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import distribution
 from pathlib import Path
 
 import rattler
@@ -23,6 +27,11 @@ from rattler.index import index_fs
 STANDIN = Path(__file__).parent / "standin"
 REAL = os.environ.get("HUBSMITH_REAL_INSTALLER")
 """A real installer file to run the same tests with."""
+WHEEL = "packaging"
+"""What JupyterLab needs too, so that pip would bring it if conda did not."""
+WANTED = () if REAL else (WHEEL,)
+"""A real conda has a Python of its own, which is not the channel's."""
+PYTHONS = ("3.11.2", "3.13.5")  # of Debian 12, the oldest system of the tests, and 13
 
 
 @dataclass
@@ -91,34 +100,46 @@ def installer() -> bytes:
 
 
 def channel(folder: Path) -> dict[str, bytes]:
-    """conda-forge as the mirror has it: greeting 1.0 and 2.0, and farewell."""
-    noarch = folder / "noarch"
-    noarch.mkdir(parents=True)
+    """conda-forge as the mirror has it: greeting 1.0 and 2.0, farewell, and a wheel for each Python."""
+    for subdir in ("noarch", "linux-64"):
+        (folder / subdir).mkdir(parents=True)
     for name, version in (("greeting", "1.0"), ("greeting", "2.0"), ("farewell", "1.0")):
-        index = {
-            "name": name,
-            "version": version,
-            "build": "0",
-            "build_number": 0,
-            "depends": [],
-            "subdir": "noarch",
-            "license": "BSD-3-Clause",
-        }
-        paths = {"paths_version": 1, "paths": [_path(f"bin/{name}", _program(name, version))]}
-        with tarfile.open(noarch / f"{name}-{version}-0.tar.bz2", "w:bz2") as archive:
-            _add(archive, "info/index.json", json.dumps(index).encode())
-            _add(archive, "info/paths.json", json.dumps(paths).encode())
-            _add(archive, "info/files", f"bin/{name}\n".encode())
-            _add(archive, f"bin/{name}", _program(name, version), 0o755)
+        _package(folder / "noarch", name, version, "0", {f"bin/{name}": f"#!/bin/sh\necho {name} {version}\n".encode()})
+    for python in PYTHONS:
+        if not REAL:
+            _package(folder / "linux-64", "python", python, "0", {})  # the stand-in's is its system's
+        major, minor, _ = python.split(".")
+        needs = f"python >={major}.{minor},<{major}.{int(minor) + 1}.0a0"
+        build, where = f"py{major}{minor}_0", f"lib/python{major}.{minor}/site-packages"
+        _package(folder / "linux-64", WHEEL, distribution(WHEEL).version, build, _unpacked_wheel(where), needs)
     asyncio.run(index_fs(folder, write_zst=False, write_shards=False))
-    (folder / "linux-64").mkdir(exist_ok=True)
-    if not (folder / "linux-64/repodata.json").exists():
-        (folder / "linux-64/repodata.json").write_text('{"info": {"subdir": "linux-64"}, "packages": {}, "packages.conda": {}}')
     return {f"/conda/conda-forge/{path.relative_to(folder)}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _program(name: str, version: str) -> bytes:
-    return f"#!/bin/sh\necho {name} {version}\n".encode()
+def _unpacked_wheel(where: str) -> dict[str, bytes]:
+    """Its files in that folder, saying that conda has brought them."""
+    found = distribution(WHEEL)
+    files = {str(file): Path(str(found.locate_file(file))).read_bytes() for file in found.files or () if file.suffix != ".pyc"}
+    return {f"{where}/{path}": b"conda\n" if path.endswith("/INSTALLER") else content for path, content in files.items()}
+
+
+def _package(folder: Path, name: str, version: str, build: str, files: dict[str, bytes], *needs: str) -> None:
+    index = {
+        "name": name,
+        "version": version,
+        "build": build,
+        "build_number": 0,
+        "depends": needs,
+        "subdir": folder.name,
+        "license": "BSD-3-Clause",
+    }
+    paths = {"paths_version": 1, "paths": [_path(path, content) for path, content in files.items()]}
+    with tarfile.open(folder / f"{name}-{version}-{build}.tar.bz2", "w:bz2") as archive:
+        _add(archive, "info/index.json", json.dumps(index).encode())
+        _add(archive, "info/paths.json", json.dumps(paths).encode())
+        _add(archive, "info/files", "".join(f"{path}\n" for path in files).encode())
+        for path, content in files.items():
+            _add(archive, path, content, 0o755 if path.startswith("bin/") else 0o644)
 
 
 def _path(path: str, content: bytes) -> dict[str, object]:

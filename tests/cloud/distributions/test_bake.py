@@ -6,9 +6,11 @@ earlier one left before `python`. Anaconda's leaves out the image tests of other
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -24,12 +26,13 @@ from tests.cloud.workshop import REPO, Done, Workshop
 # A bake each on Debian, a quarter of an hour and more without KVM.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
 BAKE_S = 3600
-ENVIRONMENT = """\
+ENVIRONMENT = f"""\
 channels: [conda-forge]
 dependencies:
-  - greeting{older}
+  - greeting{{older}}
+{"".join(f"  - {name}" for name in mirrors.WANTED)}
   - pip:
-      - cowsay{older_of_pip}
+      - cowsay{{older_of_pip}}
 """
 PEOPLE = {
     "test_a_notebook_has_what_the_list_names",
@@ -127,12 +130,19 @@ def test_the_machine_took_what_was_locked_and_nothing_else(site: Site, miniforge
     # The first address is dead; later askers are the people of the image tests, who ask conda for whatever they like.
     paths = [path for path, _ in site.mirror.asked]
     assert paths[:2] == ["/gone.sh", FILE]
-    first = next(at for at, path in enumerate(paths) if path.startswith("/conda/"))
-    assert paths[first] == "/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2"
+    asked = [path for path in paths if path.startswith("/conda/")]
+    locked = list(takewhile(lambda path: "repodata" not in path, asked))
+    assert "/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2" in locked
+    assert sorted(re.sub(r".*/|-\d.*", "", path) for path in locked) == ["greeting", *(("packaging", "python") if mirrors.WANTED else ())]
+    assert site.project.workshop.record(miniforge)["unlocked"] == []
+
+
+def test_the_record_lists_packages_with_versions_and_licences(site: Site, miniforge: str) -> None:
     record = site.project.workshop.record(miniforge)
-    assert record["unlocked"] == []
     assert record["packages"]["conda /opt/anaconda"]["greeting"] == "1.0"
+    assert record["licences"]["conda /opt/anaconda"]["greeting"] == "BSD-3-Clause"
     assert record["packages"]["/opt/anaconda"]["cowsay"] == "6.0"
+    assert record["licences"]["/opt/anaconda"]["packaging"] == "Apache-2.0 OR BSD-2-Clause"
     assert record["bytes"]["/opt/anaconda"] > 10**8
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +22,11 @@ from tests.cloud.distributions.test_distributions import FILE, standin_only
 
 REPO = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
-ENVIRONMENT = """\
+ENVIRONMENT = f"""\
 channels: [conda-forge]
 dependencies:
   - greeting
+{"".join(f"  - {name}" for name in mirrors.WANTED)}
   - pip:
       - cowsay
 """
@@ -48,9 +50,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def python() -> str:
+    """Of this system, which the stand-in takes."""
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run(["/usr/bin/python3", "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def options(mirror: Mirror) -> list[str]:
     digest = mirror.sha256(FILE)
-    installer = f"{{version: '1.0', urls: ['{mirror.url}{FILE}'], sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
+    installer = f"{{version: '1.0', python: '{python()}', urls: ['{mirror.url}{FILE}'], sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
     return [
         "python.distribution=miniforge",
         f"python.installers.miniforge={installer}",
@@ -89,9 +97,10 @@ def test_it_has_the_locked_versions_of_both(made: tuple[Root, Manifest]) -> None
     assert root.as_user("ada", "jupyterhub-singleuser --version").status == 0
 
 
-def test_conda_was_asked_for_one_file_and_worked_nothing_out(made: tuple[Root, Manifest], mirror: Mirror) -> None:
+def test_conda_was_asked_for_these_files_and_worked_nothing_out(made: tuple[Root, Manifest], mirror: Mirror) -> None:
     asked = [path for path, _ in mirror.asked if path.startswith("/conda/")]
-    assert asked == ["/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2"]
+    assert "/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2" in asked
+    assert sorted(re.sub(r".*/|-\d.*", "", path) for path in asked) == ["greeting", *(("packaging", "python") if mirrors.WANTED else ())]
 
 
 @standin_only
@@ -100,6 +109,13 @@ def test_what_the_installer_brought_is_left_as_it_is(made: tuple[Root, Manifest]
     (use,) = [use for use in chosen.provisioners if use.given]
     assert re.search(r"^six==", use.given["pip"], re.MULTILINE)  # a newer one
     assert root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"six\"))'").said == "1.16.0"
+
+
+@standin_only
+def test_what_conda_brings_is_none_of_pips(made: tuple[Root, Manifest]) -> None:
+    root, _ = made
+    found = "import importlib.metadata as m, packaging; print(m.distribution('packaging').read_text('INSTALLER'))"
+    assert root.as_user("ada", f'python -c "{found}"').said == "conda"
 
 
 def test_the_images_own_test_finds_the_lock_and_agrees(made: tuple[Root, Manifest]) -> None:
@@ -129,7 +145,8 @@ def test_a_file_with_another_hash_is_not_installed(made: tuple[Root, Manifest], 
 
 
 def test_a_python_that_conda_could_not_run_on_is_refused(made: tuple[Root, Manifest], mirror: Mirror) -> None:
-    done = begun_again(made, mirror, r"\Z", f"conda-forge/linux-64/python-3.99.0-0.conda#sha256:{'0' * 64}\n")
+    another = f"conda-forge/linux-64/python-3.99.0-0.conda#sha256:{'0' * 64}\n"
+    done = begun_again(made, mirror, r"(?s)\A(.*?)([^\n]*/python-[^\n]*\n)?\Z", rf"\g<1>{another}")
     assert done.status != 0
     assert "the lock has Python 3.99 and the installer of miniforge brings 3." in done.said
     assert "say so in python.installers.miniforge.python, then run invoke lock" in done.said

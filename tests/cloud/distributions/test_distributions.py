@@ -40,7 +40,7 @@ def manifest(mirror: Mirror, distribution: str, *overrides: str) -> Manifest:
     chosen = [
         f"python.distribution={distribution}",
         f"python.installers.{distribution}={installer}",
-        "python.conda_packages=['greeting<2']",
+        f"python.conda_packages={['greeting<2', *mirrors.WANTED]}",
     ]
     return load(REPO / "manifest.yaml", cloud="local", overrides=[*chosen, *overrides])
 
@@ -90,8 +90,9 @@ def test_packages_of_conda_and_pip_are_there(root: Root) -> None:
 
 @standin_only
 def test_what_conda_brought_is_left_to_it(root: Root) -> None:
-    # The lock has a newer six.
-    assert root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"six\"))'").said == "1.16.0"
+    # The lock has a newer six, which the installer brought, and the same packaging, which is on conda's list.
+    found = "import importlib.metadata as m, packaging; print(m.version('six'), m.distribution('packaging').read_text('INSTALLER'))"
+    assert root.as_user("after", f'python -c "{found}"').said == "1.16.0 conda"
 
 
 def test_nobody_else_may_change_it(root: Root) -> None:

@@ -37,6 +37,13 @@ def test_a_terminal_is_the_users_shell(notebook: HubClient, person: Person) -> N
     assert f"42 {person.name} /home/{person.name}" in in_a_terminal(notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {person.name}")
 
 
+def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
+    if not host.file("/opt/anaconda/conda-meta").is_directory:
+        pytest.skip("a venv has no conda")
+    # The shell's function, which can activate; the program alone would be found as well.
+    assert "is a function" in in_a_terminal(notebook, "type conda", "is a function")
+
+
 def test_an_environment_of_ones_own_is_a_kernel(notebook: HubClient, kernel: Kernel, person: Person) -> None:
     make = "import subprocess; print(subprocess.run(['own-kernel', 'own'], stdout=-1, stderr=-2, text=True).stdout)"
     assert "kernel own; to add packages" in kernel.run(make)

@@ -1,6 +1,6 @@
 """/opt/anaconda as people use it on a machine of the image: what the build's list named, environments of one's own, and who may install.
 
-Image tests of a build of the tests (test_conda_bake.py), which puts them beside the shipped ones and the mirror's address beside them.
+Image tests of a build of the tests (test_bake.py), which puts them beside the shipped ones and the mirror's address beside them.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def admins(machine: Host) -> Iterator[tuple[Person, Person]]:
 def test_a_notebook_has_what_the_list_names(kernel: Kernel) -> None:
     assert ran(kernel, "greeting") == "greeting 1.0"
     assert kernel.run("import cowsay; print(cowsay.__file__)").startswith(f"{PREFIX}/lib/python3")
+    assert kernel.run("import importlib.metadata as m, packaging; print(m.distribution('packaging').read_text('INSTALLER'))") == "conda"
 
 
 @pytest.mark.usefixtures("heavy")

@@ -96,7 +96,8 @@ async def solved(specs: list[str]) -> list[object]:
     alias = os.environ.get("CONDA_CHANNEL_ALIAS", "https://conda.anaconda.org")
     channels = [name if "://" in name else f"{alias.rstrip('/')}/{name}" for name in channels]
     try:
-        return await rattler.solve(channels, specs, platforms=["linux-64", "noarch"])
+        python = f"python {sys.version_info[0]}.{sys.version_info[1]}.*"  # conda leaves its own as it is
+        return await rattler.solve(channels, specs, platforms=["linux-64", "noarch"], constraints=[python])
     except rattler.exceptions.SolverError as error:
         refuse("PackagesNotFoundError", f"The following packages are not available from current channels: {error}")
 
