@@ -9,15 +9,17 @@ set -- /opt/*/lib/python*/site-packages/*.dist-info/METADATA
 [ -f "$1" ] || exit 0
 awk '
     function told() {
+        if (licence == "") licence = classified
         if (name != "" && version != "") print where "\t" name "\t" version
         if (name != "" && licence != "") print "licence " where "\t" name "\t" licence
-        name = version = licence = ""
+        name = version = licence = classified = ""
     }
     FNR == 1 { told(); where = FILENAME; sub("/lib/python.*", "", where) }
     /^$/ { nextfile }
     /^Name: / { name = substr($0, 7) }
     /^Version: / { version = substr($0, 10) }
     /^License(-Expression)?: / && $0 !~ /\t/ { licence = substr($0, index($0, ": ") + 2) }
+    /^Classifier: License :: / { classified = $0; sub(/.* :: /, "", classified) }
     END { told() }
 ' "$@"
 set -- /opt/*/conda-meta/*.json

@@ -14,6 +14,8 @@ def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
         "a": "License: MIT\n",
         "b": "License-Expression: BSD-3-Clause\nClassifier: x\n\nLicense: not this\n",
         "c": "",
+        "d": "Classifier: License :: OSI Approved :: BSD License\n",
+        "e": "License: MIT\nClassifier: License :: OSI Approved\n",
     }.items():
         folder = tmp_path / f"opt/anaconda/lib/python3.13/site-packages/{name}-1.dist-info"
         folder.mkdir(parents=True)
@@ -30,9 +32,13 @@ def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
         "/opt/anaconda\ta\t1.a",
         "/opt/anaconda\tb\t1.b",
         "/opt/anaconda\tc\t1.c",
+        "/opt/anaconda\td\t1.d",
+        "/opt/anaconda\te\t1.e",
         "conda /opt/anaconda\tzlib\t1.3.1",
         "licence /opt/anaconda\ta\tMIT",
         "licence /opt/anaconda\tb\tBSD-3-Clause",
+        "licence /opt/anaconda\td\tBSD License",
+        "licence /opt/anaconda\te\tMIT",
         "licence conda /opt/anaconda\tzlib\tZlib",
     ]
     assert [size[1] for size in sizes] == ["/opt/anaconda"]
