@@ -227,6 +227,20 @@ MISTAKES = (
         "ln -f /opt/anaconda/lib/python3*/site-packages/jupyterhub/app.py $(ls /opt/hub/lib/python3*/site-packages/jupyterhub/app.py)",
     ),
     Mistake(
+        20,
+        "the hub and users' servers are of different versions",
+        "image",
+        ("test_jupyterhub.py::TestInstallation::test_servers_are_of_the_hubs_version",),
+        "sed -i 's/^Version: .*/Version: 1.0.0/' /opt/anaconda/lib/python3*/site-packages/jupyterhub-*.dist-info/METADATA",
+    ),
+    Mistake(
+        20,
+        "two package managers write the same files",
+        "distribution",
+        (f"{_DISTRIBUTIONS}::test_what_conda_brought_is_left_to_it",),
+        f"sed -i 's/if _plain(entry\\[1\\]) not in there and/if/' {_PYTHON}/not-there-yet",
+    ),
+    Mistake(
         21,
         "only ~/.bashrc knows the environment",
         "image",
@@ -239,6 +253,13 @@ MISTAKES = (
         "distribution",
         (f"{_DISTRIBUTIONS}::test_every_shell_knows_conda",),
         f"sed -i 's/^    say_it_to_other_shells$/    true/' {_PYTHON}/conda.sh",
+    ),
+    Mistake(
+        21,
+        "users' servers are started without it",
+        "image",
+        ("test_jupyterhub.py::TestNotebook::test_programs_are_found_where_users_expect_them",),
+        f"sed -i '/extra_paths/d' {_CONFIG}; systemctl restart jupyterhub",
     ),
     Mistake(
         22,

@@ -9,31 +9,20 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
-from build.localcloud import server
 from tests.cloud.distributions import mirror as mirrors
-from tests.cloud.distributions.mirror import Mirror
+from tests.cloud.distributions.site import ENVIRONMENT, Site, without_layers
 from tests.cloud.distributions.test_distributions import FILE
 from tests.cloud.project import Project
 from tests.cloud.test_golden_image import results
-from tests.cloud.workshop import REPO, Done, Workshop
+from tests.cloud.workshop import REPO, Workshop
 
 # A bake each on Debian, a quarter of an hour and more without KVM.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
-BAKE_S = 3600
-ENVIRONMENT = f"""\
-channels: [conda-forge]
-dependencies:
-  - greeting{{older}}
-{"".join(f"  - {name}" for name in mirrors.WANTED)}
-  - pip:
-      - cowsay{{older_of_pip}}
-"""
 PEOPLE = {
     "test_a_notebook_has_what_the_list_names",
     "test_an_ordinary_user_makes_an_environment",
@@ -41,49 +30,7 @@ PEOPLE = {
     "test_an_admin_installs_and_all_see_it",
     "test_an_ordinary_user_does_not",
 }
-LAYER = "hubsmith: half-way of a build"
 CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
-
-
-@dataclass(frozen=True)
-class Site:
-    """A project on a site without internet for conda: its mirror has another address here than on its machines."""
-
-    project: Project
-    mirror: Mirror
-
-    @property
-    def url(self) -> str:
-        """Of the mirror, as machines see it."""
-        return self.mirror.url.replace(server.ADDRESS, server.GUESTS_VIEW)
-
-    def options(self, distribution: str, mirror: str, digest: str | None = None, file: str = "Distribution") -> list[str]:
-        digest = digest or self.mirror.sha256(FILE)
-        urls = f"['{self.url}/gone.sh', '{self.url}/{file}-{{version}}-{{arch}}.sh']"
-        installer = f"{{version: '1.0', python: '3.13', urls: {urls}, sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
-        chosen = (
-            f"python.distribution={distribution}",
-            f"python.installers.{distribution}={installer}",
-            f"builder.mirrors.conda={mirror}/conda",
-        )
-        return [word for one in chosen for word in ("--set", one)]
-
-    def lock(self, distribution: str) -> None:
-        """From here, where the mirror is on loopback; conda and pip had nothing newer than greeting 1.0 and cowsay 6.0 before."""
-        for older, older_of_pip in (("<2", "<6.1"), ("", "")):
-            self.want(ENVIRONMENT.format(older=older, older_of_pip=older_of_pip))
-            done = self.project.invoke("lock", *self.options(distribution, self.mirror.url), "--set", "python.environment=environment.yml")
-            assert done.status == 0, done.err
-
-    def want(self, environment: str) -> None:
-        (self.project.folder / "environment.yml").write_text(environment)
-
-    def bake(self, distribution: str, *more: str) -> Done:
-        return self.bake_with(self.options(distribution, self.url), *more)
-
-    def bake_with(self, chosen: list[str], *more: str) -> Done:
-        options = (*self.project.options, *chosen, "--set", "python.environment=environment.yml", *more)
-        return self.project.workshop.invoke("build-ami", *options, timeout_s=BAKE_S)
 
 
 @pytest.fixture(scope="module")
@@ -162,17 +109,6 @@ def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(site:
     assert (refused.status, refused.out) == (2, "")
     assert "packages.miniforge: is locked for x86_64, not for aarch64" in " ".join(refused.err.split())
     assert workshop.listing() == before
-
-
-def without_layers(workshop: Workshop) -> dict[str, list[str]]:
-    """What there is, but for what a build leaves of its first steps for the next one."""
-    ec2 = workshop.client("ec2")
-    images, snapshots = ec2.describe_images(Owners=["self"])["Images"], ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-    kept = {
-        "images": [image["ImageId"] for image in images if not image["Description"].startswith(LAYER)],
-        "snapshots": [snapshot["SnapshotId"] for snapshot in snapshots if not snapshot["Description"].startswith(LAYER)],
-    }
-    return {**workshop.listing(), **{kind: sorted(ids) for kind, ids in kept.items()}}
 
 
 @pytest.mark.parametrize("wrong", ["checksum", "half a file", "package"])
