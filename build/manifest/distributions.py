@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from build.manifest.pins import ARCH
 from build.manifest.positions import KeyPath
-from build.manifest.schema import ManifestFile, Python
+from build.manifest.schema import WITH_CONDA, ManifestFile, Python
 
 TERMS = "https://www.anaconda.com/legal/terms/terms-of-service"
 LICENCES = "https://www.anaconda.com/pricing/terms-of-service-faqs"
@@ -16,7 +16,7 @@ Finding = tuple[KeyPath, str]
 def problems(settings: ManifestFile) -> Iterator[Finding]:
     """Everything that keeps python.distribution from being installed as the manifest says."""
     yield from _channels(settings)
-    yield from _without_conda(settings) if settings.python.distribution == "venv" else _installer(settings)
+    yield from _installer(settings) if settings.python.distribution in WITH_CONDA else _without_conda(settings)
 
 
 def terms(settings: ManifestFile) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from build.manifest.definition import ProvisionerUse
 from build.manifest.frozen import thaw
 from build.manifest.pins import ARCH, Arch, Lock, MadeOf, Packages, Pins
 from build.manifest.positions import KeyPath, MapNode, Mark, place_of
-from build.manifest.schema import CLOUDS, Base, Distribution
+from build.manifest.schema import CLOUDS, WITH_CONDA, Base, Distribution
 from build.manifest.sources import display
 
 _WITHOUT_PROFILES: KeyPath = ("packages",)
@@ -119,7 +119,7 @@ def made_of(use: ProvisionerUse, base: Base) -> MadeOf:
     """What a lock for this provisioner has to be made of now."""
     values = cast(dict[str, Any], thaw(use.values))
     distribution = distribution_of(use)
-    has_conda = distribution != "venv"
+    has_conda = distribution in WITH_CONDA
     installer = (values.get("installers") or {}).get(distribution) or {}
     return MadeOf(
         python=(installer.get("python") if has_conda else _python_of(base)) or _OLDEST_PYTHON,

@@ -18,6 +18,7 @@ from pydantic import Field
 from build.manifest import fields as f
 from build.manifest.fields import Section
 from build.manifest.schema.contents import (
+    WITH_CONDA,
     Checksums,
     Distribution,
     Hub,
@@ -48,6 +49,7 @@ from build.manifest.schema.result import (
 __all__ = [
     "CLOUDS",
     "DEBIAN_OWNER",
+    "WITH_CONDA",
     "Base",
     "Builder",
     "Checksums",

@@ -39,6 +39,10 @@ class Installers(Section):
     miniforge: Installer | None = Field(default=None, description="Miniforge's")
 
 
+WITH_CONDA = frozenset(Installers.model_fields)
+"""The distributions that have an installer, which brings conda."""
+
+
 class Python(Section):
     """The users' environment, /opt/anaconda."""
 
