@@ -96,6 +96,7 @@ def installer() -> bytes:
         _add(archive, "six-1.16.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n")
         # Without it pip and uv could not replace six, and its old version would be found beside a new one.
         _add(archive, "six-1.16.0.dist-info/RECORD", b"six.py,,\nsix-1.16.0.dist-info/METADATA,,\nsix-1.16.0.dist-info/RECORD,,\n")
+        _add(archive, "odd-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: odd\nVersion: 1.0\nRequires-Dist: not-there\n")
         archive.add(Path(rattler.__file__).parent, "standin/rattler", filter=lambda info: None if "__pycache__" in info.name else info)
     digest = hashlib.sha256(payload.getvalue()).hexdigest()
     return (STANDIN / "install.sh").read_bytes().replace(b"@SHA256@", digest.encode()) + payload.getvalue()

@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -17,6 +18,7 @@ from build.manifest import Manifest, load
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 from tests.cloud.distributions.overlay import PREFIX, Root, overlay
+from tests.image.test_python import MISFITS
 
 REPO = Path(__file__).parents[3]
 FILE = f"/Distribution-1.0-{platform.machine()}.sh"
@@ -93,6 +95,17 @@ def test_what_conda_brought_is_left_to_it(root: Root) -> None:
     # The lock has a newer six, which the installer brought, and the same packaging, which is on conda's list.
     found = "import importlib.metadata as m, packaging; print(m.version('six'), m.distribution('packaging').read_text('INSTALLER'))"
     assert root.as_user("after", f'python -c "{found}"').said == "1.16.0 conda"
+
+
+@standin_only
+def test_what_the_distributions_own_packages_lack_is_not_the_builds(root: Root) -> None:
+    python = f"{PREFIX}/bin/python"
+    assert root.run(f"{python} -m pip check").said == "odd 1.0 requires not-there, which is not installed."
+    assert root.run(f"{python} -c {quote(MISFITS)}").said == ""
+    metadata = f"{PREFIX}/lib/python3*/site-packages/cowsay-*.dist-info/METADATA"
+    root.run(f"sed --in-place=.kept '/^Name:/aRequires-Dist: nor-this' {metadata}")
+    assert root.run(f"{python} -c {quote(MISFITS)}").said.startswith("cowsay ")
+    root.run(f"for file in {metadata}; do mv $file.kept $file; done")
 
 
 def test_nobody_else_may_change_it(root: Root) -> None:

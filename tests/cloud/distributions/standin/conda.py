@@ -127,6 +127,8 @@ def main() -> None:
         (prefix / "conda-meta/history").touch()
     elif not os.access(prefix / "conda-meta/history", os.W_OK):
         refuse("EnvironmentNotWritableError", f"The current user does not have write permissions to the target environment: {prefix}")
+    if (prefix / "conda-meta/frozen").exists():
+        refuse("EnvironmentIsFrozenError", f"Cannot modify environment, it is marked as frozen: {prefix}")
     asyncio.run(change(prefix, chosen.specs, chosen.file, remove=chosen.command == "remove"))
     os._exit(0)  # py-rattler's threads were seen to fall when the interpreter ends under them
 

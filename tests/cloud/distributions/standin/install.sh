@@ -18,9 +18,9 @@ archive() { sed '1,/^@@END_HEADER@@$/d' "$0"; }
 /usr/bin/python3 -m venv --without-pip "$prefix"
 archive | tar -x -f - -C "$prefix" --no-same-owner
 python=$(echo "$prefix"/lib/python3*/site-packages)
-mv "$prefix/six-1.16.0.dist-info" "$prefix/six.py" "$python"
+mv "$prefix"/*.dist-info "$prefix/six.py" "$python"
 mkdir -p "$prefix/conda-meta" "$prefix/pkgs/six-1.16.0" "$prefix/etc/profile.d" "$prefix/condabin"
-touch "$prefix/conda-meta/history" "$prefix/pkgs/urls.txt"
+touch "$prefix/conda-meta/history" "$prefix/conda-meta/frozen" "$prefix/pkgs/urls.txt"
 ln -sf ../bin/conda "$prefix/condabin/conda"
 sed -i "s#@PREFIX@#$prefix#" "$prefix/bin/conda" "$prefix/etc/profile.d/conda.sh"
 printf 'channels:\n  - defaults\n' > "$prefix/.condarc"

@@ -13,7 +13,8 @@ create_environment() {
         echo "the installer of $DISTRIBUTION failed" >&2
         return 1
     }
-    rm --force "$installer" "$cache/$DISTRIBUTION.log"
+    # An installer may freeze its environment (conda's CEP 22): nobody could install into it, and this one is for just that.
+    rm --force "$installer" "$cache/$DISTRIBUTION.log" "$prefix/conda-meta/frozen"
     write_condarc
 }
 
