@@ -38,7 +38,7 @@ class Site:
     def options(self, distribution: str, mirror: str, digest: str | None = None, file: str = "Distribution") -> list[str]:
         digest = digest or self.mirror.sha256(FILE)
         urls = f"['{self.url}/gone.sh', '{self.url}/{file}-{{version}}-{{arch}}.sh']"
-        installer = f"{{version: '1.0', python: '3.13', urls: {urls}, sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
+        installer = f"{{version: '1.0', python: '3.13', urls: {urls}, sha256: {{x86_64: '{digest}', aarch64: '{digest}'}}}}"
         chosen = (
             f"python.distribution={distribution}",
             f"python.installers.{distribution}={installer}",

@@ -90,7 +90,6 @@ def test_the_machine_took_what_was_locked_and_nothing_else(site: Site, miniforge
 def test_the_record_lists_packages_with_versions_and_licences(site: Site, miniforge: str) -> None:
     record = site.project.workshop.record(miniforge)
     assert record["packages"]["conda /opt/anaconda"]["greeting"] == "1.0"
-    assert record["licences"]["conda /opt/anaconda"]["greeting"] == "BSD-3-Clause"
     assert record["packages"]["/opt/anaconda"]["cowsay"] == "6.0"
     assert record["licences"]["/opt/anaconda"]["packaging"] == "Apache-2.0 OR BSD-2-Clause"
     assert record["bytes"]["/opt/anaconda"] > 10**8
@@ -103,11 +102,12 @@ def test_the_images_own_tests_saw_the_lock(site: Site, miniforge: str) -> None:
     assert builder["test_nobody_is_stopped_by_terms_they_have_not_accepted"] == "passed"
 
 
-def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(site: Site, workshop: Workshop, miniforge: str) -> None:
+def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(site: Site, workshop: Workshop) -> None:
+    site.lock("miniforge")
     before = workshop.listing()
     refused = site.bake("miniforge", "--set", "base.architecture=arm64")
     assert (refused.status, refused.out) == (2, "")
-    assert "packages.miniforge: is locked for x86_64, not for aarch64" in " ".join(refused.err.split())
+    assert "is locked for x86_64, not for aarch64" in " ".join(refused.err.split())
     assert workshop.listing() == before
 
 
@@ -148,3 +148,4 @@ def test_people_work_with_anaconda_once_its_terms_are_accepted(site: Site, works
     assert done.status == 0, done.err[-20_000:]
     assert "not reproducible" in done.err
     see_people_at_work(workshop, done.last)
+    assert workshop.record(done.last)["licences"]["conda /opt/anaconda"]["greeting"] == "BSD-3-Clause"

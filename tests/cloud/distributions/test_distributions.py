@@ -127,6 +127,13 @@ def test_one_admin_installs_and_all_see_it_and_another_replaces_it(root: Root) -
     root.as_user("second", "conda install --yes --quiet greeting=1.0")
 
 
+def test_a_package_that_does_not_exist_is_told(root: Root) -> None:
+    refused = root.as_user("admin", "conda install --yes no-such-package")
+    assert refused.status != 0
+    assert "PackagesNotFoundError" in refused.said
+    assert "Traceback" not in refused.said
+
+
 @pytest.mark.parametrize("user", ["before", "after"])
 def test_an_ordinary_user_makes_an_environment_and_is_asked_for_no_terms(root: Root, user: str) -> None:
     made = root.as_user(user, "conda create --yes --quiet --name own greeting=2.0")

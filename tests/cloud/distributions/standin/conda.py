@@ -87,6 +87,7 @@ async def change(prefix: Path, specs: list[str], file: str | None, *, remove: bo
 
 async def solved(specs: list[str]) -> list[object]:
     import rattler
+    from rattler.exceptions import SolverError
 
     found = settings()
     channels = found.get("channels") or ["defaults"]
@@ -98,7 +99,7 @@ async def solved(specs: list[str]) -> list[object]:
     try:
         python = f"python {sys.version_info[0]}.{sys.version_info[1]}.*"  # conda leaves its own as it is
         return await rattler.solve(channels, specs, platforms=["linux-64", "noarch"], constraints=[python])
-    except rattler.exceptions.SolverError as error:
+    except SolverError as error:
         refuse("PackagesNotFoundError", f"The following packages are not available from current channels: {error}")
 
 
