@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.project import Project
-from tests.cloud.workshop import REPO, Workshop
+from tests.cloud.workshop import REPO, Done, Workshop
 from tests.trees import tree
 
 # Three builds on Debian, a quarter of an hour and more without KVM.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
+BUILD_S = 1800
 
 MAY_DIFFER = re.compile(
     r"etc/(\.updated|ld\.so\.cache|machine-id|resolv\.conf)|var/\.updated"
@@ -37,6 +38,11 @@ def project(tmp_path: Path, workshop: Workshop) -> Project:
     return Project(folder, workshop)
 
 
+def build(project: Project, provisioners: str, *options: str) -> Done:
+    chosen = (*project.options, "--set", f"provisioners=[{provisioners}]", *options)
+    return project.workshop.invoke("build-ami", *chosen, timeout_s=BUILD_S)
+
+
 def disk_of(workshop: Workshop, image_id: str) -> Path:
     """The disk of an image: a volume made of its snapshot stands on it."""
     ec2 = workshop.client("ec2")
@@ -47,12 +53,11 @@ def disk_of(workshop: Workshop, image_id: str) -> Path:
 
 
 def test_a_layered_and_a_cold_build_are_the_same(project: Project) -> None:
-    broken = project.invoke("build-ami", "--set", "provisioners=[base, failing]")
+    broken = build(project, "base, failing")
     assert broken.status == 1  # its layer after base stays
-    both = ("--set", "provisioners=[base, logging]")
-    layered = project.invoke("build-ami", *both)
+    layered = build(project, "base, logging")
     assert layered.status == 0, layered.err
-    cold = project.invoke("build-ami", *both, "--no-cache")
+    cold = build(project, "base, logging", "--no-cache")
     assert cold.status == 0, cold.err
     records = [project.workshop.record(done.last) for done in (layered, cold)]
     assert [record["layer"] and record["layer"]["depth"] for record in records] == [1, None]
