@@ -26,6 +26,14 @@ def test_the_provisioners_once_more_change_nothing(root: Host) -> None:
     assert root.run("diff /run/before /run/after").stdout == ""
 
 
+@pytest.mark.usefixtures("on_builder")
+def test_a_builder_that_is_forgotten_ends_itself(host: Host) -> None:
+    told = host.check_output("systemctl show --property ActiveState --property Unit --property NextElapseUSecMonotonic hubsmith-end.timer")
+    properties = dict(line.split("=", 1) for line in told.splitlines())
+    assert (properties["ActiveState"], properties["Unit"]) == ("active", "poweroff.target")
+    assert properties["NextElapseUSecMonotonic"] not in ("", "infinity")
+
+
 @pytest.mark.usefixtures("booted")
 def test_everything_has_started(host: Host) -> None:
     state = host.run("systemctl is-system-running --wait").stdout.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -74,6 +75,22 @@ class TestLogin:
         session = hub()
         assert session.get("/hub/api/users").status_code == 403
         assert "/hub/login" in session.get(f"/user/{person.name}/lab").url
+
+
+@pytest.mark.usefixtures("booted")
+def test_who_stops_servers_that_nobody_uses_sees_them_and_may(root: Host, notebook: HubClient) -> None:
+    if "jupyterhub_idle_culler" not in root.file(CONFIG).content_string:
+        pytest.skip("hub.idle_timeout_minutes is null")
+    culler = root.check_output("pgrep --full '[m] jupyterhub_idle_culler --timeout='")
+    ask = (
+        f"token=$(tr '\\0' '\\n' < /proc/{culler}/environ | sed --quiet s/^JUPYTERHUB_API_TOKEN=//p);"
+        ' curl --silent --header "Authorization: token $token" http://127.0.0.1:8081/hub/api/users'
+    )
+    ready = {user["name"]: user["servers"] for user in json.loads(root.check_output(f"{ask}?state=ready"))}
+    assert {"last_activity", "started", "ready"} <= set(ready[notebook.user][""])
+    # One that is not there: that it says so, and not that it may not be asked.
+    refused = json.loads(root.check_output(f"{ask}/{notebook.user}/servers/none --request DELETE"))
+    assert "has no server named" in refused["message"] or "Named servers are not enabled" in refused["message"]
 
 
 @pytest.mark.usefixtures("booted")

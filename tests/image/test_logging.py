@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,12 @@ def test_logrotate_finds_nothing_to_complain_about(root: Host) -> None:
     told = root.run("logrotate --debug /etc/logrotate.d/jupyterhub")
     complaints = [line for line in (told.stdout + told.stderr).splitlines() if "error" in line or "overrid" in line or "insecure" in line]
     assert (told.rc, complaints) == (0, [])
+
+
+def test_they_are_rotated_daily_or_when_they_are_large(root: Host) -> None:
+    told = root.run("logrotate --debug /etc/logrotate.d/jupyterhub")
+    assert re.search(rf"rotating pattern: {FOLDER}/\*\.log +after 1 days ", told.stdout + told.stderr)
+    assert re.search(r"log files >= \d+ are rotated earlier", told.stdout + told.stderr)
 
 
 def test_logs_are_for_administrators_of_the_machine(root: Host) -> None:
