@@ -205,7 +205,7 @@ def test_it_still_is_on_the_builder():
 
 def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(workshop: Workshop, nothing_left: None, tmp_path: Path) -> None:
     project = Project.copy(tmp_path / "project", workshop, "kept")
-    (project.folder / "tests/image/test_stage.py").write_text(ONLY_WHERE_IT_WAS_BORN)
+    (project.folder / "tests/image/test_image.py").write_text(ONLY_WHERE_IT_WAS_BORN)
     done = project.invoke("build-ami", "--on-failure", "keep")
     assert done.status == 1
     assert "test_it_still_is_on_the_builder" in done.err.split("error:")[1]

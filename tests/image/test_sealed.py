@@ -29,6 +29,7 @@ ABSENT = (
     "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json", "etc/hubsmith/operator_keys", "data",
     "etc/letsencrypt/accounts", "etc/letsencrypt/live", "etc/letsencrypt/archive", "etc/letsencrypt/renewal", "var/lib/letsencrypt/*",
 )  # fmt: skip
+EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"  # the type of that partition (UEFI specification, "EFI System Partition")
 EMPTY = ("var/log/wtmp", "var/log/btmp", "var/log/lastlog")
 
 
@@ -57,10 +58,11 @@ def test_the_machine_has_no_identity_yet(root: Host) -> None:
 
 
 def test_nobody_has_a_password(root: Host) -> None:
-    open_ones = [
-        line.split(":")[0] for line in found(root, "cat etc/shadow etc/shadow- 2> /dev/null || true") if line.split(":")[1][:1] not in "!*"
-    ]
-    assert open_ones == []
+    # An empty field is worse than a hash: PAM lets in whoever gives that name.
+    shadow = [line.split(":") for line in found(root, "cat etc/shadow etc/shadow- 2> /dev/null || true")]
+    assert "root" in [row[0] for row in shadow]
+    assert [row[0] for row in shadow if not row[1].startswith(("!", "*"))] == []
+    assert [line for line in found(root, "cat etc/passwd") if line.split(":")[1] != "x"] == []
 
 
 def test_there_is_no_private_key(root: Host) -> None:
@@ -78,6 +80,17 @@ def test_nothing_the_build_knew_is_in_any_file(root: Host) -> None:
     assert len(lines) >= 3
     assert all(len(line) > 20 for line in lines)
     assert found(root, f"grep --recursive --files-with-matches --text --fixed-strings --file={secrets} . || true") == []
+
+
+def test_no_log_is_left(root: Host) -> None:
+    # Of whatever program: audit, boot, cron, the agents of a cloud.
+    assert found(root, "find var/log -type f -size +0") == []
+
+
+def test_the_efi_partition_is_looked_at_too(root: Host) -> None:
+    disk = root.check_output(f"lsblk --noheadings --output PKNAME $(findmnt --noheadings --output SOURCE {ROOT})")
+    partitions = root.check_output(f"lsblk --list --noheadings --output PARTTYPE,MOUNTPOINT /dev/{disk}").splitlines() if disk else []
+    assert [line for line in partitions if line.lower().startswith(EFI) and ROOT not in line] == []
 
 
 def test_logs_are_few(root: Host) -> None:
