@@ -62,6 +62,8 @@ if command -v cloud-init >/dev/null; then
         /etc/systemd/network/*cloud-init* /etc/cloud/cloud.cfg.d/*-hubsmith-run.cfg
 fi
 rm -f /etc/hostname
+# cloud-init has written the builder's name there, which has its private address in it; at its first boot a machine gets its own.
+[ ! -e /etc/hosts ] || sed -i '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
 rm -rf /etc/hubsmith-instance
 
 say "accounts"

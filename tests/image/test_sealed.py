@@ -55,6 +55,7 @@ def test_no_key_lets_anybody_in(root: Host) -> None:
 def test_the_machine_has_no_identity_yet(root: Host) -> None:
     assert found(root, "cat etc/machine-id") in ([], ["uninitialized"])
     assert found(root, "find var/lib/dbus/machine-id -type f 2> /dev/null || true") == []
+    assert found(root, "grep ^127.0.1.1 etc/hosts || true") == []  # Debian's place for the machine's own name
 
 
 def test_nobody_has_a_password(root: Host) -> None:
