@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from build.aws import session
 from build.aws.session import Cloud
-from build.localcloud import codebuild, daemon
+from build.localcloud import codebuild, daemon, state
 from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2.host import Host
@@ -56,3 +56,13 @@ def client(host: Host) -> Client:
         return session.client(Cloud("local", "us-east-1", host.url, aws_access_key_id, "test"), service, aws_session_token)
 
     return functools.cache(make)
+
+
+def restart(host: Host) -> None:
+    """What a server that ends and comes up again does to its state: all that is there afterwards was kept."""
+    keeper = state.Keeper(host.folder, daemon.SERVICES, host.lock)
+    keeper.save()
+    for service in daemon.SERVICES.values():
+        for account in service.values():
+            account.clear()
+    state.load(keeper.path, daemon.SERVICES)

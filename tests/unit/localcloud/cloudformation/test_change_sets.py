@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from build.localcloud import daemon, state
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2.host import Host
+from tests.unit.localcloud.cloudformation.conftest import restart
 from tests.unit.localcloud.cloudformation.test_stacks import TRUST, at_rest, group, groups
 
 Client = Callable[..., Any]
@@ -128,12 +128,7 @@ def test_a_stack_under_review_may_be_deleted_and_is_left_alone_by_a_start(
 
 def test_change_sets_are_kept(client: Client, host: Host) -> None:
     made = propose(client, "first", "CREATE", {"A": group()})
-    keeper = state.Keeper(host.folder, daemon.SERVICES, host.lock)
-    keeper.save()
-    for service in daemon.SERVICES.values():
-        for account in service.values():
-            account.clear()
-    state.load(keeper.path, daemon.SERVICES)
+    restart(host)
     assert execute(client, made["Id"])["StackStatus"] == "CREATE_COMPLETE"
 
 

@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.cloudformation.models import cloudformation_backends
 
-from build.localcloud import daemon, state
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.cloudformation.stacks import Caller
 from build.localcloud.ec2.host import Host
 from build.localcloud.faults.fault import Fault
+from tests.unit.localcloud.cloudformation.conftest import restart
 
 Client = Callable[..., Any]
 TRUST = {
@@ -233,12 +233,7 @@ def test_stacks_and_what_they_made_are_kept(client: Client, host: Host) -> None:
         "Properties": {"TopicName": "kept", "Subscription": [{"Protocol": "email", "Endpoint": "a@example.org"}]},
     }
     deploy(client, {"Logs": group(), "Topic": topic})
-    keeper = state.Keeper(host.folder, daemon.SERVICES, host.lock)
-    keeper.save()
-    for service in daemon.SERVICES.values():
-        for account in service.values():
-            account.clear()
-    state.load(keeper.path, daemon.SERVICES)
+    restart(host)
     assert client("cloudformation").describe_stacks(StackName="tests")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
     assert groups(client) == {"/tests/a": 3}
     assert client("sns").list_topics()["Topics"] == [{"TopicArn": "arn:aws:sns:us-east-1:123456789012:kept"}]
