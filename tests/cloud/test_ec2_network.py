@@ -104,9 +104,7 @@ def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(ec2: Any, cloud:
 
 def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
     address = instance["PublicIpAddress"]
-    with socket.socket() as squatter:
-        squatter.bind((address, 8888))
-        squatter.listen()
+    with socket.create_server((address, 8888)):  # which does not mind what is left of the test's own connections to it
         group = cloud.open_group(22, 8888)
         first = instance["SecurityGroups"][0]["GroupId"]
         ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=[group])

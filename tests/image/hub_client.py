@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 import requests
 import websocket
 from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 _REQUEST_S = 120
 
@@ -63,7 +64,8 @@ class HubClient:
         self.user = ""
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.mount("https://", _ContextAdapter(self.context))
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, _BrowsersAdapter(self.context))
 
     def __enter__(self) -> HubClient:
         return self
@@ -185,15 +187,24 @@ class HubClient:
         raise HubError(f"no _xsrf cookie for {path}: is this a JupyterHub?")
 
 
-class _ContextAdapter(HTTPAdapter):
-    """requests has no other way to be given an SSLContext."""
+class _BrowsersAdapter(HTTPAdapter):
+    """Connections as a browser has them, with the given SSLContext (requests has no other way to be given one).
+
+    The hub's proxy ends a connection that was idle for five seconds, maybe just when the next request is on its way. What may be
+    repeated is sent again by another connection, as browsers do (RFC 9110, 9.2.2); a POST has a connection of its own.
+    """
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__()
+        super().__init__(max_retries=Retry(total=1, connect=0, read=1, status=0, other=0))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, assert_hostname=self._context.check_hostname and None, **options)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        if request.method == "POST":
+            self.poolmanager.clear()
+        return super().send(request, *args, **options)
 
 
 def _in_path(name: str) -> str:

@@ -1,0 +1,62 @@
+"""The image tests' browser: what it does when the hub's proxy ends an idle connection just as the next request comes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hub_client import HubClient
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Proxy:
+    """Answers the first request of each connection and ends the connection instead of answering the second."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://{}:{}".format(*self.listener.getsockname())
+        self.requests: list[str] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        with connection:
+            for answer in (ANSWER, b""):
+                request = connection.recv(65536)
+                if request:
+                    self.requests.append(request.decode().split(" HTTP/")[0])
+                    connection.sendall(answer)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy()
+    yield proxy
+    proxy.listener.close()
+
+
+@pytest.fixture
+def hub(proxy: Proxy) -> Iterator[HubClient]:
+    with HubClient(proxy.url) as hub:
+        yield hub
+
+
+def test_a_get_is_sent_again(proxy: Proxy, hub: HubClient) -> None:
+    assert [hub.get("/hub/health").text for _ in range(3)] == ["ok"] * 3
+    assert proxy.requests == ["GET /hub/health"] * 5
+
+
+def test_a_post_is_sent_once_by_a_connection_of_its_own(proxy: Proxy, hub: HubClient) -> None:
+    hub.get("/hub/login")
+    assert hub.session.post(f"{hub.url}/hub/login", data="name=ada").text == "ok"
+    assert proxy.requests == ["GET /hub/login", "POST /hub/login"]
