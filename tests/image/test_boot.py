@@ -15,9 +15,8 @@ UNITS = ("hubsmith-boot.service", "hubsmith-ready.service", "hubsmith-users.serv
 MOUNTED = ("/data", "/home", "/srv/jupyterhub", "/etc/letsencrypt")
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_systemd_finds_nothing_to_complain_about(root: Host, unit: str) -> None:
-    done = root.run(f"systemd-analyze verify --man=no /usr/lib/systemd/system/{unit}")
+def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
+    done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}' for unit in UNITS)}")
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 

@@ -36,9 +36,8 @@ def test_it_looks_twice_a_day(host: Host) -> None:
     assert "OnCalendar=*-*-* 00,12:00:00 " in host.check_output("systemctl show --property TimersCalendar certbot-renew.timer")
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_systemd_finds_nothing_to_complain_about(root: Host, unit: str) -> None:
-    done = root.run(f"systemd-analyze verify --man=no /usr/lib/systemd/system/{unit}")
+def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
+    done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}' for unit in UNITS)}")
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
