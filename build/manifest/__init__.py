@@ -7,7 +7,7 @@
     provisioners.py  the provisioners listed and their values; the values as environment and as template variables
     folders.py       one provisioner folder, checked
     rules.py         rules between sections
-    distributions.py those of the users' Python: installers, channels, terms
+    distributions.py those of the users' Python: installers, channels, terms; which values a distribution uses
     sharing.py       those of who else may launch the image
     package_files.py the packages of environment.yml and requirements.txt, added to the manifest's own
     environment_yml.py, requirements.py    reading those files

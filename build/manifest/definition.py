@@ -84,7 +84,8 @@ def _empty_is_no_keys(value: object) -> object:
 
 class Locked(Section):
     """That it installs the users' packages. It reads the variables distribution, packages and, if it has them, conda_packages,
-    channels, installers and hub_version; what the manifest's lock says is beside its install.sh: lock/conda.txt and lock/pip.txt.
+    channels, installers, accept_terms and hub_version, and gets of them what its distribution uses (distributions.py); what the manifest's
+    lock says is beside its install.sh: lock/conda.txt and lock/pip.txt.
     """
 
     requirements: f.RelativeFile | None = Field(default=None, description="What pip installs in any case, a file in its folder")

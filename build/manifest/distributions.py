@@ -1,10 +1,10 @@
-"""Rules of the users' Python: what each distribution needs, and the terms of Anaconda."""
+"""Rules of the users' Python: what each distribution needs and uses, and the terms of Anaconda."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from build.manifest.pins import ARCH
+from build.manifest.pins import ARCH, Arch
 from build.manifest.positions import KeyPath
 from build.manifest.schema import WITH_CONDA, ManifestFile, Python
 
@@ -28,6 +28,31 @@ def terms(settings: ManifestFile) -> Iterator[Finding]:
             " need a licence, and so does everybody who gives Anaconda to others, as a shared image does."
             " python.distribution: miniforge needs neither",
         )
+
+
+def used(values: Mapping[str, object], arch: Arch) -> dict[str, object]:
+    """The values of a provisioner that says `lock:`, without what its distribution, on these processors, does not read.
+
+    What is left decides the fingerprint: a new pin of another distribution's installer, or for other processors, makes no other image.
+    """
+    distribution, installers = values.get("distribution"), values.get("installers")
+    if distribution not in WITH_CONDA:
+        return {name: _NOTHING.get(name, value) for name, value in values.items()}
+    if not isinstance(installers, Mapping):
+        return dict(values)
+    return {**values, "installers": {distribution: _release(installers.get(distribution), arch)}}
+
+
+_NOTHING: Mapping[str, object] = {"accept_terms": False, "channels": (), "conda_packages": (), "installers": {}}
+"""What of these variables there is for a distribution without conda."""
+
+
+def _release(installer: object, arch: Arch) -> object:
+    """An installer with the checksum that it is going to be compared with, and no other."""
+    checksums = installer.get("sha256") if isinstance(installer, Mapping) else None
+    if not isinstance(installer, Mapping) or not isinstance(checksums, Mapping):
+        return installer
+    return {**installer, "sha256": {name: digest for name, digest in checksums.items() if name == arch}}
 
 
 def _channels(settings: ManifestFile) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """The provisioners a manifest lists: found, in an order that works, with the values their variables get.
 
-A variable's value is the one in the manifest's entry, else that of the key named by `from`, else its default.
+A variable's value is the one in the manifest's entry, else that of the key named by `from`, else its default. Who installs the users'
+packages gets of them what its distribution uses.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from build.errors import Problem
-from build.manifest import folders
+from build.manifest import distributions, folders
 from build.manifest.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
 from build.manifest.folders import Folder
 from build.manifest.frozen import freeze, freeze_map, thaw
+from build.manifest.pins import ARCH
 from build.manifest.positions import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, plain
 from build.manifest.schema import ManifestFile
 from build.manifest.words import did_you_mean
@@ -109,7 +111,9 @@ def _value_problems(entry: Listed, source: Node | None, key: str, variable: Vari
 
 
 def _use(entry: Listed, folder: Path, definition: Definition, settings: ManifestFile) -> ProvisionerUse:
-    values = {key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()}
+    values: Mapping[str, object] = {key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()}
+    if definition.lock:
+        values = distributions.used(values, ARCH[settings.base.architecture])
     limit = settings.provisioners[int(entry.path[1])].timeout_minutes or definition.timeout_minutes
     return ProvisionerUse(entry.name, folder, definition.model_copy(update={"timeout_minutes": limit}), freeze_map(values))
 

@@ -81,6 +81,43 @@ def test_another_installer_or_package_is_a_change(project: Project, override: st
     assert changes(project.inputs(MINIFORGE, override), project.inputs(MINIFORGE).tags()) == said
 
 
+ARM = "base.architecture=arm64"
+ANACONDA = ("python.distribution=anaconda", "python.accept_terms=true")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "override"),
+    [
+        ((), "python.installers.miniforge.version=99.9.9-0"),
+        ((), f"python.installers.anaconda.sha256.x86_64={'e' * 64}"),
+        ((), "python.channels=[bioconda]"),
+        ((), "python.accept_terms=true"),
+        ((MINIFORGE,), "python.installers.anaconda.version=9999.01-0"),
+        ((MINIFORGE,), f"python.installers.miniforge.sha256.aarch64={'e' * 64}"),
+        ((MINIFORGE, ARM), f"python.installers.miniforge.sha256.x86_64={'e' * 64}"),
+        (ANACONDA, "python.installers.miniforge.version=99.9.9-0"),
+        (ANACONDA, f"python.installers.anaconda.sha256.aarch64={'e' * 64}"),
+    ],
+)
+def test_a_pin_that_the_build_does_not_use_is_no_change(project: Project, chosen: tuple[str, ...], override: str) -> None:
+    now, before = project.inputs(*chosen, override), project.inputs(*chosen)
+    assert changes(now, before.tags()) == []
+    assert now.fingerprint == before.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("chosen", "override"),
+    [
+        ((MINIFORGE, ARM), f"python.installers.miniforge.sha256.aarch64={'e' * 64}"),
+        (ANACONDA, f"python.installers.anaconda.sha256.x86_64={'e' * 64}"),
+        (ANACONDA, "python.installers.anaconda.version=9999.01-0"),
+        (ANACONDA, "python.installers.anaconda.urls=[https://mirror.example.org/x.sh]"),
+    ],
+)
+def test_a_pin_that_it_does_use_is_one(project: Project, chosen: tuple[str, ...], override: str) -> None:
+    assert changes(project.inputs(*chosen, override), project.inputs(*chosen).tags()) == ["variable installers of python changed"]
+
+
 @pytest.mark.parametrize(
     "override", ["builder.instance_types=[m7i.large]", "retention.keep=9", "tests.timeout_minutes=50", "launch.instance_type=t3.small"]
 )
