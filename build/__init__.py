@@ -15,3 +15,6 @@ The rooms (README.md has the same map):
     aws/           the only room that makes boto3 clients; tags and waiting
     localcloud/    an EC2 endpoint on loopback whose instances are real machines
 """
+
+VERSION = "0.1.0"
+"""Of Hubsmith, as pyproject.toml has it: part of what an image is made of."""

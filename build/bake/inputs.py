@@ -4,8 +4,10 @@ A record stays on the machine that built; tags go wherever the image is seen, so
 
     hubsmith:fingerprint     everything from the base image to the last provisioner, in one digest (fingerprint.py)
     hubsmith:provisioners    name=digest of each provisioner's own content, in order
-    hubsmith:settings        name=digest of what else of the manifest, and of Hubsmith's own scripts, gets into the image
-    hubsmith:parts           8 characters for each file and variable of the provisioners: 3 bytes of its name's digest, 3 of its content's
+    hubsmith:settings        name=digest of what else of the manifest, and of Hubsmith itself, gets into the image
+    hubsmith:version         Hubsmith's version (own.py)
+    hubsmith:parts           8 characters for each file and variable of the provisioners, and each file of Hubsmith itself: 3 bytes of its
+                             name's digest, 3 of its content's
 
 The fingerprint decides whether anything changed; the others only serve to say what. EC2 allows 256 characters in a tag, so long
 ones go on in hubsmith:parts:2 and so on; where even that is too short, the parts are left out and changes are named by provisioner.
@@ -17,10 +19,9 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from build.aws import tags
-from build.bake import fingerprint
+from build.bake import fingerprint, own
 from build.bake.fingerprint import Fingerprint
 from build.manifest import Manifest
 
@@ -30,9 +31,9 @@ PARTS_TAGS, PROVISIONERS_TAGS = 8, 2
 _DIGITS = 8
 _NAME_BYTES = _CONTENT_BYTES = 3
 _PART = 8  # characters of both in base64
-_HERE = Path(__file__).parent
-OWN = tuple(_HERE / name for name in ("run_install.sh", "seal.sh", "layer.sh", "provision.py", "../remote/tree.py"))
-"""What decides, beside the provisioners themselves, what comes of them on a builder: another version of it makes another image."""
+ON_THE_BUILDER = ("hubsmith.builder", "base.login_user")
+"""The settings that decide, beside provisioners and base image, what is on a builder: part of a layer's key."""
+_OWN = ("hubsmith", "hubsmith.builder")
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,30 @@ class Inputs:
         return {
             tags.BASE: f"{self.base_id} {self.base_name}"[:TAG_LIMIT],
             tags.FINGERPRINT: self.fingerprint,
+            tags.VERSION: own.current_version(),
             tags.SETTINGS: " ".join(f"{name}={digest[:_DIGITS]}" for name, digest in self.settings.items()),
             **_spread(tags.PROVISIONERS, provisioners, " ", PROVISIONERS_TAGS),
             **_spread(tags.PARTS, [_packed(name, digest) for name, digest in sorted(self.parts.items())], "", PARTS_TAGS),
         }
 
 
-def of(manifest: Manifest, base_id: str, base_name: str) -> Inputs:
-    """What a build of ``manifest`` on this base image would be made of. Raises OSError for an unreadable file."""
+def of(manifest: Manifest, base_id: str, base_name: str, login_user: str = "") -> Inputs:
+    """What a build of ``manifest`` on this base image would be made of. Raises OSError for an unreadable file.
+
+    ``login_user`` is the one that the base image itself names, if it does: provisioners get it, and so does sshd's configuration.
+    """
     parts = {f"provisioners/{use.name}/{name}": digest for use in manifest.provisioners for name, digest in fingerprint.parts(use).items()}
-    return Inputs(base_id, base_name, fingerprint.chain(base_id, manifest.provisioners), _settings(manifest), parts)
+    builder, after = own.on_the_builder(), own.after_it()
+    image, root = manifest.image, manifest.builder.root_volume
+    settings = {
+        "image.description": fingerprint.digest(image.description),
+        "image.tags": fingerprint.digest({**image.tags, **manifest.publish.tags}),
+        "builder.root_volume": fingerprint.digest(root.model_dump(mode="json")),
+        "base.login_user": fingerprint.digest(login_user or manifest.base.login_user),
+        "hubsmith": fingerprint.digest(own.current_version(), after),
+        "hubsmith.builder": fingerprint.digest(builder),
+    }
+    return Inputs(base_id, base_name, fingerprint.chain(base_id, manifest.provisioners), settings, {**parts, **builder, **after})
 
 
 def changes(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str] | None = None) -> list[str]:
@@ -74,7 +89,7 @@ def changes(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str] | Non
     ``gone`` may hold more names and digests of parts (from a record or from git): a digest in a tag does not tell the name of a
     file that is not there any more.
     """
-    found = [*_base(now, marks), *_changed_settings(now, marks), *_provisioners(now, marks, gone or {})]
+    found = [*_base(now, marks), *_changed_settings(now, marks, gone or {}), *_provisioners(now, marks, gone or {})]
     if not found and marks.get(tags.FINGERPRINT, "") != now.fingerprint:
         found.append("the provisioners changed; the image's tags do not say what")
     return found
@@ -86,13 +101,20 @@ def _base(now: Inputs, marks: Mapping[str, str]) -> Iterator[str]:
         yield f"base image {base_id or 'unknown'} ({name or 'unknown'}) → {now.base_id} ({now.base_name})"
 
 
-def _changed_settings(now: Inputs, marks: Mapping[str, str]) -> Iterator[str]:
-    if tags.SETTINGS not in marks:  # an image of an earlier version
-        return
-    before = _pairs(marks[tags.SETTINGS])
-    for name, digest in now.settings.items():
-        if before.get(name) != digest[:_DIGITS]:
-            yield "Hubsmith's own scripts changed" if name == "hubsmith" else f"{name} changed"
+def _changed_settings(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+    """Nothing of what an image of an earlier version has not noted."""
+    before = _pairs(marks.get(tags.SETTINGS, ""))
+    changed = [name for name, digest in now.settings.items() if name in before and before[name] != digest[:_DIGITS]]
+    yield from (f"{name} changed" for name in changed if name not in _OWN)
+    if any(name in _OWN for name in changed):
+        details = list(_own(now, marks, gone)) if tags.VERSION in marks else []
+        yield from details or ["Hubsmith's own scripts changed"]
+
+
+def _own(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+    if marks[tags.VERSION] != own.current_version():
+        yield f"Hubsmith {marks[tags.VERSION]} → {own.current_version()}"
+    yield from _parts("", now, marks, gone)
 
 
 def _provisioners(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
@@ -107,20 +129,20 @@ def _provisioners(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]
         yield f"provisioners are in another order: {' '.join(current)}"
     changed = [name for name in common if current[name] != before[name]]
     for name in changed:
-        details = list(_parts(name, now, marks, gone))
+        details = list(_parts(f"provisioners/{name}/", now, marks, gone))
         yield from details or [f"provisioner {name} changed"]
     known = set(_unpacked(marks)) - {_packed(name, "")[:4] for name in (*now.parts, *gone)}
     if known and changed and set(before) <= set(current):
         yield f"{len(known)} part(s) of {', '.join(changed)} are gone"
 
 
-def _parts(provisioner: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
-    """The files and variables of one provisioner that are not the same."""
-    before, start = _unpacked(marks), f"provisioners/{provisioner}/"
+def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+    """The files and variables that are not the same: of the provisioner whose parts start like this, or ("") of Hubsmith itself."""
+    before = _unpacked(marks)
     if not before:
         return
     for name in sorted({*now.parts, *gone}):
-        if not name.startswith(start):
+        if not (name.startswith(start) if start else own.spoken(name)):
             continue
         was = before.get(_packed(name, "")[:4])
         if name not in now.parts:
@@ -134,22 +156,13 @@ def _parts(provisioner: str, now: Inputs, marks: Mapping[str, str], gone: Mappin
 
 def _spoken(part: str) -> str:
     """A file by its path, a variable by its name, the lock by whose packages it pins."""
+    if words := own.spoken(part):
+        return words
     _, provisioner, inside = part.split("/", 2)
     if inside.startswith(fingerprint.LOCKED):
         return f"lock of {provisioner}'s {inside.removeprefix(fingerprint.LOCKED)} packages"
     variable = inside.removeprefix(fingerprint.VARIABLE)
     return part if variable == inside else f"variable {variable} of {provisioner}"
-
-
-def _settings(manifest: Manifest) -> dict[str, str]:
-    image, root = manifest.image, manifest.builder.root_volume
-    scripts = [path.read_text(encoding="utf-8") for path in OWN]
-    return {
-        "image.description": fingerprint.digest(image.description),
-        "image.tags": fingerprint.digest({**image.tags, **manifest.publish.tags}),
-        "builder.root_volume": fingerprint.digest(root.model_dump(mode="json")),
-        "hubsmith": fingerprint.digest(*scripts),
-    }
 
 
 def _packed(name: str, digest: str) -> str:

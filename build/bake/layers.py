@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.aws import tags
-from build.bake import fingerprint
+from build.bake import fingerprint, inputs
 from build.bake.inputs import Inputs
 from build.bake.state import Layer
 from build.manifest import Manifest, ProvisionerUse
@@ -40,8 +40,8 @@ class Found:
 
 
 def key_of(now: Inputs, number: int) -> str:
-    """The key of the layer after the provisioner ``number``: what is in it, and the scripts that put it there."""
-    return fingerprint.digest(now.fingerprints[number].digest, now.settings["hubsmith"])
+    """The key of the layer after the provisioner ``number``: what is in it, and what of Hubsmith put it there."""
+    return fingerprint.digest(now.fingerprints[number].digest, *(now.settings[name] for name in inputs.ON_THE_BUILDER))
 
 
 def look(manifest: Manifest, clients: Clients, now: Inputs) -> list[Found]:

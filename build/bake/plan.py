@@ -105,7 +105,7 @@ def plan(
     `layers` says for each provisioner which layer there is or why none, `start` what the builder will be launched from.
     With `published` it also says what is new since then. Raises OSError for a provisioner file that cannot be read.
     """
-    made_of = inputs.of(manifest, base.id, base.name)
+    made_of = inputs.of(manifest, base.id, base.name, base.login_user)
     return Plan(
         cloud=cloud,
         manifest=manifest.path,

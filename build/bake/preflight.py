@@ -24,7 +24,7 @@ class Preflight(Step[Bake]):
         share.check(state)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
-        state.inputs = inputs.of(state.manifest, state.base.id, state.base.name)
+        state.inputs = inputs.of(state.manifest, state.base.id, state.base.name, state.base.login_user)
 
 
 def check_name_free(state: Bake) -> None:

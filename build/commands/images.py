@@ -37,7 +37,7 @@ def plan(choice: Choice, json: bool = False) -> None:
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
         base = find_base_image(clients, chosen.base)
-        found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name))
+        found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name, base.login_user))
         hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
         planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
         report.document(planned.document()) if json else report.sheet(plan_words.rows(planned))

@@ -51,7 +51,7 @@ def judge(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> Ve
     Raises UserError when there is no base image that matches.
     """
     base = source_image.find(clients, manifest.base)
-    now = inputs.of(manifest, base.id, base.name)
+    now = inputs.of(manifest, base.id, base.name, base.login_user)
     digest = fingerprint.digest(now.fingerprint, dict(now.settings))
     published = newest_published(clients, manifest.image.name, manifest.publish.channel)
     if published is None:

@@ -10,13 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from build.bake import inputs
 from build.bake.inputs import Inputs, changes, of
 from build.manifest import load
 
 BASE = ("ami-0123456789abcdef0", "debian-13-amd64-20261123-1130")
 SHIPPED = Path(__file__).parents[3]
-NOT_IN_THE_IMAGE = {"list_packages.sh", "mount_image.sh"}  # they only look
 
 
 @dataclass(frozen=True)
@@ -144,19 +142,10 @@ def test_files_are_named(project: Project) -> None:
     assert not any("part(s)" in line for line in named)
 
 
-@pytest.mark.parametrize("number", range(len(inputs.OWN)), ids=[path.name for path in inputs.OWN])
-def test_another_version_of_hubsmiths_own_part_is_a_change(
-    project: Project, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    marks, other = project.inputs().tags(), tmp_path / "other"
-    other.write_text(inputs.OWN[number].read_text() + "# changed\n")
-    monkeypatch.setattr(inputs, "OWN", (*inputs.OWN[:number], other, *inputs.OWN[number + 1 :]))
-    assert changes(project.inputs(), marks) == ["Hubsmith's own scripts changed"]
-
-
-def test_what_is_run_on_a_builder_is_hubsmiths_own_part() -> None:
-    """A script that comes later counts too."""
-    assert {path.name for path in (SHIPPED / "build" / "bake").glob("*.sh")} <= {path.name for path in inputs.OWN} | NOT_IN_THE_IMAGE
+def test_another_login_user_is_a_change_unless_the_base_image_names_it(project: Project) -> None:
+    other, chosen = "base.login_user=ubuntu", load(project.folder / "manifest.yaml", overrides=["base.login_user=ubuntu"])
+    assert changes(project.inputs(other), project.inputs().tags()) == ["base.login_user changed"]
+    assert changes(of(chosen, *BASE, "admin"), project.inputs().tags()) == []
 
 
 def test_another_base_image_is_one_change(project: Project) -> None:
@@ -180,6 +169,9 @@ def test_an_image_of_an_earlier_version_is_stale_only_by_its_fingerprint(project
     old = {"hubsmith:base": " ".join(BASE), "hubsmith:fingerprint": now.fingerprint}
     assert changes(now, old) == []
     assert changes(now, {**old, "hubsmith:fingerprint": "0" * 64}) == ["the provisioners changed; the image's tags do not say what"]
+    noted = {**now.tags(), "hubsmith:settings": f"image.description={now.settings['image.description'][:8]} hubsmith={'0' * 8}"}
+    del noted["hubsmith:version"]
+    assert changes(now, noted) == ["Hubsmith's own scripts changed"]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
