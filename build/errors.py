@@ -13,8 +13,9 @@ The library raises them; only commands/common.py turns them into an exit code, o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 class HubsmithError(Exception):
@@ -53,10 +54,14 @@ class Problem:
 
 
 class ManifestError(UserError):
-    """All the problems of a manifest at once, in the order of the file."""
+    """All the problems of a manifest at once, in the order of the file.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    ``about`` has what it says all the same of ``cloud``, ``region`` and ``image`` (the name), as far as it is text.
+    """
+
+    def __init__(self, problems: Sequence[Problem], about: Mapping[str, str] = MappingProxyType({})) -> None:
         self.problems = tuple(sorted(problems))
+        self.about = about
         count = len(self.problems)
         super().__init__("\n".join(str(problem) for problem in self.problems), hint=f"{count} problem{'s' * (count != 1)} to mend")
 

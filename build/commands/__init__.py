@@ -10,7 +10,7 @@ images.py   check, plan, build-ami, verify, images
 launch.py   launch, destroy
 hubs.py     hubs, status, users, ssh, logs, open
 lock.py     lock
-rebuild.py  rebuild
+rebuild.py  rebuild; counting.py what a schedule's runs say of their failures
 schedule.py schedule
 upkeep.py   sweep, prune
 cloud.py    cloud.up, cloud.down, …

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from build.aws.session import Clients
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, confirm, connect_to, talking
+from build.commands.counting import after_rebuild
+from build.manifest import Manifest
+from build.report import Reporter
 from build.upkeep import retention
 from build.upkeep import sweep as sweeper
 
@@ -25,12 +29,21 @@ def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = Fal
         report.note(f"{len(found)} leftover(s) {'found' if dry_run else 'removed'}")
 
 
-@choosing(help=JSON | {"dry-run": "only say what would be removed", "yes": "do not ask"})
-def prune(choice: Choice, dry_run: bool = False, yes: bool = False, json: bool = False) -> None:
+@choosing(
+    help=JSON
+    | {
+        "dry-run": "only say what would be removed",
+        "yes": "do not ask",
+        "scheduled": "for a timer, behind rebuild --scheduled: what that says no more is not said here either",
+    }
+)
+def prune(choice: Choice, dry_run: bool = False, yes: bool = False, scheduled: bool = False, json: bool = False) -> None:
     """Remove images and layers that the manifest's retention does not keep, with their snapshots; none that is in use."""
     with talking() as report:
-        chosen = choice.load()
-        clients = connect_to(chosen, report)
+        ready = _ready(choice, report, scheduled=scheduled)
+        if ready is None:
+            return
+        chosen, clients = ready
         found = retention.decide(chosen, clients)
         going = [decision for decision in found if not decision.keep]
         if going and not dry_run:
@@ -45,3 +58,11 @@ def prune(choice: Choice, dry_run: bool = False, yes: bool = False, json: bool =
         else:
             report.table(retention.COLUMNS, [retention.cells(decision) for decision in found])
         report.note(retention.summary(found, dry_run=dry_run))
+
+
+def _ready(choice: Choice, report: Reporter, *, scheduled: bool) -> tuple[Manifest, Clients] | None:
+    """None when a schedule's rebuild has said why there is nothing to be done."""
+    with after_rebuild(choice, report, scheduled=scheduled):
+        chosen = choice.load()
+        return chosen, connect_to(chosen, report)
+    return None

@@ -22,6 +22,7 @@ from build.manifest.sources import display, read
 from build.manifest.words import UNKNOWN_KEY, did_you_mean, validate
 
 Override = tuple[KeyPath, Node]
+_ABOUT: Mapping[str, KeyPath] = {"cloud": ("cloud",), "region": ("region",), "image": ("image", "name")}
 
 
 def load(
@@ -69,13 +70,20 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
     settings, uses, wrong = _check(tree, path.parent, building=choice.building)
     problems = without_echoes(unread, [*misformed, *refused, *wrong, *_check_hidden(own, available)])
     if problems or settings is None:
-        raise ManifestError(problems)
+        raise ManifestError(problems, _about(tree))
     if not choice.building:
         return _manifest(path, applied, settings, uses, tree)
     locked = lockfile.apply(pins.path_beside(path), uses, settings.base, applied)
     if locked.problems:
-        raise ManifestError(locked.problems)
+        raise ManifestError(locked.problems, _about(tree))
     return _manifest(path, applied, settings, locked.uses, tree, locked.unlocked)
+
+
+def _about(tree: Node) -> dict[str, str]:
+    """Which image it is of, and where, although something else is wrong with it."""
+    said = {name: find(tree, path) for name, path in _ABOUT.items()}
+    told = {name: node.value for name, node in said.items() if isinstance(node, Scalar) and isinstance(node.value, str)}
+    return {"cloud": CLOUDS[0], "region": str(ManifestFile.model_fields["region"].default), **told}
 
 
 def _manifest(

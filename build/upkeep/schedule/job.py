@@ -44,7 +44,7 @@ class Job:
         """The commands in order, each only if the one before it was fine. ``more`` are options of rebuild."""
         age = ["--max-age", self.max_age] if self.max_age else []
         rebuild = ["rebuild", *(["--check"] if self.check else []), "--scheduled", *age, *more, *self.options]
-        return [rebuild, ["prune", "--yes", *self.options]] if self.prune else [rebuild]
+        return [rebuild, ["prune", "--yes", "--scheduled", *self.options]] if self.prune else [rebuild]
 
     def lines(self, invoke: str, *more: str) -> list[str]:
         """The same for a shell."""
