@@ -8,6 +8,7 @@ from build.errors import CloudError, HubsmithError, UserError
 
 _HINTS = {
     "UnauthorizedOperation": "the IAM policy in README.md ('Going to AWS') lists what is needed",
+    "AccessDenied": "the IAM policies in README.md ('Going to AWS') list what is needed",
     "AccessDeniedException": "the IAM policy in README.md ('Going to AWS') lists what is needed",
     "AuthFailure": "check the credentials: `aws sts get-caller-identity`",
     "InvalidClientTokenId": "check the credentials: `aws sts get-caller-identity`",

@@ -20,14 +20,32 @@ from tasks import namespace
 REPO = Path(__file__).parents[2]
 README = (REPO / "README.md").read_text(encoding="utf-8")
 SERVICES = ("ec2", "iam", "route53", "ssm", "sts")
+OF_STACKS = ("cloudformation", "codebuild", "events", "iam", "logs", "scheduler", "sns")
 # Asked for by EC2 and IAM themselves, when a call names a role or brings tags along.
 IMPLIED = {"iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"}
+# Asked for by CloudFormation on AWS beside what makes and removes a thing: it reads what it has made, and gives it the stack's tags.
+BY_CLOUDFORMATION = {
+    "cloudformation:TagResource", "codebuild:BatchGetProjects", "events:DescribeRule", "events:ListTagsForResource", "events:TagResource",
+    "events:UntagResource", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:PassRole", "iam:TagRole",
+    "iam:UntagRole", "logs:GetDataProtectionPolicy", "logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource",
+    "scheduler:GetSchedule", "sns:GetDataProtectionPolicy", "sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:TagResource",
+    "sns:UntagResource",
+}  # fmt: skip
+
+
+def documents() -> list[dict[str, Any]]:
+    """The policies: of a build, of a launch, and of who makes a schedule on AWS."""
+    return [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
 
 
 def policies() -> list[set[str]]:
-    """The actions of each policy: of a build, and of a launch."""
-    documents = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
-    return [{action for statement in document["Statement"] for action in statement["Action"]} for document in documents]
+    """The actions of the first two: of a build, and of a launch."""
+    return [actions(document) for document in documents()[:2]]
+
+
+def actions(document: dict[str, Any]) -> set[str]:
+    """Of all statements."""
+    return {action for statement in document["Statement"] for action in statement["Action"]}
 
 
 def for_others() -> set[str]:
@@ -36,20 +54,21 @@ def for_others() -> set[str]:
     return set(re.findall(r"`\"([a-z0-9]+:\w+)\"`", line))
 
 
-def operations() -> dict[str, set[str]]:
+def operations(services: tuple[str, ...] = SERVICES) -> dict[str, set[str]]:
     """Actions by the name of boto3's method (or paginator): a few names belong to two services."""
     found: dict[str, set[str]] = {}
     session = botocore.session.get_session()
-    for service in SERVICES:
+    for service in services:
         for operation in session.get_service_model(service).operation_names:
             found.setdefault(xform_name(operation), set()).add(f"{service}:{operation}")
     return found
 
 
-def asked(*folders: str) -> set[frozenset[str]]:
-    """Of each call in these folders, which actions it can be."""
-    known, found = operations(), set()
-    for path in (path for folder in folders for path in (REPO / folder).rglob("*.py")):
+def asked(*folders: str, services: tuple[str, ...] = SERVICES) -> set[frozenset[str]]:
+    """Of each call in these folders (or files), which actions it can be."""
+    known, found = operations(services), set()
+    places = [REPO / folder for folder in folders]
+    for path in (path for place in places for path in (place.rglob("*.py") if place.is_dir() else [place])):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else None
             if isinstance(name, str) and name in known:
@@ -70,6 +89,14 @@ def test_with_a_launchs_policy_every_call_is_allowed() -> None:
 def test_no_policy_has_what_nobody_asks_for() -> None:
     needed = set[str]().union(*asked("build/aws", "build/bake", "build/upkeep", "build/launch"), IMPLIED)
     assert sorted((set[str]().union(*policies()) | for_others()) - needed) == []
+
+
+def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack_is_made_of() -> None:
+    allowed = actions(documents()[2])
+    calls = asked("build/upkeep/schedule/aws.py", "build/localcloud/cloudformation/kinds", services=OF_STACKS)
+    assert [sorted(either) for either in calls if not either & allowed] == []
+    assert sorted(allowed - set[str]().union(*calls, BY_CLOUDFORMATION)) == []
+    assert allowed >= BY_CLOUDFORMATION
 
 
 def tasks(collection: Collection, prefix: str = "") -> Iterator[tuple[str, Task[Any]]]:

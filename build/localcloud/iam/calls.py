@@ -23,7 +23,7 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
     place = f"{region}:{account}"
     if service == "ec2":
         return _ec2(operation, parameters, place)
-    known = {"codebuild": _codebuild, "iam": _iam, "logs": _logs, "route53": _route53, "ssm": _ssm, "sts": _sts}.get(service, _any)
+    known = _RESOURCES.get(service, _any)
     keys: Keys = {
         **ec2_calls.request_keys(parameters.get("Tags") or ()),
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
@@ -105,9 +105,36 @@ def _logs(_: str, parameters: Parameters, place: str) -> list[str]:
     return [f"arn:aws:logs:{place}:log-group:{group}:log-stream:{stream}"] if group else []
 
 
+def _cloudformation(_: str, parameters: Parameters, place: str) -> list[str]:
+    name = str(parameters.get("StackName") or "")
+    return [name if name.startswith("arn:") else f"arn:aws:cloudformation:{place}:stack/{name}/*"] if name else []
+
+
+def _events(_: str, parameters: Parameters, place: str) -> list[str]:
+    name = parameters.get("Rule") or parameters.get("Name")
+    return [f"arn:aws:events:{place}:rule/{name}"] if name else []
+
+
+def _scheduler(_: str, parameters: Parameters, place: str) -> list[str]:
+    name, group = parameters.get("Name"), parameters.get("GroupName") or "default"
+    return [f"arn:aws:scheduler:{place}:schedule/{group}/{name}"] if name else []
+
+
+def _sns(operation: str, parameters: Parameters, place: str) -> list[str]:
+    if operation == "CreateTopic":
+        return [f"arn:aws:sns:{place}:{parameters.get('Name')}"]
+    return [] if operation == "Unsubscribe" else _any(operation, parameters, place)
+
+
 def _any(_: str, parameters: Parameters, __: str) -> list[str]:
     """Of a service whose resources are not known here: the ARNs that the call itself holds."""
     return [value for value in parameters.values() if isinstance(value, str) and value.startswith("arn:")]
+
+
+_RESOURCES = {
+    "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": _iam, "logs": _logs, "route53": _route53,
+    "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
+}  # fmt: skip
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:
