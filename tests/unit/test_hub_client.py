@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -32,10 +33,22 @@ class Proxy:
     def _talk(self, connection: socket.socket) -> None:
         with connection:
             for answer in (ANSWER, b""):
-                request = connection.recv(65536)
+                request = whole_request(connection)
                 if request:
                     self.requests.append(request.decode().split(" HTTP/")[0])
                     connection.sendall(answer)
+
+
+def whole_request(connection: socket.socket) -> bytes:
+    """Head and body, which may come one after the other; empty when the client has ended the connection."""
+    request = b""
+    while more := connection.recv(65536):
+        request += more
+        head, ended, body = request.partition(b"\r\n\r\n")
+        length = re.search(rb"^content-length: (\d+)", head, re.IGNORECASE | re.MULTILINE)
+        if ended and len(body) >= (int(length[1]) if length else 0):
+            break
+    return request
 
 
 @pytest.fixture
