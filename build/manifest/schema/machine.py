@@ -77,7 +77,7 @@ class Timeouts(Section):
 class Mirrors(Section):
     """Package registries to use instead of the tools' defaults, while building."""
 
-    apt: f.Url | None = Field(default=None, description="Debian or Ubuntu mirror")
+    apt: f.Url | None = Field(default=None, description="Debian or Ubuntu mirror (for arm64 Ubuntu, of its ports archive)")
     pypi: f.Url | None = Field(default=None, description="Python package index (the address that ends in /simple)")
     npm: f.Url | None = Field(default=None, description="npm registry")
     conda: f.Url | None = Field(default=None, description="Address in front of conda channel names")

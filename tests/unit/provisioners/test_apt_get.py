@@ -51,6 +51,8 @@ def system(tmp_path: Path) -> System:
         ("debian.sources", "URIs: https://cdn.example.net/debian/\n", f"URIs: {MIRROR}\n"),
         ("ubuntu.sources", "URIs: http://us-east-1.example.net/ubuntu/\n", f"URIs: {MIRROR}\n"),
         ("ubuntu.sources", "URIs: http://security.example.net/ubuntu\nSuites: x-security\n", f"URIs: {MIRROR}\nSuites: x-security\n"),
+        ("ubuntu.sources", "URIs: http://us-east-1.ports.example.net/ubuntu-ports/\n", f"URIs: {MIRROR}\n"),  # arm64's archive
+        ("one.list", "deb http://ports.example.net/ubuntu-ports noble main\n", f"deb {MIRROR} noble main\n"),
         ("one.list", "deb [a=b] http://deb.example.net/debian trixie main\n", f"deb [a=b] {MIRROR} trixie main\n"),
         ("one.list", "deb http://security.example.net/debian-security x-security main\n", f"deb {MIRROR}-security x-security main\n"),
         ("other.list", "deb https://packages.example.com/tools stable main\n", "deb https://packages.example.com/tools stable main\n"),
