@@ -16,7 +16,7 @@ from build.remote.shell import Shell
 MOUNTED_AT = "/run/hubsmith-image"
 _SECRETS_AT = "/run/hubsmith-secrets"
 _DEVICE = "/dev/sdf"
-_MOUNT = Path(__file__).with_name("mount_image.sh")
+MOUNT = Path(__file__).with_name("mount_image.sh")
 
 
 class LookFromOutside(Step[Bake]):
@@ -35,7 +35,7 @@ class LookFromOutside(Step[Bake]):
             return
         volume_id = self._attach(state)
         with Shell(state.candidate.target) as shell:
-            shell.send(_MOUNT.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
+            shell.send(MOUNT.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
             # In a file, as everybody on this machine can read command lines.
             shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
         variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import shutil
 import xml.etree.ElementTree as ET
@@ -9,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from build.bake.outside import MOUNT
 from build.localcloud import server
 from tests.cloud.browser import attached
+from tests.cloud.golden import ubuntu_disk
 from tests.cloud.golden.story import Story
 from tests.cloud.privileges import assert_least_privilege
 
@@ -19,6 +23,13 @@ import json, sys
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
 from hubsmith_hub import operator
 print(json.dumps([user["name"] for user in operator.call("GET", "users")]))
+"""
+
+# The volume is there some seconds after EC2 says so.
+WRITE_TO_A_VOLUME = """\
+until disk=$(lsblk --nodeps --noheadings --output PATH,SERIAL | grep {serial}); do sleep 1; done
+echo {packed} | base64 -d | gunzip > "${{disk%% *}}"
+blockdev --rereadpt "${{disk%% *}}"
 """
 
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
@@ -52,6 +63,28 @@ def test_the_images_tests_pass_on_the_running_hub(story: Story, chosen: tuple[st
     assert passed >= {"test_code_runs", "test_the_certificate_is_for_it", "test_lasting_folders_are_on_the_data_volume"}
     assert story.on_the_machine("getent passwd | grep --count ^test- || true") == "0"
     assert [name for name in json.loads(story.on_the_machine(f"/usr/bin/python3 -I -c '{WHOM_THE_HUB_KNOWS}'")) if "test-" in name] == []
+
+
+def test_a_disk_like_ubuntus_is_mounted_with_all_its_partitions(story: Story, tmp_path: Path) -> None:
+    """As the look from outside does it, which this run's image, a Debian, has only the EFI partition for."""
+    ec2, instance = story.workshop.client("ec2"), story.document["instance_id"]
+    zone = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["Placement"]["AvailabilityZone"]
+    volume = ec2.create_volume(Size=1, AvailabilityZone=zone)["VolumeId"]
+    try:
+        ec2.get_waiter("volume_available").wait(VolumeIds=[volume])
+        ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdk")
+        serial, packed = volume.replace("-", ""), base64.b64encode(gzip.compress(ubuntu_disk.make(tmp_path))).decode()
+        story.on_the_machine(WRITE_TO_A_VOLUME.format(serial=serial, packed=packed))
+        story.on_the_machine(f"echo {base64.b64encode(MOUNT.read_bytes()).decode()} | base64 -d | sh -s -- {serial} /run/ubuntu")
+        assert story.on_the_machine("cd /run/ubuntu/boot && cat vmlinuz efi/loader") == "of the boot partition\nof the EFI partition"
+        told = story.on_the_machine("findmnt --list --noheadings --output TARGET,OPTIONS | grep ^/run/ubuntu; umount --recursive /run/ubuntu")
+        mounts = dict(line.split() for line in told.splitlines())
+        assert sorted(mounts) == ["/run/ubuntu", "/run/ubuntu/boot", "/run/ubuntu/boot/efi"]
+        assert all(options.startswith("ro,") for options in mounts.values())
+    finally:
+        ec2.detach_volume(VolumeId=volume)
+        ec2.get_waiter("volume_available").wait(VolumeIds=[volume])
+        ec2.delete_volume(VolumeId=volume)
 
 
 def test_a_browser_for_its_operator(story: Story, tmp_path: Path) -> None:
