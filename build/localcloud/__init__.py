@@ -13,7 +13,8 @@ The room has two sides. The QEMU side knows neither moto nor boto3:
 
 The moto side gives them EC2's names:
 
-    server.py         up, down, status, reset; daemon.py: the process itself; endpoint.py: where it answers
+    server.py         up, down, reset; endpoint.py: where it answers; status.py: what runs
+    daemon.py         the process itself; services.py: whose state it keeps
     names.py          names and certificates, by these two:
     dns/              a DNS server that answers from the Route 53 zones
     acme/             Pebble, in the place of Let's Encrypt

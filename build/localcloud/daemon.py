@@ -18,20 +18,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from moto.cloudformation.models import cloudformation_backends
-from moto.codebuild.models import codebuild_backends
-from moto.core.base_backend import BackendDict
-from moto.ec2.models import ec2_backends
-from moto.events.models import events_backends
-from moto.iam.models import iam_backends
-from moto.logs.models import logs_backends
-from moto.route53.models import route53_backends
-from moto.scheduler.models import scheduler_backends
-from moto.sns.models import sns_backends
-from moto.ssm.models import ssm_backends
-from moto.sts.models import sts_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from build.errors import MachineError
@@ -43,6 +30,7 @@ from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import backends, install, resume
 from build.localcloud.names import Names
 from build.localcloud.ports import ADDRESS, Ports, is_free
+from build.localcloud.services import SERVICES
 from build.localcloud.watcher import Watcher
 
 _log = logging.getLogger("hubsmith.localcloud.daemon")
@@ -50,20 +38,6 @@ _log = logging.getLogger("hubsmith.localcloud.daemon")
 DEFAULT_PORT = 5077
 ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log"
 LOG_BYTES, LOG_FILES = 4_000_000, 2
-
-SERVICES: dict[str, BackendDict[Any]] = {
-    "cloudformation": cloudformation_backends,
-    "codebuild": codebuild_backends,
-    "ec2": ec2_backends,
-    "events": events_backends,
-    "iam": iam_backends,
-    "logs": logs_backends,
-    "route53": route53_backends,
-    "scheduler": scheduler_backends,
-    "sns": sns_backends,
-    "ssm": ssm_backends,
-    "sts": sts_backends,
-}
 
 
 def serve(folder: Path, port: int) -> None:

@@ -15,13 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from build import paths
 from build.errors import MachineError
-from build.localcloud import host, usage
+from build.localcloud import host
 from build.localcloud.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
+from build.localcloud.status import Status, default_folder, folder_of, machines, status
 
 __all__ = [
     "ACCOUNT",
@@ -46,24 +46,6 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Status:
-    """What is there: the endpoint if the server is up, the machines that run with their process ids, memory of the server."""
-
-    endpoint: Endpoint | None
-    folder: Path
-    log: Path
-    machines: dict[str, int]
-    resident_mib: int | None
-    places: tuple[usage.Place, ...]
-    roots: Path  # the root certificates, PEM, the newest first, of what the cloud issues
-
-
-def default_folder() -> Path:
-    """The cloud of this user."""
-    return paths.state_dir() / "cloud"
-
-
 def _silent(_: str) -> None:
     """Report nothing."""
 
@@ -74,7 +56,7 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     port None: HUBSMITH_CLOUD_PORT, else 5077 if it is free, else any. Raises MachineError with the end of its log,
     or with the line that lets this user open the instances' ports.
     """
-    folder = _folder(state)
+    folder = folder_of(state)
     if endpoint := find(folder):
         return endpoint
     require_low_ports()
@@ -103,10 +85,6 @@ def require_low_ports() -> None:
         )
 
 
-def _folder(state: Path | None) -> Path:
-    return (state or default_folder()).absolute()
-
-
 def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "build.localcloud.server", "--state", str(folder), "--port", str(port)]
@@ -128,7 +106,7 @@ def _log_tail(folder: Path) -> str:
 
 def down(state: Path | None = None, progress: Progress = _silent) -> None:
     """Power the guests down and end the server; `ensure_up` starts those guests again."""
-    folder = _folder(state)
+    folder = folder_of(state)
     if not is_locked(folder) and machines(folder):
         # Only a server knows how to end machines and keep the books; this one adopts those a killed one left.
         ensure_up(folder, progress=progress)
@@ -144,7 +122,7 @@ def reset(state: Path | None = None, progress: Progress = _silent, *, cache: boo
     from build.localcloud.machine import Machine
     from build.localcloud.network import AddressPool
 
-    folder = _folder(state)
+    folder = folder_of(state)
     progress("ending the machines")
     _end_server(folder, signal.SIGUSR1)
     for instance_id in machines(folder):
@@ -170,31 +148,6 @@ def _end_server(folder: Path, number: signal.Signals) -> None:
             raise MachineError(f"the local cloud (pid {pid}) did not end in {DOWN_TIMEOUT_S:.0f} s", hint=_log_tail(folder))
     finally:
         os.close(process)
-
-
-def machines(folder: Path) -> dict[str, int]:
-    """The machines of a cloud that run: instance id -> process id."""
-    from build.localcloud.machine import Machine
-
-    places = sorted((folder / "machines").glob("i-*"))
-    return {place.name: pid for place in places if (pid := Machine(place, place).pid) is not None}
-
-
-def status(state: Path | None = None) -> Status:
-    """What runs, without changing anything."""
-    folder = _folder(state)
-    endpoint = find(folder)
-    resident = _resident_mib(endpoint.pid) if endpoint else None
-    places = usage.places(folder, paths.cache_dir())
-    return Status(endpoint, folder, folder / "server.log", machines(folder), resident, places, folder / "acme" / "roots.pem")
-
-
-def _resident_mib(pid: int) -> int | None:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:

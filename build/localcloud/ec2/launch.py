@@ -10,7 +10,7 @@ from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.utils import random_reservation_id
 
-from build.localcloud.ec2 import addresses, images, instance_types, metadata_options, profiles, volumes
+from build.localcloud.ec2 import addresses, attachments, images, instance_types, metadata_options, profiles, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from build.localcloud.ec2.launch_request import LaunchRequest
@@ -136,7 +136,7 @@ def _create(backend: LocalBackend, reservation: Reservation, request: LaunchRequ
     for disk in plan.disks:
         volume = volumes.create(backend, disk.volume, plan.subnet.availability_zone)
         volume.add_tags(dict(request.tags.get("volume", {})))
-        volumes.bind(volume, instance, disk.device, delete_on_termination=disk.delete_on_termination, status="attached")
+        attachments.bind(volume, instance, disk.device, delete_on_termination=disk.delete_on_termination, status="attached")
     if request.profile_name or request.profile_arn:
         profiles.associate(backend, instance.id, profiles.find(backend, request.profile_name, request.profile_arn))
     instance.public_address_wanted = (

@@ -11,7 +11,7 @@ Only one thread settles an instance at a time (workers.py). The lock is held to 
 from __future__ import annotations
 
 from build.errors import MachineError
-from build.localcloud.ec2 import addresses, power, snapshots, tend, volumes
+from build.localcloud.ec2 import addresses, attachments, power, snapshots, tend
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import Attachment, LocalInstance
 from build.localcloud.ec2.models.instance import GOALS
@@ -138,7 +138,7 @@ def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine)
 def _release_volume(backend: LocalBackend, attachment: Attachment) -> None:
     volume = attachment.volume
     snapshots.catch_up(backend, volume)
-    volumes.unbind(attachment)
+    attachments.unbind(attachment)
     if attachment.delete_on_termination:
         backend.volumes.pop(volume.id, None)
         backend.tags.pop(volume.id, None)

@@ -6,7 +6,7 @@ import logging
 import time
 
 from build.errors import MachineError
-from build.localcloud.ec2 import modifications, snapshots, volumes
+from build.localcloud.ec2 import attachments, modifications, snapshots
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.models import Attachment, LocalInstance
 from build.localcloud.machine import Drive, Machine
@@ -44,7 +44,7 @@ def stopped(backend: LocalBackend, instance: LocalInstance, _: Machine) -> None:
             if attachment.status == "attaching":
                 attachment.status = "attached"
             elif attachment.status in ("detaching", "busy"):
-                volumes.unbind(attachment)
+                attachments.unbind(attachment)
         backend.host.save()
 
 
@@ -99,7 +99,7 @@ def _unplug(backend: LocalBackend, attachment: Attachment, machine: Machine) -> 
 
 def _let_go(backend: LocalBackend, attachment: Attachment) -> None:
     with backend.host.lock:
-        volumes.unbind(attachment)
+        attachments.unbind(attachment)
         backend.host.save()
     backend.wake_volume(attachment.volume.id)
 

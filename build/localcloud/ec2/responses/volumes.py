@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from build.localcloud.ec2 import modifications, snapshots, volumes
+from build.localcloud.ec2 import attachments, modifications, snapshots, volumes
 from build.localcloud.ec2.errors import Ec2Error, missing_parameter
 from build.localcloud.ec2.models import Attachment
 from build.localcloud.ec2.responses.base import LocalActions
@@ -35,13 +35,13 @@ class VolumeActions(LocalActions):
     def attach_volume(self) -> ActionResult:
         """AttachVolume."""
         self.error_on_dryrun()
-        attachment = volumes.attach(self.backend, self.text("VolumeId"), self.text("InstanceId"), self.text("Device"))
+        attachment = attachments.attach(self.backend, self.text("VolumeId"), self.text("InstanceId"), self.text("Device"))
         return self._attachment(attachment)
 
     def detach_volume(self) -> ActionResult:
         """DetachVolume."""
         self.error_on_dryrun()
-        attachment = volumes.detach(self.backend, self.text("VolumeId"), self.optional("InstanceId"), self.optional("Device"))
+        attachment = attachments.detach(self.backend, self.text("VolumeId"), self.optional("InstanceId"), self.optional("Device"))
         return self._attachment(attachment)
 
     def _attachment(self, attachment: Attachment) -> ActionResult:

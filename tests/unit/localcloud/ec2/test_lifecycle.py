@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from moto.ec2.models import ec2_backends
 
-from build.localcloud.ec2 import create_image, instances, launch, modifications, snapshots, tend, volumes
+from build.localcloud.ec2 import attachments, create_image, instances, launch, modifications, snapshots, tend, volumes
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.errors import Ec2Error
 from build.localcloud.ec2.host import Host
@@ -138,7 +138,7 @@ class Life(RuleBasedStateMachine):
         free = volume.attachment is None and instance.state in ("running", "stopped", "stopping")
         fits = instance.placement.zone == volume.availability_zone
         try:
-            volumes.attach(self.backend, volume.id, instance.id, f"/dev/x{self.number}")
+            attachments.attach(self.backend, volume.id, instance.id, f"/dev/x{self.number}")
         except Ec2Error:
             assert not (free and fits)
         else:
@@ -153,7 +153,7 @@ class Life(RuleBasedStateMachine):
         attached = volume.attachment
         may = attached is not None and (attached.device != "/dev/xvda" or attached.instance.state == "stopped")
         try:
-            volumes.detach(self.backend, volume.id, None, None)
+            attachments.detach(self.backend, volume.id, None, None)
         except Ec2Error:
             assert not may
         else:
