@@ -1,0 +1,28 @@
+"""Metadata services for the length of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.localcloud.metadata import InstanceFacts, InstanceMetadata, MetadataServer, identity_document, tree
+from tests.unit.localcloud.imds import FACTS, Guest, Serve
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    servers: list[MetadataServer] = []
+
+    def start(facts: InstanceFacts = FACTS, user_data: bytes | None = None, **settings: Any) -> Guest:
+        metadata = InstanceMetadata(tree(facts), user_data, identity_document(facts), **settings)
+        server = MetadataServer(tmp_path / "imds", lambda: metadata)
+        server.start()
+        servers.append(server)
+        return Guest(server.socket)
+
+    yield start
+    for server in servers:
+        server.stop()
