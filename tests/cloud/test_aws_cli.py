@@ -206,6 +206,7 @@ def test_roles_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     profile = query("Reservations[0].Instances[0].IamInstanceProfile.Arn")
     assert aws("ec2", "describe-instances", "--instance-ids", instance["InstanceId"], *profile).endswith(":instance-profile/cli")
     aws("ec2", "disassociate-iam-instance-profile", "--association-id", made)
+    assert aws("ec2", "describe-instances", "--instance-ids", instance["InstanceId"], *profile) == "None"
     aws("iam", "remove-role-from-instance-profile", *named, "--role-name", "cli")
     aws("iam", "delete-instance-profile", *named)
     aws("iam", "delete-role", "--role-name", "cli")

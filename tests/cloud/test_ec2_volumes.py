@@ -113,9 +113,10 @@ def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Cust
         ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])
 
 
-def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(ec2: Any, instance: dict[str, Any]) -> None:
+def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
     root, data = (mapping["Ebs"]["VolumeId"] for mapping in instance["BlockDeviceMappings"])
     of_instance = {"InstanceId": instance["InstanceId"]}
+    cloud.ssh(instance, f"echo of-the-data-volume > {disk(data)} && sync")
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "for", "Value": "test"}]}]
     both = ec2.create_snapshots(InstanceSpecification=of_instance, Description="all", TagSpecifications=tags)["Snapshots"]
     assert {(found["VolumeId"], found["Description"], found["Tags"][0]["Value"]) for found in both} == {
@@ -124,18 +125,24 @@ def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(ec2: Any, ins
     }
     (one,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeBootVolume": True})["Snapshots"]
     assert one["VolumeId"] == data
-    made = [found["SnapshotId"] for found in (*both, one)]
+    (other,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeDataVolumeIds": [data]})["Snapshots"]
+    assert other["VolumeId"] == root
+    made = [found["SnapshotId"] for found in (*both, other, one)]
     ec2.get_waiter("snapshot_completed").wait(SnapshotIds=made, WaiterConfig=FAST)
     copied = ec2.copy_snapshot(SourceSnapshotId=one["SnapshotId"], SourceRegion="us-east-1", Description="copy", Encrypted=True)
     ec2.delete_snapshot(SnapshotId=one["SnapshotId"])
     (found,) = ec2.describe_snapshots(SnapshotIds=[copied["SnapshotId"]])["Snapshots"]
     assert (found["State"], found["Description"], found["Encrypted"]) == ("completed", "copy", True)
     volume = ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=found["SnapshotId"])["VolumeId"]
-    assert look(ec2, volume)["Encrypted"] is True
-    ec2.delete_volume(VolumeId=volume)
+    try:
+        assert look(ec2, volume)["Encrypted"] is True
+        attach(cloud, volume, instance)
+        assert cloud.ssh(instance, f"head -n1 {disk(volume)}") == "of-the-data-volume\n"
+    finally:
+        remove(ec2, volume)
     with refused("InvalidParameterValue", "within one region only"):
         ec2.copy_snapshot(SourceSnapshotId=found["SnapshotId"], SourceRegion="eu-west-1")
-    for each in (*made[:2], found["SnapshotId"]):
+    for each in (*made[:3], found["SnapshotId"]):
         ec2.delete_snapshot(SnapshotId=each)
 
 
