@@ -186,6 +186,7 @@ def test_addresses_and_what_names_them_by_the_cli(aws: Cli, instance: dict[str, 
 
     aws("ec2", "disassociate-address", "--association-id", found[1])
     aws("ec2", "release-address", "--allocation-id", allocation)
+    assert "InvalidAllocationID.NotFound" in aws("ec2", "release-address", "--allocation-id", allocation, fails=True)
     assert aws("ec2", "describe-addresses", "--filters", reach)["Addresses"] == []
 
 
@@ -195,7 +196,7 @@ def test_roles_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     aws("iam", "create-role", "--role-name", "cli", "--assume-role-policy-document", trust)
     aws("iam", "wait", "role-exists", "--role-name", "cli")
-    aws("iam", "create-instance-profile", *named)
+    known = aws("iam", "create-instance-profile", *named, *query("InstanceProfile.[Arn,InstanceProfileId]"))
     aws("iam", "wait", "instance-profile-exists", *named)
     aws("iam", "add-role-to-instance-profile", *named, "--role-name", "cli")
     wanted = ["--instance-id", instance["InstanceId"], "--iam-instance-profile", "Name=cli"]
@@ -203,8 +204,9 @@ def test_roles_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     options = ["--instance-id", instance["InstanceId"], "--http-tokens", "required", "--http-put-response-hop-limit", "2"]
     changed = aws("ec2", "modify-instance-metadata-options", *options)["InstanceMetadataOptions"]
     assert (changed["HttpTokens"], changed["HttpPutResponseHopLimit"]) == ("required", 2)
-    profile = query("Reservations[0].Instances[0].IamInstanceProfile.Arn")
-    assert aws("ec2", "describe-instances", "--instance-ids", instance["InstanceId"], *profile).endswith(":instance-profile/cli")
+    profile = query("Reservations[0].Instances[0].IamInstanceProfile.[Arn,Id]")
+    assert ":instance-profile/cli\t" in known
+    assert aws("ec2", "describe-instances", "--instance-ids", instance["InstanceId"], *profile) == known
     aws("ec2", "disassociate-iam-instance-profile", "--association-id", made)
     assert aws("ec2", "describe-instances", "--instance-ids", instance["InstanceId"], *profile) == "None"
     aws("iam", "remove-role-from-instance-profile", *named, "--role-name", "cli")
