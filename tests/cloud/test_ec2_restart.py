@@ -33,10 +33,11 @@ def has_elastic_ip(cloud: Customer, instance_id: str, allocation: dict[str, Any]
     """Do the instance and the address know of each other, and has nobody else been given it?"""
     ec2 = cloud.client("ec2")
     (address,) = ec2.describe_addresses(AllocationIds=[allocation["AllocationId"]])["Addresses"]
-    another = ec2.allocate_address(Domain="vpc")
-    ec2.release_address(AllocationId=another["AllocationId"])
+    others = [ec2.allocate_address(Domain="vpc") for _ in range(6)]  # the first free ones, and more than the instances had
+    for other in others:
+        ec2.release_address(AllocationId=other["AllocationId"])
     both = address["PublicIp"] == cloud.look(instance_id)["PublicIpAddress"] == allocation["PublicIp"]
-    return both and address.get("InstanceId") == instance_id and another["PublicIp"] != address["PublicIp"]
+    return both and address.get("InstanceId") == instance_id and address["PublicIp"] not in [other["PublicIp"] for other in others]
 
 
 def boot_id(cloud: Customer, instance: dict[str, Any]) -> str:
