@@ -103,7 +103,7 @@ class Host:
 
     def forget_machine(self, instance_id: str) -> None:
         """Remove what an ended machine left: its console too."""
-        self.stop_metadata(instance_id)
+        self.end_metadata(instance_id)
         shutil.rmtree(self.machines_folder / instance_id, ignore_errors=True)
 
     def wake(self, kind: str, backend: Backend, resource_id: str) -> None:
@@ -142,8 +142,16 @@ class Host:
         if server := self._metadata.pop(instance_id, None):
             server.stop()
 
+    def end_metadata(self, instance_id: str) -> None:
+        """Never answer an instance again: its sockets go, and the key of its tokens."""
+        self.stop_metadata(instance_id)
+        for left in self.runtime.glob(f"{instance_id}.*"):
+            left.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Stop the threads; machines go on."""
         self.workers.close()
         for instance_id in list(self._metadata):
             self.stop_metadata(instance_id)
+        with contextlib.suppress(OSError):  # machines have something in it
+            self.runtime.rmdir()

@@ -125,7 +125,7 @@ def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine)
     if not _waited_out(backend, instance):
         return
     with backend.host.lock:
-        backend.host.stop_metadata(instance.id)
+        backend.host.end_metadata(instance.id)
         for attachment in instance.attachments:
             _release_volume(backend, attachment)
         _release_network(backend, instance)
