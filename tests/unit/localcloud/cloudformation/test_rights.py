@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from build.aws import session
 from build.aws.session import Cloud
+from build.aws.wait import wait_until
 from build.errors import CloudError
 from build.localcloud.ec2.host import Host
 from build.manifest import load
@@ -31,6 +33,11 @@ def a_schedule(image: str, every: str, *, notify: str = "ada@example.org") -> tu
     manifest = load(TINY, cloud="aws", overrides=[f"image.name={image}"])
     job = Job(image, When.parse(every), ("--cloud", "aws"), "7d")
     return job.name, template(job, manifest, SOURCE, notify)
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("build.upkeep.schedule.aws.wait_until", partial(wait_until, interval_s=0.1))
 
 
 @pytest.fixture
