@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from build.localcloud.ec2.host import runtime_folder
 from tests.cloud.customer import Customer, refused, until
 
 pytestmark = pytest.mark.vm
@@ -58,6 +59,7 @@ def test_terminated_twice_and_everything_it_had_is_gone(ec2: Any, cloud: Custome
         assert ended["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
         assert not {"PublicIpAddress", "PrivateIpAddress", "SubnetId", "VpcId"} & set(ended)
         assert ended["NetworkInterfaces"] == []
+        assert list(runtime_folder(cloud.folder).glob(f"{ids[0]}.*")) == []
         again = ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"][0]
         assert (again["PreviousState"]["Name"], again["CurrentState"]["Name"]) == ("terminated", "terminated")
         with refused("IncorrectInstanceState", "started"):
