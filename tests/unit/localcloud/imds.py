@@ -8,27 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from build.localcloud.metadata import InstanceFacts
+from tests.cloud import guest
 
-FACTS = InstanceFacts(
-    instance_id="i-0123456789abcdef0",
-    image_id="ami-0123456789abcdef0",
-    instance_type="t3.large",
-    availability_zone="us-east-1a",
-    region="us-east-1",
-    account="123456789012",
-    mac="02:00:00:00:00:01",
-    private_ip="172.31.1.2",
-    local_hostname="ip-172-31-1-2.ec2.internal",
-    interface_id="eni-0123456789abcdef0",
-    subnet_id="subnet-0123456789abcdef0",
-    subnet_cidr="172.31.0.0/20",
-    vpc_id="vpc-0123456789abcdef0",
-    vpc_cidr="172.31.0.0/16",
-    launch_time="2026-11-23T11:30:00Z",
-    reservation_id="r-0123456789abcdef0",
-    security_groups={"sg-01": "web", "sg-02": "ssh"},
-)
+FACTS = replace(guest.FACTS, instance_type="t3.large", security_groups={"sg-01": "web", "sg-02": "ssh"})
 PUBLIC = replace(FACTS, public_ip="127.77.3.4", key_name="my-key", public_key="ssh-ed25519 AAAA my-key\n", tags={"Name": "hub", "a=b": "c"})
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
