@@ -6,7 +6,7 @@ import contextlib
 import logging
 
 from build.errors import MachineError
-from build.localcloud.ec2 import facts, forwards, modifications, tend
+from build.localcloud.ec2 import facts, forwards, snapshots, tend
 from build.localcloud.ec2.backend import LocalBackend
 from build.localcloud.ec2.instance_types import machine_size
 from build.localcloud.ec2.models import LocalInstance
@@ -73,10 +73,10 @@ def serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
-    """What is done while the machine is off: its controller chosen, its disks grown; the lock is held."""
+    """What is done while the machine is off: its controller chosen, its disks grown and frozen as asked for; the lock is held."""
     instance.controller = backend.host.controller
     for attachment in instance.attachments:
-        modifications.apply_off(backend, attachment.volume)
+        snapshots.catch_up(backend, attachment.volume)
 
 
 def _spec(backend: LocalBackend, instance: LocalInstance) -> MachineSpec:

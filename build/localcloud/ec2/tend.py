@@ -107,7 +107,8 @@ def _let_go(backend: LocalBackend, attachment: Attachment) -> None:
 def _snapshot_live(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
     volume = attachment.volume
     with backend.host.lock:
-        if not (waiting := snapshots.pending_of(backend, volume)):
+        waiting = snapshots.pending_of(backend, volume)
+        if not waiting and volume.next_layer is None:  # else a switch that was begun is finished, even if its snapshot is gone
             return
         overlay = snapshots.make_next_layer(backend, volume)
     try:
