@@ -277,7 +277,7 @@ def test_nvme_disks_are_plugged_in_and_grow_at_the_next_start(
         ec2, instance_id = cloud.client("ec2"), instance["InstanceId"]
         volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
         serial = volume.replace("-", "")
-        nvme = f"for _ in $(seq 60); do grep -l {serial} /sys/block/nvme*/device/serial && break; sleep 1; done | cut -d/ -f4"
+        nvme = f"for _ in $(seq 60); do grep -l {serial} /sys/block/nvme*/device/serial && break; sleep 1; done | cut -d/ -f4 | grep -v c"
         attach(cloud, volume, instance)
         assert cloud.ssh(instance, f"cat /sys/block/$({nvme})/size").strip() == str(1 << 21)
         ec2.modify_volume(VolumeId=volume, Size=2)

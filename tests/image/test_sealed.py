@@ -68,7 +68,8 @@ def test_there_is_no_private_key(root: Host) -> None:
     # In the first 100 bytes: programs and their documentation have such lines further down, packages' own tests whole keys.
     header = "-----BEGIN [A-Z ]*PRIVATE KEY-----"
     listed = found(
-        root, f"grep --recursive --files-with-matches --binary-files=without-match --extended-regexp --regexp='^{header}' . || true"
+        root,
+        f"LC_ALL=C grep --recursive --files-with-matches --binary-files=without-match --extended-regexp --regexp='^{header}' . || true",
     )
     assert [path for path in listed if "/tests/" not in path and "/test/" not in path and not path.endswith((".py", ".js"))] == []
 
@@ -78,7 +79,7 @@ def test_nothing_the_build_knew_is_in_any_file(root: Host) -> None:
     lines = root.check_output(f"cat {secrets}").splitlines()
     assert len(lines) >= 3
     assert all(len(line) > 20 for line in lines)
-    assert found(root, f"grep --recursive --files-with-matches --text --fixed-strings --file={secrets} . || true") == []
+    assert found(root, f"LC_ALL=C grep --recursive --files-with-matches --text --fixed-strings --file={secrets} . || true") == []
 
 
 def test_no_log_is_left(root: Host) -> None:

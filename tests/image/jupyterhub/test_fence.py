@@ -79,6 +79,7 @@ def neighbour(root: Host) -> Iterator[Callable[[], int]]:
     ticks = "/run/hubsmith-neighbour/ticks"
     options = "--quiet --unit hubsmith-neighbour --slice jupyter.slice --uid nobody --property RuntimeDirectory=hubsmith-neighbour"
     root.check_output(f"systemd-run {options} -- sh -c %s", f"while sleep 0.2; do echo tick; done > {ticks}")
+    root.check_output(f"timeout 30 sh -c 'until [ -s {ticks} ]; do sleep 0.1; done'")
     yield lambda: int(root.check_output(f"wc -l < {ticks}"))
     root.check_output("systemctl stop hubsmith-neighbour")
 

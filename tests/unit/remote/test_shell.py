@@ -39,7 +39,8 @@ class Guest(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._run, args=(channel, command.decode()), daemon=True).start()
+        # paramiko answers the request after this function; an sshd's client has that answer before a command's first output.
+        threading.Timer(0.1, self._run, args=(channel, command.decode())).start()
         return True
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
