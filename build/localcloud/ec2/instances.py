@@ -36,7 +36,15 @@ def start(backend: LocalBackend, instance_ids: list[str]) -> list[Change]:
     for instance in chosen:
         if instance.state not in ("stopped", "pending", "running"):
             raise not_in_state_for(instance.id, "started")
+        if instance.state == "stopped" and not _has_root(instance):
+            reason = f"Instance does not have a volume attached at root ({instance.root_device_name})"
+            raise invalid_value(instance.id, "instanceId", reason)
     return [_begin(backend, instance, "pending", {"stopped"}) for instance in chosen]
+
+
+def _has_root(instance: LocalInstance) -> bool:
+    """One that is being detached is as good as gone."""
+    return any(found.device == instance.root_device_name and found.status != "detaching" for found in instance.attachments)
 
 
 def stop(backend: LocalBackend, instance_ids: list[str], *, force: bool) -> list[Change]:
