@@ -4,9 +4,9 @@ Before 8.2 it let a processor see a changed memory map before its own cached vie
 async_run_on_cpu in tcg_commit" mended it). While one processor of a guest moves a PCI device, as Linux does at every boot, what another
 one writes in that moment can go to the wrong device. When that is the end of its timer's interrupt, no timer ever wakes that processor
 again: the guest boots, is silent, and says "rcu_preempt kthread timer wakeup didn't happen" on its console. A guest of QEMU 10.0.2 with
-a thread for each processor, on a busy host, stood still in the same way (a worker waiting for ever in schedule_timeout, while the
-keyboard was looked for), one in some two hundred. The processors of a machine that take turns in one thread are never in that moment
-together. Threads would be worth it: with them a machine of two processors boots in 36 s instead of 63 s.
+a thread for each processor stood still in the same way (a worker waiting for ever in schedule_timeout, while the keyboard was looked
+for): one, in a whole run of the tests. Processors that take turns in one thread are never in that moment together. Threads would be
+worth it: with them a machine of two processors boots in 36 s instead of 63 s.
 """
 
 from __future__ import annotations
