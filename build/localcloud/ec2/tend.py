@@ -32,8 +32,9 @@ def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
         elif attachment.status == "detaching":
             _unplug(backend, attachment, machine)
         if attachment.status == "attached":
-            modifications.apply_live(backend, attachment, machine)
+            # In this order: a new layer that was begun has the size of then.
             _snapshot_live(backend, attachment, machine)
+            modifications.apply_live(backend, attachment, machine)
 
 
 def stopped(backend: LocalBackend, instance: LocalInstance, _: Machine) -> None:

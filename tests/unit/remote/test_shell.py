@@ -40,7 +40,9 @@ class Guest(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         # paramiko answers the request after this function; an sshd's client has that answer before a command's first output.
-        threading.Timer(0.1, self._run, args=(channel, command.decode())).start()
+        answered = threading.Timer(0.1, self._run, args=(channel, command.decode()))
+        answered.daemon = True
+        answered.start()
         return True
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -289,21 +288,3 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@pytest.mark.parametrize("written", [False, True])
-@pytest.mark.parametrize("write", [1, 2])
-@pytest.mark.parametrize("attached", [False, True])
-def test_a_new_layer_that_was_begun_is_finished_though_its_snapshot_is_gone(attached: bool, write: int, written: bool) -> None:
-    life = Life()
-    life.begin()
-    if attached:
-        life.launches(with_data=False, kept=False)
-        life.come_to_rest()
-    else:
-        life.makes_a_volume(size=1)
-    life.takes_a_snapshot(number=0)
-    life.each_answer_is_written_down()
-    life.the_server_is_killed_and_started(number=0, write=write, written=written)
-    life.deletes_a_snapshot(number=0)
-    life.teardown()
