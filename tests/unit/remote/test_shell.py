@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import subprocess
@@ -47,7 +48,7 @@ class Guest(paramiko.ServerInterface):
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
         done = subprocess.run(["/bin/sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if not channel.closed:
+        with contextlib.suppress(OSError, EOFError):  # whoever asked may be gone by now
             channel.sendall(done.stdout)
             channel.send_exit_status(done.returncode)
             channel.close()
