@@ -169,7 +169,7 @@ def _memory_check() -> Check:
         ok,
         f"{total:.1f} GiB",
         remedy,
-        "instances, at their types' own sizes: a build's tests run on two of 4 GiB, or one (tests.machines)",
+        "instances, at their types' own sizes: a build's tests run on one of 4 GiB (more by tests.machines)",
     )
 
 

@@ -50,6 +50,21 @@ def test_time_is_utc_and_kept_right(host: Host) -> None:
     assert (zone.removeprefix("Etc/"), keeps_time) == ("UTC", "yes")
 
 
+@pytest.mark.usefixtures("booted")
+def test_every_processor_works(host: Host) -> None:
+    online, present = (host.file(f"/sys/devices/system/cpu/{state}").content_string for state in ("online", "present"))
+    assert online == present
+
+
+@pytest.mark.usefixtures("booted")
+def test_on_a_local_cloud_the_other_processors_start_when_the_disks_are_there(root: Host) -> None:
+    if " maxcpus=1" not in root.file("/proc/cmdline").content_string:
+        pytest.skip("this kernel starts all of them at once")
+    said = root.check_output("journalctl --dmesg --boot --output=cat --no-pager").splitlines()
+    order = [word for line in said for word in ("mounted filesystem", "Booting Node 0 Processor") if word in line]
+    assert order[:2] == ["mounted filesystem", "Booting Node 0 Processor"]
+
+
 def test_settings_of_the_machine_are_roots(host: Host) -> None:
     folder = host.file("/etc/hubsmith")
     assert (folder.user, folder.group, folder.mode) == ("root", "root", 0o755)
