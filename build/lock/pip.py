@@ -20,12 +20,20 @@ _HERE = "implementation_name == 'cpython' and platform_machine == '{arch}' and s
 _CAUSE = re.compile(r"cause: (.*?)(?:\n\n|\nhint: |\Z)", re.DOTALL)
 
 
-def compile(wanted: Sequence[str], limits: Sequence[str], arch: Arch, python: str, before: str = "", index: str | None = None) -> str:
+def compile(
+    wanted: Sequence[str],
+    limits: Sequence[str],
+    arch: Arch,
+    python: str,
+    before: str = "",
+    index: str | None = None,
+    overrides: Sequence[str] = (),
+) -> str:
     """What pip has to install for ``wanted`` and nothing else, as pins with hashes for this ``python`` and newer.
 
-    ``limits`` hold for packages that are needed, ``before`` are earlier pins that are kept where they fit. ``index`` is asked
-    instead of the one uv itself would ask. Raises UserError when the packages do not exist or do not fit together, HubsmithError
-    when the index does not answer.
+    ``limits`` hold for packages that are needed, ``before`` are earlier pins that are kept where they fit, ``overrides`` hold whatever
+    packages ask for. ``index`` is asked instead of the one uv itself would ask. Raises UserError when the packages do not exist or do
+    not fit together, HubsmithError when the index does not answer.
     """
     here = _HERE.format(arch=arch)
     with TemporaryDirectory() as name:
@@ -33,6 +41,7 @@ def compile(wanted: Sequence[str], limits: Sequence[str], arch: Arch, python: st
         (folder / "pyproject.toml").write_text(f'[tool.uv]\nenvironments = ["{here}"]\n', encoding="utf-8")
         (folder / "requirements.in").write_text("\n".join(wanted) + "\n", encoding="utf-8")
         (folder / "limits.txt").write_text("\n".join(limits) + "\n", encoding="utf-8")
+        (folder / "overrides.txt").write_text("\n".join(overrides) + "\n", encoding="utf-8")
         (folder / "requirements.txt").write_text(before, encoding="utf-8")
         done = _uv(folder, python, index)
         if done.returncode != 0:
@@ -43,7 +52,8 @@ def compile(wanted: Sequence[str], limits: Sequence[str], arch: Arch, python: st
 
 
 def _uv(folder: Path, python: str, index: str | None) -> subprocess.CompletedProcess[str]:
-    command = [uv.find_uv_bin(), "pip", "compile", "requirements.in", "--constraint", "limits.txt", "--output-file", "requirements.txt"]
+    files = ["requirements.in", "--constraint", "limits.txt", "--override", "overrides.txt", "--output-file", "requirements.txt"]
+    command = [uv.find_uv_bin(), "pip", "compile", *files]
     options = ["--quiet", "--universal", "--python-version", python, "--python", sys.executable, "--generate-hashes"]
     bare = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     # The certificates this machine trusts, and no interpreter of uv's own.

@@ -46,6 +46,7 @@ def _pins(manifest: Manifest, use: ProvisionerUse, wanted: MadeOf, arch: Arch, e
         arch,
         wanted.python,
         before=earlier.pip if earlier else "",
+        overrides=lockfile.overrides(use),
         index=mirrors.pypi,
     )
     return Pins(made_of=wanted, conda="".join(f"{record.entry}\n" for record in solved), pip=pinned)

@@ -90,6 +90,13 @@ class Locked(Section):
 
     requirements: f.RelativeFile | None = Field(default=None, description="What pip installs in any case, a file in its folder")
     constraints: f.RelativeFile | None = Field(default=None, description="Its own pins, which hold in a lock too, a file in its folder")
+    overrides: f.RelativeFile | None = Field(
+        default=None, description="What holds whatever packages ask for (uv's --override), in a lock too, a file in its folder"
+    )
+
+    def files(self) -> tuple[tuple[str, str | None], ...]:
+        """(key, file of the provisioner's folder) of each list it can name."""
+        return ("requirements", self.requirements), ("constraints", self.constraints), ("overrides", self.overrides)
 
 
 class Definition(Section):

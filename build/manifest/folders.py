@@ -80,7 +80,7 @@ def _locked(definition: Definition, path: Path) -> Iterator[Finding]:
     """Its own lists have to be there, and it has to know what it installs."""
     if definition.lock is None:
         return
-    for key, name in (("requirements", definition.lock.requirements), ("constraints", definition.lock.constraints)):
+    for key, name in definition.lock.files():
         if name and not (path / name).is_file():
             yield ("lock", key), f"there is no {name} in this folder"
     for name in ("distribution", "packages"):

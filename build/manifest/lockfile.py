@@ -127,7 +127,7 @@ def made_of(use: ProvisionerUse, base: Base) -> MadeOf:
         channels=tuple(values.get("channels") or ()) if has_conda else (),
         conda_packages=tuple(values.get("conda_packages") or ()) if has_conda else (),
         packages=tuple(values.get("packages") or ()),
-        provisioner=hashlib.sha256("\n".join((*requirements(use), *constraints(use))).encode()).hexdigest()[:16],
+        provisioner=hashlib.sha256("\n".join((*requirements(use), *constraints(use), *overrides(use))).encode()).hexdigest()[:16],
     )
 
 
@@ -145,6 +145,11 @@ def requirements(use: ProvisionerUse) -> tuple[str, ...]:
 def constraints(use: ProvisionerUse) -> tuple[str, ...]:
     """The provisioner's own pins, name==version with markers and without hashes."""
     return tuple(_lines(use, use.definition.lock.constraints if use.definition.lock else None))
+
+
+def overrides(use: ProvisionerUse) -> tuple[str, ...]:
+    """What holds whatever packages ask for, as uv's --override takes it."""
+    return tuple(_lines(use, use.definition.lock.overrides if use.definition.lock else None))
 
 
 def _lines(use: ProvisionerUse, name: str | None) -> Iterator[str]:

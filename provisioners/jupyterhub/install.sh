@@ -24,7 +24,7 @@ install_hub() {
     "$uv" venv --quiet --allow-existing --python /usr/bin/python3 "$prefix"
     "$uv" pip install --quiet --python "$prefix" --link-mode copy --no-deps --require-hashes --requirement "$locks/requirements.txt"
     if [[ -n ${VERSION:-} ]]; then
-        "$uv" pip install --quiet --python "$prefix" --link-mode copy "jupyterhub==$VERSION"
+        "$uv" pip install --quiet --python "$prefix" --link-mode copy --override "$locks/overrides.txt" "jupyterhub==$VERSION"
     fi
 }
 

@@ -176,6 +176,18 @@ def test_another_version_of_the_hub_takes_the_place_of_the_provisioners_own(proj
     assert versions(project.resolve("hub.version=6.1.2"))["jupyterhub"] == "6.1.2"
 
 
+def test_what_the_provisioner_overrides_holds_whatever_packages_ask_for(project: Project) -> None:
+    definition = project.provisioner / "provisioner.yaml"
+    definition.write_text(definition.read_text().replace("own.txt}", "own.txt, overrides: over.txt}"))
+    assert "there is no over.txt in this folder" in project.problem()
+    overrides = project.provisioner / "over.txt"
+    overrides.write_text("")
+    assert "base" in versions(project.locked())
+    overrides.write_text("base ; python_version < '3'  # nobody needs it\n")
+    assert "the provisioner's own packages changed" in project.problem()
+    assert versions(project.locked()) == {"greet": "2.0", "lab": "1.0", "only-new": "1.0"}
+
+
 def test_rebuild_sees_a_changed_lock_and_says_so(project: Project) -> None:
     project.locked("python.packages=[greet<2]")
     project.locked()

@@ -47,7 +47,7 @@ install_packages() {
         "$prefix/bin/conda" install --yes --quiet --prefix "$prefix" "${wanted[@]}"
     fi
     "$prefix/bin/python" "$tools/not-there-yet" "$locks/requirements.txt" "${HUB_VERSION:-}" > "$cache/constraints.txt"
-    "$uv" pip install --quiet --python "$prefix/bin/python" --constraint "$cache/constraints.txt" \
+    "$uv" pip install --quiet --python "$prefix/bin/python" --constraint "$cache/constraints.txt" --override "$locks/overrides.txt" \
         "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel pip "${extra[@]}"
 }
 

@@ -20,10 +20,10 @@ install_packages() {
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
     "$uv" pip install --quiet --python "$prefix" --no-deps --require-hashes --requirement "$locks/requirements.txt"
     if [[ -n ${HUB_VERSION:-} ]]; then
-        "$uv" pip install --quiet --python "$prefix" "jupyterhub==$HUB_VERSION"
+        "$uv" pip install --quiet --python "$prefix" --override "$locks/overrides.txt" "jupyterhub==$HUB_VERSION"
     fi
     if ((${#extra[@]} > 0)); then
-        "$uv" pip install --quiet --python "$prefix" --constraint "$locks/requirements.txt" "${extra[@]}"
+        "$uv" pip install --quiet --python "$prefix" --constraint "$locks/requirements.txt" --override "$locks/overrides.txt" "${extra[@]}"
     fi
 }
 
