@@ -47,6 +47,9 @@ class TestInstallation:
         check = f"/opt/anaconda/bin/python -m pip --python {HUB}/bin/python check"
         assert host.check_output(check) == "No broken requirements found."
 
+    def test_the_hub_starts_without_what_it_does_not_need(self, host: Host) -> None:
+        assert host.check_output(f"find {HUB}/lib -name rfc3987_syntax") == ""
+
     def test_configuration_is_for_root_only(self, root: Host) -> None:
         modes = root.check_output(f"stat --format '%a %U:%G' {CONFIG} /etc/jupyterhub/conf.d")
         assert modes.splitlines() == ["600 root:root", "755 root:root"]
