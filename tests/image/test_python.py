@@ -9,6 +9,9 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
+# One of them changes it for a moment.
+pytestmark = pytest.mark.xdist_group("python")
+
 PREFIX = "/opt/anaconda"
 
 STALE = textwrap.dedent("""
@@ -145,7 +148,7 @@ def test_the_build_left_no_tools(host: Host) -> None:
     assert host.check_output(f"find {PREFIX} -name .lock -o -name CACHEDIR.TAG") == ""
 
 
-@pytest.mark.usefixtures("heavy", "alone")
+@pytest.mark.usefixtures("heavy")
 def test_installers_share_it(root: Host, installers: tuple[str, str]) -> None:
     first, second = installers
     wheel = "/var/tmp/hubsmith_probe-1.0-py3-none-any.whl"

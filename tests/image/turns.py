@@ -1,8 +1,9 @@
 """Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and those that others would notice alone.
 
 A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and after: no other
-test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook stay together, as do
-tests of the hub without one, so that one user and one server of theirs are enough.
+test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook and its user stay together, as do
+tests of the hub without one, so that one user and one server of theirs are enough. A file of tests that would notice each
+other says so (``pytestmark = pytest.mark.xdist_group(...)``), or that it goes with others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ALONE = "alone"
-_GROUPS = {"notebook": "notebook", "hub": "hub", "person": "hub"}  # by the fixture that is asked for
+_GROUPS = {"notebook": "notebook", "person": "notebook", "hub": "hub"}  # by the fixture that is asked for
 
 
 def _asked(item: pytest.Item) -> list[str]:
@@ -28,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Form the groups, and put what wants to be alone at the end."""
     items.sort(key=lambda item: ALONE in _asked(item))
     for item in items:
-        if group := next((group for fixture, group in _GROUPS.items() if fixture in _asked(item)), None):
+        group = next((group for fixture, group in _GROUPS.items() if fixture in _asked(item)), None)
+        if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -43,7 +45,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """pytest-xdist writes the group into a test's name; the JUnit file is to have the name alone."""
     if hasattr(report, "node"):  # of a worker, and at the one who writes the file
-        report.nodeid = re.sub(f"@({'|'.join(_GROUPS.values())})$", "", report.nodeid)
+        report.nodeid = re.sub(r"@[\w-]+$", "", report.nodeid)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from hub_client import HubClient, LoginRefused, Person
 from kernel_client import Kernel
 from testinfra.host import Host
 
-pytestmark = pytest.mark.usefixtures("booted")
+# With the notebook's tests, which are fewer than those of the hub alone.
+pytestmark = [pytest.mark.usefixtures("booted"), pytest.mark.xdist_group("notebook")]
 
 
 @pytest.fixture(scope="module")
