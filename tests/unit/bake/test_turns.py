@@ -41,6 +41,7 @@ import pytest
 
 def test_restart(alone, notebook): time.sleep(0.4)
 
+@pytest.mark.xdist_group("its-own")
 def test_full_disk(alone): time.sleep(0.4)
 
 @pytest.mark.parametrize("number", range(4))
@@ -48,9 +49,6 @@ def test_look(number): time.sleep(0.4)
 
 @pytest.mark.parametrize("number", range(4))
 def test_work(notebook, number): time.sleep(0.4)
-
-@pytest.mark.xdist_group("files-own")
-def test_own(): pass
 """
 
 
@@ -102,4 +100,4 @@ def test_one_notebook_is_enough(folder: Path) -> None:
 
 def test_the_junit_file_has_the_names_of_the_tests(folder: Path) -> None:
     names = {str(case.get("name")) for case in ET.parse(folder / "tests.xml").getroot().iter("testcase")}
-    assert names == {"test_own", "test_restart", "test_full_disk", *(f"test_{kind}[{n}]" for kind in ("look", "work") for n in range(4))}
+    assert names == {"test_restart", "test_full_disk", *(f"test_{kind}[{n}]" for kind in ("look", "work") for n in range(4))}
