@@ -3,7 +3,7 @@
 A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and after: no other
 test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook and its user stay together, as do
 tests of the hub without one, so that one user and one server of theirs are enough. A file of tests that would notice each
-other says so (``pytestmark = pytest.mark.xdist_group(...)``), or that it goes with others.
+other says so (``pytestmark = pytest.mark.xdist_group(...)``).
 """
 
 from __future__ import annotations

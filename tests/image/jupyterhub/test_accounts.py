@@ -13,8 +13,7 @@ from hub_client import HubClient, LoginRefused, Person
 from kernel_client import Kernel
 from testinfra.host import Host
 
-# With the notebook's tests, which are fewer than those of the hub alone.
-pytestmark = [pytest.mark.usefixtures("booted"), pytest.mark.xdist_group("notebook")]
+pytestmark = pytest.mark.usefixtures("booted")
 
 
 @pytest.fixture(scope="module")
