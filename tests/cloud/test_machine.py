@@ -113,7 +113,7 @@ def test_it_boots_and_its_keys_came_through_the_metadata_service(guest: Guest) -
 
 
 def test_it_has_the_processors_the_time_and_the_disk_it_was_given(guest: Guest) -> None:
-    assert guest.run("grep -c ^processor /proc/cpuinfo") == "2"
+    assert guest.run("cat /sys/devices/system/cpu/present") == "0-1"  # of which tiny works with one: qemu/emulation.py
     assert abs(int(guest.run("date +%s")) - time.time()) < 10
     assert guest.serials() == {"vol0123456789abcdef0"}
     assert guest.run("cat /sys/block/vda/size") == str(2 * 1024 * 1024 * 2)
