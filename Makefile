@@ -65,7 +65,7 @@ $(VENV)/.runtime: requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.txt -r requirements-dev.txt >&2
 	@touch $@
 
 requirements: setup ## requirements*.in -> requirements*.txt, pins kept; ARGS=--upgrade takes the newest releases

@@ -69,7 +69,8 @@ class Build:
     def overhead_percent(self) -> float:
         """What is neither boots, scripts, tests nor the image itself, base image left out, in percent of those."""
         own = sum(seconds for step, seconds in self.steps.items() if step.startswith(_OWN_WORK) and ": " not in step)
-        rest = self.seconds - own - self.steps.get("base image", 0.0)
+        base = sum(seconds for step, seconds in self.steps.items() if step.startswith("base image "))
+        rest = self.seconds - own - base
         return round(100 * rest / own, 1)
 
 

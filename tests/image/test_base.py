@@ -65,6 +65,12 @@ def test_on_a_local_cloud_the_other_processors_start_when_the_disks_are_there(ro
     assert order[:2] == ["mounted filesystem", "Booting Node 0 Processor"]
 
 
+@pytest.mark.usefixtures("booted")
+def test_programs_are_at_random_addresses_where_the_processor_is_real(host: Host) -> None:
+    emulated = "QEMU TCG" in host.file("/proc/cpuinfo").content_string and " maxcpus=1" in host.file("/proc/cmdline").content_string
+    assert host.check_output("cat /proc/sys/kernel/randomize_va_space") == ("0" if emulated else "2")
+
+
 def test_settings_of_the_machine_are_roots(host: Host) -> None:
     folder = host.file("/etc/hubsmith")
     assert (folder.user, folder.group, folder.mode) == ("root", "root", 0o755)

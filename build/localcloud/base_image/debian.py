@@ -20,7 +20,7 @@ TOOLS = ("mmdebstrap", "mke2fs", "mkfs.vfat", "mcopy", "sfdisk", "qemu-img")
 # A kernel that fell boots again at once, as in Ubuntu's cloud images, instead of waiting for somebody at a keyboard: QEMU's emulation
 # of two processors was seen to make one fall while it booted.
 _AFTER_A_PANIC = "panic=-1 oops=panic"
-# The others are started by guest/debian's other-processors.service: qemu/emulation.py says why.
+# The others are started by guest/debian's scripts/local-bottom/other-processors: qemu/emulation.py says why.
 _ONE_PROCESSOR = "maxcpus=1"
 PACKAGES = (
     "systemd", "systemd-sysv", "systemd-resolved", "systemd-boot", "dbus", "libpam-systemd", "udev", "kmod", "zstd",
