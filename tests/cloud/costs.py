@@ -19,11 +19,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def idle_cpu_s(cloud: Customer, seconds: float = 10) -> float:
-    """Processor seconds the server uses while nobody asks it anything."""
-    before = cpu_s(cloud.endpoint.pid)
+def idle_cpu_s(cloud: Customer, seconds: float = 10) -> tuple[float, float]:
+    """Processor seconds that the server, and all its machines together, use while nobody asks anything of them."""
+    machines = server.machines(cloud.folder).values()
+    before = cpu_s(cloud.endpoint.pid), sum(map(cpu_s, machines))
     time.sleep(seconds)
-    return cpu_s(cloud.endpoint.pid) - before
+    return cpu_s(cloud.endpoint.pid) - before[0], sum(map(cpu_s, machines)) - before[1]
 
 
 @dataclass(frozen=True)

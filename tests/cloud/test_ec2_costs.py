@@ -14,7 +14,9 @@ pytestmark = pytest.mark.vm
 def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_nothing(fresh_cloud: Customer) -> None:
     _, measured = boot(fresh_cloud)
     assert measured.overhead_percent < 10, measured
-    assert idle_cpu_s(fresh_cloud) < 0.5
+    of_the_server, of_the_machine = idle_cpu_s(fresh_cloud)
+    assert of_the_server < 0.5
+    assert of_the_machine < 1.5  # of 10
 
 
 @pytest.mark.exhaustive
@@ -31,4 +33,4 @@ def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
     assert len(status.machines) == 10
     assert status.resident_mib is not None
     assert status.resident_mib < 300
-    assert idle_cpu_s(fresh_cloud) < 1
+    assert idle_cpu_s(fresh_cloud)[0] < 1

@@ -80,8 +80,9 @@ def _board(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
     # EC2 has neither SATA nor SMBus, and looking for what hangs on them delays a guest by seconds.
     machine = "q35,smm=off,vmport=off,sata=off,smbus=off"
     # Of what "max" brings, 5-level paging costs every emulated memory access one more step, and "fast" string instructions (erms,
-    # fsrm) are emulated a byte at a time: without them kernel and C library copy by words.
-    processor = "host" if accelerator == "kvm" else "max,la57=off,erms=off,fsrm=off"
+    # fsrm) are emulated a byte at a time: without them kernel and C library copy by words. With monitor, the firmware has processors
+    # that nobody has started wait by MWAIT, which is emulated as a loop: each keeps a processor of the host busy; else by HLT.
+    processor = "host" if accelerator == "kvm" else "max,la57=off,erms=off,fsrm=off,monitor=off"
     return [
         *("-machine", machine, "-accel", "kvm" if accelerator == "kvm" else emulation.accel_option(), "-cpu", processor),
         *("-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M", "-rtc", "base=utc,clock=host"),
