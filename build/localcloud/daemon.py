@@ -12,7 +12,6 @@ import json
 import logging
 import logging.handlers
 import os
-import queue
 import signal
 import threading
 import time
@@ -72,7 +71,7 @@ def serve(folder: Path, port: int) -> None:
         names.wait_ready()
         _announce(folder, server.port)
         _log.info("serving %s on port %s, pid %s", folder, server.port, os.getpid())
-        reset = signals.get() == signal.SIGUSR1
+        reset = os.read(signals, 1)[0] == signal.SIGUSR1
         (folder / ENDPOINT_FILE).unlink(missing_ok=True)
         server.shutdown()
         watcher.stop()
@@ -160,11 +159,17 @@ def _announce(folder: Path, port: int) -> None:
     draft.replace(folder / ENDPOINT_FILE)
 
 
-def _signals() -> queue.SimpleQueue[int]:
-    """The signals that end the server, as they come. Handlers, not a blocked mask: QEMU would inherit the mask."""
-    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+def _signals() -> int:
+    """Where the signals that end the server arrive: a file descriptor, a byte each.
+
+    Not a queue that their handlers fill: Python runs those in the main thread, which does not wake up when another one took the signal.
+    Handlers, not a blocked mask: QEMU would inherit the mask.
+    """
+    received, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    signal.set_wakeup_fd(wakeup)
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-        signal.signal(number, lambda caught, _: received.put(caught))
+        signal.signal(number, lambda *_: None)
     return received
 
 

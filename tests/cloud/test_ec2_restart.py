@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -42,6 +43,21 @@ def has_elastic_ip(cloud: Customer, instance_id: str, allocation: dict[str, Any]
 
 def boot_id(cloud: Customer, instance: dict[str, Any]) -> str:
     return cloud.ssh(instance, "cat /proc/sys/kernel/random/boot_id")
+
+
+def send_to_thread(pid: int, thread: int, number: signal.Signals) -> None:
+    """tgkill(2), which Python has for its own threads only."""
+    tgkill = 234  # on x86-64, where the local cloud runs
+    assert ctypes.CDLL(None).syscall(tgkill, pid, thread, number) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_the_server_ends_whichever_of_its_threads_takes_the_signal(fresh_cloud: Customer, number: signal.Signals) -> None:
+    pid = fresh_cloud.endpoint.pid
+    others = {int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()} - {pid}
+    send_to_thread(pid, max(others), number)
+    until(lambda: server.find(fresh_cloud.folder) is None, 20, "the end of the server")
+    until(lambda: processes_of(fresh_cloud.folder) == [], 20, "the end of its processes")
 
 
 def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(fresh_cloud: Customer) -> None:
