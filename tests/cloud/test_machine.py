@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from build.errors import MachineError
+from build.localcloud.acceleration import accelerator
 from build.localcloud.base_image import ensure
 from build.localcloud.disk import LayerStore
 from build.localcloud.machine import Drive, Machine, MachineSpec
@@ -110,6 +111,10 @@ def test_it_boots_and_its_keys_came_through_the_metadata_service(guest: Guest) -
     assert guest.run("cat /sys/class/dmi/id/sys_vendor") == "Amazon EC2"
     assert guest.run("cat /sys/class/dmi/id/product_uuid").lower().startswith("ec2")
     assert guest.run("cat /sys/class/dmi/id/board_asset_tag") == FACTS.instance_id
+
+
+def test_its_programs_are_at_the_same_addresses_each_time_where_it_is_emulated(guest: Guest) -> None:
+    assert guest.run("cat /proc/sys/kernel/randomize_va_space") == ("0" if accelerator() == "tcg" else "2")
 
 
 def test_it_has_the_processors_the_time_and_the_disk_it_was_given(guest: Guest) -> None:
