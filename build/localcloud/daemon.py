@@ -63,7 +63,7 @@ def serve(folder: Path, port: int) -> None:
         server = _listen(port, ports, CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}))
         host.url = f"http://{ADDRESS}:{server.port}"
         signals = _signals()
-        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True).start()
         resume(host)
         cloudformation.resume()
         watcher = Watcher(host)

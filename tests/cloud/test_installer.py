@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.cloud.project import Project
 from tests.cloud.workshop import Workshop
+from tests.web import answering
 
 pytestmark = pytest.mark.vm
 VARIABLES = """\
@@ -39,10 +39,8 @@ def empty() -> Iterator[str]:
             address = asked.getsockname()[0]
         except OSError:
             pytest.skip("this machine has no network")
-    with ThreadingHTTPServer((address, 0), Empty) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(ThreadingHTTPServer((address, 0), Empty)) as server:
         yield f"http://{address}:{server.server_port}"
-        server.shutdown()
 
 
 def test_the_line_is_told_and_nothing_is_launched(tmp_path: Path, workshop: Workshop, empty: str) -> None:

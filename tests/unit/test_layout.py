@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ REPO = Path(__file__).parents[2]
 PRODUCT = [*(REPO / "build").rglob("*.py"), REPO / "tasks.py"]
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import tarfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,8 @@ from pathlib import Path
 import rattler
 import six
 from rattler.index import index_fs
+
+from tests.web import answering
 
 STANDIN = Path(__file__).parent / "standin"
 REAL = os.environ.get("HUBSMITH_REAL_INSTALLER")
@@ -77,11 +78,9 @@ def serving(files: dict[str, bytes]) -> Iterator[Mirror]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         mirror.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield mirror
-        server.shutdown()
 
 
 def installer() -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +17,7 @@ from build.bake.state import Bake, Layer
 from build.errors import ManifestError
 from build.manifest import load
 from build.remote import sight
+from tests.web import answering
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 ANSWERS = {"/Forge-1.0-x86_64.sh": 206, "/Forge-1.0-aarch64.sh": 404, "/gone.sh": 410, "/secret.sh": 403, "/busy.sh": 503}
@@ -45,10 +45,8 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setenv("NO_PROXY", "mirror.test,unknown.test,127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield f"http://mirror.test:{server.server_port}"
-        server.shutdown()
 
 
 def looked(*urls: str, manifest: Path = SHIPPED, layer: Layer | None = None, more: tuple[str, ...] = ()) -> list[str]:

@@ -9,12 +9,13 @@ import platform
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.web import answering
 
 FETCH = Path(__file__).parents[3] / "provisioners/python/files/usr/lib/hubsmith/python/fetch-installer"
 INSTALLER = b"#!/bin/sh\n" + bytes(range(256)) * 400
@@ -53,10 +54,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror() -> Iterator[str]:
     handler = type("Fresh", (Handler,), {"broken": set()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def fetch(tmp_path: Path, *urls: str, arch: str = ARCH) -> tuple[subprocess.CompletedProcess[str], Path]:

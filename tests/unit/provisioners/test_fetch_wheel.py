@@ -6,7 +6,6 @@ import hashlib
 import os
 import platform
 import subprocess
-import threading
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.web import answering
 
 REPO = Path(__file__).parents[3]
 FETCH = REPO / "provisioners/python/files/usr/lib/hubsmith/fetch-wheel"
@@ -34,10 +35,8 @@ def index(tmp_path: Path) -> Iterator[str]:
         wheel.writestr("tool/bin/tool", "the tool")
         wheel.writestr("tool/readme", "not wanted")
     (folder / "index.html").write_text(f'<a href="{name}">{name}</a>')
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(tmp_path))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(tmp_path)))) as server:
         yield f"http://127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
 
 
 def fetch(tmp_path: Path, index: str, digest: str) -> subprocess.CompletedProcess[str]:

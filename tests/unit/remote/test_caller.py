@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,6 +10,7 @@ import pytest
 from build.errors import HubsmithError
 from build.manifest import Builder
 from build.remote.caller import caller_cidr
+from tests.web import answering
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -27,10 +27,8 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as server:
         yield server
-        server.shutdown()
 
 
 def seen_by(server: ThreadingHTTPServer, text: str, **settings: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.cloudformation import install as cloudformation
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import install
+from tests.web import answering
 
 Client = Callable[[str], Any]
 
@@ -30,16 +30,11 @@ def host(tmp_path: Path) -> Iterator[Host]:
     install(host)
     cloudformation.install(host)
     codebuild.install()
-    server = make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)
-    host.url = f"http://127.0.0.1:{server.port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield host
-    host.workers.wait_idle(10)
-    host.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)) as server:
+        host.url = f"http://127.0.0.1:{server.port}"
+        yield host
+        host.workers.wait_idle(10)
+        host.close()
     for service in daemon.SERVICES.values():
         for account in service.values():
             account.clear()

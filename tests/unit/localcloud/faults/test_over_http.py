@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from build.localcloud.app import CloudApp, QuietHandler
 from build.localcloud.ec2.host import Host
 from build.localcloud.ec2.install import install
 from build.localcloud.faults import client as control
+from tests.web import answering
 
 VERSION = {"Version": "2016-11-15"}
 
@@ -45,13 +45,8 @@ def client(host: Host) -> Client:
 @pytest.fixture
 def url(host: Host) -> Iterator[str]:
     """The same over a real socket."""
-    server = make_server("127.0.0.1", 0, CloudApp(host, {"pid": 1}), threaded=True, request_handler=QuietHandler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(make_server("127.0.0.1", 0, CloudApp(host, {"pid": 1}), threaded=True, request_handler=QuietHandler)) as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 def signed(service: str) -> dict[str, str]:
