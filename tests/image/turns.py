@@ -24,14 +24,16 @@ def _asked(item: pytest.Item) -> list[str]:
     return list(getattr(item, "fixturenames", ()))
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Form the groups, and put what wants to be alone at the end."""
-    items.sort(key=lambda item: ALONE in _asked(item))
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Form the groups, which pytest-xdist reads in this hook, and put what wants to be alone behind everything pytest has sorted."""
     for item in items:
         group = next((group for fixture, group in _GROUPS.items() if fixture in _asked(item)), None)
         if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
+    result = yield
+    items.sort(key=lambda item: ALONE in _asked(item))
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -26,7 +26,7 @@ PACKAGES = (
     "systemd", "systemd-sysv", "systemd-resolved", "systemd-boot", "dbus", "libpam-systemd", "udev", "kmod", "zstd",
     "linux-image-cloud-amd64", "initramfs-tools", "e2fsprogs", "fdisk", "cloud-init", "cloud-guest-utils", "udhcpc",
     "openssh-server", "sudo", "ca-certificates", "locales", "tzdata", "python3", "curl", "iproute2", "iputils-ping", "procps", "less",
-    "nano", "bash-completion",
+    "nano", "bash-completion", "openssl", "systemd-timesyncd", "unattended-upgrades",
 )  # fmt: skip
 
 

@@ -17,7 +17,12 @@ def test_each_processor_has_a_thread(says: str, tmp_path: Path, monkeypatch: pyt
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert emulation.version() == says
-    assert emulation.accel_option() == "tcg,thread=multi,tb-size=256"
+    assert emulation.accel_option().startswith("tcg,thread=multi,tb-size=")
+
+
+@pytest.mark.parametrize(("memory_gib", "mib"), [(2, 256), (4, 256), (8, 512), (16, 1024), (64, 1024)])
+def test_translated_code_may_take_a_small_part_of_the_memory(memory_gib: int, mib: int) -> None:
+    assert emulation.translations_mib(memory_gib * 2**30) == mib
 
 
 def test_without_qemu_there_is_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
