@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -27,6 +28,10 @@ def alone(): pass
 def notebook():
     pathlib.Path("notebooks").open("a").write("one\\n")
 
+@pytest.fixture(scope="module", params=["ssh://instance"])
+def backend(request):
+    '''As testinfra's host: pytest puts tests of one parameter beside each other.'''
+
 @pytest.fixture(autouse=True)
 def spent(request):
     began = time.monotonic()
@@ -44,8 +49,10 @@ def test_restart(alone, notebook): time.sleep(0.4)
 @pytest.mark.xdist_group("its-own")
 def test_full_disk(alone): time.sleep(0.4)
 
+def test_hog(alone, backend): time.sleep(0.4)
+
 @pytest.mark.parametrize("number", range(4))
-def test_look(number): time.sleep(0.4)
+def test_look(backend, number): time.sleep(0.4)
 
 @pytest.mark.parametrize("number", range(4))
 def test_work(notebook, number): time.sleep(0.4)
@@ -70,11 +77,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("turns")
     for name, text in (("conftest.py", CONFTEST), ("test_machine.py", TESTS), ("ssh_config", "")):
         (here / name).write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=.", "--import-mode=importlib"]
-    command += ["--numprocesses=2", "--dist=loadgroup", "--ssh-config=ssh_config", "--junit-xml=tests.xml", "-o", "junit_family=xunit1"]
-    done = subprocess.run([*command, "test_machine.py"], cwd=here, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    ran(here, "--numprocesses=2", "--dist=loadgroup", "--junit-xml=tests.xml", "-o", "junit_family=xunit1")
     return here
+
+
+def ran(here: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=.", "--import-mode=importlib", "--ssh-config=ssh_config"]
+    done = subprocess.run([*command, *options, "test_machine.py"], cwd=here, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +94,15 @@ def spent(folder: Path) -> list[Spent]:
 
 
 def test_who_wants_to_be_alone_is_and_comes_last(spent: list[Spent]) -> None:
-    alone = [one for one in spent if one.name in ("test_restart", "test_full_disk")]
-    assert len(alone) == 2
+    alone = [one for one in spent if one.name.partition("[")[0] in ("test_restart", "test_full_disk", "test_hog")]
+    assert len(alone) == 3
     assert not [(one.name, other.name) for one in alone for other in spent if one is not other and one.overlaps(other)]
     assert min(one.began for one in alone) >= max(one.ended for one in spent if one not in alone)
+
+
+def test_it_comes_last_also_where_pytest_would_put_it_beside_others_of_its_parameter(folder: Path) -> None:
+    order = re.findall(r"::test_(\w+)", ran(folder, "--collect-only"))
+    assert order[8:] == ["restart", "full_disk", "hog"]
 
 
 def test_the_others_share_the_machine(spent: list[Spent]) -> None:
@@ -100,4 +116,5 @@ def test_one_notebook_is_enough(folder: Path) -> None:
 
 def test_the_junit_file_has_the_names_of_the_tests(folder: Path) -> None:
     names = {str(case.get("name")) for case in ET.parse(folder / "tests.xml").getroot().iter("testcase")}
-    assert names == {"test_restart", "test_full_disk", *(f"test_{kind}[{n}]" for kind in ("look", "work") for n in range(4))}
+    of_two = {f"test_look[ssh://instance-{n}]" for n in range(4)} | {f"test_work[{n}]" for n in range(4)}
+    assert names == {"test_restart", "test_full_disk", "test_hog[ssh://instance]", *of_two}
