@@ -32,6 +32,7 @@ _DATES = """2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 20
 2021-03-23 2021-07-15 2022-09-24 2024-04-11"""
 VERSIONS = ("1.0", *_DATES.split(), "latest")
 MAX_TTL_S = 21600
+POLL_S = 0.1  # so long an end takes at most; every machine has one such server
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class MetadataServer:
         # Werkzeug removes what is there; it listens as soon as it is made.
         self._server = make_server(f"unix://{self.socket}", 0, _Application(self.lookup, signer), threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name=self.socket.name, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": POLL_S}, name=self.socket.name, daemon=True
         )
         self._thread.start()
 

@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
+from build.localcloud import metadata
 from build.localcloud.metadata import InstanceFacts, InstanceMetadata, MetadataServer, identity_document, tree
 from tests.unit.localcloud.imds import FACTS, Guest, Serve
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    monkeypatch.setattr(metadata, "POLL_S", 0.01)
     servers: list[MetadataServer] = []
 
     def start(facts: InstanceFacts = FACTS, user_data: bytes | None = None, **settings: Any) -> Guest:
-        metadata = InstanceMetadata(tree(facts), user_data, identity_document(facts), **settings)
-        server = MetadataServer(tmp_path / "imds", lambda: metadata)
+        served = InstanceMetadata(tree(facts), user_data, identity_document(facts), **settings)
+        server = MetadataServer(tmp_path / "imds", lambda: served)
         server.start()
         servers.append(server)
         return Guest(server.socket)
