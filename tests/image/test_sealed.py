@@ -85,7 +85,7 @@ def suspects(machine: Host) -> list[str]:
 
 @pytest.mark.xdist_group("suspects")
 def test_there_is_no_private_key(root: Host, suspects: list[str]) -> None:
-    # In the first 100 bytes: programs and their documentation have such lines further down, packages' own tests whole keys.
+    # At the start of a line of text: programs have it in the middle of one, packages' own tests and examples in code whole keys.
     header = f"-----BEGIN [A-Z ]*{PRIVATE}"
     listed = among(root, suspects, f"--binary-files=without-match --extended-regexp --regexp='^{header}'")
     assert [path for path in listed if "/tests/" not in path and "/test/" not in path and not path.endswith((".py", ".js"))] == []

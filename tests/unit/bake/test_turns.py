@@ -91,10 +91,11 @@ def spent(folder: Path) -> list[Spent]:
     return [Spent(*json.loads(line)) for line in (folder / "spent").read_text().splitlines()]
 
 
-def test_who_wants_to_be_alone_is(spent: list[Spent]) -> None:
+def test_who_wants_to_be_alone_is_and_comes_last(spent: list[Spent]) -> None:
     alone = [one for one in spent if one.name.partition("[")[0] in ("test_restart", "test_full_disk", "test_hog")]
     assert len(alone) == 3
     assert not [(one.name, other.name) for one in alone for other in spent if one is not other and one.overlaps(other)]
+    assert min(one.began for one in alone) >= max(one.ended for one in spent if one not in alone)
 
 
 def test_it_comes_last_also_where_pytest_would_put_it_beside_others_of_its_parameter(folder: Path) -> None:
