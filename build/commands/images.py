@@ -31,7 +31,7 @@ def check(choice: Choice) -> None:
 
 @choosing(help=JSON)
 def plan(choice: Choice, json: bool = False) -> None:
-    """What would be built, from what, and why. Makes nothing."""
+    """What would be built, from what, and why. Launches nothing; a local base image that is missing is made."""
     with talking() as report:
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
