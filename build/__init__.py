@@ -7,6 +7,7 @@ The rooms (README.md has the same map):
     report.py      the only thing that prints
     pipeline.py    Step and Runner: run in order, clean up in reverse
     paths.py       where caches and state live on this machine
+    kernel_console.py  panics, oopses and stalls on a serial console
     manifest/      manifest.yaml -> frozen dataclasses, every error with its position
     lock/          the packages it asks for -> exact builds with hashes
     bake/          from a base image to a published golden image; read recipe.py first

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import zlib
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import sharing
+from tests import kernel_reports, sharing
 
 REPO = Path(__file__).parents[1]
 _SLICES = 4
+_SLOWEST = 10
 _left_out: list[str] = []
 
 
@@ -43,6 +47,22 @@ def _is_chosen(item: pytest.Item, commit: str) -> bool:
     return in_slice or not item.get_closest_marker("matrix")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the fixtures
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[kernel_reports.BEGAN] = time.time()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test quotes what the kernels of this process's machines reported: it is often the cause."""
+    report = yield
+    if report.failed:
+        folder: Path = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        if faults := kernel_reports.found_below(folder, item.stash.get(kernel_reports.BEGAN, 0.0)):
+            report.sections.append((kernel_reports.TITLE, faults))
+    return report
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process of several tells the one that prints the summary."""
     if hasattr(session.config, "workeroutput"):
@@ -67,10 +87,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _write_slowest_groups(terminalreporter)
     if _left_out:
         terminalreporter.section("not run: the rest of the matrices (make test-all runs them)")
         for nodeid in _left_out:
             terminalreporter.write_line(nodeid)
+
+
+def _write_slowest_groups(terminalreporter: pytest.TerminalReporter) -> None:
+    """The files whose tests, fixtures included, took longest; a file is what one process of a run takes at a time."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration  # type: ignore[assignment]  # a Counter counts floats too
+    slowest = [(file, spent) for file, spent in seconds.most_common(_SLOWEST) if spent >= 1]
+    if slowest:
+        terminalreporter.section("slowest groups")
+        for file, spent in slowest:
+            terminalreporter.write_line(f"{spent:8.1f} s  {file}")
 
 
 def _commit() -> str:

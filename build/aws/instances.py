@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build.aws.console import output
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError
@@ -57,7 +58,7 @@ def state_of(seen: InstanceTypeDef | None) -> str:
 def console_tail(ec2: EC2Client, instance_id: str, lines: int = _CONSOLE_LINES) -> str:
     """The last lines of the serial console without its colours and blank lines, or why there are none."""
     try:
-        text = ec2.get_console_output(InstanceId=instance_id).get("Output", "")
+        text = output(ec2, instance_id)
     except ClientError as exc:
         return f"  (no console output: {exc})"
     shown = [line for line in (_COLOURS.sub("", line).rstrip() for line in text.splitlines()) if line]

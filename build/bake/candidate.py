@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from build.bake import instances
+from build.bake import instances, watch
 from build.bake.state import Bake, Instance
 from build.pipeline import Step
-from build.remote.shell import Shell
 
 ROLE = "candidate"
 
@@ -46,13 +45,13 @@ class RebootCandidate(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises RemoteError when it does not come back as another boot."""
-        before = [_boot_id(candidate) for candidate in state.candidates]
+        before = [_boot_id(state, candidate) for candidate in state.candidates]
         state.clients.ec2.reboot_instances(InstanceIds=[candidate.id for candidate in state.candidates])
         for candidate, boot_id in zip(state.candidates, before, strict=True):
             instances.wait_for_ssh(state, candidate, since_boot=boot_id)
             instances.wait_for_cloud_init(state, candidate)
 
 
-def _boot_id(instance: Instance) -> str:
-    with Shell(instance.target) as shell:
+def _boot_id(state: Bake, instance: Instance) -> str:
+    with watch.shell(state, instance) as shell:
         return shell.run("cat /proc/sys/kernel/random/boot_id").output.strip()

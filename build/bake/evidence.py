@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError
 
@@ -25,6 +26,13 @@ def keep(state: Bake, machines: Sequence[Instance], stage: str) -> str:
         (state.run.folder / f"console-{name}").write_text(_console(state, instance) + "\n", encoding="utf-8")
         (state.run.folder / f"journal-{name}").write_text(_journal(instance) + "\n", encoding="utf-8")
     return f"journal-{stage}-*.txt" if len(machines) > 1 else f"journal-{stage}.txt"
+
+
+def keep_console(state: Bake, instance: Instance) -> Path:
+    """Write the console of a machine whose kernel failed into the run's folder; returns the file."""
+    file = state.run.folder / f"console-{instance.id}.txt"
+    file.write_text(_console(state, instance) + "\n", encoding="utf-8")
+    return file
 
 
 def _console(state: Bake, instance: Instance) -> str:

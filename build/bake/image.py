@@ -13,6 +13,7 @@ from build.bake.inputs import TAG_LIMIT
 from build.bake.instances import wait_for_state
 from build.bake.revision import git_revision
 from build.bake.state import Bake
+from build.bake.watch import watched
 from build.errors import CloudError
 from build.pipeline import Step
 
@@ -34,7 +35,8 @@ class StopBuilder(Step[Bake]):
         """Raises CloudError."""
         state.builder_is_sealed = True
         state.clients.ec2.stop_instances(InstanceIds=[state.builder.id])
-        wait_for_state(state, state.builder.id, "stopped", timeout_s=state.manifest.builder.timeouts.stop_s)
+        with watched(state, [state.builder]):
+            wait_for_state(state, state.builder.id, "stopped", timeout_s=state.manifest.builder.timeouts.stop_s)
 
 
 class CreateImage(Step[Bake]):

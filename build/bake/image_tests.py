@@ -9,8 +9,8 @@ import sys
 import tempfile
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,8 @@ from build.remote.shell import Target
 from build.report import Reporter
 
 _PLUGIN = Path(__file__).with_name("pytest_plugin") / "hubsmith_machines.py"
+Guard = Callable[[Callable[[], object]], AbstractContextManager[object]]
+"""Makes what surrounds a run out of what breaks the run off."""
 _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
 
 
@@ -56,17 +58,19 @@ def run(
     folder: Path,
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
+    guard: Guard = nullcontext,
 ) -> Outcome:
     """Run ``files``, each test on one of ``targets``; the JUnit file is ``folder``/tests-<stage>.xml.
 
-    Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too long.
+    Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too long, and what ``guard``
+    raises.
     """
     with ExitStack() as stack:
         machines = [
             Way(stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address)
             for number, target in enumerate(targets, start=1)
         ]
-        return run_through(machines, manifest, files, stage, folder, report, variables)
+        return run_through(machines, manifest, files, stage, folder, report, variables, guard)
 
 
 def run_through(
@@ -77,13 +81,14 @@ def run_through(
     folder: Path,
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
+    guard: Guard = nullcontext,
 ) -> Outcome:
     """The same, where there are ways to the machines already."""
     junit = folder / f"tests-{stage}.xml"
     for machine in machines:
         client.share(machine.config)
     told = {"HUBSMITH_STAGE": stage, **_told_of(machines), **variables}
-    status = _pytest(manifest, files, told, machines, junit, report)
+    status = _pytest(manifest, files, told, machines, junit, report, guard)
     if status == _NOTHING_COLLECTED:
         raise UserError(f"tests.folder: nothing to run in {', '.join(path.name for path in files)}", where=str(manifest.path))
     if status not in (_ALL_PASSED, _SOME_FAILED):
@@ -122,7 +127,13 @@ def _ssh_config(target: Target, folder: Path) -> Iterator[Path]:
 
 
 def _pytest(
-    manifest: Manifest, files: Sequence[Path], told: Mapping[str, str], machines: Sequence[Way], junit: Path, report: Reporter
+    manifest: Manifest,
+    files: Sequence[Path],
+    told: Mapping[str, str],
+    machines: Sequence[Way],
+    junit: Path,
+    report: Reporter,
+    guard: Guard,
 ) -> int:
     command = [
         *(sys.executable, "-m", "pytest", *(str(path) for path in files)),
@@ -144,7 +155,8 @@ def _pytest(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=manifest.folder
     ) as process:
         try:
-            return _follow(process, manifest.tests.timeout_minutes, report)
+            with guard(process.terminate):
+                return _follow(process, manifest.tests.timeout_minutes, report)
         except BaseException:
             process.terminate()
             raise

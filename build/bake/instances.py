@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import instances, tags
+from build.aws.console import KernelWatch
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
-from build.bake import user_data
+from build.bake import user_data, watch
 from build.bake.state import Bake, Instance
 from build.errors import CloudError, RemoteError
 from build.remote import keys
@@ -44,7 +45,8 @@ def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
             f"{instance_id} has no {state.manifest.builder.address} address",
             hint="set builder.address, or builder.subnet_id to a subnet that gives public addresses",
         )
-    return Instance(instance_id, address, Target(address, state.base.login_user, state.run.key, host_key.public))
+    target = Target(address, state.base.login_user, state.run.key, host_key.public)
+    return Instance(instance_id, address, target, KernelWatch(state.clients.ec2, instance_id))
 
 
 def wait_for_state(state: Bake, instance_id: str, wanted: str, *, timeout_s: float) -> InstanceTypeDef:
@@ -56,10 +58,11 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
     """Wait until sshd answers with the pinned host key; return the boot id.
 
     With ``since_boot`` (a boot id) waits for another boot than that one. Raises RemoteError with the last lines
-    of the serial console when nobody answers in time.
+    of the serial console when nobody answers in time, and as ``watch.check`` does.
     """
 
     def look() -> str:
+        watch.check(state, instance)
         if not answers(instance.target):
             return "not yet: no answer"
         try:
@@ -79,14 +82,16 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
             interval_s=_SSH_EVERY_S,
         )
     except CloudError as exc:
-        raise RemoteError(exc.message, hint=f"the end of its console:\n{instances.console_tail(state.clients.ec2, instance.id)}") from exc
+        watch.check(state, instance, now=True)
+        message = exc.message + instance.kernel.likely_cause()
+        raise RemoteError(message, hint=f"the end of its console:\n{instances.console_tail(state.clients.ec2, instance.id)}") from exc
 
 
 def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
     """Wait for cloud-init, where there is one. Raises RemoteError with its own words when it failed."""
     timeout_s = state.manifest.builder.timeouts.cloud_init_s
     state.report.waiting("cloud-init")
-    with Shell(instance.target) as shell:
+    with watch.shell(state, instance) as shell:
         if shell.run("command -v cloud-init", check=False).status != 0:
             return
         done = shell.run("cloud-init status --wait --long", timeout_s=timeout_s, check=False)

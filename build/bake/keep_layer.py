@@ -9,12 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from build.aws import tags
 from build.aws.refusals import explain
-from build.bake import layers
+from build.bake import layers, watch
 from build.bake.state import Bake
 from build.errors import HubsmithError, RemoteError
 from build.manifest import ProvisionerUse
 from build.pipeline import Step
-from build.remote.shell import Shell
 
 _HOLD_S = 55
 """Less than what layer.sh lets the file system be held for."""
@@ -46,7 +45,7 @@ class KeepLayer(Step[Bake]):
         volume_id = _root_volume_of(state)
         made: list[str] = []
         try:
-            with Shell(state.builder.target) as shell:
+            with watch.shell(state, state.builder) as shell:
                 shell.send(layers.SCRIPT.read_bytes(), "umask 077 && cat > /run/hubsmith-layer.sh", root=True)
                 with shell.holding("sh /run/hubsmith-layer.sh hold", until="still", root=True, timeout_s=_HOLD_S):
                     answer = state.clients.ec2.create_snapshot(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from build.aws import tags
 from build.aws.wait import wait_until
+from build.bake import watch
 from build.bake.plan import OUTSIDE_TEST
 from build.bake.state import Bake
 from build.bake.verify import run_tests
 from build.errors import CloudError
 from build.pipeline import Step
-from build.remote.shell import Shell
 
 MOUNTED_AT = "/run/hubsmith-image"
 _SECRETS_AT = "/run/hubsmith-secrets"
@@ -34,7 +34,7 @@ class LookFromOutside(Step[Bake]):
             state.report.note(f"no {OUTSIDE_TEST}: skipped")
             return
         volume_id = self._attach(state)
-        with Shell(state.candidate.target) as shell:
+        with watch.shell(state, state.candidate) as shell:
             shell.send(MOUNT.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
             # In a file, as everybody on this machine can read command lines.
             shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)

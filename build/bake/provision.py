@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from build.bake import fingerprint
+from build.bake import fingerprint, watch
 from build.bake.state import Bake
 from build.errors import RemoteError
 from build.manifest import ProvisionerUse, environment, template_variables
@@ -42,7 +42,7 @@ class Provision(Step[Bake]):
             state.report.note("it is in the layer")
             return
         files = self._files()
-        with Shell(state.builder.target) as shell:
+        with watch.shell(state, state.builder) as shell:
             folder = f"{REMOTE_FOLDER}/{self._number:02}-{self._use.name}"
             self._send(shell, folder, state)
             if files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from build.bake import watch
 from build.bake.state import Bake
 from build.errors import RemoteError
 from build.pipeline import Step
@@ -29,7 +30,7 @@ class Seal(Step[Bake]):
             lines.append(line)
             state.report.output(line)
 
-        with Shell(state.builder.target) as shell:
+        with watch.shell(state, state.builder) as shell:
             state.packages = list_packages(shell)
             # The script comes on standard input: nothing of it is written to the disk it cleans. The key that
             # opened this connection goes last; the connection itself stays until the instance stops.

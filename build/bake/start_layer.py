@@ -9,10 +9,9 @@ from botocore.exceptions import ClientError
 
 from build.aws import tags
 from build.aws.refusals import code_of
-from build.bake import layers
+from build.bake import layers, watch
 from build.bake.state import Bake, Layer
 from build.pipeline import Step
-from build.remote.shell import Shell
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef, RegisterImageRequestTypeDef
@@ -52,7 +51,7 @@ class PrepareBuilder(Step[Bake]):
         """Raises RemoteError when a builder from a layer is not as it has to be."""
         if not state.manifest.layers.enabled and not state.layer:
             return
-        with Shell(state.builder.target) as shell:
+        with watch.shell(state, state.builder) as shell:
             shell.send(layers.SCRIPT.read_bytes(), "sh -s -- %s", "resume" if state.layer else "begin", root=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from build.aws.console import KernelWatch
 from build.aws.session import Clients
 from build.bake.inputs import Inputs
 from build.bake.run import Run
@@ -40,11 +41,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Instance:
-    """A running instance of the run, and how to reach it."""
+    """A running instance of the run, how to reach it, and what watches its kernel."""
 
     id: str
     address: str
     target: Target
+    kernel: KernelWatch
 
 
 @dataclass(frozen=True)

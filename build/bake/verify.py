@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from build.bake import evidence, image_tests
 from build.bake.plan import test_files
 from build.bake.state import Bake, Instance, TestRun
+from build.bake.watch import watched
 from build.errors import HubsmithError, UserError
 from build.pipeline import Step
 
@@ -48,7 +50,8 @@ def run_tests(
     """Run these test files on instances that share them, note what came out, and raise HubsmithError naming the tests that failed."""
     started = time.monotonic()
     targets = [machine.target for machine in machines]
-    outcome = image_tests.run(state.manifest, files, targets, stage, state.run.folder, state.report, variables)
+    guard = partial(watched, state, machines)
+    outcome = image_tests.run(state.manifest, files, targets, stage, state.run.folder, state.report, variables, guard)
     seconds = round(time.monotonic() - started, 1)
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:

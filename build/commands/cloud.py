@@ -28,7 +28,7 @@ def down(_: Context) -> None:
 
 @task(help=JSON)
 def status(_: Context, json: bool = False) -> None:
-    """Is the local cloud up, where, and what runs in it?"""
+    """Is the local cloud up, where, what runs in it, and has a machine's kernel panicked?"""
     with talking() as report:
         status = server.status()
         report.document(asdict(status)) if json else report.table(("", ""), _status_rows(status))
@@ -95,7 +95,11 @@ def _status_rows(status: server.Status) -> list[tuple[str, str]]:
         rows += [("server", f"pid {up.pid}, {status.resident_mib} MiB"), ("account, region", f"{up.account}, {up.region}")]
         rows += [("DNS", f"{up.dns[0]} port {up.dns[1]}, UDP and TCP"), *_acme_rows(status, up)]
     rows += [(place.what, f"{usage.readable(place.size)} in {place.path}") for place in status.places]
-    return rows + [("machine", f"{instance} (pid {pid})") for instance, pid in status.machines.items()]
+    return rows + [row for instance, pid in status.machines.items() for row in _machine_rows(status, instance, pid)]
+
+
+def _machine_rows(status: server.Status, instance: str, pid: int) -> list[tuple[str, str]]:
+    return [("machine", f"{instance} (pid {pid})"), *(("kernel fault", str(fault)) for fault in status.kernel_faults.get(instance, []))]
 
 
 def _acme_rows(status: server.Status, up: server.Endpoint) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def hubs(choice: Choice, json: bool = False) -> None:
 
 @choosing(help=JSON | DOMAIN | KEY | {"no-spawn": "leave out the real spawn of a server"})
 def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: bool = False, json: bool = False) -> None:
-    """One hub, part by part: instance, volume, name, https, hub, proxy, certificate, a real spawn. Exit code 1 if one is bad."""
+    """One hub, part by part: instance, volume, name, kernel, https, hub, proxy, certificate, a real spawn. Exit code 1 if one is bad."""
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)

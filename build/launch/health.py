@@ -47,7 +47,7 @@ class WaitForHub(Step[Launch]):
     title = "wait for https"
 
     def run(self, state: Launch) -> None:
-        """Raises HubsmithError with the instance's own words, or the end of its console."""
+        """Raises HubsmithError with the instance's own words, the end of its console, or what its kernel reports there."""
         if state.wishes.wait:
             state.certificate = wait(state, state.address.ip)
         else:
@@ -55,13 +55,16 @@ class WaitForHub(Step[Launch]):
 
 
 def wait(state: Launch, ip: str) -> Certificate | None:
-    """Wait until the hub answers well on ``ip``; the certificate it serves."""
+    """Wait until the hub answers well on ``ip``; the certificate it serves. A kernel panic or an oops ends the wait at once."""
 
     failures: set[str] = set()
 
     def look() -> Seen:
         seen = https.look(ip, state.hub.domain, trust_of(state.clients, staging=state.wishes.staging))
-        return seen if seen.ok else _judge(state, seen, failures)
+        if seen.ok:
+            return seen
+        _check_kernel(state)
+        return _judge(state, seen, failures)
 
     try:
         return wait_until(
@@ -74,7 +77,14 @@ def wait(state: Launch, ip: str) -> Certificate | None:
             interval_s=_EVERY_S,
         ).certificate
     except CloudError as exc:
-        raise HubsmithError(exc.message, hint=_what_the_console_says(state)) from exc
+        _check_kernel(state, now=True)
+        raise HubsmithError(exc.message + state.kernel.likely_cause(), hint=_what_the_console_says(state)) from exc
+
+
+def _check_kernel(state: Launch, *, now: bool = False) -> None:
+    if fault := state.kernel.check(state.report.warn, now=now):
+        hint = f"`invoke logs --domain {state.hub.domain} --console` shows the kernel's call trace"
+        raise HubsmithError(f"{state.instance_id}: {fault}", hint=hint)
 
 
 def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:

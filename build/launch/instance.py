@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import tags
+from build.aws.console import KernelWatch, kernel_faults
 from build.aws.instances import wait_for_state
 from build.aws.refusals import code_of
 from build.aws.wait import wait_until
@@ -31,7 +32,7 @@ _TOKEN_S = 600
 class RunInstance(Step[Launch]):
     """Keep the instance that runs, finish a replacement that was interrupted, or launch an instance.
 
-    Needs: image, place, profile, group_id, volume_id. Produces: instance_id, old_id while one takes over from another.
+    Needs: image, place, profile, group_id, volume_id. Produces: instance_id, kernel, old_id while one takes over from another.
     """
 
     title = "find or launch the instance"
@@ -42,11 +43,14 @@ class RunInstance(Step[Launch]):
         if current and successor:
             state.report.note(f"{successor.id} was to take over from {current.id}: going on from there")
             state.instance_id, state.old_id = successor.id, current.id
+            state.kernel = watch_kept(state, successor)
         elif current and not self._is_to_be_replaced(state, current):
             state.instance_id = current.id
+            state.kernel = watch_kept(state, current)
         else:
             state.old_id = current.id if current else None
             state.instance_id = _launch(state)
+            state.kernel = KernelWatch(state.clients.ec2, state.instance_id)
         ensure_running(state, state.instance_id)
         _token_file(state.hub).unlink(missing_ok=True)  # the next launch is another one
 
@@ -77,6 +81,16 @@ def differences(state: Launch, current: HubInstance) -> list[str]:
     if current.launch_digest != user_data.digest(_data(state)):
         found.append("its launch data (admin, email, certificates from staging or not) differ")
     return found
+
+
+def watch_kept(state: Launch, instance: HubInstance) -> KernelWatch:
+    """Watch the kernel of an instance that an earlier launch made: what it has recovered from does not fail this one.
+
+    A machine that runs, and has not started again since its kernel panicked, has not recovered.
+    """
+    found = kernel_faults(state.clients.ec2, instance.id)
+    dead = [fault for fault in found if instance.state == "running" and fault.kind == "panic" and fault.is_in_this_boot]
+    return KernelWatch(state.clients.ec2, instance.id, known=[fault for fault in found if fault not in dead])
 
 
 def ensure_running(state: Launch, instance_id: str) -> None:

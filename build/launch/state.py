@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from build.aws.console import KernelWatch
 from build.aws.session import Clients
 from build.launch.hub import Hub
 from build.launch.wishes import Wishes
@@ -80,6 +81,8 @@ class Launch:
     address: Address = field(init=False)
     volume_id: str = field(init=False)
     instance_id: str = field(init=False)
+    kernel: KernelWatch = field(init=False)
+    """Watches the kernel of ``instance_id``."""
     old_id: str | None = None
     """The instance that ``instance_id`` takes over from."""
     proven: bool = False

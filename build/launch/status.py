@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from build import kernel_console
+from build.aws.console import output
 from build.aws.refusals import explain
 from build.aws.session import Clients
 from build.errors import HubsmithError
@@ -27,7 +29,7 @@ FEW_DAYS = 14
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a hub: ``ok`` is None where it could not be told."""
+    """One part of a hub: ``ok`` is None where it could not be told, and for what may be over by now."""
 
     name: str
     ok: bool | None
@@ -50,7 +52,10 @@ def examine(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *,
     parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own)]
     if instance is None or instance.state != "running":
         return parts
-    parts += [_outside(hub, clients, instance, own.ip if own else instance.public_ip), _boot(hub, clients, instance)]
+    kernel, outside = _kernel(clients, instance), _outside(hub, clients, instance, own.ip if own else instance.public_ip)
+    parts += [kernel, outside, _boot(hub, clients, instance)]
+    if has_panicked(kernel) and not outside.details:  # nobody answers, and ssh would try for minutes
+        return [*parts, Part("machine", None, "not asked: its kernel has panicked", {})]
     return parts + _inside(hub, clients, manifest, report, spawn=spawn, operator_key=operator_key)
 
 
@@ -83,6 +88,32 @@ def _name(hub: Hub, clients: Clients, own: Address | None) -> Part:
         return Part("name", False, f"no record in {zone.name}; it has to point to {own.ip}", details)
     right = all(dns.points_to(record, own.ip) for record in records)
     return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
+
+
+def _kernel(clients: Clients, instance: HubInstance) -> Part:
+    try:
+        console = output(clients.ec2, instance.id)
+    except (ClientError, BotoCoreError) as exc:
+        return Part("kernel", None, f"its console cannot be read: {explain(exc) or exc}", {})
+    return kernel_part(console)
+
+
+def kernel_part(console: str) -> Part:
+    """What the kernel reports on the console.
+
+    A panic or an oops is bad until the machine starts again. One of an earlier boot, and a stall, are shown and are no failure: the
+    machine has recovered, there is nothing left to do about it, and it stays on the console for as long as EC2 keeps that.
+    """
+    found = kernel_console.newest(kernel_console.faults(console))
+    if not found:
+        return Part("kernel", True, "no fault on its console", {})
+    bad = any(fault.is_fatal and fault.is_in_this_boot for fault in found)
+    return Part("kernel", False if bad else None, "; ".join(map(str, found)), {"faults": [asdict(fault) for fault in found]})
+
+
+def has_panicked(kernel: Part) -> bool:
+    """Whether the kernel has panicked, and the machine has not started again."""
+    return any(fault["kind"] == "panic" and fault["restarts"] == 0 for fault in kernel.details.get("faults", []))
 
 
 def _outside(hub: Hub, clients: Clients, instance: HubInstance, ip: str) -> Part:

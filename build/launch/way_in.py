@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from build import kernel_console
+from build.aws.console import kernel_faults
 from build.aws.instances import console_tail
 from build.aws.refusals import code_of
 from build.aws.session import Clients
@@ -25,15 +27,18 @@ from build.remote.caller import caller_cidr
 from build.report import Reporter
 
 _TIMEOUT_S = 900
+_SSH_FAILED = 255  # ssh's own exit status, where any other is that of the command (ssh(1))
 
 
 @dataclass(frozen=True)
 class WayIn:
-    """An open way to the machine, for the stock ssh client."""
+    """An open way to the machine, for the stock ssh client; ``explain`` says what may keep ssh from reaching it, or nothing."""
 
     config: Path
     ip: str
     user: str
+    report: Reporter
+    explain: Callable[[], str]
 
     def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
         """The ssh command that runs ``line`` (a shell without one)."""
@@ -44,23 +49,32 @@ class WayIn:
         """What ``line`` prints, run as root with ``data`` on its standard input. Raises RemoteError with its own words."""
         done = subprocess.run(self.command(line, root=True), input=data, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode != 0:
-            raise RemoteError(f"'{line}' on {self.ip} ended with status {done.returncode}", hint=_last_lines(done.stderr or done.stdout))
+            cause = self.explain() if done.returncode == _SSH_FAILED else ""
+            message = f"'{line}' on {self.ip} ended with status {done.returncode}"
+            raise RemoteError(": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout))
         return done.stdout
 
     def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
         """Run ``line`` (or a shell) with this terminal as its own; its exit status."""
-        return subprocess.run(self.command(line, root=root, terminal=terminal), check=False).returncode
+        status = subprocess.run(self.command(line, root=root, terminal=terminal), check=False).returncode
+        if status == _SSH_FAILED and (cause := self.explain()):
+            self.report.warn(cause)
+        return status
 
 
 @contextmanager
 def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = "") -> Iterator[WayIn]:
     """Open the way for the block; it is closed at its end, however that comes.
 
+    Warns when the kernel has panicked and has not started again: the block may wait for long.
     Raises HubsmithError when there is no hub to enter, RemoteError when it has not published its host keys.
     """
     instance = running_instance(hub, clients)
     keys = host_keys(hub, clients, instance)
     identity = operator.require_key(hub, operator_key)
+    for fault in kernel_faults(clients.ec2, instance.id):
+        if fault.kind == "panic" and fault.is_in_this_boot:
+            report.warn(f"{instance.id}: {fault}")
     own = address.own_address(clients, hub)
     ip = own.ip if own else instance.public_ip
     user = instance.login_user or manifest.base.login_user
@@ -68,7 +82,7 @@ def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, ope
         config = client.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
         with door.opened(hub, clients, caller_cidr(manifest.builder)):
             try:
-                yield WayIn(config, ip, user)
+                yield WayIn(config, ip, user, report, lambda: _faults_of(clients, instance))
             finally:
                 client.close(config)
 
@@ -91,11 +105,16 @@ def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> Sequence[str
     except ClientError as exc:
         if code_of(exc) != "ParameterNotFound":
             raise
+        message = f"{instance.id} has not published its host keys, so nobody can know that it is the one who answers"
         raise RemoteError(
-            f"{instance.id} has not published its host keys, so nobody can know that it is the one who answers",
+            "; ".join(filter(None, [message, _faults_of(clients, instance)])),
             hint=f"is it still booting? The end of its console:\n{console_tail(clients.ec2, instance.id)}",
         ) from exc
     return [line for line in value.splitlines() if line.strip()]
+
+
+def _faults_of(clients: Clients, instance: HubInstance) -> str:
+    return "; ".join(str(fault) for fault in kernel_console.newest(kernel_faults(clients.ec2, instance.id)))
 
 
 def _last_lines(text: str) -> str:

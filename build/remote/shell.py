@@ -86,9 +86,13 @@ class Shell:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self.close()
+
+    def close(self) -> None:
+        """End the connection, from any thread: a command that runs on it then raises RemoteError."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def run(self, command: str, *arguments: str, root: bool = False, timeout_s: float = 60, check: bool = True) -> Result:
         """Run ``command`` with each ``%s`` replaced by a quoted argument.

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from build.aws.console import KernelWatch
 from build.localcloud.server import Endpoint
 
 FAST = {"Delay": 1, "MaxAttempts": 180}
@@ -128,14 +129,20 @@ class Customer:
 
     def console(self, instance: dict[str, Any]) -> str:
         """The end of what its serial console said."""
+        if "InstanceId" not in instance:
+            return "(not known)"
         answer = self.client("ec2").get_console_output(InstanceId=instance["InstanceId"], Latest=True)
         return str(answer.get("Output", ""))[-3000:]
 
     @contextmanager
     def connected(self, instance: dict[str, Any], *, timeout_s: float = 120, user: str = "root") -> Iterator[paramiko.SSHClient]:
         address, deadline = instance["PublicIpAddress"], time.monotonic() + timeout_s
+        name = instance.get("InstanceId", address)  # some tests know only the address: then there is no console to look at
+        kernel = KernelWatch(self.client("ec2"), name)
         while True:
             if not speaks_ssh(address) and time.monotonic() < deadline:
+                if fault := kernel.look():
+                    pytest.fail(f"{name} cannot be reached by ssh: {fault}")
                 time.sleep(0.2)
                 continue
             client = paramiko.SSHClient()
@@ -154,7 +161,7 @@ class Customer:
             except (OSError, EOFError, paramiko.SSHException):
                 client.close()
                 if time.monotonic() > deadline:
-                    who = f"{instance['InstanceId']} cannot be reached by ssh in {timeout_s:g} s"
+                    who = f"{name} cannot be reached by ssh in {timeout_s:g} s{kernel.likely_cause()}"
                     pytest.fail(f"{who}; its console: {self.console(instance)}")
                 time.sleep(0.3)
                 continue

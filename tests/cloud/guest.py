@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import paramiko
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from build.localcloud.machine import Machine, MachineSpec
 from build.localcloud.metadata import InstanceFacts, InstanceMetadata, identity_document, tree
+from build.localcloud.status import kernel_faults
 
 T = TypeVar("T")
 BOOT_S = 180.0  # generous: under TCG on a busy host
@@ -91,8 +93,15 @@ class Guest:
             client.connect(self.address, port, "root", pkey=key, timeout=10, banner_timeout=10, allow_agent=False, look_for_keys=False)
         except BaseException:
             client.close()
+            self._fail_after_a_panic()
             raise
         return client
+
+    def _fail_after_a_panic(self) -> None:
+        """At once, and not when the time to boot is over."""
+        for fault in kernel_faults(self.machine.files.console):
+            if fault.is_fatal:
+                pytest.fail(f"{self.spec.instance_id} cannot be reached by ssh: {fault}")
 
 
 def until_it_works(attempt: Callable[[], T], timeout_s: float) -> T:

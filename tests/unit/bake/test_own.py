@@ -18,8 +18,8 @@ NO_PART = {
     "build/bake": (
         # What is built, from what and why; nothing of it is done here.
         "__init__.py fingerprint.py inputs.py layers.py own.py plan.py plan_words.py preflight.py source_image.py installer.py state.py"
-        # Around the builder: its group, when it ends, when it is launched.
-        " builder.py network.py run.py"
+        # Around the builder: its group, when it ends, when it is launched, what its kernel reports.
+        " builder.py network.py run.py watch.py"
         # Of the finished image: tests, evidence, who may launch it, what it is called.
         " candidate.py evidence.py image_tests.py outside.py mount_image.sh verify.py publish.py share.py record.py revision.py"
         " list_packages.sh"

@@ -138,3 +138,14 @@ def test_a_server_that_leaves_without_a_word_is_told_too(sshd: Sshd) -> None:
         sshd.hang_up()
         with pytest.raises(RemoteError, match=r"not connected to 127|the other side closed it$|reset by peer$"):
             shell.run("true")
+
+
+@pytest.mark.parametrize("command", ["sleep 60", "while true; do echo still here; sleep 0.1; done"], ids=["silent", "talking"])
+def test_another_thread_may_break_a_command_off(sshd: Sshd, command: str) -> None:
+    began = time.monotonic()
+    with Shell(sshd.target()) as shell:
+        threading.Timer(0.5, shell.close).start()
+        with pytest.raises(RemoteError, match=r"the connection (to 127\.0\.0\.1 )?was lost during"):
+            shell.run(command, timeout_s=50)
+    assert time.monotonic() - began < 20
+    shell.close()  # no error when there is none
