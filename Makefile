@@ -34,8 +34,8 @@ test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
 bench: setup $(VENV)/.dev ## seconds per step: cold, last provisioner changed, nothing changed; peak memory
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-bench-cloud: setup $(VENV)/.dev ## what the local cloud costs beside its guests: boot, idle, ten machines at once
-	@$(BIN)/python -m tests.bench_cloud
+bench-cloud: setup $(VENV)/.dev ## what the local cloud costs beside its guests; ARGS=--soak: does QEMU make machines panic?
+	@$(BIN)/python -m tests.bench_cloud $(ARGS)
 
 mutants: setup $(VENV)/.dev ## put the walk-through's mistakes back into the newest image, one at a time: is each noticed?
 	@$(BIN)/python -m tests.mutants $(ARGS)

@@ -1,4 +1,7 @@
-"""`make bench-cloud`: what the local cloud costs beside its guests, with the tiny image. One JSON document on stdout."""
+"""`make bench-cloud`: what the local cloud costs beside its guests, with the tiny image. One JSON document on stdout.
+
+ARGS=--soak measures something else: whether QEMU makes machines panic or stand still (soak.py).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from build.localcloud import base_image, server
+from tests import soak
 from tests.cloud.costs import boot, idle_cpu_s
 from tests.cloud.customer import Customer, Key, speaks_ssh, until
 
@@ -67,4 +71,4 @@ def at_once(cloud: Customer) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(soak.main(sys.argv[1:]) if "--soak" in sys.argv else main())

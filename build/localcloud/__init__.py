@@ -3,7 +3,8 @@
 The room has two sides. The QEMU side knows neither moto nor boto3:
 
     machine.py        Machine: start, power button, reset, forwards, hot plug, save and restore
-    qemu/             its parts: command line, firmware files, the QMP monitor
+    qemu/             its parts: which QEMU, command line, firmware files, the QMP monitor
+    emulator.py       fetches a QEMU that emulates well, where the system has none
     disk.py           LayerStore: qcow2 layers, each an overlay on its parent
     network.py        AddressPool: 127.77.x.y, unique among all clouds of this host
     metadata.py       MetadataServer: IMDSv2 on a unix socket, one per instance

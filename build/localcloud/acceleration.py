@@ -7,7 +7,6 @@ than a kernel is believed: booted without a root file system it panics, reboots,
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import os
@@ -18,14 +17,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from build.errors import MachineError
 from build.localcloud.disk import run_qemu_img
-from build.localcloud.qemu import emulation
+from build.localcloud.qemu import program
+from build.localcloud.qemu.program import Accelerator
 from build.paths import cache_dir
-
-Accelerator = Literal["kvm", "tcg"]
 
 PROBE_TIMEOUT_S = 20.0
 _DEVICE = Path("/dev/kvm")
@@ -38,7 +35,7 @@ def accelerator() -> Accelerator:
 
     The first call may take PROBE_TIMEOUT_S seconds; the answer holds until the host's kernel, QEMU or processor changes.
     """
-    if not os.access(_DEVICE, os.R_OK | os.W_OK) or not shutil.which("qemu-system-x86_64"):
+    if not os.access(_DEVICE, os.R_OK | os.W_OK) or not shutil.which(program.NAME):
         return "tcg"
     host = _host()
     remembered = _remembered()
@@ -52,10 +49,10 @@ def accelerator() -> Accelerator:
     return "kvm" if remembered[host] == "kvm" else "tcg"
 
 
-@functools.cache
 def _host() -> str:
     models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return " | ".join([platform.release(), emulation.version(), *models[:1]])
+    system = program.of_the_system()
+    return " | ".join([platform.release(), system.banner if system else "", *models[:1]])
 
 
 def _remembered() -> dict[str, str]:
@@ -79,7 +76,7 @@ def _memory() -> Path:
 
 def _boots_and_ends(kernel: Path) -> bool:
     command = [
-        *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *(program.NAME, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "512M"),
         *("-kernel", str(kernel), "-append", "panic=-1 root=none"),
     ]

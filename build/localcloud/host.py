@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build import paths
+from build.errors import MachineError
 
 TABLE = Path(__file__).with_name("host_packages.txt")
 LOWEST_PORT = 22
@@ -86,6 +87,7 @@ def examine() -> list[Check]:
         *[_package_check(package) for package in packages()],
         _python_check(),
         _acceleration_check(),
+        _emulator_check(),
         _user_namespace_check(),
         low_ports(),
         _memory_check(),
@@ -114,6 +116,23 @@ def _acceleration_check() -> Check:
         "" if works else "nothing to do if this is a virtual machine without nested virtualization; else load kvm and join the kvm group"
     )
     return Check("kvm", True, detail, remedy, "speed")
+
+
+def _emulator_check() -> Check:
+    """Which QEMU runs the machines, and whether it emulates them well."""
+    from build.localcloud import emulator
+    from build.localcloud.acceleration import accelerator
+    from build.localcloud.qemu import program
+
+    purpose = "instances that are not slower than they need to be"
+    try:
+        found = program.chosen(accelerator())
+    except MachineError as error:
+        return Check("qemu", False, error.message, error.hint or "", purpose)
+    cached = "" if len(found.command) == 1 else f", Debian 13's, in {program.cache_folder()}"
+    problem = emulator.what_is_wrong()
+    remedy = "invoke cloud.up (fetches Debian 13's QEMU into the cache)" if problem else ""
+    return Check("qemu", not problem, problem or f"{found.release}{cached}", remedy, purpose)
 
 
 def _user_namespace_check() -> Check:

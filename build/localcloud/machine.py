@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -10,8 +11,8 @@ from build.errors import MachineError
 from build.localcloud.acceleration import accelerator
 from build.localcloud.disk import GIB, run_qemu_img
 from build.localcloud.network import why_not_listen
-from build.localcloud.qemu import process, volumes
-from build.localcloud.qemu.command import Files, command_line
+from build.localcloud.qemu import process, program, saved_states, volumes
+from build.localcloud.qemu.command import Files, Tools, command_line
 from build.localcloud.qemu.firmware import find_firmware
 from build.localcloud.qemu.monitor import Monitor
 from build.localcloud.qemu.spec import Controller, Drive, MachineSpec
@@ -20,6 +21,7 @@ __all__ = ["Drive", "Machine", "MachineSpec"]
 
 SAVE_TIMEOUT_S = 300.0
 _QUIT_TIMEOUT_S = 10.0
+_log = logging.getLogger("hubsmith.localcloud.machine")
 _FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+([\d.]+)\s+(\d+)\s+[\d.]+\s+(\d+)")
 
 
@@ -50,17 +52,27 @@ class Machine:
     def start(self, spec: MachineSpec, *, saved: str | None = None) -> None:
         """Start the machine, from the saved state of that tag if one is named.
 
+        A state that another version of QEMU saved is discarded with a warning, and the machine boots.
         Raises MachineError with QEMU's own words, also when it is running already.
         """
         if self.is_running():
             raise MachineError(f"{spec.instance_id} is running already")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-        firmware = find_firmware()
+        runs_by = accelerator()
+        tools = Tools(program.chosen(runs_by), runs_by, find_firmware(), _find_socat())
         if not self.files.uefi_variables.exists():
             # qcow2, because a machine with a writable raw disk cannot be saved.
-            run_qemu_img("convert", "-O", "qcow2", firmware.variables, self.files.uefi_variables)
-        process.start(command_line(spec, self.files, firmware, accelerator(), _find_socat(), saved), self.files.log)
+            run_qemu_img("convert", "-O", "qcow2", tools.firmware.variables, self.files.uefi_variables)
+        state = self._usable(saved, spec, tools.program.release) if saved else None
+        process.start(command_line(spec, self.files, tools, state), self.files.log, tools.program.environment)
+
+    def _usable(self, tag: str, spec: MachineSpec, release: str) -> str | None:
+        """The stored name of a saved state; None where there are only such as this QEMU cannot go on from."""
+        if misfits := saved_states.discard_misfits(spec.drives, tag, release):
+            _log.warning("%s boots: %s was saved by another QEMU than %s and is discarded", spec.instance_id, ", ".join(misfits), release)
+            return None
+        return saved_states.stored_name(tag, release)
 
     def is_running(self) -> bool:
         """Is the process there, and is it really ours?"""
@@ -163,15 +175,18 @@ class Machine:
 
         virtio-blk only. The guest's clock stands at the saved time afterwards: whoever restores sets it.
         """
-        problem = self._monitor.human(f"savevm {tag}", timeout_s=SAVE_TIMEOUT_S)
+        problem = self._monitor.human(f"savevm {self._stored_name(tag)}", timeout_s=SAVE_TIMEOUT_S)
         if problem:
             raise MachineError(f"QEMU cannot save the machine: {problem}")
 
     def restore(self, tag: str) -> None:
         """Go back to what `save` kept under this tag, while running; connections into the guest break."""
-        problem = self._monitor.human(f"loadvm {tag}", timeout_s=SAVE_TIMEOUT_S)
+        problem = self._monitor.human(f"loadvm {self._stored_name(tag)}", timeout_s=SAVE_TIMEOUT_S)
         if problem:
             raise MachineError(f"QEMU cannot restore the machine: {problem}")
+
+    def _stored_name(self, tag: str) -> str:
+        return saved_states.stored_name(tag, self._monitor.release())
 
     @property
     def _monitor(self) -> Monitor:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from build import paths
 from build.errors import MachineError
-from build.localcloud import host
+from build.localcloud import emulator, host
 from build.localcloud.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
 from build.localcloud.status import Status, default_folder, folder_of, machines, status
 
@@ -60,6 +60,7 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     if endpoint := find(folder):
         return endpoint
     require_low_ports()
+    emulator.ensure(progress)
     progress("starting the local cloud")
     wanted = int(os.environ.get(PORT_VARIABLE) or 0) if port is None else port
     process = _spawn(folder, wanted)

@@ -24,14 +24,15 @@ REMEMBER_S = 86400
 
 @dataclass(frozen=True)
 class Apt:
-    """apt with folders of its own, for one release ("trixie")."""
+    """apt with folders of its own, for one release ("trixie"). Two that are used at the same time have different names."""
 
     release: str
+    name: str = ""
 
     @property
     def folder(self) -> Path:
         """Lists, archives and configuration; created by `update`."""
-        return cache_dir() / "packages" / self.release
+        return cache_dir() / "packages" / "-".join(filter(None, [self.release, self.name]))
 
     def update(self) -> None:
         """Write the configuration and fetch the package lists."""
@@ -60,6 +61,18 @@ class Apt:
         for stale in {*(self.folder / "debs").glob("*.deb")} - {*files}:
             stale.unlink()
         return files
+
+    def download_with_dependencies(self, package: str) -> list[Path]:
+        """Fetch a package and all that it depends on, as if nothing were installed; return their files."""
+        options = ("--quiet", "--quiet", "--yes", "--no-install-recommends", package)
+        wanted = self._run(["apt-get", "install", "--print-uris", *options], f"look up {package}")
+        self._run(["apt-get", "install", "--download-only", *options], f"download {package}")
+        folder = self.folder / "cache/archives"
+        return [folder / name for name in re.findall(r"^'[^']*' (\S+) \d+", wanted, re.MULTILINE)]
+
+    def forget_downloads(self) -> None:
+        """Delete what `download_with_dependencies` has fetched."""
+        self._run(["apt-get", "clean"], "delete downloaded packages")
 
     def remember(self, purpose: str, files: Iterable[Path]) -> None:
         """Note the files fetched for a purpose, so that making an image again within the day need not ask the mirror."""

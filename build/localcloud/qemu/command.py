@@ -12,9 +12,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from build.localcloud.acceleration import Accelerator
 from build.localcloud.qemu import emulation
 from build.localcloud.qemu.firmware import Firmware
+from build.localcloud.qemu.program import Accelerator, Program
+from build.localcloud.qemu.saved_states import BOARD
 from build.localcloud.qemu.spec import Controller, Drive, MachineSpec
 
 # A root port per volume: PCIe devices can be hot plugged only behind one. They are the functions of one device, which has eight;
@@ -34,19 +35,30 @@ class Files:
     metadata: Path
 
 
-def command_line(spec: MachineSpec, files: Files, firmware: Firmware, accelerator: Accelerator, socat: str, saved: str | None) -> list[str]:
-    """The whole command; saved is the tag of a saved state to go on from."""
+@dataclass(frozen=True)
+class Tools:
+    """What of this host runs a machine; socat is the path of that program."""
+
+    program: Program
+    accelerator: Accelerator
+    firmware: Firmware
+    socat: str
+
+
+def command_line(spec: MachineSpec, files: Files, tools: Tools, saved: str | None) -> list[str]:
+    """The whole command; saved is the stored name of a saved state to go on from."""
     return [
-        "qemu-system-x86_64",
-        *("-name", spec.instance_id, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
+        *tools.program.command,
+        # The name of the process, which would be that of the C library's loader where the program comes from the cache.
+        *("-name", f"{spec.instance_id},process=qemu-system-x86", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
         *("-daemonize", "-pidfile", str(files.pid), "-D", str(files.log), "-msg", "timestamp=on"),
-        *_board(spec, accelerator),
+        *_board(spec, tools),
         *_identity(spec.instance_id),
-        *_firmware(files, firmware),
+        *_firmware(files, tools.firmware),
         *("-chardev", f"file,id=console,append=on,path={_escaped(files.console)}", "-serial", "chardev:console"),
         *("-chardev", f"socket,id=monitor,server=on,wait=off,path={_escaped(files.monitor)}", "-mon", "chardev=monitor,mode=control"),
         *("-device", "virtio-rng-pci"),
-        *_network(spec.mac, files.metadata, socat),
+        *_network(spec.mac, files.metadata, tools.socat),
         *_drives(spec),
         *(() if saved is None else ("-loadvm", saved)),
     ]
@@ -76,15 +88,16 @@ def disk_device(drive: Drive, controller: Controller, port: str) -> dict[str, ob
     return {**device, "bootindex": 0} if drive.boot else device
 
 
-def _board(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
+def _board(spec: MachineSpec, tools: Tools) -> list[str]:
     # EC2 has neither SATA nor SMBus, and looking for what hangs on them delays a guest by seconds.
-    machine = "q35,smm=off,vmport=off,sata=off,smbus=off"
+    machine = f"{BOARD},smm=off,vmport=off,sata=off,smbus=off"
     # Of what "max" brings, 5-level paging costs every emulated memory access one more step, and "fast" string instructions (erms,
     # fsrm) are emulated a byte at a time: without them kernel and C library copy by words. With monitor, the firmware has processors
     # that nobody has started wait by MWAIT, which is emulated as a loop: each keeps a processor of the host busy; else by HLT.
-    processor = "host" if accelerator == "kvm" else "max,la57=off,erms=off,fsrm=off,monitor=off"
+    with_kvm = tools.accelerator == "kvm"
+    processor = "host" if with_kvm else "max,la57=off,erms=off,fsrm=off,monitor=off"
     return [
-        *("-machine", machine, "-accel", "kvm" if accelerator == "kvm" else emulation.accel_option(), "-cpu", processor),
+        *("-machine", machine, "-accel", "kvm" if with_kvm else emulation.accel_option(), "-cpu", processor),
         *("-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M", "-rtc", "base=utc,clock=host"),
     ]
 

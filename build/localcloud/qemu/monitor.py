@@ -39,6 +39,12 @@ class Monitor:
         """Run a line of the human monitor, which reports failure only as text: the caller judges what is returned."""
         return str(self.execute("human-monitor-command", {"command-line": line}, timeout_s=timeout_s)).strip()
 
+    def release(self) -> str:
+        """The version of the QEMU that runs the machine ("10.0.13")."""
+        answer = self.execute("query-version")
+        version = answer["qemu"] if isinstance(answer, dict) else {}
+        return ".".join(str(version.get(part, 0)) for part in ("major", "minor", "micro"))
+
     def execute_until(self, command: str, arguments: Mapping[str, object], event: str, device: str, *, timeout_s: float) -> None:
         """Run a command and wait for its event about that device; raises MachineError after timeout_s seconds."""
 

@@ -8,21 +8,27 @@ import re
 import select
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from build.errors import MachineError
 
 START_TIMEOUT_S = 120.0
-_STAMP = re.compile(r"^\S+Z qemu-system-x86_64: ", re.MULTILINE)
+_STAMP = re.compile(r"^\S+Z \S*qemu-system-x86_64: ", re.MULTILINE)
 
 
-def start(command: list[str], log: Path) -> None:
-    """Run QEMU until it has become a daemon; raises MachineError with what it said, there or in its log."""
+def start(command: list[str], log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Run QEMU, with ``environment`` added to its own, until it has become a daemon.
+
+    Raises MachineError with what it said, there or in its log.
+    """
     log.unlink(missing_ok=True)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S)
+        done = subprocess.run(
+            command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S
+        )
     except FileNotFoundError:
         raise MachineError(f"{command[0]} is not installed", hint="apt install qemu-system-x86") from None
     except subprocess.TimeoutExpired:

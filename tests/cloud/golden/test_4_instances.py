@@ -6,6 +6,7 @@ import pytest
 import requests
 from hub_client import HubClient
 
+from tests import soak
 from tests.cloud.golden.story import Story
 from tests.cloud.workshop import eventually
 
@@ -53,6 +54,13 @@ def test_without_its_data_volume_it_waits_and_does_not_start_on_the_root_disk(st
     story.launch()  # attaches it, and the machine goes on by itself
     assert story.document["instance_id"] == instance
     still_the_same(story, alice)
+
+
+def test_its_kernel_changes_its_own_code_under_load(story: Story) -> None:
+    """The first CPUQuota= of a booted hub made it panic where QEMU emulated its processors wrongly: build/localcloud/qemu/emulation.py."""
+    before = story.on_the_machine("cat /proc/sys/kernel/random/boot_id")
+    assert story.on_the_machine(soak.script("150", "echo $n")).split()[-1] == "150"
+    assert story.on_the_machine("cat /proc/sys/kernel/random/boot_id") == before
 
 
 def test_another_instance_is_the_same_hub(story: Story, alice: HubClient) -> None:

@@ -25,7 +25,6 @@ class Host:
             f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "{version}"; exit 0; }}\necho "$@" >> {self.folder}/calls\n{script}\n'
         )
         program.chmod(0o755)
-        acceleration._host.cache_clear()
 
     @property
     def boots(self) -> int:

@@ -11,7 +11,9 @@ import pytest
 from invoke import Context, Exit
 
 from build.commands import cloud
-from build.localcloud import acceleration, host
+from build.localcloud import acceleration, emulator, host
+from build.localcloud.qemu import program
+from build.localcloud.qemu.program import Program
 
 INSTALL = Path(host.__file__).with_name("install-host-packages.sh")
 TABLE = "# a comment\nqemu-utils | no-such-command-here | keeps their volumes\ndash | sh | runs scripts\nlibc | /no/such/file | is there\n"
@@ -28,6 +30,9 @@ def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(host, "PORT_START", ports)
     monkeypatch.setattr(host, "_has_capability", lambda _: False)
     monkeypatch.setattr(acceleration, "accelerator", lambda: "tcg")
+    monkeypatch.setattr(emulator, "accelerator", lambda: "tcg")
+    monkeypatch.setattr(program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 7.2.22 (Debian)"))
+    monkeypatch.setenv("HUBSMITH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return table
 
@@ -59,6 +64,21 @@ def test_doctor_has_the_one_line_for_ports_and_says_how_kvm_is(lacking: Path, ca
     assert "GiB free in" in rows["disk (state)"][1]
 
 
+def test_doctor_names_the_qemu_what_is_wrong_with_it_and_what_mends_it(lacking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mark, found, _, remedy = told(capsys)["qemu"]
+    assert mark == "MISSING"
+    assert found.startswith("QEMU 7.2.22 translates each program anew for each address that it runs at")
+    assert remedy.startswith("invoke cloud.up")
+
+
+def test_doctor_is_content_with_the_qemu_in_the_cache(
+    lacking: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "cached", lambda: Program(("loader", "qemu"), "QEMU emulator version 10.0.13 (Debian)"))
+    mark, found, *_ = told(capsys)["qemu"]
+    assert (mark, found) == ("ok", f"10.0.13, Debian 13's, in {program.cache_folder()}")
+
+
 def test_a_full_disk_names_the_variable_that_moves_the_folder(
     lacking: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,8 +88,11 @@ def test_a_full_disk_names_the_variable_that_moves_the_folder(
     assert "HUBSMITH_CACHE" in row[-1]
 
 
-def test_nothing_is_wrong_with_a_machine_that_has_it_all(lacking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_wrong_with_a_machine_that_has_it_all(
+    lacking: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     lacking.write_text("dash | sh | runs scripts\n")
+    monkeypatch.setattr(program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 10.0.13 (Debian)"))
     host.PORT_START.write_text("22\n")
     checks = [check for check in host.examine() if check.name != "subuid"]  # this user may have no range
     assert [check.name for check in checks if not check.ok] == []

@@ -14,21 +14,22 @@ from typing import Any
 import pytest
 
 from build.errors import MachineError
-from build.localcloud.acceleration import Accelerator
 from build.localcloud.machine import Drive, Machine, MachineSpec
 from build.localcloud.qemu import process
-from build.localcloud.qemu.command import PORTS, command_line
+from build.localcloud.qemu.command import PORTS, Tools, command_line
 from build.localcloud.qemu.firmware import Firmware, find_firmware
+from build.localcloud.qemu.program import Accelerator, Program
 
 ROOT = Drive("vol-0123456789abcdef0", Path("/state/layers/root.qcow2"), boot=True)
 DATA = Drive("vol-0fedcba9876543210", Path("/state/layers/data,1.qcow2"))
 SPEC = MachineSpec("i-0123456789abcdef0", 2, 2048, "02:00:00:00:00:01", (ROOT, DATA))
 FIRMWARE = Firmware(Path("/fw/code.fd"), Path("/fw/vars.fd"))
+QEMU = Program(("/opt/loader", "/opt/qemu"), "QEMU emulator version 10.0.13")
 
 
 def command(spec: MachineSpec = SPEC, accelerator: Accelerator = "tcg", saved: str | None = None) -> list[str]:
     files = Machine(Path("/state/machines/i-0123456789abcdef0"), Path("/run/a,b c")).files
-    return command_line(spec, files, FIRMWARE, accelerator, "/usr/bin/socat", saved)
+    return command_line(spec, files, Tools(QEMU, accelerator, FIRMWARE, "/usr/bin/socat"), saved)
 
 
 def values(arguments: list[str], option: str) -> list[str]:
@@ -83,6 +84,11 @@ def test_commas_and_spaces_in_folders_survive_qemus_and_the_shells_splitting() -
 def test_kvm_uses_the_hosts_processor() -> None:
     assert values(command(accelerator="kvm"), "-accel") == ["kvm"]
     assert values(command(accelerator="kvm"), "-cpu") == ["host"]
+
+
+def test_the_chosen_qemu_is_run_under_the_name_that_users_know() -> None:
+    assert command()[:2] == ["/opt/loader", "/opt/qemu"]
+    assert values(command(), "-name") == [f"{SPEC.instance_id},process=qemu-system-x86"]
 
 
 def test_a_saved_state_is_named() -> None:
