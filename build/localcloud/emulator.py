@@ -50,7 +50,8 @@ def what_is_wrong() -> str:
     found = program.chosen("tcg")
     if found.emulates_well:
         return ""
-    return f"QEMU {found.release} translates each program anew for each address that it runs at, so emulated machines are slower"
+    oldest = ".".join(str(part) for part in program.GOOD_FROM)
+    return f"QEMU {found.release} is older than {oldest}; it may emulate machines much more slowly"
 
 
 def _is_good() -> bool:
