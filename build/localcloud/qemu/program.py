@@ -108,15 +108,17 @@ def unpacked(folder: Path) -> Program:
 
 def _program(*command: str, modules: str = "") -> Program:
     environment = MappingProxyType({"QEMU_MODULE_DIR": modules} if modules else {})
-    return Program(command, _banner(command, _modified(command)), environment)
+    return Program(command, _banner(command, _files_of(command)), environment)
 
 
-def _modified(command: tuple[str, ...]) -> tuple[float, ...]:
-    return tuple(Path(word).stat().st_mtime for word in command if Path(word).is_file())
+def _files_of(command: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Time and size of each file that it names. Two changes within one tick of the file system's clock have the same time."""
+    found = [Path(word).stat() for word in command if Path(word).is_file()]
+    return tuple((file.st_mtime_ns, file.st_size) for file in found)
 
 
 @functools.cache  # an update of the package changes the second argument
-def _banner(command: tuple[str, ...], _modified: tuple[float, ...]) -> str:
+def _banner(command: tuple[str, ...], _files: tuple[tuple[int, int], ...]) -> str:
     try:
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
     except OSError:
