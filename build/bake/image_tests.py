@@ -21,7 +21,7 @@ from build.remote import client
 from build.remote.shell import Target
 from build.report import Reporter
 
-_PLUGIN = Path(__file__).with_name("pytest_plugin") / "hubsmith_machines.py"
+_PLUGINS = Path(__file__).with_name("pytest_plugins")
 Guard = Callable[[Callable[[], object]], AbstractContextManager[object]]
 """Makes what surrounds a run out of what breaks the run off."""
 _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
@@ -91,7 +91,7 @@ def run_through(
     status = _pytest(manifest, files, told, machines, junit, report, guard)
     if status == _NOTHING_COLLECTED:
         raise UserError(f"tests.folder: nothing to run in {', '.join(path.name for path in files)}", where=str(manifest.path))
-    if status not in (_ALL_PASSED, _SOME_FAILED):
+    if status not in (_ALL_PASSED, _SOME_FAILED) or not junit.exists():  # a plugin that cannot be imported has status 1 too
         raise HubsmithError(f"the image tests could not run: pytest ended with status {status}", hint=f"see {folder}/build.log")
     return read(junit)
 
@@ -108,7 +108,7 @@ def read(junit: Path) -> Outcome:
 def _told_of(machines: Sequence[Way]) -> dict[str, str]:
     """What the plugin wants to know, and what a test that knows of one machine only does."""
     ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
-    python_path = os.pathsep.join(filter(None, [str(_PLUGIN.parent), os.environ.get("PYTHONPATH", "")]))
+    python_path = os.pathsep.join(filter(None, [str(_PLUGINS), os.environ.get("PYTHONPATH", "")]))
     return {"HUBSMITH_MACHINES": json.dumps(ways), "HUBSMITH_HUB_URL": machines[0].hub_url, "PYTHONPATH": python_path}
 
 
@@ -143,7 +143,7 @@ def _pytest(
         *("--import-mode=importlib", "-o", f"pythonpath={manifest.folder}"),
         *("-o", "junit_family=xunit1"),  # the one that keeps record_property
         *("-p", "no:cacheprovider", "-q", "--tb=short", "--color=no"),
-        *("-p", _PLUGIN.stem, *_processes(manifest, machines), *manifest.tests.pytest_args),
+        *("-p", "hubsmith_machines", "-p", "hubsmith_shells", *_processes(manifest, machines), *manifest.tests.pytest_args),
     ]
     environment = {
         **os.environ,

@@ -4,6 +4,7 @@
     root                the same with sudo
     booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is built on
     launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or without one
+    before_reboot       skip the test on the rebooted machine: a reboot changes nothing of what it looks at
     heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
     person              a Unix user with a password, gone at the end
     hub                 a function that opens a browser session with the hub (see hub_client.py)
@@ -57,6 +58,12 @@ def booted(stage: str) -> None:
 def on_builder(stage: str) -> None:
     if stage != "builder":
         pytest.skip("for the machine the image is built on")
+
+
+@pytest.fixture(scope="session")
+def before_reboot(stage: str) -> None:
+    if stage == "rebooted":
+        pytest.skip("what a reboot does not change")
 
 
 @pytest.fixture(scope="session")

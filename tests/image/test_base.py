@@ -8,6 +8,7 @@ import pytest
 from testinfra.host import Host
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_every_package_is_whole(root: Host) -> None:
     assert root.check_output("dpkg --audit") == ""
 
@@ -35,11 +36,13 @@ def test_security_updates_come_as_chosen(root: Host) -> None:
         assert all("-security" in origin for origin in origins)
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_administrators_of_the_hub_have_a_group_without_rights(root: Host) -> None:
     assert root.group("hubadmins").exists
     assert root.run("grep --recursive --quiet hubadmins /etc/sudoers /etc/sudoers.d /etc/polkit-1").rc != 0
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_text_is_utf_8(host: Host) -> None:
     assert host.check_output("locale charmap") == "UTF-8"
     assert host.file("/etc/default/locale").contains("^LANG=.*UTF-8$")
@@ -66,6 +69,7 @@ def test_settings_of_the_machine_are_roots(host: Host) -> None:
     assert (folder.user, folder.group, folder.mode) == ("root", "root", 0o755)
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_installing_what_is_there_changes_nothing(root: Host) -> None:
     before = root.check_output("sha256sum < /var/lib/dpkg/status")
     assert root.run("/usr/lib/hubsmith/apt-get install acl openssl").stdout == ""

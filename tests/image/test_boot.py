@@ -15,6 +15,7 @@ UNITS = ("hubsmith-boot.service", "hubsmith-ready.service", "hubsmith-users.serv
 MOUNTED = ("/data", "/home", "/srv/jupyterhub", "/etc/letsencrypt")
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
     done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}' for unit in UNITS)}")
     assert (done.rc, done.stdout + done.stderr) == (0, "")

@@ -17,6 +17,7 @@ HOOK = "/usr/lib/hubsmith/deploy-certificate"
 UNITS = ("certbot-renew.service", "certbot-renew.timer", "hubsmith-certificate.service", "hubsmith-certificate.timer")
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_certbot_renews_when_lets_encrypt_says_so(root: Host) -> None:
     version = re.search(r"certbot (\d+)\.(\d+)", root.check_output(f"{CERTBOT} --version"))
     assert tuple(map(int, version.groups())) >= (4, 1)
@@ -27,6 +28,7 @@ def test_certbot_can_use_route_53(root: Host) -> None:
     assert "dns-route53" in root.check_output(f"{CERTBOT} plugins")
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_only_root_may_change_it(root: Host) -> None:
     assert root.check_output("find /opt/certbot ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'") == ""
 
@@ -36,6 +38,7 @@ def test_it_looks_twice_a_day(host: Host) -> None:
     assert "OnCalendar=*-*-* 00,12:00:00 " in host.check_output("systemctl show --property TimersCalendar certbot-renew.timer")
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
     done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}' for unit in UNITS)}")
     assert (done.rc, done.stdout + done.stderr) == (0, "")

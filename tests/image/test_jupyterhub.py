@@ -21,6 +21,7 @@ def version_of(host: Host, package: str, prefix: str) -> str:
     return host.check_output(f"{prefix}/bin/python -c %s", f"from importlib.metadata import version; print(version('{package}'))")
 
 
+@pytest.mark.usefixtures("before_reboot")
 class TestInstallation:
     def test_jupyterhub_has_no_known_hole(self, host: Host) -> None:
         version = tuple(int(part) for part in version_of(host, "jupyterhub", HUB).split("."))

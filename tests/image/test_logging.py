@@ -13,18 +13,21 @@ from testinfra.host import Host
 FOLDER = "/var/log/jupyterhub"
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_rsyslog_finds_nothing_to_complain_about(root: Host) -> None:
     done = root.run("rsyslogd -N1")
     assert done.rc == 0
     assert "error" not in (done.stdout + done.stderr).lower()
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_logrotate_finds_nothing_to_complain_about(root: Host) -> None:
     told = root.run("logrotate --debug /etc/logrotate.d/jupyterhub")
     complaints = [line for line in (told.stdout + told.stderr).splitlines() if "error" in line or "overrid" in line or "insecure" in line]
     assert (told.rc, complaints) == (0, [])
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_they_are_rotated_daily_or_when_they_are_large(root: Host) -> None:
     told = root.run("logrotate --debug /etc/logrotate.d/jupyterhub")
     assert re.search(rf"rotating pattern: {FOLDER}/\*\.log +after 1 days ", told.stdout + told.stderr)
@@ -36,6 +39,7 @@ def test_logs_are_for_administrators_of_the_machine(root: Host) -> None:
     assert (folder.mode, folder.group) == (0o750, "adm")
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_the_journal_is_bounded(root: Host) -> None:
     assert "SystemMaxUse=" in root.check_output("systemd-analyze cat-config systemd/journald.conf | grep -v '^#'")
 

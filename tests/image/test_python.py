@@ -10,7 +10,7 @@ import pytest
 from testinfra.host import Host
 
 # One of them changes it for a moment.
-pytestmark = pytest.mark.xdist_group("python")
+pytestmark = [pytest.mark.xdist_group("python"), pytest.mark.usefixtures("before_reboot")]
 
 PREFIX = "/opt/anaconda"
 

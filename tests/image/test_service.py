@@ -17,11 +17,13 @@ EXPOSURE = {"jupyterhub": 8.0, "jupyterhub-proxy": 2.5} | dict.fromkeys(
 )
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
     done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}.service' for unit in UNITS)}")
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
+@pytest.mark.usefixtures("before_reboot")
 @pytest.mark.parametrize("unit", UNITS)
 def test_they_give_up_when_they_fall_again_and_again(host: Host, unit: str) -> None:
     # Else a broken certificate makes a hub that is started for ever and reported nowhere.
@@ -34,12 +36,14 @@ def test_they_start_at_boot(host: Host, unit: str) -> None:
     assert host.service(unit).is_enabled
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_they_wait_for_network_and_secrets(host: Host) -> None:
     for unit in UNITS:
         after = host.check_output(f"systemctl show --value --property After {unit}").split()
         assert {"network-online.target", "hubsmith-boot.service"} <= set(after)
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_the_hub_needs_the_folders_that_a_data_volume_brings(host: Host) -> None:
     told = host.check_output("systemctl show --value --property RequiresMountsFor jupyterhub").split()
     assert {"/home", "/srv/jupyterhub", "/etc/letsencrypt"} <= set(told)
@@ -69,6 +73,7 @@ class TestRunning:
     def test_systemd_knows_the_files_as_they_are(self, host: Host, unit: str) -> None:
         assert host.check_output(f"systemctl show --value --property NeedDaemonReload {unit}") == "no"
 
+    @pytest.mark.usefixtures("before_reboot")
     @pytest.mark.parametrize(("unit", "bound"), EXPOSURE.items())
     def test_exposure_is_bounded(self, root: Host, unit: str, bound: float, record_property: Callable[[str, object], None]) -> None:
         last = root.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
