@@ -1,10 +1,15 @@
-"""Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the others run the rest."""
+"""Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the others run the rest.
+
+Files that work on the tiny image of one workshop stay together, as its builds take half a minute each.
+"""
 
 from __future__ import annotations
 
 import re
 
 import pytest
+
+BAKE, WORKSHOP = "bake", "workshop"  # groups; the second is the name of the fixture too
 
 
 def is_shared(config: pytest.Config) -> bool:
@@ -19,10 +24,21 @@ def needs_the_bake(item: pytest.Item) -> bool:
 def arrange(items: list[pytest.Item], *, shared: bool) -> None:
     """What needs the bake comes last in one process; of several, one has it from the start, and the others take a file at a time."""
     items.sort(key=needs_the_bake, reverse=shared)
+    of_the_workshop = {_file(item) for item in items if WORKSHOP in getattr(item, "fixturenames", ()) and not needs_the_bake(item)}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("bake" if needs_the_bake(item) else item.nodeid.partition("::")[0]))
+        item.add_marker(pytest.mark.xdist_group(_group(item, of_the_workshop)))
+
+
+def _group(item: pytest.Item, of_the_workshop: set[str]) -> str:
+    if needs_the_bake(item):
+        return BAKE
+    return WORKSHOP if _file(item) in of_the_workshop else _file(item)
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def plain(nodeid: str) -> str:
     """A test's name without the group, which pytest-xdist writes behind it."""
-    return re.sub(r"@(bake|\S+\.py)$", "", nodeid)
+    return re.sub(rf"@({BAKE}|{WORKSHOP}|\S+\.py)$", "", nodeid)

@@ -14,7 +14,7 @@ from tests import sharing
 from tests.cloud.baking import Baking
 from tests.cloud.customer import Customer, Key
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
+from tests.cloud.workshop import Build, Workshop
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +50,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImag
     yield Workshop(state, endpoint.url)
     server.reset(state / "cloud")
     assert processes_of(state) == []
+
+
+@pytest.fixture(scope="session")
+def greeting(workshop: Workshop) -> Build:
+    """The tiny image, built once for all who want one to look at or to launch."""
+    return Build.of(workshop)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.project import Project
-from tests.cloud.workshop import TINY, Done, Workshop
+from tests.cloud.workshop import TINY, Build, Done, Workshop
 
 pytestmark = pytest.mark.vm
 
@@ -22,15 +22,8 @@ AMI = re.compile(r"ami-[0-9a-f]{17}")
 
 
 @pytest.fixture(scope="module")
-def before(workshop: Workshop) -> dict[str, list[str]]:
-    return workshop.listing()
-
-
-@pytest.fixture(scope="module")
-def built(workshop: Workshop, before: dict[str, list[str]]) -> Done:
-    done = workshop.build()
-    assert done.status == 0, done.err
-    return done
+def built(greeting: Build) -> Done:
+    return greeting.done
 
 
 @pytest.fixture
@@ -49,11 +42,11 @@ def test_the_first_line_says_which_cloud_account_and_region(built: Done) -> None
     assert built.err.splitlines()[0] == "cloud local · account 123456789012 · region us-east-1"
 
 
-def test_only_the_image_and_its_snapshot_remain(workshop: Workshop, before: dict[str, list[str]], built: Done) -> None:
-    after = workshop.listing()
-    assert set(after.pop("images")) - set(before["images"]) == {built.last}
-    assert len(after.pop("snapshots")) == len(before["snapshots"]) + 1
-    assert after == {kind: ids for kind, ids in before.items() if kind in after}
+def test_only_the_image_and_its_snapshot_remain(greeting: Build) -> None:
+    before, after = dict(greeting.before), dict(greeting.after)
+    assert set(after.pop("images")) - set(before.pop("images")) == {greeting.done.last}
+    assert len(after.pop("snapshots")) == len(before.pop("snapshots")) + 1
+    assert after == before
 
 
 def test_image_and_snapshot_carry_what_they_are(workshop: Workshop, built: Done) -> None:

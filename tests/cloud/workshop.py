@@ -152,6 +152,23 @@ class Workshop:
         return found
 
 
+@dataclass(frozen=True)
+class Build:
+    """A build that succeeded, and what the API listed before and after it."""
+
+    done: Done
+    before: dict[str, list[str]]
+    after: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, workshop: Workshop) -> Build:
+        """Build the tiny image."""
+        before = workshop.listing()
+        done = workshop.build()
+        assert done.status == 0, done.err
+        return cls(done, before, workshop.listing())
+
+
 def eventually(look: Callable[[], bool], timeout_s: float = 60) -> bool:
     """Whether ``look`` becomes true in time."""
     deadline = time.monotonic() + timeout_s

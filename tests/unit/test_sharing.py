@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -29,7 +30,8 @@ def test_a_file_is_run_by_one_process() -> None:
 class Item:
     """Of a test, what arrange() looks at."""
 
-    def __init__(self, nodeid: str, *, bake: bool = False) -> None:
+    def __init__(self, nodeid: str, *, bake: bool = False, fixtures: Sequence[str] = ()) -> None:
+        self.fixturenames = fixtures
         self.nodeid, self.markers = nodeid, [pytest.mark.bake] if bake else []
 
     def get_closest_marker(self, name: str) -> pytest.MarkDecorator | None:
@@ -46,3 +48,10 @@ def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do
     assert [item.nodeid for item in items] == order
     groups = {item.nodeid: item.markers[-1].args for item in items}
     assert groups == {"a": ("a",), "b": ("bake",), "c": ("c",), "d": ("bake",)}
+
+
+def test_files_that_work_on_one_tiny_image_stay_together() -> None:
+    items = [Item("a::1"), Item("b::1", fixtures=["workshop"]), Item("a::2"), Item("c::1", fixtures=["key", "workshop"]), Item("b::2")]
+    sharing.arrange(cast(list[pytest.Item], items), shared=True)
+    groups = {item.nodeid: item.markers[-1].args[0] for item in items}
+    assert groups == {"a::1": "a", "a::2": "a", "b::1": "workshop", "b::2": "workshop", "c::1": "workshop"}

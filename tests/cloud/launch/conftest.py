@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from tests.cloud.hubs import Site, everything
-from tests.cloud.workshop import Workshop
+from tests.cloud.workshop import Build, Workshop
 
 
 @pytest.fixture(scope="package")
-def image(workshop: Workshop) -> str:
-    """A published tiny image; one of the tests of the bake may have made it already."""
+def image(workshop: Workshop, greeting: Build) -> str:
+    """A published tiny image that stands in the channel, from which a test of the bake may have taken the first."""
     rows = json.loads(workshop.invoke("images", "--json").out)
-    published = [row["id"] for row in rows if (row["image"], row["state"], row["channel"]) == ("greeting", "published", "stable")]
-    return str(published[0] if published else workshop.build().last)
+    in_channel = any(row["id"] == greeting.done.last and row["channel"] == "stable" for row in rows)
+    return (greeting if in_channel else Build.of(workshop)).done.last
 
 
 @pytest.fixture(scope="package")
