@@ -14,8 +14,9 @@ from build.bake import user_data, watch
 from build.bake.state import Bake, Instance
 from build.errors import CloudError, RemoteError
 from build.remote import keys
+from build.remote.greeting import greets
 from build.remote.keys import SshKey
-from build.remote.shell import Shell, Target, answers
+from build.remote.shell import Shell, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import (
@@ -63,7 +64,7 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
 
     def look() -> str:
         watch.check(state, instance)
-        if not answers(instance.target):
+        if not greets(instance.target):
             return "not yet: no answer"
         try:
             with Shell(instance.target) as shell:

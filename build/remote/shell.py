@@ -6,7 +6,6 @@ import base64
 import io
 import logging
 import shlex
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -174,19 +173,6 @@ class Shell:
         if self.target.user == "root":
             return command
         return f"sudo -n -- sh -c {shlex.quote(command)}"
-
-
-def answers(target: Target, timeout_s: float = 3) -> bool:
-    """Whether an ssh server greets within ``timeout_s`` seconds.
-
-    Cheaper than a login while a machine boots, and sshd does not count it as a failed one.
-    """
-    try:
-        with socket.create_connection((target.address, target.port), timeout_s) as connection:
-            connection.settimeout(timeout_s)
-            return connection.recv(4).startswith(b"SSH-")
-    except OSError:
-        return False
 
 
 def exports(environment: Mapping[str, str]) -> str:
