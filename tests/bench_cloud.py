@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from build.localcloud import base_image, server
+from build.remote.greeting import greets
 from tests import soak
 from tests.cloud.costs import boot, idle_cpu_s
-from tests.cloud.customer import Customer, Key, speaks_ssh, until
+from tests.cloud.customer import Customer, Key, until
 
 BOOTS, AT_ONCE = 5, 10
 
@@ -60,7 +61,7 @@ def at_once(cloud: Customer) -> dict[str, float]:
     parameters: dict[str, Any] = {"ImageId": cloud.tiny, "InstanceType": "t3.nano", "SecurityGroupIds": [group]}
     began = time.monotonic()
     for instance in ec2.run_instances(**parameters, MinCount=AT_ONCE, MaxCount=AT_ONCE)["Instances"]:
-        until(lambda address=instance["PublicIpAddress"]: speaks_ssh(address), 600, "ssh")  # type: ignore[misc]
+        until(lambda address=instance["PublicIpAddress"]: greets(address), 600, "ssh")  # type: ignore[misc]
     seconds = time.monotonic() - began
     time.sleep(2)
     return {

@@ -64,7 +64,7 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
 
     def look() -> str:
         watch.check(state, instance)
-        if not greets(instance.target):
+        if not greets(instance.target.address, instance.target.port):
             return "not yet: no answer"
         try:
             with Shell(instance.target) as shell:

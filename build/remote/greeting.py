@@ -7,13 +7,11 @@ import socket
 import time
 from contextlib import ExitStack
 
-from build.remote.shell import Target
-
 _ANOTHER_EVERY_S = 0.5
 _BEGIN = b"SSH-"  # RFC 4253, 4.2
 
 
-def greets(target: Target, timeout_s: float = 3) -> bool:
+def greets(address: str, port: int = 22, timeout_s: float = 3) -> bool:
     """Whether an ssh server greets within ``timeout_s`` seconds.
 
     A connection begun while the machine boots can be accepted on its behalf (by QEMU's forwarding, say) and hear of its server seconds
@@ -24,7 +22,7 @@ def greets(target: Target, timeout_s: float = 3) -> bool:
         while (left := deadline - time.monotonic()) > 0:
             another = time.monotonic() + min(_ANOTHER_EVERY_S, left)
             try:
-                connection = stack.enter_context(socket.create_connection((target.address, target.port), left))
+                connection = stack.enter_context(socket.create_connection((address, port), left))
             except OSError:
                 return False
             waiting.register(connection, selectors.EVENT_READ)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.localcloud import server
-from tests.cloud.customer import Customer, speaks_ssh, until
+from build.remote.greeting import greets
+from tests.cloud.customer import Customer, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -45,7 +46,7 @@ def boot(cloud: Customer) -> tuple[str, Boot]:
     client, began = cloud.client("ec2"), time.time()
     parameters = {"ImageId": image, "InstanceType": "t3.nano", "KeyName": key, "SecurityGroupIds": [group], "MinCount": 1, "MaxCount": 1}
     instance = client.run_instances(**parameters)["Instances"][0]
-    until(lambda: speaks_ssh(instance["PublicIpAddress"]), 180, "ssh")
+    until(lambda: greets(instance["PublicIpAddress"]), 180, "ssh")
     ended = time.time()
     started = process_started(server.machines(cloud.folder)[instance["InstanceId"]])
     return instance["InstanceId"], Boot(ended - began, ended - started)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from build.aws.console import KernelWatch
 from build.localcloud.server import Endpoint
+from build.remote.greeting import greets
 
 FAST = {"Delay": 1, "MaxAttempts": 180}
 
@@ -140,7 +140,8 @@ class Customer:
         name = instance.get("InstanceId", address)  # some tests know only the address: then there is no console to look at
         kernel = KernelWatch(self.client("ec2"), name)
         while True:
-            if not speaks_ssh(address) and time.monotonic() < deadline:
+            # QEMU accepts connections before the guest does; paramiko would log each of them with a traceback.
+            if not greets(address) and time.monotonic() < deadline:
                 if fault := kernel.look():
                     pytest.fail(f"{name} cannot be reached by ssh: {fault}")
                 time.sleep(0.2)
@@ -170,15 +171,6 @@ class Customer:
             finally:
                 client.close()
             return
-
-
-def speaks_ssh(address: str) -> bool:
-    """Does a daemon answer? QEMU accepts connections before the guest does; paramiko would log each of them with a traceback."""
-    try:
-        with socket.create_connection((address, 22), timeout=5) as probe:
-            return probe.recv(4) == b"SSH-"
-    except OSError:
-        return False
 
 
 def until(look: Callable[[], object], timeout_s: float = 60, what: str = "it") -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from build.localcloud import server
 from build.localcloud.faults import client as faults
-from tests.cloud.customer import Customer, speaks_ssh, until
+from build.remote.greeting import greets
+from tests.cloud.customer import Customer, until
 from tests.cloud.workshop import INVOKE, REPO, Workshop
 
 pytestmark = pytest.mark.vm
@@ -172,7 +173,7 @@ def test_addresses_and_what_names_them_by_the_cli(aws: Cli, instance: dict[str, 
     reach = "Name=instance-id,Values=" + instance["InstanceId"]
     address, allocation = aws("ec2", "allocate-address", "--domain", "vpc", *query("[PublicIp,AllocationId]")).split()
     aws("ec2", "associate-address", "--allocation-id", allocation, "--instance-id", instance["InstanceId"])
-    until(lambda: speaks_ssh(address), 60, "the address")
+    until(lambda: greets(address), 60, "the address")
     found = aws("ec2", "describe-addresses", "--filters", reach, *query("Addresses[0].[PublicIp,AssociationId]")).split()
     assert found[0] == address
     assert "InvalidIPAddress.InUse" in aws("ec2", "release-address", "--allocation-id", allocation, fails=True)

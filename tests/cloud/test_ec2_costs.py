@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from build.localcloud import server
+from build.remote.greeting import greets
 from tests.cloud.costs import boot, idle_cpu_s
-from tests.cloud.customer import Customer, speaks_ssh, until
+from tests.cloud.customer import Customer, until
 
 pytestmark = pytest.mark.vm
 
@@ -26,7 +27,7 @@ def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
     instances = ec2.run_instances(**parameters, MinCount=10, MaxCount=10)["Instances"]
     for instance in instances:
         try:
-            until(lambda address=instance["PublicIpAddress"]: speaks_ssh(address), 400, instance["InstanceId"])  # type: ignore[misc]
+            until(lambda address=instance["PublicIpAddress"]: greets(address), 400, instance["InstanceId"])  # type: ignore[misc]
         except AssertionError:
             pytest.fail(f"{instance['InstanceId']} does not speak ssh; its console: {fresh_cloud.console(instance)}")
     status = server.status(fresh_cloud.folder)

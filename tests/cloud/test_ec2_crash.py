@@ -13,6 +13,7 @@ import pytest
 
 from build.localcloud import server
 from build.localcloud.faults import client as faults
+from build.remote.greeting import greets
 from tests.cloud.customer import FAST, Customer, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
 
@@ -50,9 +51,7 @@ def test_a_killed_machine_is_a_stopped_instance_that_says_why_and_starts_again(c
 
 
 def _answers(cloud: Customer, instance: dict[str, Any]) -> bool:
-    from tests.cloud.customer import speaks_ssh
-
-    return speaks_ssh(instance["PublicIpAddress"])
+    return greets(instance["PublicIpAddress"])
 
 
 def test_state_changes_take_the_time_they_are_asked_to(cloud: Customer) -> None:

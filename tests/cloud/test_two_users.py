@@ -15,7 +15,8 @@ import pytest
 
 from build.localcloud import base_image
 from build.localcloud.endpoint import Endpoint, find
-from tests.cloud.customer import Customer, Key, speaks_ssh, until
+from build.remote.greeting import greets
+from tests.cloud.customer import Customer, Key, until
 from tests.cloud.workshop import INVOKE, REPO, Done
 
 pytestmark = [
@@ -97,7 +98,7 @@ def test_two_users_do_not_collide(tmp_path: Path, tiny: base_image.BaseImage, ke
             assert somebody.cloud.parent.stat().st_mode & 0o077 == 0
 
         assert ada.invoke("cloud.reset", "--yes").status == 0
-        until(lambda: not speaks_ssh(addresses[0]), 30, "the end of ada's machine")
+        until(lambda: not greets(addresses[0]), 30, "the end of ada's machine")
         assert customers[1].ssh(instances[1], "id -un") == "root\n"
         assert machines(bob) == [instances[1]["InstanceId"]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from build.aws.wait import wait_until
@@ -26,3 +28,16 @@ def test_a_state_without_a_way_back_ends_it_at_once() -> None:
 
     with pytest.raises(CloudError, match="no capacity"):
         wait_until(look, bool, what="i-1", timeout_s=60)
+
+
+def test_what_has_happened_in_a_second_is_not_noticed_late() -> None:
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.1, bool, what="i-1", timeout_s=60, interval_s=5)
+    assert time.monotonic() - began < 10
+
+
+def test_what_takes_long_is_not_asked_for_often() -> None:
+    looks = []
+    with pytest.raises(CloudError):
+        wait_until(lambda: looks.append(1), bool, what="i-1", timeout_s=2.5, interval_s=0.5)
+    assert len(looks) <= 7

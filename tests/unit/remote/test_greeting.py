@@ -11,15 +11,15 @@ from contextlib import contextmanager
 import pytest
 
 from build.remote.greeting import greets
-from build.remote.keys import SshKey
-from build.remote.shell import Target
+
+HERE = "127.0.0.1"
 
 
 @contextmanager
-def server(serve: Callable[[int, socket.socket], object]) -> Iterator[Target]:
-    """Calls ``serve`` with the number of each connection, which stays open."""
+def server(serve: Callable[[int, socket.socket], object]) -> Iterator[int]:
+    """Its port. Calls ``serve`` with the number of each connection, which stays open."""
     kept: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server((HERE, 0)) as listening:
 
         def accept() -> None:
             while True:
@@ -31,34 +31,34 @@ def server(serve: Callable[[int, socket.socket], object]) -> Iterator[Target]:
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        yield Target("127.0.0.1", "root", SshKey("", ""), "", listening.getsockname()[1])
+        yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
     thread.join()
     for connection in kept:
         connection.close()
 
 
-def seconds_of(target: Target, timeout_s: float) -> tuple[bool, float]:
+def seconds_of(port: int, timeout_s: float) -> tuple[bool, float]:
     began = time.monotonic()
-    return greets(target, timeout_s), time.monotonic() - began
+    return greets(HERE, port, timeout_s), time.monotonic() - began
 
 
 def test_one_that_greets() -> None:
-    with server(lambda _, connection: connection.sendall(b"SSH-2.0-OpenSSH_10.0\r\n")) as target:
-        assert greets(target)
+    with server(lambda _, connection: connection.sendall(b"SSH-2.0-OpenSSH_10.0\r\n")) as port:
+        assert greets(HERE, port)
 
 
 def test_who_comes_later_is_greeted_though_the_first_never_is() -> None:
-    with server(lambda number, connection: number == 2 and connection.sendall(b"SSH-2.0-dropbear\r\n")) as target:
-        there, seconds = seconds_of(target, 30)
+    with server(lambda number, connection: number == 2 and connection.sendall(b"SSH-2.0-dropbear\r\n")) as port:
+        there, seconds = seconds_of(port, 30)
     assert there
     assert seconds < 10
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400 Bad Request\r\n"], ids=["nothing", "something else"])
 def test_one_that_does_not(said: bytes) -> None:
-    with server(lambda _, connection: connection.sendall(said)) as target:
-        there, seconds = seconds_of(target, 0.7)
+    with server(lambda _, connection: connection.sendall(said)) as port:
+        there, seconds = seconds_of(port, 0.7)
     assert not there
     assert seconds < 5
 
@@ -70,14 +70,14 @@ def test_one_that_hangs_up_is_not_overrun() -> None:
         numbers.append(number)
         connection.shutdown(socket.SHUT_RDWR)
 
-    with server(serve) as target:
-        assert not greets(target, 0.7)
+    with server(serve) as port:
+        assert not greets(HERE, port, 0.7)
     assert len(numbers) == 2
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server((HERE, 0)) as listening:
         port = listening.getsockname()[1]
-    there, seconds = seconds_of(Target("127.0.0.1", "root", SshKey("", ""), "", port), 30)
+    there, seconds = seconds_of(port, 30)
     assert not there
     assert seconds < 10
