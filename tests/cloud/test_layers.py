@@ -176,7 +176,7 @@ def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: 
             assert told.channel.recv_exit_status() == 0
             until(lambda: written("second"), 60)
             # The connection is lost; dropbear would log that to the held disk, so its time has to be over.
-            into, told, _ = builder.exec_command("sh /run/layer.sh hold 40")
+            into, told, _ = builder.exec_command("sh /run/layer.sh hold 20")
             assert told.readline() == "still\n"
             assert held("third")
             assert not into.channel.closed
