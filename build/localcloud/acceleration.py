@@ -35,7 +35,7 @@ def accelerator() -> Accelerator:
 
     The first call may take PROBE_TIMEOUT_S seconds; the answer holds until the host's kernel, QEMU or processor changes.
     """
-    if not os.access(_DEVICE, os.R_OK | os.W_OK) or not shutil.which(program.NAME):
+    if not _is_there():
         return "tcg"
     host = _host()
     remembered = _remembered()
@@ -47,6 +47,15 @@ def accelerator() -> Accelerator:
             remembered = {host: "kvm" if _boots_and_ends(kernel) else "tcg"}
         _remember(remembered)
     return "kvm" if remembered[host] == "kvm" else "tcg"
+
+
+def is_to_be_tried() -> bool:
+    """Whether the next call of accelerator() has to find out, for up to PROBE_TIMEOUT_S seconds."""
+    return _is_there() and _host() not in _remembered()
+
+
+def _is_there() -> bool:
+    return os.access(_DEVICE, os.R_OK | os.W_OK) and shutil.which(program.NAME) is not None
 
 
 def _host() -> str:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from build.errors import MachineError
-from build.localcloud.acceleration import accelerator
+from build.localcloud import acceleration
 from build.localcloud.base_image import tools
 from build.localcloud.base_image.packages import Apt
 from build.localcloud.qemu import program
@@ -31,6 +31,8 @@ def ensure(progress: Progress) -> None:
 
     Says through ``progress`` what it does. A QEMU that cannot be fetched is not an error: machines are slower without it.
     """
+    if acceleration.is_to_be_tried():
+        progress(f"trying whether KVM works here (up to {acceleration.PROBE_TIMEOUT_S:g} s, once)")
     if _is_good():
         return
     with _alone(progress):
@@ -45,7 +47,7 @@ def ensure(progress: Progress) -> None:
 
 def what_is_wrong() -> str:
     """What the QEMU that would run the machines now lacks; empty when it lacks nothing."""
-    if accelerator() == "kvm":
+    if acceleration.accelerator() == "kvm":
         return ""
     found = program.chosen("tcg")
     if found.emulates_well:

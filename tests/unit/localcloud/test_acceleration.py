@@ -58,6 +58,15 @@ def test_a_kernel_that_ends_means_kvm_and_is_asked_once(host: Host) -> None:
     assert f"-kernel {host.folder}/boot/vmlinuz-6.1" in (host.folder / "calls").read_text()
 
 
+def test_who_waits_is_told_while_it_is_not_known(host: Host) -> None:
+    assert acceleration.is_to_be_tried()
+    accelerator()
+    assert not acceleration.is_to_be_tried()
+    host.memory.unlink()
+    (host.folder / "kvm").unlink()
+    assert not acceleration.is_to_be_tried()
+
+
 def test_a_kernel_that_hangs_means_tcg_within_the_limit(host: Host) -> None:
     host.qemu("exec sleep 60")
     before = time.monotonic()
