@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -76,6 +77,7 @@ class Failed(Exception):
 
 def main(arguments: list[str]) -> int:
     """Go on with the soak test of one QEMU to its end; 1 when it has failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its machines end with it
     emulator.ensure(_say)
     used = program.chosen("tcg")
     threads = next((word.partition("=")[2] for word in arguments if word.startswith("--threads=")), None)
