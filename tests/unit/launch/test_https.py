@@ -38,6 +38,11 @@ class Authority:
         return sign(self, self.name, self.key, None, 30 * DAY, ca=True).public_bytes(Encoding.PEM).decode()
 
 
+def _may(*, sign: bool) -> x509.KeyUsage:
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    return x509.KeyUsage(digital_signature=not sign, key_cert_sign=sign, crl_sign=sign, **dict.fromkeys(others, False))
+
+
 def sign(
     by: Authority, name: x509.Name, key: ec.EllipticCurvePrivateKey, domain: str | None, lasts: timedelta, *, ca: bool = False
 ) -> x509.Certificate:
@@ -51,6 +56,10 @@ def sign(
         .not_valid_before(now - 10 * DAY)
         .not_valid_after(now + lasts)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        # Python 3.13 asks for these, as RFC 5280 does; Let's Encrypt's have them.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+        .add_extension(_may(sign=ca), critical=True)
     )
     if domain:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)

@@ -11,7 +11,7 @@ import pytest
 from invoke import Context, Exit
 
 from build.commands import cloud
-from build.localcloud import acceleration, emulator, host
+from build.localcloud import acceleration, host
 from build.localcloud.qemu import program
 from build.localcloud.qemu.program import Program
 
@@ -30,7 +30,6 @@ def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(host, "PORT_START", ports)
     monkeypatch.setattr(host, "_has_capability", lambda _: False)
     monkeypatch.setattr(acceleration, "accelerator", lambda: "tcg")
-    monkeypatch.setattr(emulator, "accelerator", lambda: "tcg")
     monkeypatch.setattr(program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 7.2.22 (Debian)"))
     monkeypatch.setenv("HUBSMITH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

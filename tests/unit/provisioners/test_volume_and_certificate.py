@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,6 +46,7 @@ class TestRealFiles:
 
     @pytest.fixture
     def disk(self, volume: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/sbin")  # root has it, and ordinary users of Debian do not
         run = volume._run
         listed = '{"blockdevices": [{"name": "x"}]}'
         monkeypatch.setattr(volume, "_run", lambda *command: listed if command[0] == "lsblk" else run(*command))

@@ -60,7 +60,8 @@ def test_systemd_reads_it_as_we_do(text: str) -> None:
     when, now = When.parse(text), datetime(2026, 11, 25, 12, 0)
     command = ["systemd-analyze", "calendar", "--iterations=7", f"--base-time={now:%Y-%m-%d %H:%M:%S}", when.systemd]
     said = subprocess.run(command, capture_output=True, text=True, check=True, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"}).stdout
-    found = [line.split(": ", 1)[1].split() for line in said.splitlines() if line.strip().startswith(("Next elapse", "Iter."))]
+    begin = ("Next elapse", "Iter")  # "Iter. #2", and "Iteration #2" from systemd 257 on
+    found = [line.split(": ", 1)[1].split() for line in said.splitlines() if line.strip().startswith(begin)]
     assert len(found) == 7
     assert {words[0] for words in found} == {DAYS[day] for day in when.days}
     assert {words[2] for words in found} == {f"{when.hour:02}:{when.minute:02}:00"}
