@@ -131,8 +131,10 @@ def host_key(site: Site) -> str:
         while time.monotonic() < deadline:
             address = site.instances()[0]["PublicIpAddress"]
             done = subprocess.run(["ssh-keyscan", "-t", "ed25519", address], capture_output=True, text=True, timeout=60, check=False)
-            if key := done.stdout.partition(" ")[2].strip():
-                return key
+            # OpenSSH 10 prints its comments there too.
+            keys = [line.partition(" ")[2] for line in done.stdout.splitlines() if not line.startswith("#")]
+            if keys:
+                return keys[0]
             time.sleep(0.5)
     finally:
         ec2.revoke_security_group_ingress(**rule)
