@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -27,7 +27,8 @@ def server(serve: Callable[[int, socket.socket], object]) -> Iterator[int]:
                     kept.append(listening.accept()[0])
                 except OSError:
                     return
-                serve(len(kept), kept[-1])
+                with suppress(OSError):  # who asked has gone meanwhile
+                    serve(len(kept), kept[-1])
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
@@ -72,7 +73,7 @@ def test_one_that_hangs_up_is_not_overrun() -> None:
 
     with server(serve) as port:
         assert not greets(HERE, port, 0.7)
-    assert len(numbers) == 2
+    assert 1 <= len(numbers) <= 2
 
 
 def test_nobody_there() -> None:
