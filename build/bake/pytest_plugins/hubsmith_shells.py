@@ -18,8 +18,9 @@ from testinfra.backend.base import CommandResult
 from testinfra.backend.ssh import SshBackend
 
 # Output and errors go to files, so that the connection carries the exit status and both sizes in a line each, and then both.
+# If those files are gone the shell ends, because nothing would come of what is waited for.
 _BEGIN = "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT && trap exit HUP INT TERM && echo ready\n"
-_RUN = '%s -c %s < /dev/null > "$d/out" 2> "$d/err"; echo $?; stat -c %%s "$d/out" "$d/err"; cat "$d/out" "$d/err"\n'
+_RUN = '%s -c %s < /dev/null > "$d/out" 2> "$d/err"; echo $?; stat -c %%s "$d/out" "$d/err" || exit; cat "$d/out" "$d/err"\n'
 _AS_ROOT = "sudo /bin/sh -c "
 _END_TIMEOUT_S = 10
 

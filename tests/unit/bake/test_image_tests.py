@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from build.bake import image_tests
 from build.errors import HubsmithError
+from build.manifest import Manifest
 from build.report import Reporter
 
 
@@ -34,3 +37,14 @@ def test_the_limit_holds_whatever_they_say(program: str) -> None:
 
 def test_in_time_it_is_pytests_own_status() -> None:
     assert following("import sys; print('1 failed'); sys.exit(1)", 1) == 1
+
+
+def test_a_pytest_that_wrote_no_results_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a plugin cannot be imported: its status is that of a run with failures."""
+    monkeypatch.setattr(image_tests, "_pytest", lambda *_: 1)
+    monkeypatch.setattr(image_tests.client, "share", lambda _: None)
+    way = image_tests.Way(tmp_path / "ssh_config", "127.0.0.1")
+    manifest = cast(Manifest, None)  # of which only the real _pytest knows anything
+    with pytest.raises(HubsmithError, match="could not run: pytest ended with status 1") as caught:
+        image_tests.run_through([way], manifest, [], "builder", tmp_path, Reporter(quiet=True))
+    assert str(tmp_path) in str(caught.value.hint)

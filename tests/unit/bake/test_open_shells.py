@@ -69,6 +69,12 @@ def test_a_connection_that_ends_is_told(shell: OpenShell) -> None:
     assert not shell.is_open
 
 
+def test_a_folder_that_is_gone_is_told_and_nobody_waits(shell: OpenShell) -> None:
+    with pytest.raises(Lost):
+        shell.run('rm -r "$TMPDIR"/*')
+    assert not shell.is_open
+
+
 def test_a_connection_that_cannot_be_opened_is_told_with_the_reason() -> None:
     with pytest.raises(Lost, match="no such machine"):
         OpenShell(["/bin/sh", "-c", "echo no such machine >&2; exit 255"], "/bin/sh")
