@@ -10,6 +10,7 @@
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
     kernel              a kernel in that server (see kernel_client.py)
+    admin               a session of somebody who administers the hub
     alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
 
 HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the build.
@@ -153,6 +154,15 @@ def hub(machine: Host) -> Iterator[Callable[[], HubClient]]:
     yield open_session
     for session in sessions:
         session.session.close()
+
+
+@pytest.fixture(scope="session")
+def admin(machine: Host, hub: Callable[[], HubClient]) -> Iterator[HubClient]:
+    """A session of a member of the group hubadmins."""
+    with unix_user(machine, "hubadmins") as one:
+        session = hub()
+        session.login(one)
+        yield session
 
 
 @pytest.fixture(scope="session")

@@ -8,21 +8,11 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import unix_user
 from hub_client import HubClient, LoginRefused, Person
 from kernel_client import Kernel
 from testinfra.host import Host
 
 pytestmark = pytest.mark.usefixtures("booted")
-
-
-@pytest.fixture(scope="module")
-def admin(host: Host, hub: Callable[[], HubClient]) -> Iterator[HubClient]:
-    """A session of a member of the group hubadmins."""
-    with unix_user(host, "hubadmins") as one:
-        session = hub()
-        session.login(one)
-        yield session
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +55,8 @@ def test_the_password_is_shown_once(admin: HubClient, newcomer: Person) -> None:
 
 
 def test_privileged_accounts_get_no_password_here(admin: HubClient, host: Host) -> None:
-    admin.hub_api("POST", "users", json={"usernames": [host.user().name], "admin": False})
     assert admin.submit("/hub/passwords", name=host.user().name).status_code == 404
     assert admin.submit("/hub/passwords", name="root").status_code == 404
-    admin.hub_api("DELETE", f"users/{host.user().name}")
 
 
 @pytest.mark.usefixtures("heavy")

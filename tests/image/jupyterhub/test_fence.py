@@ -68,6 +68,10 @@ def unit_of(person: Person) -> str:
     return f"jupyter-{person.name}-singleuser.service"
 
 
+def slice_of(root: Host, person: Person) -> str:
+    return f"jupyter-{root.user(person.name).uid}.slice"
+
+
 def shown(root: Host, unit: str, *names: str) -> dict[str, str]:
     wanted = " ".join(f"--property {name}" for name in names)
     return dict(line.split("=", 1) for line in root.check_output(f"systemctl show {wanted} {unit}").splitlines())
@@ -156,12 +160,16 @@ class TestOutOfReach:
 class TestLimits:
     def test_the_unit_has_those_of_the_configuration(self, kernel: Kernel, root: Host, person: Person) -> None:
         told = kernel.run("import os; print(os.environ.get('MEM_LIMIT', 'infinity'), os.environ.get('CPU_LIMIT', 'infinity'))")
-        unit = shown(root, unit_of(person), "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax", "Slice")
         memory, cpus = told.split()
-        assert unit["MemoryMax"] == memory
-        assert processors(unit["CPUQuotaPerSecUSec"]) == pytest.approx(float(cpus), abs=0.01)
-        assert unit["TasksMax"].isdigit()
-        assert unit["Slice"] == "jupyter.slice"
+        for unit in (unit_of(person), slice_of(root, person)):
+            limits = shown(root, unit, "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax")
+            assert limits["MemoryMax"] == memory
+            assert processors(limits["CPUQuotaPerSecUSec"]) == pytest.approx(float(cpus), abs=0.01)
+            assert limits["TasksMax"].isdigit()
+
+    def test_each_user_has_a_slice_and_nobody_is_in_anothers(self, notebook: HubClient, root: Host, person: Person) -> None:
+        own = slice_of(root, person)
+        assert shown(root, unit_of(person), "ControlGroup")["ControlGroup"] == f"/jupyter.slice/{own}/{unit_of(person)}"
 
     def test_all_servers_together_leave_the_hub_its_share(self, root: Host) -> None:
         limit = int(shown(root, "jupyter.slice", "MemoryMax")["MemoryMax"])
@@ -187,15 +195,19 @@ class TestLimits:
         share = processors(shown(root, unit_of(person), "CPUQuotaPerSecUSec")["CPUQuotaPerSecUSec"])
         kernel.run("import os, subprocess, sys; hog = [sys.executable, '-S', '-c', 'while 1: 0']")
         kernel.run("hogs = [subprocess.Popen(hog) for _ in range(os.cpu_count())]")
+        # Another of the user's servers, as far as a slice is concerned.
+        beside = f"--quiet --unit hubsmith-hog --slice {slice_of(root, person)} --uid {person.name}"
+        root.check_output(f"systemd-run {beside} -- sh -c 'while :; do :; done'")
         try:
-            before, used, seconds = neighbour(), cpu_seconds(root, person), time.monotonic()
+            before, used, seconds = neighbour(), cpu_seconds(root, slice_of(root, person)), time.monotonic()
             answered = time.monotonic()
             assert notebook.get("/hub/health").ok
             assert time.monotonic() - answered < 10
             time.sleep(5)
-            took = (cpu_seconds(root, person) - used) / (time.monotonic() - seconds)
+            took = (cpu_seconds(root, slice_of(root, person)) - used) / (time.monotonic() - seconds)
             assert neighbour() - before > 5
         finally:
+            root.check_output("systemctl stop hubsmith-hog")
             kernel.run("[hog.kill() for hog in hogs]")
         assert share * 0.5 < took < share * 1.15
 
@@ -216,8 +228,8 @@ class TestLimits:
         assert kernel.run("6*7") == "42"
 
 
-def cpu_seconds(root: Host, person: Person) -> float:
-    return int(shown(root, unit_of(person), "CPUUsageNSec")["CPUUsageNSec"]) / 1e9
+def cpu_seconds(root: Host, unit: str) -> float:
+    return int(shown(root, unit, "CPUUsageNSec")["CPUUsageNSec"]) / 1e9
 
 
 def processors(time_per_second: str) -> float:

@@ -50,6 +50,12 @@ def test_a_plain_name_is_plain() -> None:
     assert module("units").unit_name("ada@x", "lab 2") == "jupyter-adaX40x-NlabX202-singleuser"
 
 
+@given(st.integers(1500, 59999))
+def test_a_users_slice_is_one_level_below_that_of_all(uid: int) -> None:
+    name = module("units").slice_name(uid)
+    assert re.fullmatch(r"jupyter-[0-9]+\.slice", name)  # each further dash would be a level (systemd.slice(5))
+
+
 @given(st.integers(1, 100))
 def test_shares_are_of_this_machine(percent: int) -> None:
     machine = module("machine")

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from hubsmith_machine.names import USER_NAME
+
 LAUNCH_DATA = Path("/etc/hubsmith/launch.json")
 SCHEMA = 1
 
@@ -15,7 +17,7 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _FORMS = {
     "domain": (rf"(?=.{{4,253}}$)({_LABEL}\.)+{_LABEL}", "a host name in small letters, such as hub.example.org"),
     "email": (r"[^@\s]+@[^@\s]+", "an e-mail address"),
-    "admin": (r"[a-z_][a-z0-9_.@-]{0,31}", "a user name"),
+    "admin": (USER_NAME, "a user name"),
     "region": (r"[a-z]{2,}(-[a-z0-9]+)+", "a region, such as us-east-1"),
     "ssm_prefix": (r"(/[A-Za-z0-9_.-]+)+", "the beginning of parameters' names, such as /hubsmith/hubs/hub.example.org"),
     "volume_id": (r"vol-[0-9a-f]{8,32}", "the id of the data volume, or null where the hub is to live on the root disk"),

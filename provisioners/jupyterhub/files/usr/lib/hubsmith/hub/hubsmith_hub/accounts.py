@@ -7,14 +7,22 @@ import os
 import pwd
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hubsmith_hub import registry
-from hubsmith_hub.userdb import CLOSED, FIRST_UID, LAST_UID
+from hubsmith_machine import names
 
-_PRIVILEGED = ("sudo", "wheel", "admin", "adm", "root")
+from hubsmith_hub import registry, userdb
+from hubsmith_hub.userdb import CLOSED, FIRST_UID
+
+# Whose members are root, or soon can be: by a command, by a daemon that obeys them, or by what they may read and write.
+_PRIVILEGED = (
+    *("root", "sudo", "wheel", "admin", "adm", "shadow", "disk", "staff"),
+    *("docker", "lxd", "incus", "incus-admin", "libvirt", "kvm", "systemd-journal"),
+)
+_DAY_S = 86400
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 _SHADOW = Path("/etc/shadow")
 
@@ -25,6 +33,8 @@ class AccountError(Exception):
 
 def create(name: str) -> None:
     """Make an account with a home nobody else can read, and no password yet. A number once given stays that name's."""
+    if problem := names.problem(name):
+        raise AccountError(problem)
     with _noted() as kept:
         number = ("--uid", str(kept.uid_for(name))) if kept else ("--key", f"UID_MIN={FIRST_UID}")
         keys = ("--key", "HOME_MODE=0700", *number)
@@ -33,7 +43,7 @@ def create(name: str) -> None:
 
 def close(name: str) -> None:
     """Nobody logs in as this account any more; its files stay. Accounts not made here are left alone."""
-    if pwd.getpwnam(name).pw_uid >= FIRST_UID:
+    if userdb.is_kept(pwd.getpwnam(name).pw_uid):
         with _noted():
             _run("usermod", "--lock", "--expiredate", CLOSED, "--", name)
 
@@ -73,13 +83,46 @@ def has_password(name: str) -> bool:
 
 
 def is_ordinary(name: str) -> bool:
-    """An account whose password the hub may set: there, not the system's, and with no way to become root."""
+    """An account whose password the hub may set: one of a user, who has no way to become root."""
+    return _special(name) is None
+
+
+def refusal(name: str) -> str | None:
+    """Why nobody is let in, and no server is started, as ``name``; in words, None for an open account of one of the hub's users.
+
+    Asked by everything that acts for a user: logins, the admin page, and above all the spawner, which runs what it is given as that account.
+    """
+    if problem := _special(name):
+        return problem
+    if _has_ended(name):
+        return f"the account {name} is closed"
+    uid = pwd.getpwnam(name).pw_uid
+    try:
+        known = uid in userdb.TRIAL_UIDS or registry.knows(name, uid)
+    except (OSError, ValueError) as exc:
+        return str(exc)
+    return None if known else f"{name} ({uid}) is not among the users that are kept on the data volume"
+
+
+def _special(name: str) -> str | None:
+    """What makes this another account than one of a user."""
+    if problem := names.problem(name):
+        return problem
     try:
         account = pwd.getpwnam(name)
     except KeyError:
-        return False
-    privileged = {group.gr_gid for group in grp.getgrall() if group.gr_name in _PRIVILEGED}
-    return account.pw_uid >= 1000 and account.pw_uid <= LAST_UID and not privileged & set(os.getgrouplist(name, account.pw_gid))
+        return f"there is no account {name}"
+    if not userdb.is_users(account.pw_uid):
+        return f"{name} is an account of the machine, not one of the hub's users"
+    theirs = set(os.getgrouplist(name, account.pw_gid))
+    privileged = [group.gr_name for group in grp.getgrall() if group.gr_name in _PRIVILEGED and group.gr_gid in theirs]
+    return f"{name} is in the group {privileged[0]}, whose members can become root" if privileged else None
+
+
+def _has_ended(name: str) -> bool:
+    """Closed by `close`, or expired in another way, as by an operator's usermod."""
+    expires = _shadow(name)[7:8]
+    return bool(expires and expires[0] and int(expires[0]) <= time.time() / _DAY_S)
 
 
 def new_password() -> str:

@@ -1,18 +1,30 @@
-"""PAM logins, with accounts that are made and closed on the hub's admin page."""
+"""PAM logins of the hub's users, whose accounts are made, opened and closed by acts of an administrator only."""
 
 from __future__ import annotations
 
+from jupyterhub.app import JupyterHub
 from jupyterhub.auth import PAMAuthenticator
+from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 
-from hubsmith_hub import accounts
+from hubsmith_hub import accounts, api, opening, sessions, watchdog
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
-
 
 class HubsmithAuthenticator(PAMAuthenticator):
     """A user added on the admin page gets a Unix account; one deleted there keeps the files and loses the way in."""
 
     create_system_users = True
+
+    def check_allowed(self, username: str, authentication: object = None) -> bool:
+        """Is the account, whose password was right, an open one of a user?"""
+        if problem := accounts.refusal(username):
+            self.log.warning("no login: %s", problem)
+            return False
+        return bool(super().check_allowed(username, authentication))
+
+    async def refresh_user(self, user: User, handler: BaseHandler | None = None) -> bool:
+        """Whether sessions and tokens of this user still count."""
+        return accounts.refusal(user.name) is None
 
     def add_system_user(self, user: User) -> None:
         """Raises AccountError, which the admin page shows as a failure."""
@@ -20,9 +32,13 @@ class HubsmithAuthenticator(PAMAuthenticator):
         self.log.info("made the account %s; it gets a password at /hub/passwords", user.name)
 
     async def add_user(self, user: User) -> None:
-        """Also called for every known user when the hub starts."""
+        """Raises AccountError for an account of the machine, and for a closed one unless an administrator adds it again."""
+        if accounts.exists(user.name):
+            if opening.is_asked_for() and accounts.is_ordinary(user.name):
+                accounts.reopen(user.name)
+            if problem := accounts.refusal(user.name):
+                raise accounts.AccountError(problem)
         await super().add_user(user)
-        accounts.reopen(user.name)
 
     def delete_user(self, user: User) -> None:
         """Close the account; files and number stay for when the user comes back."""
@@ -30,6 +46,11 @@ class HubsmithAuthenticator(PAMAuthenticator):
         if self.system_user_exists(user):
             accounts.close(user.name)
 
-    def get_handlers(self, app: object) -> list[tuple[str, type]]:
-        """The two pages about passwords, beside the login page."""
-        return [*super().get_handlers(app), ("/password", OwnPassword), ("/passwords", InitialPasswords)]
+    def get_handlers(self, app: JupyterHub) -> list[tuple[str, type]]:
+        """Pages about passwords and the API's additions, before JupyterHub's own of the same addresses.
+
+        JupyterHub asks once, when it knows its users and nobody can reach it yet.
+        """
+        sessions.complete(app.db)
+        watchdog.start()
+        return [*super().get_handlers(app), ("/password", OwnPassword), ("/passwords", InitialPasswords), *api.HANDLERS]

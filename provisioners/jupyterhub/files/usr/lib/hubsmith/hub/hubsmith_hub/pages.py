@@ -12,7 +12,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.orm import User
 from tornado import web
 
-from hubsmith_hub import accounts
+from hubsmith_hub import accounts, sessions
 
 _SHORTEST = 8
 
@@ -59,6 +59,9 @@ class OwnPassword(_Page):
         if problem:
             await self.show(status=400, shortest=_SHORTEST, problem=problem)
             return
+        # Whoever else is in as this user is out; this browser, and what runs, goes on.
+        sessions.end(self.db, self.current_user.orm_user, self.get_session_cookie())
+        self.set_hub_cookie(self.current_user)
         self.log.info("%s changed their password", name)
         await self.show(shortest=_SHORTEST, done=True)
 
@@ -79,13 +82,16 @@ class InitialPasswords(_Page):
         """Give one user a new password."""
         self._require_admin()
         name = self.get_body_argument("name")
-        if self.db.query(User).filter_by(name=name).first() is None or not accounts.is_ordinary(name):
+        user = self.find_user(name)
+        if user is None or not accounts.is_ordinary(name):
             raise web.HTTPError(404, f"{name} is not a user whose password is set here")
         password = accounts.new_password()
         problem = await _set(name, password)
         if problem:
             await self.show(status=500, rows=self._rows(), problem=problem)
             return
+        sessions.end(self.db, user.orm_user)
+        await sessions.end_servers(self, user)
         self.log.warning("%s gave %s a new password", self.current_user.name, name)
         await self.show(rows=self._rows(), given=name, password=password)
 

@@ -54,6 +54,14 @@ def changing() -> Iterator[Changing | None]:
             _note()
 
 
+def knows(name: str, uid: int) -> bool:
+    """Is this one of the users it keeps? Always so on a machine that keeps none. Raises ValueError, OSError."""
+    if not IN_USE.exists():
+        return True
+    user = load().users.get(name)
+    return user is not None and user.uid == uid
+
+
 def note() -> None:
     """Bring the registry up to date with this machine's accounts."""
     with changing():

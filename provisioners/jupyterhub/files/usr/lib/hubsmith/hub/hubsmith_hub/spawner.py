@@ -1,14 +1,27 @@
-"""SystemdSpawner with a unit for each of a user's servers, whatever characters are in their names."""
+"""SystemdSpawner with a unit for each of a user's servers, for open accounts of the hub's users alone."""
 
 from __future__ import annotations
 
-from systemdspawner import SystemdSpawner
+import pwd
+import shutil
+from pathlib import Path
 
-from hubsmith_hub.units import unit_name
+from jupyterhub.orm import APIToken
+from systemdspawner import SystemdSpawner, systemd
+from tornado import web
+
+from hubsmith_hub import accounts, systemctl
+from hubsmith_hub.units import slice_name, unit_name
+
+# Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which systemd gives to the
+# user: a link there would be followed by root, a FIFO would stop the hub.
+systemd.RUN_ROOT = "/run/hubsmith/environment"
 
 
 class HubsmithSpawner(SystemdSpawner):
     """Users' servers are units named after user and server; SystemdSpawner itself has one name for all servers of a user."""
+
+    _token_id: int | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -16,3 +29,37 @@ class HubsmithSpawner(SystemdSpawner):
             self.unit_name = unit_name(self.user.name, self.name)
             # Without it the journal names the program, the same for everybody.
             self.unit_extra_properties = {**self.unit_extra_properties, "SyslogIdentifier": self.unit_name}
+
+    async def start(self) -> tuple[str, int]:
+        """Start the unit; (address, port). Raises HTTPError, which the hub's page shows, for an account that may have no server."""
+        if problem := accounts.refusal(self.user.name):
+            raise web.HTTPError(403, problem)
+        await systemctl.gone(self.unit_name)
+        await self._bound_user()
+        token = APIToken.find(self.user.db, self.api_token)
+        self._token_id = token.id if token else None
+        try:
+            started: tuple[str, int] = await super().start()
+        finally:
+            # Read when the unit started, which was before this.
+            shutil.rmtree(Path(systemd.RUN_ROOT) / self.unit_name, ignore_errors=True)
+        return started
+
+    def get_state(self) -> dict[str, object]:
+        """With which of the user's tokens is the server's own (see sessions.py)."""
+        return {**super().get_state(), "token_id": self._token_id}
+
+    def load_state(self, state: dict[str, object]) -> None:
+        """Undo `get_state`."""
+        super().load_state(state)
+        self._token_id = state.get("token_id")
+
+    async def _bound_user(self) -> None:
+        """The limits hold for all servers of the user together: a slice of that user has them."""
+        self.slice = slice_name(pwd.getpwnam(self.user.name).pw_uid)
+        await systemctl.limit(self.slice, self._limits())
+
+    def _limits(self) -> dict[str, str]:
+        memory = str(self.mem_limit) if self.mem_limit is not None else "infinity"
+        processors = f"{int(self.cpu_limit * 100)}%" if self.cpu_limit is not None else ""
+        return {"MemoryMax": memory, "CPUQuota": processors, "TasksMax": str(self.unit_extra_properties.get("TasksMax", "infinity"))}

@@ -1,4 +1,4 @@
-"""The names of the systemd units in which users' servers run."""
+"""The names of the systemd units in which users' servers run, and of the slices that bound them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ def unit_name(user: str, server: str = "") -> str:
     """
     named = f"-N{_plain(server)}" if server else ""
     return f"jupyter-{_plain(user)}{named}-singleuser"
+
+
+def slice_name(uid: int) -> str:
+    """The slice of all servers of one user, inside jupyter.slice.
+
+    By number: systemd reads each dash as a level (systemd.slice(5)), and the slice of a user `a` would be the parent of that of `a-b`.
+    """
+    return f"jupyter-{uid}.slice"
 
 
 def _plain(name: str) -> str:

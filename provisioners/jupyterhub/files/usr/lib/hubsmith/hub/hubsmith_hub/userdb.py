@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 FIRST_UID = 2000
 """Accounts made for the hub have numbers from 2000: below are those of the image and of whoever looks after the machine."""
 LAST_UID = 59999
+TRIAL_UIDS = range(1500, FIRST_UID)
+"""Of users that a check makes and removes again (status --spawn, the image tests): no registry ever keeps them."""
 CLOSED = "2"  # days after 1970-01-01: expired, and told apart from what an operator expires by hand (who takes 0 or 1)
 _FIRST_GID = 1000
 
@@ -51,12 +53,22 @@ class Files:
     gshadow: str
 
 
+def is_kept(uid: int) -> bool:
+    """Is this the number of one of the hub's users, whom the registry keeps?"""
+    return FIRST_UID <= uid <= LAST_UID
+
+
+def is_users(uid: int) -> bool:
+    """May the hub treat the account of this number as a user? Those of the image and of its operators are below."""
+    return is_kept(uid) or uid in TRIAL_UIDS
+
+
 def seen(files: Files) -> Users:
     """The hub's users of this machine."""
     passwd, shadow, group = _rows(files.passwd), _rows(files.shadow), _rows(files.group)
     users = {}
     for name, row in passwd.items():
-        if FIRST_UID <= int(row[2]) <= LAST_UID:
+        if is_kept(int(row[2])):
             secret = shadow.get(name, [name, "!", *[""] * 7])
             memberships = tuple(sorted(other for other, its in group.items() if name in _members(its)))
             state = "closed" if secret[7:8] == [CLOSED] else "open"

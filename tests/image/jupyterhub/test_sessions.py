@@ -1,0 +1,149 @@
+"""What a user holds (cookies, tokens, servers) ends when the account is removed or gets a new password: at once, and for certain."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from hub_client import HubClient, LoginRefused, Person
+from kernel_client import Kernel
+from testinfra.host import Host
+
+pytestmark = pytest.mark.usefixtures("booted", "heavy", "nameless")
+
+USERS = "/usr/lib/hubsmith/users"
+DEAF = "import subprocess; print(subprocess.Popen(['sh', '-c', 'trap : TERM HUP INT; while :; do sleep 1; done'], start_new_session=True).pid)"
+
+
+class Member:
+    """One of the hub's users, logged in, with a token of their own."""
+
+    def __init__(self, person: Person, hub: Callable[[], HubClient]) -> None:
+        self.person, self.hub = person, hub
+        self.session = self.log_in()
+        answer = self.session.hub_api("POST", f"users/{person.name}/tokens", json={})
+        answer.raise_for_status()
+        self.token = answer.json()["token"]
+
+    def log_in(self) -> HubClient:
+        """In another browser."""
+        session = self.hub()
+        session.login(self.person)
+        return session
+
+    def status(self, method: str, path: str) -> int:
+        """How the API answers to the token alone."""
+        headers = {"Authorization": f"token {self.token}"}
+        return self.hub().session.request(method, f"{self.session.url}/hub/api/{path}", headers=headers, timeout=60).status_code
+
+    def is_out(self) -> bool:
+        """Neither cookie nor token counts."""
+        page = self.session.get("/hub/home")
+        start = self.status("POST", f"users/{self.person.name}/server")
+        return "/hub/login" in page.url and self.status("GET", "user") == start == requests.codes.forbidden
+
+    def starts_deaf_server(self, root: Host) -> str:
+        """A named server, and in it a process that ignores SIGTERM; its /proc."""
+        self.session.start_server("lab")
+        return f"/proc/{Kernel.start(self.session, server='lab').__enter__().run(DEAF)}"
+
+
+@pytest.fixture
+def member(host: Host, hub: Callable[[], HubClient], admin: HubClient) -> Iterator[Member]:
+    name = f"member-{secrets.token_hex(3)}"
+    with host.sudo():
+        given = host.check_output(f"{USERS} add {name}")
+    yield Member(Person(*given.split("\t")), hub)
+    admin.hub_api("DELETE", f"users/{name}")
+    with host.sudo():
+        host.run_test("userdel --force --remove %s", name)
+
+
+def state_of(root: Host, name: str) -> str:
+    return next(row["state"] for row in json.loads(root.check_output(f"{USERS} list --json")) if row["name"] == name)
+
+
+def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> None:
+    deaf = member.starts_deaf_server(root)
+    root.check_output(f"{USERS} remove {member.person.name}")
+    assert not root.file(deaf).exists
+    assert member.is_out()
+    assert state_of(root, member.person.name) == "closed"
+
+
+def test_who_is_removed_on_the_admin_page_is_out(root: Host, member: Member, admin: HubClient) -> None:
+    deaf = member.starts_deaf_server(root)
+    assert admin.hub_api("DELETE", f"users/{member.person.name}").status_code == 204
+    assert not root.file(deaf).exists
+    assert member.is_out()
+    assert state_of(root, member.person.name) == "closed"
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(
+    root: Host, hub: Callable[[], HubClient], member: Member
+) -> None:
+    name = member.person.name
+    root.check_output("systemctl stop jupyterhub")
+    try:
+        reset = root.run(f"{USERS} reset {name}")
+        assert (reset.rc, "the hub is down" in reset.stderr) == (0, True)
+    finally:
+        root.check_output("systemctl start jupyterhub")
+    hub().wait_until_up()
+    assert "/hub/login" in member.session.get("/hub/home").url
+    assert member.status("GET", "user") == requests.codes.forbidden
+
+    again = Member(Person(*reset.stdout.split("\t")), hub)
+    root.check_output("systemctl stop jupyterhub")
+    try:
+        removal = root.run(f"{USERS} remove {name}")
+        assert (removal.rc, "the hub is down" in removal.stderr) == (0, True)
+    finally:
+        root.check_output("systemctl start jupyterhub")
+    hub().wait_until_up()
+    assert again.is_out()
+    assert state_of(root, name) == "closed"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_hub_that_does_not_answer_is_no_success(root: Host, member: Member) -> None:
+    """It is up and hangs: it would let its user in again as soon as it goes on."""
+    hung = root.check_output("systemctl show --property MainPID --value jupyterhub")
+    root.check_output(f"kill -STOP {hung}")
+    try:
+        done = root.run(f"timeout 20 {USERS} remove {member.person.name}")
+    finally:
+        root.check_output(f"kill -CONT {hung}")
+    assert done.rc != 0
+
+
+def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
+    deaf = member.starts_deaf_server(root)
+    given = root.check_output(f"{USERS} reset {member.person.name}")
+    assert not root.file(deaf).exists
+    assert member.is_out()
+    with pytest.raises(LoginRefused):
+        member.log_in()
+    assert Member(Person(*given.split("\t")), member.hub).status("GET", "user") == requests.codes.ok
+
+
+def test_ones_own_change_ends_the_others_and_not_this_one(member: Member) -> None:
+    other = member.log_in()
+    member.session.start_server()
+    with Kernel.start(member.session) as kernel:
+        kernel.run("kept = 41")
+        changed = member.session.submit("/hub/password", old=member.person.password, new="a new one 42", again="a new one 42")
+        assert changed.ok, changed.text
+        assert "/hub/login" in other.get("/hub/home").url
+        assert member.status("GET", "user") == requests.codes.forbidden
+        assert "/hub/login" not in member.session.get("/hub/home").url
+        assert kernel.run("kept + 1") == "42"
+        # The server's own token still counts: without it nobody could be told to it.
+        ask = "import os, urllib.request as r; u = r.Request(os.environ['JUPYTERHUB_API_URL'] + '/user'); "
+        ask += "u.add_header('Authorization', 'token ' + os.environ['JUPYTERHUB_API_TOKEN']); print(r.urlopen(u).status)"
+        assert kernel.run(ask) == "200"
+        assert member.session.server_api("GET", "status").ok

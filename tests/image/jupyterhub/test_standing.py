@@ -1,0 +1,105 @@
+"""Who may have a server: open accounts of the hub's users, whoever asks for it; and what starts one cannot be led astray."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from conftest import unix_user
+from hub_client import HubClient, LoginRefused, Person
+from kernel_client import Kernel
+from testinfra.host import Host
+
+pytestmark = pytest.mark.usefixtures("booted")
+
+
+@pytest.fixture
+def bystander(machine: Host, hub: Callable[[], HubClient]) -> Iterator[HubClient]:
+    """Somebody who is logged in and has no server."""
+    with unix_user(machine) as one:
+        session = hub()
+        session.login(one)
+        yield session
+
+
+def start(session: HubClient, user: str) -> int:
+    """Ask for the user's server; the status of the answer."""
+    return session.hub_api("POST", f"users/{user}/server", json={}).status_code
+
+
+@pytest.mark.parametrize("who", ["root", "anaconda", "daemon", "the login user"])
+def test_accounts_of_the_machine_are_no_users(admin: HubClient, root: Host, host: Host, who: str) -> None:
+    name = root.check_output("id --user --name 1000") if who == "the login user" else who
+    added = admin.hub_api("POST", "users", json={"usernames": [name], "admin": False})
+    assert added.status_code == 400
+    assert "account of the machine" in added.json()["message"]
+    assert start(admin, name) == 404
+    assert root.check_output(f"systemctl show --property InvocationID --value jupyter-{name}-singleuser") == ""
+
+
+def test_who_became_privileged_gets_no_server(admin: HubClient, bystander: HubClient, root: Host) -> None:
+    root.check_output(f"gpasswd --add {bystander.user} sudo")
+    assert start(admin, bystander.user) == 403
+
+
+def test_who_is_locked_by_hand_gets_no_server_and_no_login(
+    admin: HubClient, bystander: HubClient, hub: Callable[[], HubClient], root: Host
+) -> None:
+    root.check_output(f"usermod --expiredate 1 {bystander.user}")
+    assert start(admin, bystander.user) == 403
+    assert start(bystander, bystander.user) == 403
+    password = secrets.token_urlsafe(16)
+    root.check_output("echo %s | chpasswd", f"{bystander.user}:{password}")
+    with pytest.raises(LoginRefused):
+        hub().login(Person(bystander.user, password))
+
+
+def test_nobody_is_renamed(admin: HubClient, bystander: HubClient) -> None:
+    answer = admin.hub_api("PATCH", f"users/{bystander.user}", json={"name": "root"})
+    assert answer.status_code == 400
+    assert "cannot be renamed" in answer.json()["message"]
+    assert admin.hub_api("GET", f"users/{bystander.user}").ok
+
+
+LED_ASTRAY = """
+import os, subprocess
+unit = f"jupyter-{os.environ['JUPYTERHUB_USER']}-singleuser"
+file = f"/run/{unit}/{unit}.env"
+if os.path.lexists(file):
+    os.unlink(file)
+{plant}
+subprocess.Popen(["sh", "-c", "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"], start_new_session=True)
+"""
+PLANTS = {"a link": 'os.symlink("/srv/jupyterhub/hubsmith-probe", file)', "a FIFO": "os.mkfifo(file)"}
+
+
+@pytest.mark.usefixtures("heavy")
+@pytest.mark.parametrize("what", PLANTS)
+def test_a_start_follows_no_link_and_opens_no_fifo(hub: Callable[[], HubClient], machine: Host, root: Host, what: str) -> None:
+    """Where SystemdSpawner used to write the environment, while a process that ignores SIGTERM holds up the old unit."""
+    with unix_user(machine) as one:
+        session = hub()
+        session.login(one)
+        session.start_server()
+        with Kernel.start(session) as kernel:
+            kernel.run(LED_ASTRAY.replace("{plant}", PLANTS[what]))
+            root.check_output(f"timeout 30 sh -c 'until [ -s /home/{one.name}/deaf ]; do sleep 0.2; done'")
+            deaf = root.check_output(f"cat /home/{one.name}/deaf")
+            root.check_output(f"pkill --signal KILL --oldest --uid {one.name} --full jupyterhub-singleuser")
+            root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet jupyter-{one.name}-singleuser; do sleep 0.2; done'")
+            session.hub_api("DELETE", f"users/{one.name}/server").raise_for_status()  # it takes notice
+            session.start_server()
+            kernel.kernel_id = Kernel.start(session).kernel_id  # the old one has gone with its server
+        assert not root.file("/srv/jupyterhub/hubsmith-probe").exists
+        assert not root.file(f"/proc/{deaf}").exists, "the old unit was not gone when the new one started"
+        assert session.get("/hub/health").ok
+        session.stop_server()
+
+
+@pytest.mark.usefixtures("heavy", "alone")
+def test_a_hub_that_hangs_is_started_again(root: Host, hub: Callable[[], HubClient]) -> None:
+    hung = root.check_output("systemctl show --property MainPID --value jupyterhub")
+    root.check_output(f"kill -STOP {hung}")
+    root.check_output(f"timeout 180 sh -c 'while [ -e /proc/{hung} ]; do sleep 1; done'")
+    hub().wait_until_up()
