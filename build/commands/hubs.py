@@ -84,8 +84,8 @@ def users(
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
             for what, names in wanted:
                 data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
-                told = way.run(_users_line(what, names, json=json), data=data)
-                report.result(told.rstrip("\n")) if told.strip() else report.note("done")
+                if not way.show(_users_line(what, names, json=json), data=data):
+                    report.note("done")
 
 
 def _users_line(what: str, names: Several, *, json: bool) -> str:

@@ -47,12 +47,31 @@ class WayIn:
 
     def run(self, line: str, *, data: str = "") -> str:
         """What ``line`` prints, run as root with ``data`` on its standard input. Raises RemoteError with its own words."""
-        done = subprocess.run(self.command(line, root=True), input=data, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        done = self._run(line, data)
+        self._check(line, done)
+        return done.stdout
+
+    def show(self, line: str, *, data: str = "") -> bool:
+        """Print here what ``line`` prints, its warnings too, and whether it printed anything; then raises as `run`.
+
+        For what is said once, such as a new password, even where the next thing failed.
+        """
+        done = self._run(line, data)
+        if done.stdout.strip():
+            self.report.result(done.stdout.rstrip("\n"))
+        self._check(line, done)
+        for warning in done.stderr.splitlines():
+            self.report.warn(warning)
+        return bool(done.stdout.strip())
+
+    def _run(self, line: str, data: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(line, root=True), input=data, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+
+    def _check(self, line: str, done: subprocess.CompletedProcess[str]) -> None:
         if done.returncode != 0:
             cause = self.explain() if done.returncode == _SSH_FAILED else ""
             message = f"'{line}' on {self.ip} ended with status {done.returncode}"
             raise RemoteError(": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout))
-        return done.stdout
 
     def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
         """Run ``line`` (or a shell) with this terminal as its own; its exit status."""

@@ -78,12 +78,13 @@ class Hub(Section):
     )
     default_url: f.UrlPath = Field(default="/lab", description="Where users land after the login")
     cpu_limit: f.CpuLimit | None = Field(
-        default="75%", description="Processors one user may keep busy: a number, or a share of the machine's; null: no limit"
+        default="75%",
+        description="Processors of one user, all servers together: a number, or a share of the machine's; null: no limit",
     )
     mem_limit: f.Memory | None = Field(
-        default="50%", description="Memory of one user's server, such as 2G, or a share of the machine's; null: no limit"
+        default="50%", description="Memory of one user, all servers together, such as 2G, or a share of the machine's; null: no limit"
     )
-    tasks_limit: int = Field(default=1000, ge=50, le=100_000, description="Processes and threads of one user's server")
+    tasks_limit: int = Field(default=1000, ge=50, le=100_000, description="Processes and threads of one user, all servers together")
     named_servers: int = Field(default=5, ge=0, le=100, description="Servers a user may have beside the default one")
     idle_timeout_minutes: f.Minutes | None = Field(default=120, description="A server not used for so long is stopped; null: never")
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")

@@ -30,12 +30,12 @@ def warnings() -> list[str]:
 
 @pytest.fixture
 def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WayIn:
-    """An ssh that ends with the status that it is told to run."""
+    """An ssh that says something and ends with the status that it is told to run."""
     ssh = tmp_path / "ssh"
-    ssh.write_text('#!/bin/sh\nfor last in "$@"; do :; done\necho "Connection reset by peer" >&2\nexit "${last##* }"\n')
+    ssh.write_text('#!/bin/sh\nfor last in "$@"; do :; done\necho said\necho "Connection reset by peer" >&2\nexit "${last##* }"\n')
     ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    report: Any = SimpleNamespace(warn=warnings.append)
+    report: Any = SimpleNamespace(warn=warnings.append, result=lambda line: warnings.append(f"result: {line}"))
     clients: Any = SimpleNamespace(ec2=ec2)
     return WayIn(tmp_path / "config", "127.77.0.1", "admin", report, lambda: _faults_of(clients, INSTANCE))
 
@@ -51,6 +51,17 @@ def test_a_command_that_fails_by_itself_says_what_it_says(way: WayIn, ec2: Any) 
     with pytest.raises(RemoteError, match=r"^'3' on 127\.77\.0\.1 ended with status 3$"):
         way.run("3")
     assert ec2.asked == 0
+
+
+def test_what_a_command_prints_once_is_shown_though_it_failed(way: WayIn, warnings: list[str]) -> None:
+    with pytest.raises(RemoteError, match="ended with status 3"):
+        way.show("3")
+    assert warnings == ["result: said"]
+
+
+def test_warnings_of_a_command_that_worked_are_passed_on(way: WayIn, warnings: list[str]) -> None:
+    assert way.show("0") is True
+    assert warnings == ["result: said", "Connection reset by peer"]
 
 
 def test_a_shell_that_breaks_off_warns_and_keeps_its_status(way: WayIn, warnings: list[str]) -> None:

@@ -9,7 +9,18 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-UIDS = {"root": 0, "daemon": 1, "anaconda": 987, "admin": 1000, "byhand": 1001, "trial": 1500, "ada": 2000, "bob": 2001, "last": 59999, "nobody": 65534}
+UIDS = {
+    "root": 0,
+    "daemon": 1,
+    "anaconda": 987,
+    "admin": 1000,
+    "byhand": 1001,
+    "trial": 1500,
+    "ada": 2000,
+    "bob": 2001,
+    "last": 59999,
+    "nobody": 65534,
+}
 GROUPS = {"sudo": 27, "docker": 900, "hubadmins": 988, "anaconda": 987, "class": 3000}
 
 

@@ -88,9 +88,9 @@ def is_ordinary(name: str) -> bool:
 
 
 def refusal(name: str) -> str | None:
-    """Why nobody is let in, and no server is started, as ``name``; in words, None for an open account of one of the hub's users.
+    """Why nobody is let in, and no server is started, as ``name``; None for an open account of one of the hub's users.
 
-    Asked by everything that acts for a user: logins, the admin page, and above all the spawner, which runs what it is given as that account.
+    Asked by everything that acts for a user: logins, the admin page, and above all the spawner, which runs programs as that account.
     """
     if problem := _special(name):
         return problem

@@ -10,6 +10,7 @@ from jupyterhub.user import User
 from hubsmith_hub import accounts, api, opening, sessions, watchdog
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
 
+
 class HubsmithAuthenticator(PAMAuthenticator):
     """A user added on the admin page gets a Unix account; one deleted there keeps the files and loses the way in."""
 

@@ -13,7 +13,7 @@ from hubsmith_hub import accounts, marks, operator
 from hubsmith_hub.units import slice_name
 
 _NOT_THERE = 404
-_PATIENCE_S = 90
+_PATIENCE_S = 180  # of a hub that hangs, the watchdog's time and that of a new start
 _DOWN = ("inactive", "failed", "deactivating")
 
 
@@ -54,11 +54,12 @@ def _told_hub(path: str) -> bool:
                 return True
             if exc.status or time.monotonic() > deadline:
                 raise
+            # One that is just starting may have read of the user before this: asked until it answers.
             if _systemctl("is-active", "jupyterhub.service") in _DOWN:
                 return False
         else:
             return True
-        time.sleep(1)  # it is starting: what it read of the user may be older than this
+        time.sleep(1)
 
 
 def _systemctl(*arguments: str) -> str:
