@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hub_client import HubClient, Person
+from kernel_client import Kernel
 from testinfra.host import Host
 
 FOLDER = "/var/log/jupyterhub"
@@ -34,6 +35,23 @@ def test_they_are_rotated_daily_or_when_they_are_large(root: Host) -> None:
     assert re.search(r"log files >= \d+ are rotated earlier", told.stdout + told.stderr)
 
 
+def test_rotation_is_looked_at_every_ten_minutes(root: Host) -> None:
+    assert "*-*-* *:00/10:00" in root.check_output("systemctl show --property TimersCalendar logrotate.timer")
+
+
+@pytest.mark.usefixtures("before_reboot")
+def test_what_is_rotated_is_bounded_in_all(root: Host) -> None:
+    made = f'for day in 1 2 3; do head --bytes 1M /dev/zero > {FOLDER}/x.log-$day; touch --date "$day days ago" {FOLDER}/x.log-$day; done'
+    root.run_test(made)
+    try:
+        root.check_output("/usr/lib/hubsmith/trim-logs 2500K")
+        left = root.check_output(f"cd {FOLDER} && echo x.log-*").split()
+    finally:
+        root.run_test(f"rm --force {FOLDER}/x.log-*")
+    assert left[:2] == ["x.log-1", "x.log-2"]
+    assert "x.log-3" not in left
+
+
 def test_logs_are_for_administrators_of_the_machine(root: Host) -> None:
     folder = root.file(FOLDER)
     assert (folder.mode, folder.group) == (0o750, "adm")
@@ -52,10 +70,40 @@ class TestRunning:
         assert "Proxying" in root.check_output(f"zcat --force {FOLDER}/proxy.log*")
 
     def test_users_servers_have_one_with_their_names(self, root: Host, notebook: HubClient, person: Person) -> None:
-        assert f"jupyter-{person.name}-singleuser: " in root.check_output(f"zcat --force {FOLDER}/servers.log*")
+        assert f"jupyter-{person.name}-singleuser.service: " in root.check_output(f"zcat --force {FOLDER}/servers.log*")
+
+    def test_nobody_writes_in_anothers_name(self, root: Host, kernel: Kernel, person: Person) -> None:
+        needle = secrets.token_hex(8)
+        kernel.run(FORGE.replace("NEEDLE", needle))
+        wait = f"timeout 60 sh -c 'until [ $(grep --count {needle} {FOLDER}/servers.log) = 3 ]; do sleep 1; done'"
+        root.run_test(wait)
+        lines = root.check_output(f"grep {needle} {FOLDER}/servers.log").splitlines()
+        assert {line.split(" ")[1] for line in lines} == {f"jupyter-{person.name}-singleuser.service:"}
+        others = f"{FOLDER}/jupyterhub.log {FOLDER}/proxy.log /var/log/syslog /var/log/user.log"
+        assert root.run(f"grep --no-messages {needle} {others}").stdout == ""
+
+    @pytest.mark.usefixtures("heavy")
+    def test_who_writes_without_end_is_cut_short(self, root: Host, kernel: Kernel) -> None:
+        needle = secrets.token_hex(8)
+        kernel.run(f"import subprocess; subprocess.run('yes {needle} | head --lines 50000 | logger', shell=True, check=True)")
+        root.run_test("sleep 8")
+        assert 0 < int(root.run(f"grep --count {needle} {FOLDER}/servers.log").stdout) <= 1000
 
     def test_they_are_not_in_the_general_log_too(self, root: Host) -> None:
         assert root.run("grep --quiet ' jupyterhub\\(-proxy\\)\\?\\[' /var/log/syslog").rc != 0
+
+
+# As the hub, as another unit in the general log, and as a second line in a field of the journal's own protocol.
+FORGE = """
+import socket, subprocess
+subprocess.run(["logger", "--tag", "jupyterhub", "[I] NEEDLE 200 POST /hub/login"], check=True)
+subprocess.run(["logger", "--tag", "sshd", "NEEDLE"], check=True)
+text = b"x\\n2026-01-01T00:00:00+00:00 jupyterhub: NEEDLE"
+fields = b"SYSLOG_IDENTIFIER=jupyterhub\\n_SYSTEMD_UNIT=jupyterhub.service\\nMESSAGE\\n"
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+    journal.connect("/run/systemd/journal/socket")
+    journal.send(fields + len(text).to_bytes(8, "little") + text + b"\\n")
+"""
 
 
 @pytest.fixture
@@ -73,7 +121,8 @@ def old_files(root: Host) -> Iterator[None]:
 class TestRotation:
     def test_old_ones_are_compressed_and_counted_and_lines_go_on(self, root: Host, old_files: None) -> None:
         for _ in range(2):
-            root.run_test(f"logger --tag jupyterhub-proxy {log_line(root)}; sleep 1.1; logrotate --force /etc/logrotate.d/jupyterhub")
+            log_line(root)
+            root.run_test("sleep 1.1; logrotate --force /etc/logrotate.d/jupyterhub")
         rotated = root.check_output(f"ls {FOLDER} | grep '^proxy.log-'").splitlines()
         assert len(rotated) == 15
         assert [name for name in rotated if not name.endswith(".gz")] == rotated[-1:]  # delaycompress: the newest is plain
@@ -84,13 +133,15 @@ class TestRotation:
         root.run_test(
             f"echo old > {FOLDER}/servers.log-2026-01-01-1767225600; touch --date '30 days ago' {FOLDER}/servers.log-2026-01-01-1767225600"
         )
-        root.run_test("logger --tag jupyter-nobody old; sleep 1; logrotate --force /etc/logrotate.d/jupyterhub")
+        root.run_test(
+            "systemd-run --quiet --wait --slice jupyter-1999.slice echo old; sleep 1; logrotate --force /etc/logrotate.d/jupyterhub"
+        )
         assert "2026-01-01" not in root.check_output(f"ls {FOLDER}")
 
     def test_a_full_disk_of_logs_does_not_stop_the_hub(self, root: Host, notebook: HubClient, person: Person) -> None:
         root.run_test(f"mount -t tmpfs -o size=64k,mode=0750,gid=adm tmpfs {FOLDER} && systemctl kill --signal HUP rsyslog.service")
         try:
-            root.run_test(f"head --bytes 1M /dev/zero > {FOLDER}/filler; for i in $(seq 50); do logger --tag jupyterhub full $i; done")
+            root.run_test(f"head --bytes 1M /dev/zero > {FOLDER}/filler; {AS_THE_PROXY.replace('LINES', '$(seq 50)')}")
             assert notebook.get("/hub/health").ok
             assert notebook.server_api("GET", "status").ok
             again = HubClient(notebook.url, notebook.context)
@@ -104,5 +155,12 @@ class TestRotation:
 def log_line(root: Host) -> str:
     """Log a line of the proxy that nobody else logs, wait until rsyslog has had time for it; return it."""
     line = secrets.token_hex(8)
-    root.run_test(f"logger --tag jupyterhub-proxy {line}; sleep 2")
+    root.run_test(AS_THE_PROXY.replace("LINES", line))
     return line
+
+
+# The journal goes by the control group that a process is in when it opens its stream.
+AS_THE_PROXY = (
+    "sh -c 'echo $$ > /sys/fs/cgroup/system.slice/jupyterhub-proxy.service/cgroup.procs;"
+    ' exec systemd-cat --identifier=jupyterhub-proxy sh -c "for line in LINES; do echo \\$line; done; sleep 2"\''
+)
