@@ -22,6 +22,8 @@ HUB = "hubsmith:hub"
 """The domain of the hub a resource belongs to; everything a launch makes carries it."""
 ROLE = "hubsmith:role"
 """What a volume of a hub is for: ``data`` or ``root``."""
+FIRST_PASSWORD = "hubsmith:first-password"  # noqa: S105 - the name of a tag
+"""On a data volume of a hub: the administrator whose first password was generated. It outlives the password and its parameter."""
 REPLACES = "hubsmith:replaces"
 """On an instance that is to take over from another one: the id of that one."""
 LAUNCH = "hubsmith:launch"

@@ -70,7 +70,8 @@ def _tell(done: Launch, report: Reporter, *, json: bool) -> None:
         report.document(recipe.document(done))
     else:
         if done.password:
-            report.note(f"the first login, shown this once (it stays in SSM, {done.hub.prefix}/admin-password):")
+            hours = done.wishes.defaults.first_password_hours
+            report.note(f"the first login, shown this once; it works for {hours} hours, and has to set a new password:")
             report.result(f"{done.wishes.admin} {done.password}")
         report.result(done.hub.url)
     if done.password:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from build.aws import groups, tags
 from build.aws.instances import wait_for_state
 from build.aws.session import Clients
-from build.launch import address, dns, instances, lock, operator, role, volume
+from build.launch import address, dns, instances, lock, operator, password, role, volume
 from build.launch.group import own_group
 from build.launch.hub import Hub
 from build.launch.state import Launch
@@ -99,11 +99,18 @@ class RemoveParameters(Step[Launch]):
         """The lock is this command's own; it goes last."""
         ssm = state.clients.ssm
         pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=state.hub.prefix, Recursive=True)
+        self._let_another_password_be_made(state)
         names = [parameter["Name"] for page in pages for parameter in page["Parameters"] if parameter["Name"] != lock.name_of(state.hub)]
         for name in names:
             ssm.delete_parameter(Name=name)
         if names:
             state.did(f"removed {len(names)} parameters below {state.hub.prefix}")
+
+    def _let_another_password_be_made(self, state: Launch) -> None:
+        """Nobody has used the first password yet: a hub that is launched with these data gets another."""
+        there = volume.own_volume(state.clients, state.hub)
+        if there and password.is_unused(state.clients, state.hub):
+            state.clients.ec2.delete_tags(Resources=[there["VolumeId"]], Tags=[{"Key": tags.FIRST_PASSWORD}])
 
 
 class PartWithData(Step[Launch]):

@@ -1,4 +1,8 @@
-"""The administrator's first password: generated here, kept by SSM, fetched by the instance, shown once."""
+"""The administrator's first password: generated here, kept by SSM until it has been used, fetched by the instance, shown once.
+
+The machine deletes the parameter after the first login, or when `launch.first_password_hours` have passed. A tag of the data volume says
+that there was one, so that a later launch makes no other.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from build.aws import tags
 from build.aws.refusals import code_of
+from build.launch import instances
 from build.launch.state import Launch
 from build.pipeline import Step
 
@@ -18,36 +23,28 @@ if TYPE_CHECKING:
 
 SHOWN = "hubsmith:shown"
 _BYTES = 15  # 20 characters
+_GONE = ("ParameterNotFound", "InvalidResourceId")  # the latter of calls about tags
 
 
 class MakePassword(Step[Launch]):
-    """Generate the password, unless the hub has one.
+    """Generate the password, if an instance is to be launched whose administrator never had one.
 
-    Produces: password, until it has been shown.
+    Needs: volume_id. Produces: password, until it has been shown.
     """
 
     title = "make the administrator's password"
 
     def run(self, state: Launch) -> None:
         """A password made by a launch that was interrupted before it could show it is still to be shown."""
-        name, ssm = parameter_of(state.hub), state.clients.ssm
-        try:
-            ssm.put_parameter(
-                Name=name,
-                Value=secrets.token_urlsafe(_BYTES),
-                Type="SecureString",
-                Overwrite=False,
-                Description="hubsmith: first password of the hub's administrator",
-                Tags=[{"Key": key, "Value": value} for key, value in {**state.hub.tags, SHOWN: "no"}.items()],
-            )
-        except ClientError as exc:
-            if code_of(exc) != "ParameterAlreadyExists":
-                raise
-        else:
-            state.did(f"generated the password of {state.wishes.admin}")
-        found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-        if tags.as_dict(found).get(SHOWN) == "no":
-            state.password = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        admin, had = state.wishes.admin, _who_had_one(state)
+        if had != admin and _an_instance_is_to_come(state):
+            if had is not None:  # another administrator gets another password
+                forget(state.clients, state.hub)
+            if _generate(state):
+                state.did(f"generated the password of {admin}")
+            marks = tags.as_list({tags.FIRST_PASSWORD: admin})
+            state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=marks)
+        state.password = _not_shown_yet(state)
 
 
 def parameter_of(hub: Hub) -> str:
@@ -55,6 +52,75 @@ def parameter_of(hub: Hub) -> str:
     return f"{hub.prefix}/admin-password"
 
 
+def forget(clients: Clients, hub: Hub) -> bool:
+    """Delete the parameter; whether there was one."""
+    try:
+        clients.ssm.delete_parameter(Name=parameter_of(hub))
+    except ClientError as exc:
+        if code_of(exc) not in _GONE:
+            raise
+        return False
+    return True
+
+
+def is_unused(clients: Clients, hub: Hub) -> bool:
+    """Whether the parameter is there: the machine deletes it when the password has been used, or can no longer be."""
+    try:
+        clients.ssm.get_parameter(Name=parameter_of(hub))
+    except ClientError as exc:
+        if code_of(exc) not in _GONE:
+            raise
+        return False
+    return True
+
+
 def was_shown(clients: Clients, hub: Hub) -> None:
     """From here on nobody is shown it again."""
-    clients.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=parameter_of(hub), Tags=[{"Key": SHOWN, "Value": "yes"}])
+    marks = [{"Key": SHOWN, "Value": "yes"}]
+    try:
+        clients.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=parameter_of(hub), Tags=marks)  # type: ignore[arg-type]
+    except ClientError as exc:
+        if code_of(exc) not in _GONE:
+            raise
+
+
+def _who_had_one(state: Launch) -> str | None:
+    """The administrator whose first password is on the data volume, or on its way there."""
+    volume = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0]
+    return tags.as_dict(volume.get("Tags")).get(tags.FIRST_PASSWORD)
+
+
+def _an_instance_is_to_come(state: Launch) -> bool:
+    """An instance that is kept has fetched its password, or still can."""
+    return state.wishes.replace or not instances.of_hub(state.clients, state.hub)
+
+
+def _generate(state: Launch) -> bool:
+    """Whether it was made now: one that a launch left behind is kept."""
+    try:
+        state.clients.ssm.put_parameter(
+            Name=parameter_of(state.hub),
+            Value=secrets.token_urlsafe(_BYTES),
+            Type="SecureString",
+            Overwrite=False,
+            Description="hubsmith: first password of the hub's administrator",
+            Tags=[{"Key": key, "Value": value} for key, value in {**state.hub.tags, SHOWN: "no"}.items()],
+        )
+    except ClientError as exc:
+        if code_of(exc) != "ParameterAlreadyExists":
+            raise
+        return False
+    return True
+
+
+def _not_shown_yet(state: Launch) -> str | None:
+    """None also where the machine has deleted it."""
+    name, ssm = parameter_of(state.hub), state.clients.ssm
+    try:
+        found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+        shown = tags.as_dict(found).get(SHOWN) != "no"
+        return None if shown else ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except ClientError as exc:
+        if code_of(exc) not in _GONE:
+            raise
+        return None

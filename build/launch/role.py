@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from build.aws.refusals import code_of
+from build.errors import UserError
 from build.launch.state import Launch, Zone
 from build.pipeline import Step
 
@@ -25,7 +26,7 @@ _TRUST = {
 
 
 class MakeRole(Step[Launch]):
-    """The role, its policy and the instance profile that carries it; a policy that differs is put right.
+    """The role, its boundary, its policy and the instance profile that carries it; what differs is put right.
 
     Needs: zone. Produces: profile.
     """
@@ -33,24 +34,30 @@ class MakeRole(Step[Launch]):
     title = "find or make the instance's role"
 
     def run(self, state: Launch) -> None:
-        """Each of the calls may have been made by an earlier launch."""
+        """Each of the calls may have been made by an earlier launch. Raises UserError for a boundary that is not there."""
         iam, name = state.clients.iam, state.hub.name
         marks = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
-        if not _exists(lambda: iam.get_role(RoleName=name)):
-            iam.create_role(
-                RoleName=name,
-                Path=PATH,
-                AssumeRolePolicyDocument=json.dumps(_TRUST),
-                Description=f"hubsmith: the instance of {state.hub.domain}",
-                Tags=marks,  # type: ignore[arg-type]  # a list of the same dicts
-            )
-            state.did(f"made the role {name}")
+        # The boundary first: without it the launch may have no right to give the role any.
+        self._have_role(state, name, marks)
         self._put_policy(state, name)
         if not _exists(lambda: iam.get_instance_profile(InstanceProfileName=name)):
             iam.create_instance_profile(InstanceProfileName=name, Path=PATH, Tags=marks)  # type: ignore[arg-type]
         if not iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
             iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         state.profile = name
+
+    def _have_role(self, state: Launch, name: str, marks: list[dict[str, str]]) -> None:
+        iam, boundary = state.clients.iam, state.wishes.defaults.permissions_boundary
+        if not _exists(lambda: iam.get_role(RoleName=name)):
+            request: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
+            request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": marks}
+            _bounded(state, lambda: iam.create_role(RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request))
+            state.did(f"made the role {name}")
+            return
+        there = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        if boundary and there != boundary:  # null says nothing: an administrator may have given it one
+            _bounded(state, lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary))
+            state.did(f"put the permissions boundary of {name} right")
 
     def _put_policy(self, state: Launch, name: str) -> None:
         iam, wanted = state.clients.iam, policy(state.hub, state.clients, state.zone)
@@ -66,13 +73,29 @@ class MakeRole(Step[Launch]):
                 state.did(f"put the policy of {name} right")
 
 
+def _bounded(state: Launch, call: Callable[[], object]) -> None:
+    """Make a call that names the boundary."""
+    try:
+        call()
+    except ClientError as exc:
+        if code_of(exc) not in ("NoSuchEntity", "InvalidInput") or not state.wishes.defaults.permissions_boundary:
+            raise
+        raise UserError(
+            f"launch.permissions_boundary: {exc.response['Error'].get('Message')}",
+            where=str(state.manifest.path),
+            hint="an administrator creates the policy once; see 'Going to AWS' in the README",
+        ) from exc
+
+
 def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
     """The least a hub's instance needs: DNS-01 for its one name, its own parameters. Without a zone no DNS at all."""
     region, account = clients.cloud.region, clients.account
     arn = f"arn:{partition(region)}"
     parameter = f"{arn}:ssm:{region}:{account}:parameter{hub.prefix}"
+    # The machine deletes the first password when it has been used, or when its time has passed.
+    password = ["ssm:GetParameter", "ssm:DeleteParameter"]
     statements: list[dict[str, Any]] = [
-        {"Sid": "Password", "Effect": "Allow", "Action": ["ssm:GetParameter"], "Resource": [f"{parameter}/admin-password"]},
+        {"Sid": "Password", "Effect": "Allow", "Action": password, "Resource": [f"{parameter}/admin-password"]},
         {"Sid": "Report", "Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": [f"{parameter}/host-keys", f"{parameter}/status"]},
     ]
     if zone:

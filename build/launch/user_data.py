@@ -13,6 +13,8 @@ from build.launch.hub import Hub
 from build.launch.wishes import STAGING_DIRECTORY, Wishes
 
 SCHEMA = 1
+_HOURS = 72
+"""How long the image itself lets a first password work; an older image knows no other."""
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
 
 
@@ -28,7 +30,7 @@ _Dumper.add_representer(str, _text)
 
 
 def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[str, object]:
-    """The content of launch.json. The last keys are there only where they differ from the public ones."""
+    """The content of launch.json. The last keys are there only where they differ from the usual ones."""
     data: dict[str, object] = {
         "schema": SCHEMA,
         "domain": hub.domain,
@@ -38,6 +40,8 @@ def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[
         "ssm_prefix": hub.prefix,
         "volume_id": volume_id,
     }
+    if (hours := wishes.defaults.first_password_hours) != _HOURS:
+        data["first_password_hours"] = hours
     if wishes.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
@@ -48,8 +52,12 @@ def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[
 
 
 def digest(data: dict[str, object]) -> str:
-    """Tells launch data apart, as a tag. The CA of a local ACME server is left out: it changes when that is made anew."""
-    told = {key: value for key, value in data.items() if key != "acme_ca"}
+    """Tells launch data apart, as a tag.
+
+    The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the first password, which mean
+    nothing to a hub that had one.
+    """
+    told = {key: value for key, value in data.items() if key not in ("acme_ca", "first_password_hours")}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -155,6 +155,10 @@ AllocationId = Annotated[
     str, matching(r"eipalloc-([0-9a-f]{8}|[0-9a-f]{17})", "the allocation id of an Elastic IP such as eipalloc-0123456789abcdef0")
 ]
 Accounts = Annotated[tuple[Annotated[str, matching(r"\d{12}", "an account of 12 digits, in quotes")], ...], checked(_unique)]
+PolicyArn = Annotated[
+    str,
+    matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a policy: arn:aws:iam::123456789012:policy/…"),
+]
 OrganizationArns = Annotated[
     tuple[Annotated[str, matching(r"arn:aws[a-z-]*:organizations::\d{12}:organization/o-[a-z0-9]+", "the ARN of an organization")], ...],
     checked(_unique),

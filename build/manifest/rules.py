@@ -14,6 +14,8 @@ from build.manifest.schema import ManifestFile
 
 OWN_TAGS = 25
 """Room for the tags Hubsmith itself puts on an image; the user's have to fit beside them."""
+_OF_HUBS = "/hubsmith/hubs"
+"""Parameters of hubs are below it: first passwords, host keys. Who builds images has no right to them."""
 
 
 def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -> tuple[Problem, ...]:
@@ -51,8 +53,13 @@ def admin_problem(user: str, login_user: str) -> str | None:
 
 
 def _parameter(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    if f"/hubsmith/{settings.image.name}" == _OF_HUBS:
+        yield ("image", "name"), f"is taken: parameters of hubs are below {_OF_HUBS}, which builds cannot reach"
+        return
     name = fill_in(settings.publish.ssm_parameter, settings.image.name, settings.publish.channel)
     complaint = parameter_problem(name) if name else None
+    if name and f"{name}/".startswith(f"{_OF_HUBS}/"):
+        complaint = f"is among the parameters of hubs ({_OF_HUBS}), which builds cannot reach"
     if complaint:
         yield ("publish", "ssm_parameter"), f"becomes {name} and {complaint}"
 

@@ -25,7 +25,8 @@ class Site:
     def arguments(self, *more: str) -> list[str]:
         """Those of a launch."""
         sizes = [] if "--instance-type" in more else ["--instance-type", "t3.nano"]
-        names = ["--domain", self.domain, "--admin", "alice", "--email", "ops@example.test"]
+        admin = [] if "--admin" in more else ["--admin", "alice"]
+        names = ["--domain", self.domain, *admin, "--email", "ops@example.test"]
         wait = [] if "--wait" in more else ["--no-wait"]
         settings = ["--manifest", str(TINY), "--set", "launch.data_volume.size_gib=1"]
         return ["launch", *settings, *names, *sizes, *wait, *(one for one in more if one != "--wait")]

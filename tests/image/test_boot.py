@@ -11,7 +11,14 @@ from testinfra.host import Host
 
 SECRETS = ("/srv/jupyterhub/cookie_secret", "/srv/jupyterhub/proxy.env", "/etc/hubsmith/tls/privkey.pem", "/etc/hubsmith/tls/fullchain.pem")
 REMEMBERED = "/var/lib/hubsmith/image-test.sha256"
-UNITS = ("hubsmith-boot.service", "hubsmith-ready.service", "hubsmith-users.service", "hubsmith-users.path")
+FIRST_PASSWORD = tuple(f"hubsmith-first-password.{kind}" for kind in ("service", "path", "timer"))
+UNITS = ("hubsmith-boot.service", "hubsmith-ready.service", "hubsmith-users.service", "hubsmith-users.path", *FIRST_PASSWORD)
+FIRST_PASSWORDS_STATE = """
+import sys
+sys.path.insert(0, "/usr/lib/hubsmith/hub")
+from hubsmith_hub import first_password
+print(first_password.state_of(sys.argv[1]))
+"""
 MOUNTED = ("/data", "/home", "/srv/jupyterhub", "/etc/letsencrypt")
 
 
@@ -22,7 +29,7 @@ def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
 
 
 def test_it_runs_at_boot(host: Host) -> None:
-    assert all(host.service(unit).is_enabled for unit in ("hubsmith-boot", "hubsmith-ready", "hubsmith-users.path"))
+    assert all(host.service(unit).is_enabled for unit in ("hubsmith-boot", "hubsmith-ready", "hubsmith-users.path", *FIRST_PASSWORD[1:]))
 
 
 @pytest.mark.usefixtures("on_builder")
@@ -127,7 +134,9 @@ class TestLaunched:
         admin = launched["admin"]
         assert root.user(admin).uid >= 2000
         assert "hubadmins" in root.user(admin).groups
-        assert root.check_output("passwd --status %s", admin).split()[1] == "P"
+        # Where nobody has used the first password in time, it is locked until an operator gives another.
+        state = root.check_output("/usr/bin/python3 -I -c %s %s", FIRST_PASSWORDS_STATE, admin)
+        assert state == "expired" or root.check_output("passwd --status %s", admin).split()[1] == "P"
         assert root.run("runuser --user %s -- sudo -n true", admin).rc != 0
 
     def test_everybody_here_is_in_the_registry(self, root: Host, launched: dict[str, Any]) -> None:

@@ -15,6 +15,9 @@ import pytest
 from botocore import xform_name
 from invoke import Collection, Task
 
+from build.localcloud.iam.patterns import matches
+from build.localcloud.iam.policy import Call, decide
+from build.manifest import load
 from tasks import namespace
 
 REPO = Path(__file__).parents[2]
@@ -45,7 +48,7 @@ def policies() -> list[set[str]]:
 
 def actions(document: dict[str, Any]) -> set[str]:
     """Of all statements."""
-    return {action for statement in document["Statement"] for action in statement["Action"]}
+    return {action for statement in document["Statement"] for action in listed(statement["Action"])}
 
 
 def for_others() -> set[str]:
@@ -84,6 +87,66 @@ def test_a_builds_policy_has_every_call_that_is_made() -> None:
 def test_with_a_launchs_policy_every_call_is_allowed() -> None:
     allowed = set[str]().union(*policies())
     assert [sorted(actions) for actions in asked("build/launch") if not actions & allowed] == []
+
+
+SSM = "arn:aws:ssm:us-east-1:123456789012:parameter/hubsmith"
+
+
+@pytest.mark.parametrize("name", ["admin-password", "host-keys", "status"])
+@pytest.mark.parametrize("action", ["GetParameter", "GetParametersByPath", "PutParameter", "DeleteParameter", "AddTagsToResource"])
+def test_a_builds_policy_reaches_no_parameter_of_a_hub(name: str, action: str) -> None:
+    call = Call(f"ssm:{action}", (f"{SSM}/hubs/hub.example.org/{name}",))
+    assert not decide([documents()[0]], call).allowed
+    patterns = [one for statement in documents()[0]["Statement"] for one in listed(statement["Resource"]) if one != "*"]
+    assert not [pattern for pattern in patterns if matches(pattern, call.resources[0])]
+
+
+def test_a_builds_policy_reaches_the_parameters_of_its_image() -> None:
+    name = load(REPO / "manifest.yaml").image.name
+    for call in (Call("ssm:PutParameter", (f"{SSM}/{name}/latest",)), Call("ssm:GetParameter", (f"{SSM}/{name}/rebuild",))):
+        assert decide([documents()[0]], call).allowed
+
+
+def boundary(name: str) -> dict[str, tuple[str, ...]]:
+    """The condition key of a call for a role with that boundary."""
+    return {"iam:permissionsboundary": (f"arn:aws:iam::123456789012:policy/{name}",)}
+
+
+EC2, LAMBDA = ({"iam:passedtoservice": (f"{service}.amazonaws.com",)} for service in ("ec2", "lambda"))
+MAKING = ("CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary")
+
+
+@pytest.mark.parametrize(
+    ("action", "role", "keys", "allowed"),
+    [
+        *((action, "hubsmith/hub", boundary("hubsmith-hub"), True) for action in MAKING),
+        *((action, "hubsmith/hub", boundary("other"), False) for action in MAKING),
+        *((action, "hubsmith/hub", {}, False) for action in (*MAKING, "DeleteRolePermissionsBoundary", "AttachRolePolicy", "PassRole")),
+        *((action, "admin", {**boundary("hubsmith-hub"), **EC2}, False) for action in (*MAKING, "PassRole")),
+        ("PassRole", "hubsmith/hub", EC2, True),
+        ("PassRole", "hubsmith/hub", LAMBDA, False),
+        ("UpdateAssumeRolePolicy", "hubsmith/hub", boundary("hubsmith-hub"), False),
+    ],
+)
+def test_a_launchs_policy_makes_roles_within_the_boundary_only(action: str, role: str, keys: Any, allowed: bool) -> None:
+    call = Call(f"iam:{action}", (f"arn:aws:iam::123456789012:role/{role}",), keys)
+    assert decide(documents()[:2], call).allowed is allowed
+
+
+def test_the_boundary_that_is_created_is_the_one_that_is_asked_for_and_can_be_named() -> None:
+    line = next(line for line in README.splitlines() if "aws iam create-policy" in line)
+    name, document = (shlex.split(line)[shlex.split(line).index(option) + 1] for option in ("--policy-name", "--policy-document"))
+    assert json.loads((REPO / document.removeprefix("file://")).read_text(encoding="utf-8"))["Version"] == "2012-10-17"
+    named = re.search(r"launch: \{permissions_boundary: \"(.*?)\"\}", README)
+    assert named
+    assert named[1].endswith(f":policy/{name}")
+    assert load(REPO / "manifest.yaml", overrides=[f"launch.permissions_boundary={named[1]}"]).launch.permissions_boundary == named[1]
+    assert f':policy/{name}"' in json.dumps(documents()[1])
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """One or several, as policies have them."""
+    return [value] if isinstance(value, str) else value
 
 
 def test_no_policy_has_what_nobody_asks_for() -> None:

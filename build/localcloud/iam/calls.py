@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from build.localcloud.iam import ec2_calls
+from build.localcloud.iam import ec2_calls, iam_calls
 from build.localcloud.iam.policy import Call
 
 Parameters = Mapping[str, Any]
@@ -27,6 +27,7 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
     keys: Keys = {
         **ec2_calls.request_keys(parameters.get("Tags") or ()),
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
+        **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
     }
     return Call(f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys)
 
@@ -85,12 +86,6 @@ def _ec2(operation: str, parameters: Parameters, place: str) -> Call:
     return Call(f"ec2:{operation}", tuple(dict.fromkeys([*named, *made])) or ("*",), of_named, made)
 
 
-def _iam(_: str, parameters: Parameters, place: str) -> list[str]:
-    account = place.partition(":")[2]
-    kinds = {"RoleName": "role", "InstanceProfileName": "instance-profile", "UserName": "user", "GroupName": "group"}
-    return [f"arn:aws:iam::{account}:{kind}/{parameters[name]}" for name, kind in kinds.items() if parameters.get(name)]
-
-
 def _sts(_: str, parameters: Parameters, __: str) -> list[str]:
     return [str(parameters["RoleArn"])] if parameters.get("RoleArn") else []
 
@@ -132,8 +127,8 @@ def _any(_: str, parameters: Parameters, __: str) -> list[str]:
 
 
 _RESOURCES = {
-    "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": _iam, "logs": _logs, "route53": _route53,
-    "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
+    "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named, "logs": _logs,
+    "route53": _route53, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
 }  # fmt: skip
 
 

@@ -13,30 +13,17 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from moto.core.exceptions import ServiceException
-from moto.core.parse import PROTOCOL_PARSERS
-from moto.core.request import Request, determine_request_protocol
-from moto.core.routing import get_service_router
-from moto.core.utils import get_service_model
-from werkzeug.exceptions import NotFound
+from moto.core.request import Request
 
-from build.localcloud.iam import calls, resource_tags, sessions
+from build.localcloud.iam import boundaries, calls, entities, reading, resource_tags, sessions
 from build.localcloud.iam.patterns import Context
 from build.localcloud.iam.policy import Call, Decision, decide
+from build.localcloud.iam.refusal import Refusal
 
 REMEMBERED = 5000  # calls
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
 _JSON = ("codebuild", "events", "logs", "scheduler", "ssm")  # services whose protocol is JSON
 _ALWAYS = {"sts:GetCallerIdentity"}  # nobody can be denied this
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An error to answer with; the code in EC2's words and in everybody else's."""
-
-    code: str
-    message: str
-    status: int = 403
 
 
 @dataclass(frozen=True)
@@ -66,15 +53,31 @@ class Guard:
         request = Request(environ)
         scope = _CREDENTIAL.search(request.headers.get("Authorization", ""))
         session = sessions.find(scope["key"]) if scope else None
-        if scope is None or session is None:
+        if session is None and service != "iam":
             return None
+        asked = reading.read(service, request)
+        if scope and session and (refusal := self._judge(session, service, asked, scope["region"], account, request)):
+            return refusal
+        return boundaries.refuse(*asked, account) if asked and service == "iam" else None
+
+    def _judge(
+        self,
+        session: sessions.Session,
+        service: str,
+        asked: tuple[str, dict[str, Any]] | None,
+        region: str,
+        account: str,
+        request: Request,
+    ) -> Refusal | None:
+        """The refusal of what a role asks for."""
         if session.token != request.headers.get("X-Amz-Security-Token") or session.role is None:
             return Refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
         if session.expired:
             return Refusal("ExpiredToken", "The security token included in the request is expired")
-        known = _known_of(session, scope["region"], account, request)
-        for read in _read(service, request, scope["region"], account):
-            call = resource_tags.looked_up(replace(read, context={**known, **read.context}), scope["region"], account)
+        known = _known_of(session, region, account, request)
+        for read in _calls(service, *asked, region, account) if asked else ():
+            full = entities.looked_up(replace(read, context={**known, **read.context}), account)
+            call = resource_tags.looked_up(full, region, account)
             decision = _decide(session, call)
             self._note(session, call, decision)
             if not decision.allowed:
@@ -104,8 +107,8 @@ class Guard:
 def _decide(session: sessions.Session, call: Call) -> Decision:
     if call.action in _ALWAYS:
         return Decision(True)
-    for policies in session.policy_sets:
-        decision = decide(policies, call)
+    for kind, policies in session.policy_sets:
+        decision = decide(policies, call, kind)
         if not decision.allowed:
             return decision
     return Decision(True)
@@ -121,27 +124,11 @@ def _refusal(service: str, session: sessions.Session, call: Call, decision: Deci
     return Refusal("AuthorizationError" if service == "sns" else "AccessDenied", who)
 
 
-def _read(service: str, request: Request, region: str, account: str) -> list[Call]:
-    """What the caller of a request must be allowed; nothing for one that is malformed: moto will say what is wrong with it."""
-    model = get_service_model(service)
-    try:
-        operation, place = get_service_router(service).match(request)
-        protocol = determine_request_protocol(model, request.content_type)
-        parser = PROTOCOL_PARSERS[protocol](operation, map_type=dict)
-        parameters = parser.parse(
-            {
-                "method": request.method,
-                "values": request.values,
-                "headers": request.headers,
-                "body": request.data,
-                "url_path": request.path,
-                "url_params": place,
-            }
-        )
-    except (NotFound, NotImplementedError, ServiceException, KeyError, ValueError):
-        return []
-    asked = (service, operation.name, parameters, region, account)
-    return [call for call in (calls.call(*asked), calls.implied(*asked)) if call is not None]
+def _calls(service: str, operation: str, parameters: dict[str, Any], region: str, account: str) -> list[Call]:
+    """What the caller of a request must be allowed."""
+    asked = (service, operation, parameters, region, account)
+    found = [calls.call(*asked), calls.implied(*asked), *entities.passed(service, operation, parameters, account)]
+    return [call for call in found if call is not None]
 
 
 def _known_of(session: sessions.Session, region: str, account: str, request: Request) -> dict[str, tuple[str, ...]]:

@@ -41,8 +41,12 @@ class Decision:
     reason: str = ""
 
 
-def decide(policies: Sequence[Policy], call: Call) -> Decision:
-    """May the call be made by whoever has exactly these policies?"""
+IDENTITY, BOUNDARY, SESSION = "identity-based policy", "permissions boundary", "session policy"
+"""Kinds of policies. Each kind that a caller has must allow a call."""
+
+
+def decide(policies: Sequence[Policy], call: Call, kind: str = IDENTITY) -> Decision:
+    """May the call be made by whoever has exactly these policies? ``kind`` is what a refusal calls them."""
     for resource in call.resources:
         context = call.context_of(resource)
         try:
@@ -52,9 +56,9 @@ def decide(policies: Sequence[Policy], call: Call) -> Decision:
         except UnknownOperatorError as unknown:
             return Decision(False, resource, f"because a policy has a condition the local cloud cannot judge: {unknown}")
         if "Deny" in effects:
-            return Decision(False, resource, "with an explicit deny in an identity-based policy")
+            return Decision(False, resource, f"with an explicit deny in {'an' if kind == IDENTITY else 'a'} {kind}")
         if "Allow" not in effects:
-            return Decision(False, resource, f"because no identity-based policy allows the {call.action} action")
+            return Decision(False, resource, f"because no {kind} allows the {call.action} action")
     return Decision(True)
 
 

@@ -11,13 +11,16 @@ from moto.core.utils import utcnow
 from moto.iam.models import IAMBackend, ManagedPolicy, Role, iam_backends
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
-from build.localcloud.iam.policy import Policy
+from build.localcloud.iam.policy import BOUNDARY, IDENTITY, SESSION, Policy
 
 PARTITION = "aws"
 LIFETIME = timedelta(hours=6)
 # EC2 has new ones ready at least five minutes before the old expire; botocore asks again a quarter of an hour before.
 RENEW_BEFORE = timedelta(hours=1)
 KEPT_EXPIRED = timedelta(hours=12)  # so that whoever still uses them hears that they have expired
+
+PolicySets = tuple[tuple[str, tuple[Policy, ...]], ...]
+"""(kind, policies): each kind must allow a call, the role's own, its boundary, and the session's."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Session:
     name: str
     token: str
     expired: bool
-    policy_sets: tuple[tuple[Policy, ...], ...]  # each of them must allow a call: the role's, its boundary, the session's own
+    policy_sets: PolicySets
 
 
 def credentials(account: str, region: str, role: Role, instance_id: str) -> tuple[AssumedRole, bool]:
@@ -54,14 +57,14 @@ def find(access_key: str) -> Session | None:
     return None
 
 
-def _policy_sets(backend: IAMBackend, role: Role, own: str | None) -> tuple[tuple[Policy, ...], ...]:
+def _policy_sets(backend: IAMBackend, role: Role, own: str | None) -> PolicySets:
     inline = [json.loads(document) for document in role.policies.values()]
     managed = [_document(policy) for policy in role.managed_policies.values()]
-    sets = [(*inline, *managed)]
+    sets: list[tuple[str, tuple[Policy, ...]]] = [(IDENTITY, (*inline, *managed))]
     if role.permissions_boundary_arn:
-        sets.append((_document(backend.get_policy(role.permissions_boundary_arn)),))
+        sets.append((BOUNDARY, (_document(backend.get_policy(role.permissions_boundary_arn)),)))
     if own:
-        sets.append((json.loads(own),))
+        sets.append((SESSION, (json.loads(own),)))
     return tuple(sets)
 
 

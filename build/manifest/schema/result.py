@@ -86,6 +86,12 @@ class Launch(Section):
     allowed_cidrs: f.OpenCidrs = Field(default=("0.0.0.0/0",), description="Who may reach the hub on 443 and 80")
     email: f.Email | None = Field(default=None, description="Where Let's Encrypt writes to")
     admin: f.UserName = Field(default="hubadmin", description="Who administers the hub; the account is made at the first boot")
+    first_password_hours: int = Field(
+        default=72, ge=1, le=8760, description="The administrator's first password works for so long, unless it is used and changed before"
+    )
+    permissions_boundary: f.PolicyArn | None = Field(
+        default=None, description="Managed policy that bounds what the hub's role may ever do; null: the role has no boundary"
+    )
     staging: bool = Field(default=False, description="Certificates of Let's Encrypt's staging directory, which browsers do not trust")
     operator_keys: f.PublicKeys = Field(default=(), description="OpenSSH public keys that may log in besides the launching operator's own")
     ready_minutes: f.Minutes = Field(default=30, description="How long it may take until the hub answers over https")

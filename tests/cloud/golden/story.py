@@ -58,6 +58,11 @@ class Story:
         assert done.out, done.err[-5000:]
         return {part["name"]: part for part in json.loads(done.out)}
 
+    def parameters(self) -> list[str]:
+        """The hub's, by the last part of their names."""
+        pages = self.workshop.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=f"/hubsmith/hubs/{self.domain}")
+        return [parameter["Name"].rpartition("/")[2] for page in pages for parameter in page["Parameters"]]
+
     def on_the_machine(self, command: str) -> str:
         """What a command says there, as root."""
         return self.invoke("ssh", "--command", f"sudo -n sh -c {shlex.quote(command)}").out.strip()

@@ -11,6 +11,7 @@ from hub_client import HubClient, Person
 from kernel_client import Kernel
 
 from tests.cloud.golden.story import Story
+from tests.cloud.workshop import eventually
 
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
 
@@ -38,10 +39,28 @@ def test_https_is_as_it_should_be(story: Story) -> None:
         old.wrap_socket(connection, server_hostname=story.domain)
 
 
-def test_the_administrator_logs_in_and_computes(story: Story, alice: HubClient) -> None:
+def test_the_first_login_has_to_set_a_new_password_and_then_ssm_has_none(story: Story, alice: HubClient) -> None:
     alice.wait_until_up()
     assert "max-age" in alice.get("/hub/login").headers.get("Strict-Transport-Security", "")
+    first, own = story.people["alice"].password, "a password of her own"
     alice.login(story.people["alice"])
+    for page in ("/hub/home", "/hub/admin", "/hub/spawn", "/user/alice/lab"):
+        found = alice.get(page)
+        assert (found.url, "This is your first login" in found.text) == (f"{story.url}/hub/password", True)
+    assert alice.hub_api("POST", "users/alice/server", json={}).status_code == 403
+    alice.submit("/hub/password", old=first, new=own, again=own).raise_for_status()
+    story.people["alice"] = Person("alice", own)
+    assert alice.get("/hub/home").url == f"{story.url}/hub/home"
+    assert eventually(lambda: "admin-password" not in story.parameters(), timeout_s=300)
+
+
+def test_a_launch_after_it_makes_no_other_password(story: Story) -> None:
+    story.launch()
+    assert (story.document["changes"], story.document["admin_password"]) == ([], None)
+    assert "admin-password" not in story.parameters()
+
+
+def test_the_administrator_computes(story: Story, alice: HubClient) -> None:
     alice.start_server()
     with Kernel.start(alice) as kernel:
         kernel.run("open('kept.txt', 'w').write('of the first instance'); answer = 42")

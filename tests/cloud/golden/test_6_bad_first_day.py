@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from hub_client import LoginRefused, Person
 
 from build.localcloud.faults import client as faults
 from tests.cloud.golden.conftest import begin
@@ -57,3 +58,17 @@ def test_it_gets_one_by_itself_when_the_server_no_longer_refuses(unlucky: Story)
     faults.clear(unlucky.workshop.endpoint)
     assert eventually(lambda: unlucky.parts("--no-spawn")["https"]["ok"], timeout_s=1500)
     assert unlucky.served_serial()
+
+
+def test_a_first_password_that_nobody_uses_in_time_is_locked_and_a_reset_gives_another(unlucky: Story) -> None:
+    first = unlucky.document["admin_password"]
+    past = 'sed --in-place \'s/"until": .*,/"until": 1,/\' /srv/jupyterhub/first-password.json'
+    unlucky.on_the_machine(past)
+    assert eventually(lambda: "admin-password" not in unlucky.parameters(), timeout_s=300)
+    assert unlucky.on_the_machine("getent shadow alice | cut --delimiter=: --fields=2").startswith("!")
+    with unlucky.browser_session() as client, pytest.raises(LoginRefused):
+        client.login(Person("alice", first))
+    name, password = unlucky.invoke("users", "--reset", "alice").out.strip().split("\t")
+    with unlucky.browser_session() as client:
+        client.login(Person(name, password))
+        assert client.get("/hub/home").url == f"{unlucky.url}/hub/home"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ from build.aws.session import Cloud
 from build.launch.hub import Hub
 from build.launch.role import partition, policy
 from build.launch.state import Zone
+from build.localcloud.iam.policy import Call, decide
 
 HUB = Hub("hub.example.org")
 
@@ -25,6 +28,7 @@ def test_every_action_of_the_contract_and_none_besides() -> None:
     prefix = "arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/hubs/hub.example.org"
     assert {action: statement["Resource"] for action, statement in allowed.items()} == {
         "ssm:GetParameter": [f"{prefix}/admin-password"],
+        "ssm:DeleteParameter": [f"{prefix}/admin-password"],
         "ssm:PutParameter": [f"{prefix}/host-keys", f"{prefix}/status"],
         "route53:GetChange": ["*"],
         "route53:ListHostedZones": ["*"],
@@ -50,3 +54,46 @@ def test_without_a_zone_there_is_nothing_to_do_with_dns() -> None:
 @pytest.mark.parametrize(("region", "part"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
 def test_arns_are_those_of_the_regions_part_of_aws(region: str, part: str) -> None:
     assert partition(region) == part
+
+
+BOUNDARY = json.loads((Path(__file__).parents[3] / "docs/hub-boundary.json").read_text(encoding="utf-8"))
+
+
+def calls() -> list[Call]:
+    """One for each resource of each action that the policy allows."""
+    return [
+        Call(action, (resource,), {key.lower(): tuple(values) for key, values in one.get("Condition", {}).get(ALL_OF, {}).items()})
+        for one in statements(Zone("Z1", "example.org"))
+        for action in one["Action"]
+        for resource in one["Resource"]
+    ]
+
+
+ALL_OF = "ForAllValues:StringEquals"
+
+
+def test_the_boundary_of_the_documentation_lets_a_hub_do_its_work() -> None:
+    assert len(calls()) == 7
+    assert [call for call in calls() if not decide([BOUNDARY], call).allowed] == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("iam:CreateRole", ("arn:aws:iam::123456789012:role/hubsmith/x",)),
+        Call("ssm:GetParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/other",)),
+        Call("ssm:PutParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/jupyterhub/latest",)),
+        Call("ec2:RunInstances"),
+        Call(
+            "route53:ChangeResourceRecordSets",
+            ("arn:aws:route53:::hostedzone/Z1",),
+            {
+                "route53:changeresourcerecordsetsnormalizedrecordnames": ("hub.example.org",),
+                "route53:changeresourcerecordsetsrecordtypes": ("TXT",),
+            },
+        ),
+    ],
+    ids=lambda call: call.action,
+)
+def test_the_boundary_of_the_documentation_allows_nothing_else(call: Call) -> None:
+    assert not decide([BOUNDARY], call).allowed

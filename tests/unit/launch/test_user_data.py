@@ -66,4 +66,11 @@ def test_cloud_init_writes_the_two_files(wished: Wishes) -> None:
 def test_the_digest_tells_launches_apart_but_not_the_cas_of_a_local_cloud(wished: Wishes) -> None:
     data = launch_data(HUB, wished, LOCAL, VOLUME)
     assert digest(data) == digest({**data, "acme_ca": "another"})
+    assert digest(data) == digest({**data, "first_password_hours": 5})
     assert digest(data) != digest({**data, "admin": "bob"})
+
+
+def test_the_hours_of_the_first_password_are_said_where_they_are_not_the_usual() -> None:
+    manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["launch.first_password_hours=5"])
+    wished = wishes(manifest, Options(email="ops@example.org"))
+    assert launch_data(HUB, wished, AWS, VOLUME)["first_password_hours"] == 5

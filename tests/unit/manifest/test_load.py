@@ -148,6 +148,8 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         ("{image}/latest", "{name}/latest", "25:18 publish.ssm_parameter: has {name} in it; only {image} and {channel} can stand there"),
         ("/hubsmith/{image}", "/aws/{image}", "25:18 publish.ssm_parameter: may not begin with /aws or /ssm"),
         ("/hubsmith/{image}", "hubsmith/{image}", "25:18 publish.ssm_parameter: should be a parameter name such as"),
+        ("name: jupyterhub", "name: hubs", "2:9 image.name: is taken: parameters of hubs are below /hubsmith/hubs"),
+        ("/hubsmith/{image}", "/hubsmith/hubs", "25:18 publish.ssm_parameter: becomes /hubsmith/hubs/latest and is among the parameters"),
         ("  - base\n", "  - {nme: base}\n", "20:5 provisioners.0.name: is missing"),
         ("  - base\n", "  - 7\n", "20:5 provisioners.0: should be a mapping (key: value), is 7"),
         ("  - base\n", "  - base\n  - base\n", "21:5 provisioners.1: base is there twice"),

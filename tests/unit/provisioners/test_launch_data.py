@@ -44,7 +44,11 @@ def test_a_machine_without_it_is_a_test_boot(launch: ModuleType, tmp_path: Path)
     assert (data.domain, data.volume_id, data.ssm_prefix) == (None, None, None)
 
 
-@pytest.mark.parametrize("more", [{}, LOCAL, {"volume_id": None}, dict.fromkeys(LOCAL)], ids=["aws", "local", "no volume", "nulls"])
+@pytest.mark.parametrize(
+    "more",
+    [{}, LOCAL, {"volume_id": None}, dict.fromkeys(LOCAL), {"first_password_hours": 5}],
+    ids=["aws", "local", "no volume", "nulls", "hours"],
+)
 def test_what_is_right_is_read(launch: ModuleType, tmp_path: Path, more: dict[str, Any]) -> None:
     data = launch.read(written(tmp_path, RIGHT | more))
     assert {key: getattr(data, key) for key in (RIGHT | more) if key != "schema"} == {
@@ -98,3 +102,10 @@ def test_programs_get_the_instances_role_and_nothing_else(launch: ModuleType, tm
     assert environment["AWS_ENDPOINT_URL"] == LOCAL["aws_endpoint_url"]
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert "AWS_ENDPOINT_URL" not in launch.read(written(tmp_path, RIGHT)).aws_environment()
+
+
+@pytest.mark.parametrize("hours", [0, -1, 8761, 1.5, True, "72", None])
+def test_hours_are_a_number_within_a_year(launch: ModuleType, tmp_path: Path, hours: object) -> None:
+    assert launch.read(written(tmp_path, RIGHT)).first_password_hours == 72
+    with pytest.raises(ValueError, match="first_password_hours should be a whole number from 1 to 8760"):
+        launch.read(written(tmp_path, RIGHT | {"first_password_hours": hours}))

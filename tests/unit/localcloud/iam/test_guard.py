@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.core.utils import utcnow
 from moto.iam.models import iam_backends
-from moto.sts.models import AssumedRole, sts_backends
+from moto.sts.models import AssumedRole
 from werkzeug.test import Client
 
-from build.localcloud.app import CloudApp
-from build.localcloud.ec2.host import Host
-from build.localcloud.ec2.install import install
 from build.localcloud.iam import sessions
 
 ACCOUNT = "123456789012"
@@ -24,17 +19,6 @@ READ = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/mine/*"}],
 }
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    host = Host(tmp_path)
-    host.open()
-    install(host)
-    yield Client(CloudApp(host, dict))
-    host.close()
-    for known in (iam_backends, sts_backends):
-        known[ACCOUNT].clear()
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 
 from hubsmith_machine.launch import Launch
-from hubsmith_machine.parameters import Parameters
+from hubsmith_machine.parameters import PASSWORD, ParameterError, Parameters
 
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
-from hubsmith_hub import accounts, registry, userdb
+from hubsmith_hub import accounts, first_password, registry, userdb
 
 log = logging.getLogger("hubsmith-boot")
-
-PASSWORD = "admin-password"  # noqa: S105 - the name of a parameter
 
 
 def restore(launch: Launch) -> dict[str, str]:
@@ -53,9 +51,25 @@ def administrator(launch: Launch, parameters: Parameters) -> None:
         log.warning("the account of %s, launch.json's admin, is closed: an administrator of the hub can open it again", name)
         return
     accounts.join(name, "hubadmins")
-    if not accounts.has_password(name):
-        accounts.set_password(name, parameters.get(PASSWORD))
-        log.info("%s administers this hub, with the first password from SSM", name)
+    _first_password(name, launch.first_password_hours, parameters)
+
+
+def _first_password(name: str, hours: int, parameters: Parameters) -> None:
+    """The one from SSM, where the account has none; or where nobody has used the one before, and a launch has made another."""
+    found = first_password.state_of(name)
+    is_needed = found == "unfinished" or (found == "none" and not accounts.has_password(name))
+    if not is_needed and found not in ("waiting", "expired"):
+        return
+    try:
+        password = parameters.get(PASSWORD)
+    except ParameterError as exc:
+        if is_needed:
+            raise
+        log.info("the first password of %s stays as it is: %s", name, exc)
+        return
+    if first_password.is_new(name, password):
+        first_password.give(name, password, hours)
+        log.info("%s administers this hub, with the first password from SSM, for %s hours", name, hours)
 
 
 def _home(name: str) -> None:

@@ -25,6 +25,8 @@ _FORMS = {
     "acme_ca": (r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*", "a certificate in PEM form"),
     "aws_endpoint_url": (r"https?://\S+", "an address"),
 }
+_FIRST_PASSWORD_HOURS = 72
+_NUMBERS = {"first_password_hours": (1, 8760)}
 _MAY_BE_ABSENT = {"acme_directory", "acme_ca", "aws_endpoint_url"}
 
 
@@ -41,6 +43,7 @@ class Launch:
     acme_directory: str | None = None
     acme_ca: str | None = None
     aws_endpoint_url: str | None = None
+    first_password_hours: int = _FIRST_PASSWORD_HOURS
 
     def aws_environment(self) -> dict[str, str]:
         """What a program that talks to AWS is started with: the instance's own role, and nothing of anybody's home."""
@@ -62,7 +65,7 @@ def read(path: Path = LAUNCH_DATA) -> Launch:
         raise ValueError(f"{path}: should hold one JSON object")  # noqa: TRY004 - its content is wrong, not its type here
     if problems := list(_problems(data)):
         raise ValueError(f"{path}: {'; '.join(problems)}")
-    return Launch(**{field.name: data.get(field.name) for field in fields(Launch)})
+    return Launch(**{field.name: data[field.name] for field in fields(Launch) if field.name in data})
 
 
 def _problems(data: dict[str, object]) -> list[str]:
@@ -70,7 +73,10 @@ def _problems(data: dict[str, object]) -> list[str]:
         told = json.dumps(data["schema"]) if "schema" in data else "missing"
         return [f"schema is {told}, and this image knows {SCHEMA}: launch it with the Hubsmith that built it"]
     # A misspelt volume_id must not leave the hub on the root disk.
-    problems = [f"{key} is not a key of schema {SCHEMA}" for key in data if key not in _FORMS and key != "schema"]
+    problems = [f"{key} is not a key of schema {SCHEMA}" for key in data if key not in {*_FORMS, *_NUMBERS, "schema"}]
+    for key, (least, most) in _NUMBERS.items():
+        if key in data and (type(value := data[key]) is not int or not least <= value <= most):
+            problems.append(f"{key} should be a whole number from {least} to {most}, and is {json.dumps(value)[:100]}")
     for key, (form, words) in _FORMS.items():
         value = data.get(key)
         if key not in data and key not in _MAY_BE_ABSENT:

@@ -12,6 +12,7 @@ from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith")
 
+PASSWORD = "admin-password"  # noqa: S105 - the name of a parameter
 _PROGRAM = ("/opt/certbot/bin/python", "-I", str(Path(__file__).with_name("ssm.py")))
 _PATIENCE_S = 120
 
@@ -46,13 +47,11 @@ class Parameters:
 
     def get(self, name: str) -> str:
         """Raises ParameterError when there is none, or no way to it."""
-        self._send({"get": name})
-        for line in (self._process and self._process.stdout) or ():
-            answer = json.loads(line)
-            if "problem" in answer:
-                raise ParameterError(answer["problem"])
-            return str(answer["value"])
-        raise ParameterError(f"SSM parameter {name}: the program that fetches it has ended")
+        return self._asked({"get": name}, name)
+
+    def delete(self, name: str) -> None:
+        """See that there is none. Raises ParameterError when that cannot be done."""
+        self._asked({"delete": name}, name)
 
     def close(self) -> None:
         """Wait until everything is published, for two minutes at most."""
@@ -65,6 +64,15 @@ class Parameters:
             log.warning("SSM parameters: %s", exc)
             process.kill()
             process.wait()
+
+    def _asked(self, request: dict[str, str], name: str) -> str:
+        self._send(request)
+        for line in (self._process and self._process.stdout) or ():
+            answer = json.loads(line)
+            if "problem" in answer:
+                raise ParameterError(answer["problem"])
+            return str(answer["value"])
+        raise ParameterError(f"SSM parameter {name}: the program that fetches it has ended")
 
     def _send(self, request: dict[str, str]) -> None:
         if self._process is None or self._process.stdin is None:

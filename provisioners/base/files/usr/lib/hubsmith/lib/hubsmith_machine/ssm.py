@@ -1,9 +1,10 @@
-"""Gets and puts the hub's SSM parameters; run by parameters.py with certbot's Python, which has boto3.
+"""Gets, puts and deletes the hub's SSM parameters; run by parameters.py with certbot's Python, which has boto3.
 
     ssm.py REGION PREFIX
 
-One JSON request a line on standard input: {"put": NAME, "value": TEXT} or {"get": NAME}. Each get is answered by a line
-on standard output: {"get": NAME, "value": TEXT} or {"get": NAME, "problem": TEXT}. A put that fails is told on standard error.
+One JSON request a line on standard input: {"put": NAME, "value": TEXT}, {"get": NAME} or {"delete": NAME}. The latter two are
+answered by a line on standard output: {"get": NAME, "value": TEXT} or {"get": NAME, "problem": TEXT}, and the same with "delete". A put
+that fails is told on standard error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -27,36 +29,46 @@ def main(region: str, prefix: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     for line in sys.stdin:
         request = json.loads(line)
-        kind = "get" if "get" in request else "put"
+        kind = next(kind for kind in _CALLS if kind in request)
         name = f"{prefix}/{request[kind]}"
-        value, problem = _patiently(region, name, request.get("value"), deadline)
-        if kind == "get":
+        value, problem = _patiently(region, kind, name, request.get("value", ""), deadline)
+        if kind != "put":
             answer = {"value": value} if problem is None else {"problem": f"SSM parameter {name}: {problem}"}
-            print(json.dumps({"get": request["get"], **answer}), flush=True)
+            print(json.dumps({kind: request[kind], **answer}), flush=True)
         elif problem is not None:
             print(f"SSM parameter {name} was not written: {problem}", file=sys.stderr, flush=True)
 
 
-def _patiently(region: str, name: str, value: str | None, deadline: float) -> tuple[str | None, str | None]:
+def _patiently(region: str, kind: str, name: str, value: str, deadline: float) -> tuple[str, str | None]:
     while True:
         try:
-            return _call(region, name, value), None
+            # A session of its own: one that has found no credentials does not look again.
+            config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+            return _CALLS[kind](boto3.session.Session(region_name=region).client("ssm", config=config), name, value), None
         except (BotoCoreError, ClientError) as exc:
             code = exc.response["Error"]["Code"] if isinstance(exc, ClientError) else ""
+            if kind == "delete" and code == "ParameterNotFound":
+                return "", None
             if code in _HOPELESS or time.monotonic() > deadline:
-                return None, str(exc)
+                return "", str(exc)
         time.sleep(PAUSE_S)
 
 
-def _call(region: str, name: str, value: str | None) -> str | None:
-    # A session of its own: one that has found no credentials does not look again.
-    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
-    client = boto3.session.Session(region_name=region).client("ssm", config=config)
-    if value is None:
-        return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    client.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
-    return None
+def _get(client: Any, name: str, _: str) -> str:  # noqa: ANN401 - boto3 gives no types
+    return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
 
+
+def _put(client: Any, name: str, value: str) -> str:  # noqa: ANN401 - boto3 gives no types
+    client.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+    return value
+
+
+def _delete(client: Any, name: str, _: str) -> str:  # noqa: ANN401 - boto3 gives no types
+    client.delete_parameter(Name=name)
+    return ""
+
+
+_CALLS = {"get": _get, "put": _put, "delete": _delete}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from jupyterhub.app import JupyterHub
 from jupyterhub.auth import PAMAuthenticator
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 
-from hubsmith_hub import accounts, api, opening, sessions, watchdog
+from hubsmith_hub import accounts, api, first_login, first_password, opening, sessions, watchdog
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
 
 
@@ -47,11 +50,19 @@ class HubsmithAuthenticator(PAMAuthenticator):
         if self.system_user_exists(user):
             accounts.close(user.name)
 
+    async def run_post_auth_hook(self, handler: object, auth_model: dict[str, Any]) -> dict[str, Any] | None:
+        """Note the first login with a first password; refuse one whose time has passed."""
+        if not await asyncio.to_thread(first_password.accept_login, auth_model["name"]):
+            self.log.warning("the first password of %s is too old", auth_model["name"])
+            return None
+        return await super().run_post_auth_hook(handler, auth_model)
+
     def get_handlers(self, app: JupyterHub) -> list[tuple[str, type]]:
         """Pages about passwords and the API's additions, before JupyterHub's own of the same addresses.
 
         JupyterHub asks once, when it knows its users and nobody can reach it yet.
         """
         sessions.complete(app.db)
+        first_login.guard()
         watchdog.start()
         return [*super().get_handlers(app), ("/password", OwnPassword), ("/passwords", InitialPasswords), *api.HANDLERS]
