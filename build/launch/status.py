@@ -154,6 +154,9 @@ def parts_of(told: Mapping[str, Any]) -> list[Part]:
         parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
     if disk := told.get("volume"):
         parts.append(Part("disk", bool(disk.get("mounted")), f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free", disk))
+    if (restart := told.get("restart")) and restart.get("needed"):
+        why = f" for {', '.join(restart['packages'])}" if restart.get("packages") else ""
+        parts.append(Part("restart", None, f"needed since {restart['since'][:16]}{why}: sudo systemctl reboot, by invoke ssh", restart))
     if "users" in told:
         parts.append(Part("users", True, f"{told['users']}, {told.get('servers', 0)} with a server", {"users": told["users"]}))
     return parts

@@ -53,6 +53,12 @@ compile_additions() {
     python3 -m compileall -q /usr/lib/hubsmith/hub
 }
 
+# A site's own settings may have a secret in them, and users' servers are on this machine.
+protect_configuration() {
+    chmod 0700 /etc/jupyterhub/conf.d
+}
+
+protect_configuration
 compile_additions
 if inputs | cmp --silent - "$prefix/.hubsmith"; then
     echo "$prefix is as it should be"

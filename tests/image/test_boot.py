@@ -116,6 +116,10 @@ class TestLaunched:
         assert len(devices) == 1
         assert root.check_output("lsblk --noheadings --nodeps --output SERIAL %s", devices.pop()) == launched["volume_id"].replace("-", "")
 
+    def test_nothing_on_it_gives_a_program_another_users_rights(self, root: Host, launched: dict[str, Any]) -> None:
+        for path in MOUNTED:
+            assert {"nosuid", "nodev"} <= set(root.check_output("findmnt --noheadings --output OPTIONS %s", path).split(","))
+
     def test_nobody_but_root_can_pass_through_data(self, root: Host, launched: dict[str, Any]) -> None:
         told = root.check_output("stat --format '%a %U:%G' /data /data/hubsmith /data/hubsmith/users.json /srv/jupyterhub /home")
         assert told.splitlines() == ["700 root:root", "700 root:root", "600 root:root", "700 root:root", "755 root:root"]

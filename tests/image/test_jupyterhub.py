@@ -53,7 +53,7 @@ class TestInstallation:
 
     def test_configuration_is_for_root_only(self, root: Host) -> None:
         modes = root.check_output(f"stat --format '%a %U:%G' {CONFIG} /etc/jupyterhub/conf.d")
-        assert modes.splitlines() == ["600 root:root", "755 root:root"]
+        assert modes.splitlines() == ["600 root:root", "700 root:root"]
 
     @pytest.mark.usefixtures("on_builder")
     def test_configuration_loads(self, root: Host) -> None:

@@ -117,6 +117,15 @@ class TestRunning:
         assert told["volume"]["free_gib"] > 0
 
     @pytest.mark.usefixtures("heavy")
+    def test_its_operator_is_told_of_an_update_that_waits_for_a_restart(self, root: Host) -> None:
+        root.check_output("echo linux-image-amd64 | tee /run/reboot-required > /run/reboot-required.pkgs")
+        try:
+            told = json.loads(root.check_output("/usr/lib/hubsmith/status"))["restart"]
+        finally:
+            root.check_output("rm /run/reboot-required /run/reboot-required.pkgs")
+        assert (told["needed"], told["packages"]) == (True, ["linux-image-amd64"])
+
+    @pytest.mark.usefixtures("heavy")
     def test_its_operator_can_have_a_server_started_that_leaves_nothing(self, root: Host) -> None:
         told = json.loads(root.check_output("/usr/lib/hubsmith/status --spawn"))["spawn"]
         assert told["ok"], told["message"]

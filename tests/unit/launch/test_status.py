@@ -46,6 +46,14 @@ def test_what_is_not_well_is_told_by_its_part(part: str, wrong: dict[str, Any]) 
     assert [found.name for found in parts_of({**WELL, **wrong}) if not found.ok] == [part]
 
 
+def test_an_update_that_waits_for_a_restart_is_told_and_is_no_failure() -> None:
+    waits = {"needed": True, "since": "2026-11-29T10:00:00+00:00", "packages": ["linux-image-amd64"]}
+    (part,) = [part for part in parts_of({**WELL, "restart": waits}) if part.name == "restart"]
+    assert part.ok is None
+    assert part.told.startswith("needed since 2026-11-29T10:00 for linux-image-amd64: ")
+    assert "restart" not in {part.name for part in parts_of({**WELL, "restart": {"needed": False, "since": None, "packages": []}})}
+
+
 @pytest.mark.parametrize(
     ("console", "ok", "panicked"),
     [

@@ -70,7 +70,7 @@ def _write_units(device: str) -> None:
     """All at once: each time that systemd reads its units again takes seconds on a small machine."""
     if is_mounted(Path("/home")):
         return
-    _write(DATA, f"Data volume {device}", device, "ext4", "noatime,nodev")
+    _write(DATA, f"Data volume {device}", device, "ext4", "noatime,nodev,nosuid")
     for folder in FOLDERS:
         _write(Path(folder), f"{folder} on the data volume", str(_source(folder)), "none", "bind", after=DATA)
     _write(_ROOT_DISK, "The root disk", "/", "none", "bind,private")
