@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 from collections.abc import Collection
 
-sys.path.append("/usr/lib/hubsmith/lib")
 from hubsmith_network import addresses, settings
 from hubsmith_network.ruleset import SERVER_PORTS
 
