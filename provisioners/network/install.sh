@@ -6,5 +6,5 @@ umask 022
 echo "apt: nftables and iproute2"
 /usr/lib/hubsmith/apt-get install iproute2 nftables
 python3 -m compileall -q /usr/lib/hubsmith/lib
-# The path is started by the service: on a machine without users' networks there is nothing to keep up to date.
+# The service itself starts what follows the machine's resolvers.
 systemctl --quiet --no-reload enable hubsmith-network.service
