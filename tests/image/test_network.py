@@ -231,6 +231,17 @@ class TestNotebook:
         assert asked(prober, "bound('0.0.0.0', 881)") == "PermissionError"
         assert asked(prober, f"bound({settings.host!r}, 20000)") == "OSError"
 
+    def test_nobody_can_use_up_the_hubs_connections(self, prober: Kernel, settings: Settings) -> None:
+        prober.run(f"""held = []
+for _ in range(150):
+    held.append(socket.socket())
+    held[-1].settimeout(5)
+    if held[-1].connect_ex(({settings.host!r}, 881)) == errno.ECONNREFUSED:
+        break""")
+        assert 50 < asked(prober, "len(held)") <= 101
+        prober.run("[one.close() for one in held]; held.clear()")
+        assert "version" in asked(prober, "urllib.request.urlopen(os.environ['JUPYTERHUB_API_URL'], timeout=20).read().decode()")
+
     @pytest.mark.usefixtures("heavy")
     def test_named_servers_share_it(self, notebook: HubClient, prober: Kernel, root: Host, person: Person) -> None:
         notebook.start_server("second")

@@ -188,9 +188,16 @@ class TestSpawner:
         assert (network.hub_url(), network.address_of(2000)) == ("http://10.9.0.1:881", "10.9.1.246")
 
     def test_a_unit_is_bound_to_its_users_namespace(self, network: ModuleType) -> None:
-        told = network.properties(2000)
+        told = network.properties(2000, {"TasksMax": "7"})
+        assert told["TasksMax"] == "7"
         assert told["BindsTo"] == told["After"] == "jupyter-network@2000.service"
         assert told["NetworkNamespacePath"] == "/run/netns/jupyter-2000"
+
+    def test_what_a_site_has_in_these_lists_stays_and_is_added_to_once(self, network: ModuleType) -> None:
+        once = network.properties(2000, {"After": "lab.service", "BindReadOnlyPaths": "/srv/data"})
+        assert once["After"] == "lab.service jupyter-network@2000.service"
+        assert once["BindReadOnlyPaths"] == "/srv/data /run/hubsmith/network/resolv.conf:/etc/resolv.conf"
+        assert network.properties(2000, once) == once
 
     def test_a_users_servers_have_ports_of_their_own_outside_the_ephemeral_ones(self, network: ModuleType) -> None:
         assert network.port_beside(set(range(20000, 30000)) - {20007}) == 20007

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from hubsmith_network import addresses, settings
 from hubsmith_network.ruleset import SERVER_PORTS
@@ -38,14 +38,14 @@ def unit_of(uid: int) -> str:
     return f"jupyter-network@{uid}.service"
 
 
-def properties(uid: int) -> dict[str, str]:
-    """What puts a unit into the user's namespace, with a resolv.conf that works in there."""
-    return {
-        "BindsTo": unit_of(uid),
-        "After": unit_of(uid),
-        "NetworkNamespacePath": f"/run/netns/{addresses.namespace_of(uid)}",
-        "BindReadOnlyPaths": f"{_RESOLV_CONF}:/etc/resolv.conf",
-    }
+def properties(uid: int, others: Mapping[str, str]) -> dict[str, str]:
+    """What puts a unit with these other properties into the user's namespace, with a resolv.conf that works in there.
+
+    Lists of systemd, which a site may have filled too, are added to.
+    """
+    lists = {"BindsTo": unit_of(uid), "After": unit_of(uid), "BindReadOnlyPaths": f"{_RESOLV_CONF}:/etc/resolv.conf"}
+    joined = {key: " ".join(dict.fromkeys([*others.get(key, "").split(), value])) for key, value in lists.items()}
+    return {**others, **joined, "NetworkNamespacePath": f"/run/netns/{addresses.namespace_of(uid)}"}
 
 
 async def settled(uid: int) -> None:

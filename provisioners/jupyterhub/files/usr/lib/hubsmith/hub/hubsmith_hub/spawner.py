@@ -27,7 +27,7 @@ class HubsmithSpawner(SystemdSpawner):
         """Address and port of the server. Raises ValueError for an account that is not one of the hub's users."""
         uid = pwd.getpwnam(self.user.name).pw_uid
         self.ip = network.address_of(uid)
-        self.unit_extra_properties = {**self.unit_extra_properties, **network.properties(uid)}
+        self.unit_extra_properties = network.properties(uid, self.unit_extra_properties)
         await network.settled(uid)
         return await super().start()
 
