@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 MINUTES_PER_DAY = 24 * 60
 SECONDS_PER_DAY = 24 * 3600
 _SHARE = r"([1-9]\d?|100)%"
+_SMALLEST_USER_NETWORK = 16
+_USER_NETWORKS = ("100.64.0.0/10", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 MAX_TAGS = 50
 """Tags EC2 allows on one resource."""
 
@@ -87,6 +89,27 @@ def _open_cidr(value: str) -> str | None:
     return None if complaint == "would open ssh to everyone" else complaint
 
 
+def _ipv4_network(value: str) -> str | None:
+    """As _cidr, but of IPv4: users' servers have no IPv6."""
+    complaint = _open_cidr(value)
+    if complaint:
+        return complaint
+    return None if ":" not in value else "should be an IPv4 network: users' servers have no IPv6"
+
+
+def _user_network(value: str) -> str | None:
+    """Each user number from 1500 to 59999 has an address in it, and none of them is to hide a host of the internet."""
+    complaint = _ipv4_network(value)
+    if complaint:
+        return complaint
+    network = ipaddress.IPv4Network(value)
+    if network.prefixlen > _SMALLEST_USER_NETWORK:
+        return f"should be a /{_SMALLEST_USER_NETWORK} or wider: each user has an address in it"
+    if not any(network.subnet_of(ipaddress.IPv4Network(private)) for private in _USER_NETWORKS):
+        return f"should be part of a private network: {', '.join(_USER_NETWORKS)}"
+    return None
+
+
 def _parameter(value: str) -> str | None:
     """Systems Manager, PutParameter: names of up to 1011 characters, 15 levels, not under aws or ssm."""
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value):
@@ -151,6 +174,8 @@ ParameterTemplate = Annotated[str, checked(_template)]
 Channel = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,31}", "a word of small letters, digits and dashes")]
 Cidr = Annotated[str, checked(_cidr)]
 OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min_length=1), checked(_unique)]
+UserNetwork = Annotated[str, checked(_user_network)]
+PrivateNetworks = Annotated[tuple[Annotated[str, checked(_ipv4_network)], ...], checked(_unique)]
 AllocationId = Annotated[
     str, matching(r"eipalloc-([0-9a-f]{8}|[0-9a-f]{17})", "the allocation id of an Elastic IP such as eipalloc-0123456789abcdef0")
 ]

@@ -88,7 +88,7 @@ def test_who_stops_servers_that_nobody_uses_sees_them_and_may(root: Host, notebo
     culler = root.check_output("pgrep --full '[m] jupyterhub_idle_culler --timeout='")
     ask = (
         f"token=$(tr '\\0' '\\n' < /proc/{culler}/environ | sed --quiet s/^JUPYTERHUB_API_TOKEN=//p);"
-        ' curl --silent --header "Authorization: token $token" http://127.0.0.1:8081/hub/api/users'
+        ' curl --silent --header "Authorization: token $token" http://100.64.0.1:881/hub/api/users'
     )
     ready = {user["name"]: user["servers"] for user in json.loads(root.check_output(f"{ask}?state=ready"))}
     assert {"last_activity", "started", "ready"} <= set(ready[notebook.user][""])

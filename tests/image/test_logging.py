@@ -85,7 +85,7 @@ class TestRunning:
     @pytest.mark.usefixtures("heavy")
     def test_who_writes_without_end_is_cut_short(self, root: Host, kernel: Kernel) -> None:
         needle = secrets.token_hex(8)
-        kernel.run(f"import subprocess; subprocess.run('yes {needle} | head --lines 50000 | logger', shell=True, check=True)")
+        kernel.run(f"import subprocess; subprocess.run('yes {needle} | head --lines 5000 | logger', shell=True, check=True)")
         root.run_test("sleep 8")
         assert 0 < int(root.run(f"grep --count {needle} {FOLDER}/servers.log").stdout) <= 1000
 
@@ -141,7 +141,7 @@ class TestRotation:
     def test_a_full_disk_of_logs_does_not_stop_the_hub(self, root: Host, notebook: HubClient, person: Person) -> None:
         root.run_test(f"mount -t tmpfs -o size=64k,mode=0750,gid=adm tmpfs {FOLDER} && systemctl kill --signal HUP rsyslog.service")
         try:
-            root.run_test(f"head --bytes 1M /dev/zero > {FOLDER}/filler; {AS_THE_PROXY.replace('LINES', '$(seq 50)')}")
+            root.run_test(f"head --bytes 1M /dev/zero > {FOLDER}/filler; {AS_THE_PROXY.replace('LINES', '$(echo $(seq 50))')}")
             assert notebook.get("/hub/health").ok
             assert notebook.server_api("GET", "status").ok
             again = HubClient(notebook.url, notebook.context)

@@ -67,6 +67,19 @@ def _version_floor(value: str) -> str | None:
     return None if fixed else "has known security holes: take 6.1.1 or newer (or 5.5.4 and newer of the 5 series)"
 
 
+class Network(Section):
+    """What users' servers reach, and from which addresses; each user's servers have a network namespace of that user."""
+
+    addresses: f.UserNetwork = Field(
+        default="100.64.0.0/10", description="Network from which users' servers get their addresses; nothing else of the machine may use it"
+    )
+    internet: bool = Field(default=True, description="Let users' servers connect to the internet")
+    allowed: f.PrivateNetworks = Field(
+        default=(), description="Private networks that users' servers may reach, such as [10.0.0.0/16]; link-local addresses stay closed"
+    )
+    connections: int = Field(default=4000, ge=100, le=100_000, description="Connections that the servers of one user may have open at once")
+
+
 class Hub(Section):
     """JupyterHub's own settings, baked into /etc/jupyterhub."""
 
@@ -89,6 +102,7 @@ class Hub(Section):
     idle_timeout_minutes: f.Minutes | None = Field(default=120, description="A server not used for so long is stopped; null: never")
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")
     environment: f.Environment = Field(default={}, description="Environment variables every user's server gets")
+    network: Network = Field(default_factory=Network, description="The network of users' servers")
 
 
 def _by_name(value: object) -> object:

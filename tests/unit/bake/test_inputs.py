@@ -57,7 +57,7 @@ def test_the_same_is_the_same(project: Project) -> None:
         ("image.description=other", ["image.description changed"]),
         ("builder.root_volume.size_gib=17", ["builder.root_volume changed"]),
         ("publish.tags={a: b}", ["image.tags changed"]),
-        ("provisioners=[base, python, jupyterhub, certificates, service, logging]", ["provisioner boot is used no more"]),
+        ("provisioners=[base, python, network, jupyterhub, certificates, service, logging]", ["provisioner boot is used no more"]),
     ],
 )
 def test_what_changed_in_the_manifest_is_named(project: Project, override: str, said: list[str]) -> None:

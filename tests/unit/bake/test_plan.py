@@ -88,7 +88,16 @@ def test_provisioners_come_in_order_with_their_fingerprints() -> None:
     assert [(step.name, step.fingerprint) for step in made.provisioners] == [(mark.provisioner, mark.digest) for mark in marks]
     heads = [line for line in lines(made) if line.startswith("provision ")]
     assert heads[0].startswith(f"provision base: {marks[0].digest[:12]}  ")
-    assert [head.split()[1] for head in heads] == ["base:", "python:", "jupyterhub:", "certificates:", "service:", "logging:", "boot:"]
+    assert [head.split()[1] for head in heads] == [
+        "base:",
+        "python:",
+        "network:",
+        "jupyterhub:",
+        "certificates:",
+        "service:",
+        "logging:",
+        "boot:",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 def test_the_shipped_manifest_is_right(cloud: str, profiles: tuple[str, ...]) -> None:
     manifest = load(SHIPPED, cloud=cloud, profiles=profiles, overrides=["python.accept_terms=true"])
     assert manifest.cloud == cloud
-    assert [use.name for use in manifest.provisioners] == ["base", "python", "jupyterhub", "certificates", "service", "logging", "boot"]
+    assert [use.name for use in manifest.provisioners] == [
+        *("base", "python", "network", "jupyterhub", "certificates", "service", "logging", "boot")
+    ]
     assert manifest.tests_folder.is_dir()
     assert manifest.ssm_parameter == "/hubsmith/jupyterhub/latest"
 
@@ -144,6 +146,18 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         ("cpu_limit: 2.0", "version: 6.1", "16:12 hub.version: should be text, is 6.1: put it in quotes"),
         ("cpu_limit: 2.0", "mem_limit: 8", "16:14 hub.mem_limit: should be text, is 8: put it in quotes"),
         ("cpu_limit: 2.0", "environment: {1a: b}", "16:17 hub.environment.1a: should be a variable name"),
+        (
+            "cpu_limit: 2.0",
+            "network: {addresses: 100.64.0.1/10}",
+            "16:24 hub.network.addresses: should be the network itself, 100.64.0.0/10",
+        ),
+        ("cpu_limit: 2.0", "network: {addresses: 10.1.0.0/17}", "16:24 hub.network.addresses: should be a /16 or wider"),
+        ("cpu_limit: 2.0", "network: {addresses: 8.0.0.0/8}", "16:24 hub.network.addresses: should be part of a private network"),
+        ("cpu_limit: 2.0", "network: {addresses: 'fd00::/8'}", "16:24 hub.network.addresses: should be an IPv4 network"),
+        ("cpu_limit: 2.0", "network: {allowed: [10.0.0.7]}", "16:23 hub.network.allowed.0: should say how wide it is: 10.0.0.7/32"),
+        ("cpu_limit: 2.0", "network: {allowed: ['fd00::/8']}", "16:23 hub.network.allowed.0: should be an IPv4 network"),
+        ("cpu_limit: 2.0", "network: {connections: 0}", "16:26 hub.network.connections: should be at least 100, is 0"),
+        ("cpu_limit: 2.0", "network: {internet: nope}", "16:23 hub.network.internet: should be true or false"),
         ("[numpy]", "[-r evil.txt]", "18:14 python.packages.0: should be a package as pip takes it"),
         ("{image}/latest", "{name}/latest", "25:18 publish.ssm_parameter: has {name} in it; only {image} and {channel} can stand there"),
         ("/hubsmith/{image}", "/aws/{image}", "25:18 publish.ssm_parameter: may not begin with /aws or /ssm"),
@@ -164,6 +178,11 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
 def test_a_mistake_is_told_in_plain_words_at_its_place(project: Project, old: str, new: str, told: str) -> None:
     project.edit(old, new)
     assert any(line.startswith(f"manifest.yaml:{told}") for line in project.problems()), project.problems()
+
+
+@pytest.mark.parametrize("addresses", ["100.64.0.0/10", "100.64.0.0/16", "10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16"])
+def test_private_networks_that_are_wide_enough_are_taken(project: Project, addresses: str) -> None:
+    assert project.load(f"hub.network.addresses={addresses}").hub.network.addresses == addresses
 
 
 @pytest.mark.parametrize("version", ["6.1.1", "6.2.0", "7.0.0", "5.5.4", "5.6.0"])

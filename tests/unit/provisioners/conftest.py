@@ -16,6 +16,7 @@ FOLDERS = [
     for folder in (
         "base/files/usr/lib/hubsmith/lib",
         "certificates/files/usr/lib/hubsmith/lib",
+        "network/files/usr/lib/hubsmith/lib",
         "jupyterhub/files/usr/lib/hubsmith/hub",
         "boot/files/usr/lib/hubsmith/boot",
     )

@@ -32,6 +32,7 @@ class Config(dict[str, Any]):
 def configured(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
     """A function from --set values to the configuration; JupyterHub itself, which is not here, is not looked at."""
     program("hubsmith_hub.machine")
+    monkeypatch.setattr(program("hubsmith_hub.network"), "hub_url", lambda: "http://100.64.0.1:881")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setitem(sys.modules, "hubsmith_hub.authenticator", SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"))
     monkeypatch.setitem(sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner"))
@@ -87,7 +88,7 @@ def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_
     config = configured()
     assert config.SystemdSpawner.cpu_limit == pytest.approx(0.75 * (os.cpu_count() or 1))
     assert config.SystemdSpawner.mem_limit == pytest.approx(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2, abs=1)
-    assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == ("https://:443", "http://127.0.0.1:8081")
+    assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == ("https://:443", "http://100.64.0.1:881")
     assert config.JupyterHub.db_url == "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
     assert config.JupyterHub.cookie_secret_file == "/srv/jupyterhub/cookie_secret"
     assert config.JupyterHub.shutdown_on_logout is True

@@ -8,7 +8,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
-API = "http://127.0.0.1:8081/hub/api"
+from hubsmith_network import settings
+
 TOKEN = Path("/srv/jupyterhub/operator.token")
 _TIMEOUT_S = 60
 
@@ -25,7 +26,8 @@ def call(method: str, path: str, timeout_s: float = _TIMEOUT_S) -> object:
     """What the hub answers, from JSON; None for an empty answer. Raises HubError."""
     try:
         headers = {"Authorization": f"token {TOKEN.read_text(encoding='ascii').strip()}"}
-        request = urllib.request.Request(f"{API}/{path}", method=method, headers=headers)  # noqa: S310 - the hub of this machine
+        url = f"{settings.read().hub_url}/hub/api/{path}"
+        request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - the hub of this machine
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
             body = answer.read()
     except urllib.error.HTTPError as exc:

@@ -1,4 +1,4 @@
-"""SystemdSpawner with a unit for each of a user's servers, for open accounts of the hub's users alone."""
+"""SystemdSpawner with a unit for each of a user's servers, in that user's slice and network, for open accounts of the hub's users alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyterhub.orm import APIToken
 from systemdspawner import SystemdSpawner, systemd
 from tornado import web
 
-from hubsmith_hub import accounts, systemctl
+from hubsmith_hub import accounts, network, systemctl
 from hubsmith_hub.units import slice_name, unit_name
 
 # Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which systemd gives to the
@@ -34,16 +34,24 @@ class HubsmithSpawner(SystemdSpawner):
         """Start the unit; (address, port). Raises HTTPError, which the hub's page shows, for an account that may have no server."""
         if problem := accounts.refusal(self.user.name):
             raise web.HTTPError(403, problem)
+        uid = pwd.getpwnam(self.user.name).pw_uid
         await systemctl.gone(self.unit_name)
-        await self._bound_user()
-        token = APIToken.find(self.user.db, self.api_token)
-        self._token_id = token.id if token else None
+        await self._bound_user(uid)
+        await self._enter_network(uid)
+        self._note_token()
         try:
             started: tuple[str, int] = await super().start()
         finally:
             # Read when the unit started, which was before this.
             shutil.rmtree(Path(systemd.RUN_ROOT) / self.unit_name, ignore_errors=True)
         return started
+
+    def get_env(self) -> dict[str, str]:
+        """SystemdSpawner.start() has just drawn a port of the machine; it is the user's namespace that counts."""
+        others = [spawner for spawner in self.user.spawners.values() if spawner is not self]
+        self.port = network.port_beside({*(one.port for one in others), *(one.server.port for one in others if one.server)})
+        environment: dict[str, str] = super().get_env()
+        return environment
 
     def get_state(self) -> dict[str, object]:
         """With which of the user's tokens is the server's own (see sessions.py)."""
@@ -54,12 +62,22 @@ class HubsmithSpawner(SystemdSpawner):
         super().load_state(state)
         self._token_id = state.get("token_id")
 
-    async def _bound_user(self) -> None:
+    async def _bound_user(self, uid: int) -> None:
         """The limits hold for all servers of the user together: a slice of that user has them."""
-        self.slice = slice_name(pwd.getpwnam(self.user.name).pw_uid)
+        self.slice = slice_name(uid)
         await systemctl.limit(self.slice, self._limits())
 
     def _limits(self) -> dict[str, str]:
         memory = str(self.mem_limit) if self.mem_limit is not None else "infinity"
         processors = f"{int(self.cpu_limit * 100)}%" if self.cpu_limit is not None else ""
         return {"MemoryMax": memory, "CPUQuota": processors, "TasksMax": str(self.unit_extra_properties.get("TasksMax", "infinity"))}
+
+    async def _enter_network(self, uid: int) -> None:
+        """All servers of a user are in one network namespace, where nobody else can listen or connect."""
+        self.ip = network.address_of(uid)
+        self.unit_extra_properties = network.properties(uid, self.unit_extra_properties)
+        await network.settled(uid)
+
+    def _note_token(self) -> None:
+        token = APIToken.find(self.user.db, self.api_token)
+        self._token_id = token.id if token else None
