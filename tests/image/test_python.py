@@ -74,7 +74,8 @@ def installers(root: Host) -> Iterator[tuple[str, str]]:
         root.run_test("useradd --create-home --groups anaconda %s", name)
     root.run_test("python3 -c %s", WHEEL)
     yield names
-    root.run_test(f"{PREFIX}/bin/python -m pip uninstall --quiet --yes hubsmith-probe; rm /var/tmp/hubsmith_probe-1.0-py3-none-any.whl")
+    root.run_test(f"runuser --user {names[0]} -- {PREFIX}/bin/python -m pip uninstall --quiet --yes hubsmith-probe")
+    root.run_test("rm /var/tmp/hubsmith_probe-1.0-py3-none-any.whl")
     for name in names:
         root.run_test("userdel --remove %s", name)
 
@@ -91,6 +92,10 @@ def test_everyone_finds_it_in_a_login_shell(root: Host) -> None:
 def test_root_does_not_run_it_by_accident(root: Host) -> None:
     # What the group anaconda can change must not be what root runs.
     assert PREFIX not in root.check_output("bash -lc 'type -a python3'")
+
+
+def test_who_can_become_root_does_not_either(host: Host) -> None:
+    assert PREFIX not in host.check_output("bash -lc 'type -a python3 sudo ls; echo $PATH'")
 
 
 def test_jupyterlab_is_there(root: Host) -> None:
@@ -117,8 +122,13 @@ def test_nobody_is_in_the_group_yet(host: Host, stage: str) -> None:
     assert host.user("anaconda").shell.endswith("nologin")
 
 
-def test_servers_start_from_compiled_modules(host: Host) -> None:
-    assert host.check_output(f"{PREFIX}/bin/python -c %s", STALE) == ""
+def python(root: Host, code: str) -> str:
+    """What the users' Python prints, as nobody: whoever may change it must not get more by this."""
+    return root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code)
+
+
+def test_servers_start_from_compiled_modules(root: Host) -> None:
+    assert python(root, STALE) == ""
 
 
 def test_servers_start_without_what_nobody_needs(host: Host) -> None:
@@ -128,16 +138,16 @@ def test_servers_start_without_what_nobody_needs(host: Host) -> None:
 
 
 @pytest.mark.usefixtures("on_builder")
-def test_packages_fit_together(host: Host) -> None:
-    assert host.check_output(f"{PREFIX}/bin/python -c %s", MISFITS) == ""
+def test_packages_fit_together(root: Host) -> None:
+    assert python(root, MISFITS) == ""
 
 
 @pytest.mark.usefixtures("on_builder")
-def test_what_was_locked_is_what_is_there(host: Host) -> None:
+def test_what_was_locked_is_what_is_there(root: Host, host: Host) -> None:
     """Of pip's packages those that conda or an installer has not brought; those for other Pythons are left out."""
     if not host.file(f"{LOCK}/pip.txt").exists:
         pytest.skip("built without a lock")
-    assert host.check_output(f"{PREFIX}/bin/python -c %s", LOCKED) == ""
+    assert python(root, LOCKED) == ""
     if host.file(f"{LOCK}/conda.txt").exists:
         files = [re.sub(r"\.(conda|tar\.bz2)#.*", ".json", line) for line in host.file(f"{LOCK}/conda.txt").content_string.split()]
         assert {file.rpartition("/")[2] for file in files} <= set(host.file(f"{PREFIX}/conda-meta").listdir())

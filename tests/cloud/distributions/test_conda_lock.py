@@ -86,7 +86,7 @@ def made(folder: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory)
         mirror.asked.clear()
         done = root.provision(chosen, "python", mirror.url)
         assert done.status == 0, done.said
-        root.run("useradd --create-home --shell /bin/bash ada")
+        root.run("useradd --key UID_MIN=2000 --create-home --shell /bin/bash ada")
         yield root, chosen
 
 

@@ -56,11 +56,11 @@ def made(request: pytest.FixtureRequest, mirror: Mirror, tmp_path_factory: pytes
     with overlay(tmp_path_factory.mktemp("overlay")) as root:
         mirror.breaks_off.add(FILE)
         chosen = manifest(mirror, request.param, "python.accept_terms=true", "python.packages=[cowsay]")
-        root.run("useradd --create-home --shell /bin/bash before")
+        root.run("useradd --key UID_MIN=2000 --create-home --shell /bin/bash before")
         root.lay(chosen, "base")
         done = root.provision(chosen, "python", mirror.url)
         assert done.status == 0, done.said
-        root.run("for name in after admin second; do useradd --create-home --shell /bin/bash $name; done")
+        root.run("for name in after admin second; do useradd --key UID_MIN=2000 --create-home --shell /bin/bash $name; done")
         # A site's own mirror, as its users' shells would know it.
         root.run(f"echo export CONDA_CHANNEL_ALIAS={mirror.url}/conda > /etc/profile.d/site.sh")
         root.run("usermod --append --groups anaconda admin; usermod --append --groups anaconda second")

@@ -34,7 +34,8 @@ def test_it_is_described_made_compiled_and_nobody_elses(tmp_path: Path) -> None:
         root.lay(chosen, "base")
         made = root.provision(chosen, "python", "http://127.0.0.1:9")
         assert made.status == 0, made.said
-        root.run("useradd --create-home --shell /bin/bash ada; useradd --create-home --shell /bin/bash --groups anaconda admin")
+        root.run("useradd --key UID_MIN=2000 --create-home --shell /bin/bash ada")
+        root.run("useradd --key UID_MIN=2000 --create-home --shell /bin/bash --groups anaconda admin")
         assert root.as_user("ada", "python -m fourth").said == "of the fourth"
         assert root.run(f"ls {PREFIX}/lib/python3*/site-packages/__pycache__/fourth.*.pyc").status == 0
         assert root.as_user("ada", f"touch {PREFIX}/bin/mine").status != 0

@@ -157,6 +157,37 @@ class TestOutOfReach:
         assert kernel.run("import os; print(os.path.exists('/tmp/hubsmith-probe-of-root'))") == "False"
         root.run_test("rm /tmp/hubsmith-probe-of-root")
 
+    def test_others_shared_memory(self, kernel: Kernel, root: Host) -> None:
+        kernel.run("open('/dev/shm/hubsmith-probe', 'w').close()")
+        assert not root.file("/dev/shm/hubsmith-probe").exists
+        shared = root.check_output("touch /dev/shm/hubsmith-probe-of-root && ipcmk --shmem 64").split()[-1]
+        try:
+            assert kernel.run("import os; print(os.path.exists('/dev/shm/hubsmith-probe-of-root'))") == "False"
+            assert kernel.run("print(len(open('/proc/sysvipc/shm').readlines()))") == "1"  # the headings
+        finally:
+            root.check_output(f"rm /dev/shm/hubsmith-probe-of-root && ipcrm --shmem-id {shared}")
+
+    @pytest.mark.parametrize("ask", ["systemctl status jupyter.slice", "busctl --system list", "loginctl enable-linger"])
+    def test_the_systems_bus(self, kernel: Kernel, root: Host, ask: str) -> None:
+        """By it systemd tells others' command lines, and logind starts a user manager outside of the unit."""
+        assert kernel.run(f"import subprocess; print(subprocess.run({ask!r}, shell=True, capture_output=True, text=True).stdout)") == ""
+        assert root.check_output("ls /var/lib/systemd/linger 2> /dev/null || true") == ""
+
+    def test_namespaces_and_what_only_root_should_ask_the_kernel(self, kernel: Kernel) -> None:
+        assert kernel.run("import subprocess; print(subprocess.run(['unshare', '--user', 'true'], stderr=-3).returncode != 0)") == "True"
+        assert kernel.run(SYSTEM_CALLS) == "[1, 1]"
+        sockets = "import socket\ntry: print(socket.socket(socket.AF_VSOCK))\nexcept OSError as exc: print(exc.errno)"
+        assert kernel.run(sockets) == "97"  # EAFNOSUPPORT
+
+
+# bpf(2) and mount(2): EPERM whatever is asked of them. Numbers of x86-64 and of ARM.
+SYSTEM_CALLS = """
+import ctypes, platform
+libc = ctypes.CDLL(None, use_errno=True)
+numbers = {"x86_64": (321, 165), "aarch64": (280, 40)}[platform.machine()]
+print([libc.syscall(number, 0, 0, 0, 0, 0) and ctypes.get_errno() for number in numbers])
+"""
+
 
 class TestLimits:
     def test_the_unit_has_those_of_the_configuration(self, kernel: Kernel, root: Host, person: Person) -> None:

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Login shells find the users' Python environment first. Root's do not: members of the group anaconda can
-# change what is in it, and root must not run that by accident.
+# Login shells of the hub's users find their Python environment first. Nobody else's do: members of the group anaconda can change what is
+# in it, and neither root nor who can become root (the login user) must run that by accident. Accounts of the hub are numbered from 1500.
 case ":$PATH:" in
     *:/opt/anaconda/bin:*) ;;
     *)
-        if [ "$(id -u)" -ne 0 ] && [ -d /opt/anaconda/bin ]; then
+        if [ "$(id -u)" -ge 1500 ] && [ -d /opt/anaconda/bin ]; then
             PATH="/opt/anaconda/bin:$PATH"
         fi
         ;;
