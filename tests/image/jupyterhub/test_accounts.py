@@ -14,6 +14,16 @@ from testinfra.host import Host
 
 pytestmark = pytest.mark.usefixtures("booted")
 
+# A first password as hubsmith-boot gives it to the administrator: NAME PASSWORD HOURS. Prints what becomes of it.
+FIRST_PASSWORD = """
+import sys
+sys.path.insert(0, "/usr/lib/hubsmith/hub")
+from hubsmith_hub import first_password
+if len(sys.argv) > 2:
+    first_password.give(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+print(first_password.state_of(sys.argv[1]))
+"""
+
 
 @pytest.fixture(scope="module")
 def newcomer(host: Host, nameless: None, admin: HubClient) -> Iterator[Person]:
@@ -76,6 +86,43 @@ def test_a_newcomer_from_first_login_to_logout(hub: Callable[[], HubClient], new
     assert root.service(unit).is_running
     again.logout()
     assert root.run(f"for i in $(seq 60); do systemctl is-active --quiet {unit} || exit 0; sleep 1; done; exit 1").rc == 0
+
+
+@pytest.mark.usefixtures("heavy", "nameless")
+class TestFirstPassword:
+    """Of the administrator on a launched machine; here of somebody made for it."""
+
+    FILE = "/srv/jupyterhub/first-password.json"
+    PYTHON = "/usr/bin/python3 -I -c %s"
+
+    @pytest.fixture
+    def somebody(self, root: Host) -> Iterator[Person]:
+        with unix_user(root) as one:
+            yield one
+        root.run_test("rm --force %s", self.FILE)
+
+    def test_it_has_to_be_changed_before_anything_else(self, root: Host, hub: Callable[[], HubClient], somebody: Person) -> None:
+        name, password = somebody.name, somebody.password
+        assert root.check_output(f"{self.PYTHON} %s %s 1", FIRST_PASSWORD, name, password) == "waiting"
+        session = hub()
+        session.login(somebody)
+        assert root.check_output(f"{self.PYTHON} %s", FIRST_PASSWORD, name) == "used"
+        for page in ("/hub/home", "/hub/token", f"/hub/spawn/{name}", f"/user/{name}/lab"):
+            assert session.get(page).url.endswith("/hub/password"), page
+        assert "This is your first login" in session.get("/hub/home").text
+        assert session.hub_api("POST", f"users/{name}/server", json={}).status_code == 403
+        assert session.hub_api("POST", f"users/{name}/tokens", json={}).status_code == 403
+        assert session.submit("/hub/password", old=password, new="a new one 42", again="a new one 42").ok
+        assert session.get("/hub/home").url.endswith("/hub/home")
+        assert root.check_output(f"{self.PYTHON} %s", FIRST_PASSWORD, name) == "changed"
+
+    def test_when_its_time_has_passed_it_lets_nobody_in(self, root: Host, hub: Callable[[], HubClient], somebody: Person) -> None:
+        given = (FIRST_PASSWORD, somebody.name, somebody.password)
+        assert root.check_output(f"{self.PYTHON} %s %s 0", *given) == "expired"
+        with pytest.raises(LoginRefused):
+            hub().login(somebody)
+        root.run_test("/usr/lib/hubsmith/first-password")
+        assert root.check_output("passwd --status %s", somebody.name).split()[1] == "L"
 
 
 @pytest.mark.usefixtures("heavy", "nameless")
