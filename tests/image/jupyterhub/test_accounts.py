@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
+from conftest import unix_user
 from hub_client import HubClient, LoginRefused, Person
 from kernel_client import Kernel
 from testinfra.host import Host
