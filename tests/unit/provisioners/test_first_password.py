@@ -35,7 +35,7 @@ class Machine:
 def machine(first: ModuleType, people: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     made = Machine()
     monkeypatch.setattr(first, "FILE", tmp_path / "first-password.json")
-    monkeypatch.setattr(first, "_shadow", lambda name: made.shadow[name])
+    monkeypatch.setattr(first.accounts, "password_hash", lambda name: made.shadow[name])
     monkeypatch.setattr(first, "time", SimpleNamespace(time=lambda: made.now))
     monkeypatch.setattr(first, "subprocess", SimpleNamespace(run=made.run))
     monkeypatch.setattr(first.accounts, "set_password", made.set_password)

@@ -78,8 +78,13 @@ def join(name: str, group: str) -> None:
 
 def has_password(name: str) -> bool:
     """Can this account log in with a password?"""
-    fields = _shadow(name)
-    return len(fields) > 1 and fields[1] not in ("", "x") and fields[1][0] not in "!*"
+    found = password_hash(name)
+    return found not in ("", "x") and found[0] not in "!*"
+
+
+def password_hash(name: str) -> str:
+    """The second field in /etc/shadow, which begins with ! while the account is locked; empty for an account that is not there."""
+    return next(iter(_shadow(name)[1:2]), "")
 
 
 def is_ordinary(name: str) -> bool:

@@ -52,7 +52,7 @@ def state(given: Given | None, shadow: str, now: float) -> State:
 def state_of(name: str) -> State:
     """Of this account now. Raises OSError, ValueError."""
     given = load().get(name)
-    return state(given, _shadow(name), time.time()) if given else "none"
+    return state(given, accounts.password_hash(name), time.time()) if given else "none"
 
 
 def must_change(name: str) -> bool:
@@ -72,7 +72,7 @@ def give(name: str, password: str, hours: float) -> None:
     # Before the password is set: it must never work without its end.
     _keep(name, given)
     accounts.set_password(name, password)
-    _keep(name, replace(given, hash=digest(_shadow(name))))
+    _keep(name, replace(given, hash=digest(accounts.password_hash(name))))
 
 
 def accept_login(name: str) -> bool:
@@ -85,7 +85,7 @@ def accept_login(name: str) -> bool:
 
 def lock_expired() -> list[str]:
     """Lock the accounts whose first password nobody has used in time, until somebody gives them another; their names."""
-    overdue = [name for name in load() if state_of(name) == "expired" and not _shadow(name).startswith("!")]
+    overdue = [name for name in load() if state_of(name) == "expired" and not accounts.password_hash(name).startswith("!")]
     for name in overdue:
         with registry.changing():
             subprocess.run(["usermod", "--lock", "--", name], check=True, capture_output=True)
@@ -111,11 +111,6 @@ def load() -> dict[str, Given]:
 def digest(text: str) -> str:
     """In hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _shadow(name: str) -> str:
-    lines = (line.split(":") for line in registry.read_files().shadow.splitlines())
-    return next((fields[1] for fields in lines if fields[0] == name), "")
 
 
 def _keep(name: str, given: Given) -> None:
