@@ -41,15 +41,14 @@ def test_rotation_is_looked_at_every_ten_minutes(root: Host) -> None:
 
 @pytest.mark.usefixtures("before_reboot")
 def test_what_is_rotated_is_bounded_in_all(root: Host) -> None:
-    made = f'for day in 1 2 3; do head --bytes 1M /dev/zero > {FOLDER}/x.log-$day; touch --date "$day days ago" {FOLDER}/x.log-$day; done'
-    root.run_test(made)
+    folder = "/run/hubsmith-probe-of-logs"
+    made = 'for day in 1 2 3; do head --bytes 1M /dev/zero > x.log-$day; touch --date "$day days ago" x.log-$day; done; touch x.log'
+    root.check_output(f"mkdir {folder} && cd {folder} && {made}")
     try:
-        root.check_output("/usr/lib/hubsmith/trim-logs 2500K")
-        left = root.check_output(f"cd {FOLDER} && echo x.log-*").split()
+        root.check_output(f"/usr/lib/hubsmith/trim-logs 2500K {folder}")
+        assert root.check_output(f"ls {folder}").split() == ["x.log", "x.log-1", "x.log-2"]
     finally:
-        root.run_test(f"rm --force {FOLDER}/x.log-*")
-    assert left[:2] == ["x.log-1", "x.log-2"]
-    assert "x.log-3" not in left
+        root.check_output(f"rm --recursive {folder}")
 
 
 def test_logs_are_for_administrators_of_the_machine(root: Host) -> None:
@@ -75,10 +74,11 @@ class TestRunning:
     def test_nobody_writes_in_anothers_name(self, root: Host, kernel: Kernel, person: Person) -> None:
         needle = secrets.token_hex(8)
         kernel.run(FORGE.replace("NEEDLE", needle))
-        wait = f"timeout 60 sh -c 'until [ $(grep --count {needle} {FOLDER}/servers.log) = 3 ]; do sleep 1; done'"
-        root.run_test(wait)
+        root.run_test(f"timeout 60 sh -c 'until [ $(grep --count {needle} {FOLDER}/servers.log) = 3 ]; do sleep 1; done'")
         lines = root.check_output(f"grep {needle} {FOLDER}/servers.log").splitlines()
-        assert {line.split(" ")[1] for line in lines} == {f"jupyter-{person.name}-singleuser.service:"}
+        # The user, where the process had ended before the journal looked which unit it was of.
+        own = (f"jupyter-{person.name}-singleuser.service: ", f"user {root.user(person.name).uid}: ")
+        assert [line for line in lines if not line.partition(" ")[2].startswith(own)] == []
         others = f"{FOLDER}/jupyterhub.log {FOLDER}/proxy.log /var/log/syslog /var/log/user.log"
         assert root.run(f"grep --no-messages {needle} {others}").stdout == ""
 
@@ -87,7 +87,7 @@ class TestRunning:
         needle = secrets.token_hex(8)
         kernel.run(f"import subprocess; subprocess.run('yes {needle} | head --lines 5000 | logger', shell=True, check=True)")
         root.run_test("sleep 8")
-        assert 0 < int(root.run(f"grep --count {needle} {FOLDER}/servers.log").stdout) <= 1000
+        assert 0 < int(root.run(f"grep --count {needle} {FOLDER}/servers.log").stdout) < 4500
 
     def test_they_are_not_in_the_general_log_too(self, root: Host) -> None:
         assert root.run("grep --quiet ' jupyterhub\\(-proxy\\)\\?\\[' /var/log/syslog").rc != 0
