@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from jupyterhub.app import JupyterHub
 from jupyterhub.auth import PAMAuthenticator
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
+from tornado import web
 
-from hubsmith_hub import accounts, api, first_login, first_password, opening, sessions, watchdog
+from hubsmith_hub import accounts, api, first_login, first_password, logins, opening, server, sessions, watchdog
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
+
+_BUSY_PAGE = """<!DOCTYPE html>
+<html lang="en"><title>Too many failed logins</title><h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
+"""
 
 
 class HubsmithAuthenticator(PAMAuthenticator):
     """A user added on the admin page gets a Unix account; one deleted there keeps the files and loses the way in."""
 
     create_system_users = True
+    _logins: logins.Logins | None = None
+
+    async def authenticate(self, handler: BaseHandler, data: dict[str, str]) -> str | None:
+        """Ask PAM when this attempt's turn has come (hubsmith_hub.logins)."""
+        if self._logins is None:
+            self._logins = logins.Logins(self.executor)
+        # PAMAuthenticator's method as it was before run_on_executor, which would put all attempts into one queue without end.
+        verify = partial(PAMAuthenticator.authenticate.__wrapped__, self, handler, data)
+        try:
+            return await self._logins.check(handler.request.remote_ip, data["username"], verify, handler.request.connection.stream.closed)
+        except logins.BusyError as exc:
+            # Not as an HTTPError, whose page would cost the hub many times as much, for each request of a flood.
+            handler.set_status(429)
+            handler.set_header("Retry-After", str(exc.retry_after_s))
+            raise web.Finish(_BUSY_PAGE.format(exc)) from exc
+        except logins.GoneError as exc:
+            raise web.Finish from exc
 
     def check_allowed(self, username: str, authentication: object = None) -> bool:
         """Is the account, whose password was right, an open one of a user?"""
@@ -62,6 +85,7 @@ class HubsmithAuthenticator(PAMAuthenticator):
 
         JupyterHub asks once, when it knows its users and nobody can reach it yet.
         """
+        server.configure()
         sessions.complete(app.db)
         first_login.guard()
         watchdog.start()

@@ -12,9 +12,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.orm import User
 from tornado import web
 
-from hubsmith_hub import accounts, sessions
-
-_SHORTEST = 8
+from hubsmith_hub import accounts, passwords, sessions
 
 
 @dataclass(frozen=True)
@@ -44,26 +42,26 @@ class OwnPassword(_Page):
     @web.authenticated
     async def get(self) -> None:
         """The empty form."""
-        await self.show(shortest=_SHORTEST)
+        await self.show(shortest=passwords.SHORTEST)
 
     @web.authenticated
     async def post(self) -> None:
         """Change it, after the present one was given."""
         name = self.current_user.name
         old, new, again = (self.get_body_argument(field, "", strip=False) for field in ("old", "new", "again"))
-        problem = _complaint(name, old, new, again)
-        if problem is None and await self.authenticator.authenticate(None, {"username": name, "password": old}) is None:
+        problem = await asyncio.to_thread(_complaint, name, old, new, again)
+        if problem is None and await self.authenticator.authenticate(self, {"username": name, "password": old}) is None:
             problem = "That is not your present password."
         if problem is None:
             problem = await _set(name, new)
         if problem:
-            await self.show(status=400, shortest=_SHORTEST, problem=problem)
+            await self.show(status=400, shortest=passwords.SHORTEST, problem=problem)
             return
         # Whoever else is in as this user is out; this browser, and what runs, goes on.
         sessions.end(self.db, self.current_user.orm_user, self.get_session_cookie())
         self.set_hub_cookie(self.current_user)
         self.log.info("%s changed their password", name)
-        await self.show(shortest=_SHORTEST, done=True)
+        await self.show(shortest=passwords.SHORTEST, done=True)
 
 
 class InitialPasswords(_Page):
@@ -111,9 +109,7 @@ def _complaint(name: str, old: str, new: str, again: str) -> str | None:
         return "The password of this account is not set here."
     if new != again:
         return "The new passwords are not the same."
-    if len(new) < _SHORTEST:
-        return f"A password has at least {_SHORTEST} characters."
-    return "That is the password you have." if new == old else None
+    return "That is the password you have." if new == old else passwords.problem(name, new)
 
 
 async def _set(name: str, password: str) -> str | None:
