@@ -16,6 +16,19 @@ CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 # GHSA-hx46-2cv3-mh6g is mended in 6.1.0 and 5.5.3; the releases after them mend what those broke.
 FLOORS = {6: (6, 1, 1), 5: (5, 5, 4)}
 
+WEB_TOOL = """
+import http.server, threading
+class Tool(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"a tool of one's own")
+    def log_message(self, *told):
+        pass
+tool = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tool)
+threading.Thread(target=tool.serve_forever, daemon=True).start()
+"""
+
 
 def version_of(root: Host, package: str, prefix: str) -> str:
     """By that environment's Python, as nobody: the users' one can be changed by some of them."""
@@ -110,6 +123,15 @@ class TestNotebook:
     def test_it_runs_in_the_users_environment(self, kernel: Kernel) -> None:
         assert kernel.run("import sys; print(sys.prefix)") == "/opt/anaconda"
         assert kernel.run("import shutil; print(shutil.which('python'))") == "/opt/anaconda/bin/python"
+
+    def test_a_web_tool_of_ones_own_is_below_the_server(self, notebook: HubClient, kernel: Kernel, hub: Callable[[], HubClient]) -> None:
+        kernel.run(WEB_TOOL)
+        try:
+            path = f"{notebook.base()}proxy/{kernel.run('print(tool.server_port)')}/"
+            assert notebook.get(path).text == "a tool of one's own"
+            assert "/hub/login" in hub().get(path).url
+        finally:
+            kernel.run("tool.shutdown()")
 
     def test_settings_go_to_the_users_home(self, kernel: Kernel, person: Person) -> None:
         first = "from jupyter_core.paths import jupyter_config_path; print(jupyter_config_path()[0])"

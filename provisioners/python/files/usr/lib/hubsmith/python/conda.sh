@@ -48,7 +48,7 @@ install_packages() {
     fi
     "$prefix/bin/python" "$tools/not-there-yet" "$locks/requirements.txt" "${HUB_VERSION:-}" > "$cache/constraints.txt"
     "$uv" pip install --quiet --python "$prefix/bin/python" --constraint "$cache/constraints.txt" --override "$locks/overrides.txt" \
-        "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel pip "${extra[@]}"
+        "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel jupyter-server-proxy pip "${extra[@]}"
 }
 
 # Exactly what the lock says, and nothing is worked out here: of conda's packages files and hashes, of pip's those that
