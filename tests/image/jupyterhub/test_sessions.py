@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -75,6 +76,14 @@ def member(join: Callable[[], Member]) -> Member:
     return join()
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for it, for a minute at most."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
 def state_of(root: Host, name: str) -> str:
     return next(row["state"] for row in json.loads(root.check_output(f"{USERS} list --json")) if row["name"] == name)
 
@@ -131,11 +140,14 @@ def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
 def test_ones_own_change_ends_the_others_and_not_this_one(member: Member) -> None:
     other = member.log_in()
     member.session.start_server()
+    server = f"{member.session.base()}lab"
+    assert other.get(server).url.endswith(server)
     with Kernel.start(member.session) as kernel:
         kernel.run("kept = 41")
         changed = member.session.submit("/hub/password", old=member.person.password, new="a new one 42", again="a new one 42")
         assert changed.ok, changed.text
         assert "/hub/login" in other.get("/hub/home").url
+        until(lambda: "/hub/login" in other.get(server).url)  # the server asks the hub every ten seconds
         assert member.status("GET", "user") == requests.codes.forbidden
         assert "/hub/login" not in member.session.get("/hub/home").url
         assert kernel.run("kept + 1") == "42"
