@@ -40,6 +40,7 @@ class HubsmithAuthenticator(PAMAuthenticator):
             handler.set_header("Retry-After", str(exc.retry_after_s))
             raise web.Finish(_BUSY_PAGE.format(exc)) from exc
         except logins.GoneError as exc:
+            handler.set_status(499, "Client Closed Request")  # for the log
             raise web.Finish from exc
 
     def check_allowed(self, username: str, authentication: object = None) -> bool:
