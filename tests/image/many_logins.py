@@ -26,6 +26,7 @@ from urllib.parse import urlencode, urlsplit
 PROXY = "https://127.0.0.1"
 AT_ONCE = 40
 PATIENCE_S = 120
+FLOOD_ENDS_S = 300
 
 
 class Client:
@@ -80,7 +81,8 @@ def attempt(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def flood(address: str, name: str | None = None) -> None:
-    """Until the process is ended. Who is turned away comes again after a second."""
+    """Until the process is ended, or whoever started it was. Who is turned away comes again after a second."""
+    signal.alarm(FLOOD_ENDS_S)
     token = Client(address).open_page()
 
     def guess(_: int) -> None:

@@ -38,6 +38,18 @@ def test_accounts_of_the_machine_are_no_users(admin: HubClient, root: Host, host
     assert root.check_output(f"systemctl show --property InvocationID --value jupyter-{name}-singleuser") == ""
 
 
+def test_an_account_that_somebody_made_by_hand_does_not_log_in(hub: Callable[[], HubClient], root: Host) -> None:
+    person = Person(f"byhand-{secrets.token_hex(3)}", secrets.token_urlsafe(16))
+    root.check_output(
+        f"useradd --key UID_MIN=1000 --key UID_MAX=1499 {person.name} && echo %s | chpasswd", f"{person.name}:{person.password}"
+    )
+    try:
+        with pytest.raises(LoginRefused, match="Invalid username or password"):
+            hub().login(person)
+    finally:
+        root.check_output(f"userdel {person.name}")
+
+
 def test_who_became_privileged_gets_no_server(admin: HubClient, bystander: HubClient, root: Host) -> None:
     root.check_output(f"gpasswd --add {bystander.user} sudo")
     assert start(admin, bystander.user) == 403

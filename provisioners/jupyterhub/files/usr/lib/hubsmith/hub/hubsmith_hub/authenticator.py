@@ -27,13 +27,13 @@ class HubsmithAuthenticator(PAMAuthenticator):
     _logins: logins.Logins | None = None
 
     async def authenticate(self, handler: BaseHandler, data: dict[str, str]) -> str | None:
-        """Ask PAM when this attempt's turn has come (hubsmith_hub.logins)."""
+        """Ask PAM when this attempt's turn has come (hubsmith_hub.logins); the name of an open account of a user, or None."""
         if self._logins is None:
             self._logins = logins.Logins(self.executor)
         # PAMAuthenticator's method as it was before run_on_executor, which would put all attempts into one queue without end.
         verify = partial(PAMAuthenticator.authenticate.__wrapped__, self, handler, data)
         try:
-            return await self._logins.check(handler.request.remote_ip, data["username"], verify, handler.request.connection.stream.closed)
+            name = await self._logins.check(handler.request.remote_ip, data["username"], verify, handler.request.connection.stream.closed)
         except logins.BusyError as exc:
             # Not as an HTTPError, whose page would cost the hub many times as much, for each request of a flood.
             handler.set_status(429)
@@ -42,13 +42,11 @@ class HubsmithAuthenticator(PAMAuthenticator):
         except logins.GoneError as exc:
             handler.set_status(499, "Client Closed Request")  # for the log
             raise web.Finish from exc
-
-    def check_allowed(self, username: str, authentication: object = None) -> bool:
-        """Is the account, whose password was right, an open one of a user?"""
-        if problem := accounts.refusal(username):
+        # Not in check_allowed, which JupyterHub does not call with allow_all.
+        if name and (problem := accounts.refusal(name)):
             self.log.warning("no login: %s", problem)
-            return False
-        return bool(super().check_allowed(username, authentication))
+            return None
+        return name
 
     async def refresh_user(self, user: User, handler: BaseHandler | None = None) -> bool:
         """Whether sessions and tokens of this user still count."""
