@@ -29,7 +29,7 @@ test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
 	@$(BIN)/python -m pytest --numprocesses=auto tests/unit -m "not vm" $(ARGS)
 
 test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
-	@$(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
+	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
 
 bench: setup $(VENV)/.dev ## seconds per step: cold, last provisioner changed, nothing changed; peak memory
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -80,8 +80,8 @@ def test_heavy_tests_ran_once(workshop: Workshop, golden: Done) -> None:
     assert outcomes == [{"skipped"}, {"passed"}, {"skipped"}]
 
 
-# Of a launched hub, of other distributions, of a lock.
-ELSEWHERE = ("for machines launched with a domain", "a venv has no conda", "built without a lock")
+# Of a launched hub, of other distributions, of a lock, of `make test-all`.
+ELSEWHERE = ("for machines launched with a domain", "a venv has no conda", "built without a lock", "for thorough runs")
 
 
 def test_every_image_test_passed_somewhere(workshop: Workshop, golden: Done) -> None:

@@ -6,6 +6,7 @@
     launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or without one
     before_reboot       skip the test on the rebooted machine: a reboot changes nothing of what it looks at
     heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
+    thorough            the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods, hangs, long ways round
     person              a Unix user with a password, gone at the end
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
@@ -90,6 +91,12 @@ def nameless(booted: None, launch_data: dict[str, Any] | None) -> None:
 def heavy(stage: str) -> None:
     if stage != "candidate":
         pytest.skip("once is enough")
+
+
+@pytest.fixture(scope="session")
+def thorough(heavy: None) -> None:
+    if not os.environ.get("HUBSMITH_THOROUGH"):
+        pytest.skip("for thorough runs (HUBSMITH_THOROUGH=1)")
 
 
 @pytest.fixture(scope="session")

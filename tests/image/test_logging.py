@@ -82,7 +82,7 @@ class TestRunning:
         others = f"{FOLDER}/jupyterhub.log {FOLDER}/proxy.log /var/log/syslog /var/log/user.log"
         assert root.run(f"grep --no-messages {needle} {others}").stdout == ""
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("thorough")
     def test_who_writes_without_end_is_cut_short(self, root: Host, kernel: Kernel) -> None:
         needle = secrets.token_hex(8)
         kernel.run(f"import subprocess; subprocess.run('yes {needle} | head --lines 5000 | logger', shell=True, check=True)")

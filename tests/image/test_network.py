@@ -248,7 +248,7 @@ for _ in range(150):
         prober.run("[one.close() for one in held]; held.clear()")
         assert "version" in asked(prober, "urllib.request.urlopen(os.environ['JUPYTERHUB_API_URL'], timeout=20).read().decode()")
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("thorough")
     def test_named_servers_share_it(self, notebook: HubClient, prober: Kernel, root: Host, person: Person) -> None:
         notebook.start_server("second")
         try:
@@ -274,7 +274,7 @@ class TestOthers:
         assert asked(prober, f"[tcp({theirs!r}, {port}), tcp({theirs!r}, 7002)]") == ["ConnectionRefusedError"] * 2
         assert asked(other, f"tcp({own!r}, 7002)") == "ConnectionRefusedError"
 
-    @pytest.mark.usefixtures("alone")
+    @pytest.mark.usefixtures("thorough", "alone")
     def test_a_flood_of_connections_keeps_nobody_out(
         self, prober: Kernel, hub: Callable[[], HubClient], root: Host, settings: Settings, machine: Host
     ) -> None:

@@ -44,6 +44,7 @@ def median_s(results: list[dict[str, Any]]) -> float:
     return statistics.median(one["seconds"] for one in results)
 
 
+@pytest.mark.usefixtures("thorough")
 def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, person: Person) -> None:
     ten = [right(person)] * 10
     before = median_s(many_logins.run(root, tries=ten))
@@ -54,6 +55,7 @@ def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, person: P
     assert max(one_name, new_names) <= 2 * usual
 
 
+@pytest.mark.usefixtures("thorough")
 def test_who_finds_the_queue_full_is_told_when_to_come_again(root: Host, person: Person) -> None:
     """More at one name than may wait; those who wait are soon forgotten, as their clients are gone."""
     from_one = wrong(person.name, address=new_address(), base=hub_address(root))
@@ -78,6 +80,7 @@ def test_forged_headers_do_not_change_whose_failures_count(root: Host, way: str)
     assert re.findall(rf"'{name}'@(?:::ffff:)?([\d.]+)\)", lines) == [address] * 5
 
 
+@pytest.mark.usefixtures("thorough")
 def test_a_class_behind_one_address_gets_in_though_somebody_mistypes(root: Host, person: Person) -> None:
     address = new_address()
     many_logins.run(root, tries=[wrong("clumsy", address=address)] * 3)
@@ -85,6 +88,7 @@ def test_a_class_behind_one_address_gets_in_though_somebody_mistypes(root: Host,
     assert [one["status"] for one in results] == [IN] * 12
 
 
+@pytest.mark.usefixtures("thorough")
 def test_nobody_is_locked_out_by_guesses_from_elsewhere(root: Host, person: Person) -> None:
     (before,) = many_logins.run(root, tries=[right(person)])
     guesses = [wrong(person.name, base=hub_address(root)) for _ in range(10)] * 2

@@ -118,7 +118,7 @@ def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(ro
     Member(Person(*told[0].stdout.strip().split("\t")), forgetful.hub)
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("thorough", "alone")
 def test_a_hub_that_hangs_is_started_again_and_no_removal_is_done_before(root: Host, member: Member) -> None:
     hung = root.check_output("systemctl show --property MainPID --value jupyterhub")
     root.check_output(f"kill -STOP {hung}")
@@ -127,6 +127,7 @@ def test_a_hub_that_hangs_is_started_again_and_no_removal_is_done_before(root: H
     assert member.is_out()
 
 
+@pytest.mark.usefixtures("thorough")
 def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
     deaf = member.starts_deaf_server(root)
     given = root.check_output(f"{USERS} reset {member.person.name}")
