@@ -133,7 +133,10 @@ class TestRotation:
         root.run_test(
             f"echo old > {FOLDER}/servers.log-2026-01-01-1767225600; touch --date '30 days ago' {FOLDER}/servers.log-2026-01-01-1767225600"
         )
-        root.run_test("systemd-run --quiet --wait --uid 1999 echo old; sleep 1; logrotate --force /etc/logrotate.d/jupyterhub")
+        needle = secrets.token_hex(8)
+        root.run_test(f"systemd-run --quiet --wait --uid 1999 echo {needle}")
+        root.run_test(f"timeout 120 sh -c 'until grep --quiet {needle} {FOLDER}/servers.log; do sleep 1; done'")
+        root.run_test("logrotate --force /etc/logrotate.d/jupyterhub")
         assert "2026-01-01" not in root.check_output(f"ls {FOLDER}")
 
     def test_a_full_disk_of_logs_does_not_stop_the_hub(self, root: Host, notebook: HubClient, person: Person) -> None:

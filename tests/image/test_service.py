@@ -133,12 +133,10 @@ class TestRunning:
         assert told["seconds"] > 0
         assert "hubsmith-check" not in root.check_output("getent passwd")
         assert root.check_output("ls /run/hubsmith | grep check || true") == ""
-        # The namespace of its user goes with the server; those that stay have a server.
-        used = "systemctl list-units --plain --no-legend 'jupyter-*-singleuser.service' | awk '{print $1}' | xargs --no-run-if-empty"
-        used += " systemctl show --value --property NetworkNamespacePath | sed '/^$/d' | sort --unique"
-        root.check_output(
-            "timeout 20 bash -c %s", f'until [[ "$({used})" == "$(ls --directory /run/netns/jupyter-* 2> /dev/null)" ]]; do sleep 0.5; done'
-        )
+        # The namespace of its user goes with the server: those that stay are of users who are still there.
+        uids = "ls /run/netns 2> /dev/null | sed --quiet 's/^jupyter-//p'"
+        left = f"{uids} | while read -r uid; do getent passwd $uid > /dev/null || echo $uid; done"
+        root.check_output("timeout 60 bash -c %s", f'while [[ -n "$({left})" ]]; do sleep 0.5; done')
 
     def test_the_proxy_is_not_root(self, root: Host) -> None:
         assert root.check_output("ps -o user= -p $(systemctl show --value --property MainPID jupyterhub-proxy)") != "root"
