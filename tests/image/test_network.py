@@ -165,6 +165,7 @@ class TestMachine:
         shown = root.check_output("nft list set inet hubsmith resolvers")
         assert all(server in shown for server in servers)
 
+    @pytest.mark.usefixtures("heavy")
     def test_the_hubs_address_is_closed_to_the_world(self, root: Host, settings: Settings) -> None:
         # A neighbour of the machine, as another instance of its subnet is, that sends packets for the hub's address to it.
         out = "ip netns exec hubsmith-out curl --silent --insecure --output /dev/null --write-out '%{http_code}'"
@@ -229,6 +230,7 @@ class TestNotebook:
     def test_the_instances_credentials_are_refused(self, prober: Kernel) -> None:
         assert asked(prober, "tcp('169.254.169.254', 80, seconds=2)") != "open"
 
+    @pytest.mark.usefixtures("heavy")
     def test_what_is_not_private_is_the_internet(self, prober: Kernel, settings: Settings, root: Host) -> None:
         # Addresses of documentation, which are nobody's (RFC 5737).
         with outside(root, "hubsmith-web", "198.51.100.1/24", "198.51.100.9/24"):
