@@ -5,6 +5,7 @@ The rooms (README.md has the same map):
     commands/      what `invoke` offers: parse, call, print
     errors.py      exceptions with a hint and an exit code
     report.py      the only thing that prints
+    image_contract.py  what images and commands have to agree about
     pipeline.py    Step and Runner: run in order, clean up in reverse
     paths.py       where caches and state live on this machine
     kernel_console.py  panics, oopses and stalls on a serial console
@@ -17,5 +18,5 @@ The rooms (README.md has the same map):
     localcloud/    an EC2 endpoint on loopback whose instances are real machines
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 """Of Hubsmith, as pyproject.toml has it: part of what an image is made of."""

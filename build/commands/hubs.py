@@ -82,6 +82,8 @@ def users(
         hub, chosen = Hub.named(domain), choice.load()
         wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
+            for verb in sorted({what.split()[0] for what, _ in wanted}):
+                way.require(f"users --{verb}")
             for what, names in wanted:
                 data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
                 if not way.show(_users_line(what, names, json=json), data=data):

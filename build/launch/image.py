@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build import image_contract
 from build.aws import tags
 from build.aws.refusals import code_of
 from build.bake.image import PUBLISHED
@@ -30,9 +31,12 @@ class FindImage(Step[Launch]):
     title = "find the image"
 
     def run(self, state: Launch) -> None:
-        """Raises UserError when there is none. A hub that runs needs none that is newer than its own."""
+        """Raises UserError when there is none, or it is too old for what is wanted. A running hub needs no newer one."""
         state.image = self._find(state)
         state.report.note(f"image {state.image.id} ({state.image.name})")
+        if state.image.version and (state.wishes.replace or not instances.of_hub(state.clients, state.hub)):
+            for setting in state.wishes.settings_of_the_image:
+                image_contract.require(setting, state.image.version, state.image.id, state.hub.domain)
 
     def _find(self, state: Launch) -> HubImage:
         if state.wishes.image_id:
@@ -97,4 +101,5 @@ def _facts(image: ImageTypeDef, login_user: str) -> HubImage:
         image.get("RootDeviceName", "/dev/xvda"),
         marks.get(tags.LOGIN_USER) or login_user,
         image.get("CreationDate", ""),
+        marks.get(tags.VERSION, ""),
     )

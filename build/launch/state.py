@@ -14,13 +14,17 @@ from build.report import Reporter
 
 @dataclass(frozen=True)
 class HubImage:
-    """An image a hub runs from. ``created`` is ISO 8601 in UTC."""
+    """An image a hub runs from. ``created`` is ISO 8601 in UTC.
+
+    ``version`` is that of the Hubsmith that built it, or nothing where no tag says so: other accounts do not see them.
+    """
 
     id: str
     name: str
     root_device: str
     login_user: str
     created: str
+    version: str = ""
 
 
 @dataclass(frozen=True)

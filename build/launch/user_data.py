@@ -10,11 +10,9 @@ import yaml
 
 from build.aws.session import Cloud
 from build.launch.hub import Hub
-from build.launch.wishes import STAGING_DIRECTORY, Wishes
+from build.launch.wishes import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
 
 SCHEMA = 1
-_HOURS = 72
-"""How long the image itself lets a first password work; an older image knows no other."""
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
 
 
@@ -40,7 +38,7 @@ def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[
         "ssm_prefix": hub.prefix,
         "volume_id": volume_id,
     }
-    if (hours := wishes.defaults.first_password_hours) != _HOURS:
+    if (hours := wishes.defaults.first_password_hours) != USUAL_PASSWORD_HOURS:
         data["first_password_hours"] = hours
     if wishes.staging:
         data["acme_directory"] = STAGING_DIRECTORY

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from build import kernel_console
+from build import image_contract, kernel_console
 from build.aws.console import kernel_faults
 from build.aws.instances import console_tail
 from build.aws.refusals import code_of
@@ -37,6 +37,8 @@ class WayIn:
     config: Path
     ip: str
     user: str
+    domain: str
+    image_id: str
     report: Reporter
     explain: Callable[[], str]
 
@@ -73,6 +75,13 @@ class WayIn:
             message = f"'{line}' on {self.ip} ended with status {done.returncode}"
             raise RemoteError(": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout))
 
+    def require(self, what: str) -> None:
+        """Raises UserError when the machine's image is too old for ``what`` (build/image_contract.py)."""
+        if image_contract.SINCE.get(what, image_contract.FIRST_CONTRACT) == image_contract.FIRST_CONTRACT:
+            return
+        has = self.run(f"cat {image_contract.CONTRACT_FILE} 2> /dev/null || echo {image_contract.FIRST_CONTRACT}").strip()
+        image_contract.require(what, has, self.image_id, self.domain)
+
     def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
         """Run ``line`` (or a shell) with this terminal as its own; its exit status."""
         status = subprocess.run(self.command(line, root=root, terminal=terminal), check=False).returncode
@@ -101,7 +110,7 @@ def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, ope
         config = client.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
         with door.opened(hub, clients, caller_cidr(manifest.builder)):
             try:
-                yield WayIn(config, ip, user, report, lambda: _faults_of(clients, instance))
+                yield WayIn(config, ip, user, hub.domain, instance.image_id, report, lambda: _faults_of(clients, instance))
             finally:
                 client.close(config)
 

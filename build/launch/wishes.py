@@ -10,6 +10,8 @@ from build.manifest import Launch as Defaults
 from build.manifest import Manifest
 from build.manifest.rules import admin_problem
 
+USUAL_PASSWORD_HOURS = 72
+"""How long the image itself lets a first password work; an older image knows no other."""
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
@@ -54,6 +56,11 @@ class Wishes:
     def new_volume_gib(self) -> int:
         """Size of a data volume that has to be made."""
         return self.data_size_gib or self.defaults.data_volume.size_gib
+
+    @property
+    def settings_of_the_image(self) -> list[str]:
+        """What the image itself has to know to do as is wished, as the manifest names it."""
+        return ["launch.first_password_hours"] if self.defaults.first_password_hours != USUAL_PASSWORD_HOURS else []
 
 
 def wishes(manifest: Manifest, options: Options) -> Wishes:

@@ -38,3 +38,17 @@ def test_a_subnet_elsewhere_than_the_disk_is_refused(site: Site, made: dict[str,
     done = site.launch("--subnet", elsewhere["SubnetId"])
     assert done.status == 2
     assert f"is in {elsewhere['AvailabilityZone']}, but the data volume of hub.example.test is in {zone}" in done.err
+
+
+def test_an_image_too_old_for_a_setting_is_refused_and_nothing_is_made(workshop: Workshop, image: str, other: Site) -> None:
+    ec2 = workshop.client("ec2")
+    newer = next(tag["Value"] for tag in ec2.describe_images(ImageIds=[image])["Images"][0]["Tags"] if tag["Key"] == "hubsmith:version")
+    before = everything(workshop)
+    ec2.create_tags(Resources=[image], Tags=[{"Key": "hubsmith:version", "Value": "0.1.0"}])
+    try:
+        done = other.launch("--set", "launch.first_password_hours=24")
+    finally:
+        ec2.create_tags(Resources=[image], Tags=[{"Key": "hubsmith:version", "Value": newer}])
+    assert done.status == 2, done.err
+    assert f"launch.first_password_hours needs an image that Hubsmith 0.2.0 or later has built; {image}" in done.err
+    assert {**everything(workshop), "folders": []} == {**before, "folders": []}  # the lock and the log are in a folder here

@@ -37,7 +37,7 @@ def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     report: Any = SimpleNamespace(warn=warnings.append, result=lambda line: warnings.append(f"result: {line}"))
     clients: Any = SimpleNamespace(ec2=ec2)
-    return WayIn(tmp_path / "config", "127.77.0.1", "admin", report, lambda: _faults_of(clients, INSTANCE))
+    return WayIn(tmp_path / "config", "127.77.0.1", "admin", "hub.example.org", "ami-1", report, lambda: _faults_of(clients, INSTANCE))
 
 
 def test_a_command_that_ssh_could_not_run_says_that_the_kernel_panicked(way: WayIn) -> None:
