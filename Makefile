@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INVOKE := $(BIN)/invoke
 # One process bakes and then runs what needs the bake, the other the rest: tests/sharing.py.
 SHARED := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
-HOST_PACKAGES := build/localcloud/install-host-packages.sh
+HOST_PACKAGES := localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help setup host-packages test-packages shell build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
@@ -26,7 +26,7 @@ test: setup test-packages $(VENV)/.dev ## everything, one bake included; of the 
 	@$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
-	@$(BIN)/python -m pytest --numprocesses=auto tests/unit -m "not vm" $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto tests/unit tests/localcloud -m "not vm" $(ARGS)
 
 test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
 	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from build.localcloud import base_image, server
 from build.remote.greeting import greets
+from localcloud import base_image
+from localcloud.server import control
 from tests import soak
 from tests.cloud.costs import boot, idle_cpu_s
 from tests.cloud.customer import Customer, Key, until
@@ -26,11 +27,11 @@ def main() -> None:
     base_image.ensure("tiny", progress=lambda _: None)
     with tempfile.TemporaryDirectory(prefix="hubsmith-bench-") as folder:
         place = Path(folder) / "cloud"
-        cloud = Customer(server.ensure_up(place, port=0), place, Key.make(Path(folder) / "key"))
+        cloud = Customer(control.ensure_up(place, port=0), place, Key.make(Path(folder) / "key"))
         try:
             figures = measure(cloud)
         finally:
-            server.reset(place)
+            control.reset(place)
     for name, figure in figures.items():
         sys.stderr.write(f"{name.ljust(60)}{figure:10.2f}\n")
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
@@ -67,7 +68,7 @@ def at_once(cloud: Customer) -> dict[str, float]:
     return {
         f"{AT_ONCE} machines at once to ssh (s)": seconds,
         f"processor of the server, 10 s idle with {AT_ONCE + 1} machines (s)": idle_cpu_s(cloud)[0],
-        "memory of the server (MiB)": float(server.status(cloud.folder).resident_mib or 0),
+        "memory of the server (MiB)": float(control.status(cloud.folder).resident_mib or 0),
     }
 
 

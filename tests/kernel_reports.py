@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud.qemu.process import pid_of
-from build.localcloud.status import kernel_faults
+from localcloud.machine.qemu.process import pid_of
+from localcloud.server.status import kernel_faults
 
 TITLE = "kernel faults on the consoles of machines"
 BEGAN = pytest.StashKey[float]()

@@ -4,7 +4,7 @@ Two measurements, on machines with two processors:
 
 - rounds: a Debian machine has its kernel change its own code under load, again and again. Three shells are busy; the foreground switches
   a static key (sched_schedstats) on and off, and every fourth time starts a unit with a CPUQuota=, which switches another one. QEMU 7.2
-  with a thread for each processor panics within 150 rounds: build/localcloud/qemu/emulation.py says why.
+  with a thread for each processor panics within 150 rounds: localcloud/machine/qemu/emulation.py says why.
 - boots: the tiny image boots until it greets on its console.
 
 What was done is kept in the cache by QEMU version and threads, so an interrupted run goes on where it was. A QEMU that has failed once is
@@ -25,12 +25,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from build import kernel_console
-from build.localcloud import base_image, emulator
-from build.localcloud.disk import LayerStore
-from build.localcloud.machine import Drive, Machine, MachineSpec
-from build.localcloud.metadata import InstanceMetadata, MetadataServer, identity_document, tree
-from build.localcloud.qemu import emulation, program
 from build.paths import cache_dir
+from localcloud import base_image
+from localcloud.machine import emulator
+from localcloud.machine.imds_server import InstanceMetadata, MetadataServer, identity_document, tree
+from localcloud.machine.layer_store import LayerStore
+from localcloud.machine.machine import Drive, Machine, MachineSpec
+from localcloud.machine.qemu import emulation, program
 from tests.cloud.guest import FACTS
 
 ROUNDS, BOOTS = 4000, 1000

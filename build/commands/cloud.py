@@ -9,7 +9,9 @@ from invoke import Context, task
 from build.commands.choice import Several
 from build.commands.common import JSON, confirm, local_cloud, talking
 from build.errors import HubsmithError
-from build.localcloud import base_image, host, server, usage
+from localcloud import base_image
+from localcloud import doctor as localcloud_doctor
+from localcloud.server import control, disk_usage
 
 
 @task(help={"base": "also make this base image available (debian-13, debian-12, tiny); may be given again"}, iterable=["base"])
@@ -23,14 +25,14 @@ def up(_: Context, base: Several = None) -> None:
 def down(_: Context) -> None:
     """Shut the machines down and stop the local cloud; cloud.up starts those that ran."""
     with talking() as report, report.step("stop the local cloud"):
-        server.down()
+        control.down()
 
 
 @task(help=JSON)
 def status(_: Context, json: bool = False) -> None:
     """Is the local cloud up, where, what runs in it, and has a machine's kernel panicked?"""
     with talking() as report:
-        status = server.status()
+        status = control.status()
         report.document(asdict(status)) if json else report.table(("", ""), _status_rows(status))
 
 
@@ -38,7 +40,7 @@ def status(_: Context, json: bool = False) -> None:
 def env(_: Context) -> None:
     """Shell lines that point any AWS client at the local cloud: eval "$(invoke cloud.env)"."""
     with talking() as report:
-        for name, value in server.environment(server.ensure_up(progress=report.waiting)).items():
+        for name, value in control.environment(control.ensure_up(progress=report.waiting)).items():
             report.result(f"export {name}={value}")
 
 
@@ -46,7 +48,7 @@ def env(_: Context) -> None:
 def ca(_: Context) -> None:
     """The root of the certificates that the local cloud issues, as PEM; as each cloud.up adds one, the newest first."""
     with talking() as report:
-        endpoint = server.ensure_up(progress=report.waiting)
+        endpoint = control.ensure_up(progress=report.waiting)
         if endpoint.acme_roots is None:
             raise HubsmithError("the local cloud issues no certificates", hint=endpoint.acme_problem)
         report.result(endpoint.acme_roots.strip())
@@ -56,11 +58,11 @@ def ca(_: Context) -> None:
 def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
     """Stop every machine and forget everything the local cloud holds. Base images stay cached, unless --cache."""
     with talking() as report:
-        size = usage.readable(sum(place.size for place in server.status().places if cache or place.what != "cache"))
+        size = disk_usage.readable(sum(place.size for place in control.status().places if cache or place.what != "cache"))
         gone = f"Every instance, volume and image of the local cloud{' and the cache of base images' * cache}, {size},"
         confirm(f"{gone} will be gone", yes=yes)
         with report.step("reset the local cloud"):
-            server.reset(progress=report.waiting, cache=cache)
+            control.reset(progress=report.waiting, cache=cache)
 
 
 @task(help={"family": "debian-13 (default), debian-12 or tiny"})
@@ -75,7 +77,7 @@ def base(_: Context, family: str = "debian-13") -> None:
 def doctor(_: Context, json: bool = False) -> None:
     """What this machine lacks for the local cloud, what for, and the line that mends it. Exit code 1 if something does."""
     with talking() as report:
-        checks = host.examine()
+        checks = localcloud_doctor.examine()
         if json:
             report.document([asdict(found) for found in checks])
         else:
@@ -87,23 +89,23 @@ def doctor(_: Context, json: bool = False) -> None:
             raise HubsmithError("the local cloud lacks something", hint="the last column says what to run")
 
 
-def _status_rows(status: server.Status) -> list[tuple[str, str]]:
+def _status_rows(status: control.Status) -> list[tuple[str, str]]:
     """What `invoke cloud.status` shows."""
     up = status.endpoint
     rows = [("endpoint", up.url if up else "not up; `invoke cloud.up` starts it"), ("state", str(status.folder)), ("log", str(status.log))]
     if up:
         rows += [("server", f"pid {up.pid}, {status.resident_mib} MiB"), ("account, region", f"{up.account}, {up.region}")]
         rows += [("DNS", f"{up.dns[0]} port {up.dns[1]}, UDP and TCP"), *_acme_rows(status, up)]
-    rows += [(place.what, f"{usage.readable(place.size)} in {place.path}") for place in status.places]
+    rows += [(place.what, f"{disk_usage.readable(place.size)} in {place.path}") for place in status.places]
     return rows + [row for instance, pid in status.machines.items() for row in _machine_rows(status, instance, pid)]
 
 
-def _machine_rows(status: server.Status, instance: str, pid: int) -> list[tuple[str, str]]:
+def _machine_rows(status: control.Status, instance: str, pid: int) -> list[tuple[str, str]]:
     return [("machine", f"{instance} (pid {pid})"), *(("kernel fault", str(fault)) for fault in status.kernel_faults.get(instance, []))]
 
 
-def _acme_rows(status: server.Status, up: server.Endpoint) -> list[tuple[str, str]]:
+def _acme_rows(status: control.Status, up: control.Endpoint) -> list[tuple[str, str]]:
     if up.acme_directory is None:
         return [("ACME", f"absent: {up.acme_problem}")]
-    here = up.acme_directory.replace(server.GUESTS_VIEW, server.ADDRESS)
+    here = up.acme_directory.replace(control.GUESTS_VIEW, control.ADDRESS)
     return [("ACME directory", here), ("", f"{up.acme_directory} in the machines"), ("root certificate", str(status.roots))]

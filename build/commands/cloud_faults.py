@@ -9,8 +9,8 @@ from invoke import Context, task
 from build.commands.choice import Several
 from build.commands.common import JSON, talking
 from build.errors import UserError
-from build.localcloud import server
-from build.localcloud.faults import client
+from localcloud.faults import client
+from localcloud.server import control
 
 _HELP = {
     "error": "CALL=CODE: answer a call with an error: RunInstances=InsufficientInstanceCapacity, 'ec2:Describe*=ConnectionReset'",
@@ -49,7 +49,7 @@ def faults(
 ) -> None:
     """Set, list and clear faults of the local cloud. A restart of its server clears them too."""
     with talking() as report:
-        endpoint = server.find(server.default_folder())
+        endpoint = control.find(control.default_folder())
         if endpoint is None:
             raise UserError("the local cloud is not up", hint="`invoke cloud.up` starts it")
         if clear:

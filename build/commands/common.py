@@ -13,10 +13,11 @@ from build import paths
 from build.aws.refusals import explain
 from build.aws.session import Clients, Cloud, GuestView, connect
 from build.errors import HubsmithError, UserError
-from build.localcloud import base_image, server
 from build.manifest import Manifest
 from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
+from localcloud import base_image
+from localcloud.server import control
 
 JSON = {"json": "one JSON document on stdout"}
 
@@ -30,20 +31,20 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
         clients = connect(Cloud(manifest.cloud, manifest.region))
         report.note(str(clients))
         return clients
-    report.note(f"cloud local · account {server.ACCOUNT} · region {manifest.region}")
+    report.note(f"cloud local · account {control.ACCOUNT} · region {manifest.region}")
     family = base_image.family_for(manifest.base.name or "") if base else None
     return connect(local_cloud(report, family, region=manifest.region))
 
 
 def local_cloud(report: Reporter, *families: str | None, region: str | None = None) -> Cloud:
     """The local cloud, started if need be, with these base images made if need be."""
-    if not server.find(server.default_folder()):
-        server.require_low_ports()  # before a base image is made, which takes its time
+    if not control.find(control.default_folder()):
+        control.require_low_ports()  # before a base image is made, which takes its time
     for family in filter(None, families):
         with report.step(f"base image {family}"):
             base_image.ensure(family, progress=report.waiting)
     with report.step("local cloud"):
-        endpoint = server.ensure_up(progress=report.waiting)
+        endpoint = control.ensure_up(progress=report.waiting)
     guest = GuestView(endpoint.guest_url, endpoint.acme_directory, endpoint.acme_ca)
     return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key, guest, endpoint.acme_roots)
 

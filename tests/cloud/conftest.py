@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from build.localcloud import base_image, server
+from localcloud import base_image
+from localcloud.server import control
 from tests import sharing
 from tests.cloud.baking import Baking
 from tests.cloud.customer import Customer, Key
@@ -46,9 +47,9 @@ def fresh_cloud(tmp_path: Path, tiny: base_image.BaseImage, key: Key) -> Iterato
 def workshop(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[Workshop]:
     """A user's machine with a cloud of its own, for the tests of whole tasks."""
     state = tmp_path_factory.mktemp("workshop")
-    endpoint = server.ensure_up(state / "cloud", port=0)
+    endpoint = control.ensure_up(state / "cloud", port=0)
     yield Workshop(state, endpoint.url)
-    server.reset(state / "cloud")
+    control.reset(state / "cloud")
     assert processes_of(state) == []
 
 
@@ -89,7 +90,7 @@ def baking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baking]:
         yield running
     finally:
         running.end()
-        server.reset(state / "cloud")
+        control.reset(state / "cloud")
         assert processes_of(state) == []
 
 
@@ -107,16 +108,16 @@ class open_cloud:  # used as a function
         self.folder, self.key = folder, key
 
     def __enter__(self) -> Customer:
-        return Customer(server.ensure_up(self.folder, port=0), self.folder, self.key)
+        return Customer(control.ensure_up(self.folder, port=0), self.folder, self.key)
 
     def __exit__(self, *_: object) -> None:
-        server.reset(self.folder)
+        control.reset(self.folder)
         assert processes_of(self.folder) == []
 
 
 def processes_of(folder: Path) -> list[str]:
     """Command lines of all processes that name the folder or the sockets of its machines: QEMU, socat, servers."""
-    from build.localcloud.ec2.host import runtime_folder
+    from localcloud.ec2.host import runtime_folder
 
     names = (str(folder), str(runtime_folder(folder)))
     found = []

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from build.localcloud import server
 from build.remote.greeting import greets
+from localcloud.server import control
 from tests.cloud.customer import Customer, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -22,7 +22,7 @@ def cpu_s(pid: int) -> float:
 
 def idle_cpu_s(cloud: Customer, seconds: float = 10) -> tuple[float, float]:
     """Processor seconds that the server, and all its machines together, use while nobody asks anything of them."""
-    machines = server.machines(cloud.folder).values()
+    machines = control.machines(cloud.folder).values()
     before = cpu_s(cloud.endpoint.pid), sum(map(cpu_s, machines))
     time.sleep(seconds)
     return cpu_s(cloud.endpoint.pid) - before[0], sum(map(cpu_s, machines)) - before[1]
@@ -48,7 +48,7 @@ def boot(cloud: Customer) -> tuple[str, Boot]:
     instance = client.run_instances(**parameters)["Instances"][0]
     until(lambda: greets(instance["PublicIpAddress"]), 180, "ssh")
     ended = time.time()
-    started = process_started(server.machines(cloud.folder)[instance["InstanceId"]])
+    started = process_started(control.machines(cloud.folder)[instance["InstanceId"]])
     return instance["InstanceId"], Boot(ended - began, ended - started)
 
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from build.aws.console import KernelWatch
-from build.localcloud.server import Endpoint
 from build.remote.greeting import greets
+from localcloud.server.control import Endpoint
 
 FAST = {"Delay": 1, "MaxAttempts": 180}
 

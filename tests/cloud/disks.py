@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.customer import Customer, Key, until
 from tests.cloud.workshop import Workshop
 
@@ -26,7 +26,7 @@ umount /mnt/{serial}
 
 def files_on(workshop: Workshop, folder: Path, *image_ids: str) -> list[dict[str, str]]:
     """For each image: path -> digest, target of a link, or (path.mode) mode and owner."""
-    endpoint = server.find(workshop.state / "cloud")
+    endpoint = control.find(workshop.state / "cloud")
     assert endpoint is not None
     customer = Customer(endpoint, workshop.state / "cloud", Key.make(folder / "id_ed25519"))
     ec2, found = customer.client("ec2"), []

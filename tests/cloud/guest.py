@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from build.localcloud.machine import Machine, MachineSpec
-from build.localcloud.metadata import InstanceFacts, InstanceMetadata, identity_document, tree
-from build.localcloud.status import kernel_faults
+from localcloud.machine.imds_server import InstanceFacts, InstanceMetadata, identity_document, tree
+from localcloud.machine.machine import Machine, MachineSpec
+from localcloud.server.status import kernel_faults
 
 T = TypeVar("T")
 BOOT_S = 180.0  # generous: under TCG on a busy host

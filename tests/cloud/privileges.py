@@ -10,9 +10,9 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from build.localcloud.iam.patterns import matches
-from build.localcloud.iam.policy import Call, decide
-from build.localcloud.server import Endpoint
+from localcloud.iam.patterns import matches
+from localcloud.iam.policy import Call, decide
+from localcloud.server.control import Endpoint
 
 Policy = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.customer import FAST, Customer, until
 
 pytestmark = pytest.mark.vm
@@ -85,8 +85,8 @@ def test_everything_an_account_holds_is_there_after_a_kill(fresh_cloud: Customer
     assert "example.test." in [name for name, _ in before["zones"]]
 
     os.kill(fresh_cloud.endpoint.pid, signal.SIGKILL)
-    until(lambda: server.find(fresh_cloud.folder) is None, 10, "the end of the server")
-    again = Customer(server.ensure_up(fresh_cloud.folder, port=0), fresh_cloud.folder, fresh_cloud.key)
+    until(lambda: control.find(fresh_cloud.folder) is None, 10, "the end of the server")
+    again = Customer(control.ensure_up(fresh_cloud.folder, port=0), fresh_cloud.folder, fresh_cloud.key)
     after = account(again)
     for kind, listed in before.items():
         assert after[kind] == listed, kind

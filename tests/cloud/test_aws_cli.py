@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from build.localcloud import server
-from build.localcloud.faults import client as faults
 from build.remote.greeting import greets
+from localcloud.faults import client as faults
+from localcloud.server import control
 from tests.cloud.customer import Customer, until
 from tests.cloud.workshop import INVOKE, REPO, Workshop
 
@@ -31,7 +31,7 @@ class Cli:
         self.command = str(beside) if beside.exists() else shutil.which("aws")
         self.refused = 255 if b"aws-cli/1" in subprocess.run([self.command, "--version"], capture_output=True, check=True).stdout else 254
         plain = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        self.environment = {**plain, "HOME": str(home), "AWS_PAGER": "", **server.environment(cloud.endpoint)}
+        self.environment = {**plain, "HOME": str(home), "AWS_PAGER": "", **control.environment(cloud.endpoint)}
 
     def __call__(self, *words: str, fails: bool = False) -> Any:
         assert self.command, "the aws CLI is not installed"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from build.localcloud.faults import client
+from localcloud.faults import client
 from tests.cloud.workshop import Workshop, eventually
 
 pytestmark = pytest.mark.vm

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from build.localcloud import server
 from build.remote.greeting import greets
+from localcloud.server import control
 from tests.cloud.costs import boot, idle_cpu_s
 from tests.cloud.customer import Customer, until
 
@@ -30,7 +30,7 @@ def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
             until(lambda address=instance["PublicIpAddress"]: greets(address), 400, instance["InstanceId"])  # type: ignore[misc]
         except AssertionError:
             pytest.fail(f"{instance['InstanceId']} does not speak ssh; its console: {fresh_cloud.console(instance)}")
-    status = server.status(fresh_cloud.folder)
+    status = control.status(fresh_cloud.folder)
     assert len(status.machines) == 10
     assert status.resident_mib is not None
     assert status.resident_mib < 300

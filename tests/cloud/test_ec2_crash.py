@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from build.localcloud import server
-from build.localcloud.faults import client as faults
 from build.remote.greeting import greets
+from localcloud.faults import client as faults
+from localcloud.server import control
 from tests.cloud.customer import FAST, Customer, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
 
@@ -32,7 +32,7 @@ def test_a_killed_machine_is_a_stopped_instance_that_says_why_and_starts_again(c
     with cloud.instance(InstanceInitiatedShutdownBehavior="terminate") as instance:
         instance_id = instance["InstanceId"]
         cloud.ssh(instance, "echo kept > /root/kept && sync")
-        os.kill(server.machines(cloud.folder)[instance_id], signal.SIGKILL)
+        os.kill(control.machines(cloud.folder)[instance_id], signal.SIGKILL)
         found = cloud.wait_for(instance_id, "stopped", 20)
         assert found["StateReason"]["Code"] == "Server.InternalError"
         assert "ended unexpectedly" in found["StateReason"]["Message"]
@@ -109,7 +109,7 @@ def test_twenty_clients_at_once(fresh_cloud: Customer) -> None:
     assert _marked(cloud) == expected
     for instance_id in (found for found in expected if found.startswith("i-")):
         cloud.wait_for(instance_id, "running")
-    assert set(server.machines(cloud.folder)) == {found for found in expected if found.startswith("i-")}
+    assert set(control.machines(cloud.folder)) == {found for found in expected if found.startswith("i-")}
 
 
 def _work(cloud: Customer, number: int, believed: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud import base_image, state
+from localcloud import base_image
+from localcloud.server import state_store
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import FAST, Customer, Key, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
@@ -69,14 +70,14 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
         cloud.run()
     assert len(ec2.describe_volumes()["Volumes"]) == 3
     ec2.delete_volume(VolumeId=spare)  # to remove something must be possible, and be kept
-    assert (cloud.folder / state.FILE_NAME).stat().st_size > 1000
+    assert (cloud.folder / state_store.FILE_NAME).stat().st_size > 1000
 
     # Neither is lost when the server is killed meanwhile, with not a block left.
     until(lambda: shutil.disk_usage(folder).free > 0, 30, "the end of the spare volume")
     rest = fill(folder, "rest")
     assert shutil.disk_usage(folder).free == 0
     kill(cloud)
-    pickle.loads((cloud.folder / state.FILE_NAME).read_bytes().partition(b"\n")[2])
+    pickle.loads((cloud.folder / state_store.FILE_NAME).read_bytes().partition(b"\n")[2])
     cloud = reopened(cloud)
     ec2 = cloud.client("ec2")
     assert {volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]} >= {data}
@@ -94,6 +95,6 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
 
 
 def _machine(cloud: Customer, instance_id: str):  # noqa: ANN202  # Machine, imported late as conftest does
-    from build.localcloud.ec2.host import Host
+    from localcloud.ec2.host import Host
 
     return Host(cloud.folder).machine(instance_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from build.localcloud.ec2.host import runtime_folder
+from localcloud.ec2.host import runtime_folder
 from tests.cloud.customer import Customer, refused, until
 
 pytestmark = pytest.mark.vm

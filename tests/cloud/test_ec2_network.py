@@ -11,10 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from build.localcloud import base_image, server
-from build.localcloud.ec2.host import runtime_folder
-from build.localcloud.machine import Machine
 from build.remote.greeting import greets
+from localcloud import base_image
+from localcloud.ec2.host import runtime_folder
+from localcloud.machine.machine import Machine
+from localcloud.server import control
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import Customer, Key, refused, until
 
@@ -216,8 +217,8 @@ def test_addresses_are_as_many_as_the_cloud_was_given(
 
 def test_a_limit_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBSMITH_ELASTIC_IPS", "five")
-    with pytest.raises(server.MachineError) as caught:
-        server.ensure_up(tmp_path / "cloud", port=0)
+    with pytest.raises(control.MachineError) as caught:
+        control.ensure_up(tmp_path / "cloud", port=0)
     assert "HUBSMITH_ELASTIC_IPS is 'five'" in str(caught.value.hint)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.conftest import processes_of
 from tests.cloud.customer import Customer, refused, until
 
@@ -27,7 +27,7 @@ def kill(cloud: Customer) -> None:
 
 
 def reopened(cloud: Customer) -> Customer:
-    return Customer(server.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
+    return Customer(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
 
 
 def has_elastic_ip(cloud: Customer, instance_id: str, allocation: dict[str, Any]) -> bool:
@@ -56,7 +56,7 @@ def test_the_server_ends_whichever_of_its_threads_takes_the_signal(fresh_cloud: 
     pid = fresh_cloud.endpoint.pid
     others = {int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()} - {pid}
     send_to_thread(pid, min(others), number)  # the first one made stays; the last one may be answering somebody
-    until(lambda: server.find(fresh_cloud.folder) is None, 20, "the end of the server")
+    until(lambda: control.find(fresh_cloud.folder) is None, 20, "the end of the server")
     until(lambda: processes_of(fresh_cloud.folder) == [], 20, "the end of its processes")
 
 
@@ -76,10 +76,10 @@ def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
     cloud.client("ssm").put_parameter(Name="/kept", Value="yes", Type="String")
 
     kill(cloud)
-    assert server.find(cloud.folder) is None
+    assert control.find(cloud.folder) is None
     for instance_id in (stops, goes):
         cloud.ssh(found[instance_id], "(sleep 0.2; poweroff) >/dev/null 2>&1 &")
-    until(lambda: set(server.machines(cloud.folder)) == {stays}, 30, "the guests' shutdown")
+    until(lambda: set(control.machines(cloud.folder)) == {stays}, 30, "the guests' shutdown")
 
     cloud = reopened(cloud)
     assert cloud.state(stays) == "running"
@@ -114,10 +114,10 @@ def test_a_machine_no_instance_stands_for_is_ended(fresh_cloud: Customer) -> Non
     instance_id = cloud.run()["InstanceId"]
     cloud.wait_for(instance_id, "running")
     kill(cloud)
-    assert set(server.machines(cloud.folder)) == {instance_id}
+    assert set(control.machines(cloud.folder)) == {instance_id}
     state.write_bytes(earlier)
     cloud = reopened(cloud)
-    assert server.machines(cloud.folder) == {}
+    assert control.machines(cloud.folder) == {}
     with refused("InvalidInstanceID.NotFound"):
         cloud.look(instance_id)
 
@@ -127,13 +127,13 @@ def test_after_a_restart_of_the_computer_what_ran_runs_again(fresh_cloud: Custom
     ran = cloud.run()["InstanceId"]
     cloud.wait_for(ran, "running")
     kill(cloud)
-    os.kill(server.machines(cloud.folder)[ran], signal.SIGKILL)
-    until(lambda: server.machines(cloud.folder) == {}, 10, "the end of the machine")
+    os.kill(control.machines(cloud.folder)[ran], signal.SIGKILL)
+    until(lambda: control.machines(cloud.folder) == {}, 10, "the end of the machine")
     header, _, body = kept.read_bytes().partition(b"\n")
     kept.write_bytes(json.dumps({**json.loads(header), "boot_id": "of yesterday"}).encode() + b"\n" + body)
     cloud = reopened(cloud)
     cloud.wait_for(ran, "running")
-    assert set(server.machines(cloud.folder)) == {ran}
+    assert set(control.machines(cloud.folder)) == {ran}
 
 
 def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Customer) -> None:
@@ -150,9 +150,9 @@ def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Custo
     cloud.client("ec2").stop_instances(InstanceIds=[stood], Force=True)
     cloud.wait_for(stood, "stopped")
 
-    server.down(cloud.folder)
+    control.down(cloud.folder)
     assert processes_of(cloud.folder) == []
-    assert server.status(cloud.folder).endpoint is None
+    assert control.status(cloud.folder).endpoint is None
 
     cloud = reopened(cloud)
     instance = cloud.wait_for(ran, "running")
@@ -166,8 +166,8 @@ def test_down_after_a_kill_leaves_no_machine(fresh_cloud: Customer) -> None:
     cloud = fresh_cloud
     cloud.wait_for(cloud.run()["InstanceId"], "running")
     kill(cloud)
-    assert len(server.machines(cloud.folder)) == 1
-    server.down(cloud.folder)
+    assert len(control.machines(cloud.folder)) == 1
+    control.down(cloud.folder)
     assert processes_of(cloud.folder) == []
 
 
@@ -175,7 +175,7 @@ def test_reset_forgets_everything(fresh_cloud: Customer) -> None:
     cloud = fresh_cloud
     instance_id = cloud.run()["InstanceId"]
     cloud.wait_for(instance_id, "running")
-    server.reset(cloud.folder)
+    control.reset(cloud.folder)
     assert processes_of(cloud.folder) == []
     assert not cloud.folder.exists()
     cloud = reopened(cloud)
@@ -184,12 +184,12 @@ def test_reset_forgets_everything(fresh_cloud: Customer) -> None:
 
 
 def test_up_is_one_server_however_often_it_is_asked_for_and_a_small_one(fresh_cloud: Customer) -> None:
-    assert server.ensure_up(fresh_cloud.folder) == fresh_cloud.endpoint
+    assert control.ensure_up(fresh_cloud.folder) == fresh_cloud.endpoint
     fresh_cloud.client("ec2").describe_instance_types(InstanceTypes=["t3.large"])
     fresh_cloud.client("iam").list_roles()
     fresh_cloud.client("route53").list_hosted_zones()
     assert fresh_cloud.client("sts").get_caller_identity()["Account"] == fresh_cloud.endpoint.account
-    status = server.status(fresh_cloud.folder)
+    status = control.status(fresh_cloud.folder)
     assert status.endpoint == fresh_cloud.endpoint
     assert status.resident_mib is not None
     assert status.resident_mib < 300
@@ -200,11 +200,11 @@ def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Customer, tmp_pa
     other = tmp_path / "other"
     other.mkdir()
     (other / "endpoint.json").write_text((fresh_cloud.folder / "endpoint.json").read_text())
-    assert server.find(other) is None
+    assert control.find(other) is None
 
 
 def test_a_cloud_that_cannot_start_says_why(fresh_cloud: Customer, tmp_path: Path) -> None:
     port = int(fresh_cloud.endpoint.url.rpartition(":")[2])
-    with pytest.raises(server.MachineError) as caught:
-        server.ensure_up(tmp_path / "second", port=port)
+    with pytest.raises(control.MachineError) as caught:
+        control.ensure_up(tmp_path / "second", port=port)
     assert f"port {port} is taken" in str(caught.value.hint)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from build.localcloud.ec2.tend import GUEST_UP_S
+from localcloud.ec2.reconcile.volumes import GUEST_UP_S
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import FAST, Customer, Key, refused, until
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_image import IDENTITY
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.baking import Baking
 from tests.cloud.customer import Customer, Key
 from tests.cloud.workshop import Done, Workshop
@@ -133,7 +133,7 @@ def digests(secrets: list[str]) -> set[str]:
 
 def test_two_machines_of_the_image_share_no_identity(workshop: Workshop, golden: Done, key: Key) -> None:
     """One is the machine that the image was tested on, the other one is launched as by hand: nothing is said to it but a key."""
-    customer = Customer(server.ensure_up(workshop.state / "cloud"), workshop.state / "cloud", key)
+    customer = Customer(control.ensure_up(workshop.state / "cloud"), workshop.state / "cloud", key)
     first = recorded(workshop, workshop.record(golden.last)["run"]["id"], "identity").split()
     group = customer.open_group(22)
     launched = customer.run(ImageId=golden.last, InstanceType="t3.medium", SecurityGroupIds=[group])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from build.localcloud import server
-from build.localcloud.faults import client as faults
+from localcloud.faults import client as faults
+from localcloud.server import control
 from tests.cloud.customer import Customer, Key, until
 from tests.cloud.disks import files_on
 from tests.cloud.project import Project
@@ -139,7 +139,7 @@ def test_what_a_stopped_build_had_finished_is_a_layer(project: Project, cold: st
 
 
 def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: Path) -> None:
-    endpoint = server.find(workshop.state / "cloud")
+    endpoint = control.find(workshop.state / "cloud")
     assert endpoint is not None
     customer = Customer(endpoint, workshop.state / "cloud", Key.make(tmp_path / "id_ed25519"))
     # The watcher is connected before: dropbear logs each connection to the file system that is held.

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 
 from build.errors import MachineError
-from build.localcloud import emulator
-from build.localcloud.base_image import ensure
-from build.localcloud.disk import LayerStore, run_qemu_img
-from build.localcloud.machine import Drive, Machine, MachineSpec
-from build.localcloud.metadata import MetadataServer
-from build.localcloud.network import AddressPool
+from localcloud.base_image import ensure
+from localcloud.machine import emulator
+from localcloud.machine.address_pool import AddressPool
+from localcloud.machine.imds_server import MetadataServer
+from localcloud.machine.layer_store import LayerStore, run_qemu_img
+from localcloud.machine.machine import Drive, Machine, MachineSpec
 from tests.cloud.guest import BOOT_S, FACTS, Guest, make_keys, until_it_works
 
 pytestmark = pytest.mark.vm
@@ -260,7 +260,7 @@ def test_the_console_has_the_greetings_of_both_boots(copied: Copy) -> None:
 def test_a_machine_outlives_the_process_that_started_it(guest: Guest, folder: Path, runtime: Path, layers: LayerStore) -> None:
     layers.create_overlay("vol-orphan", "snap-base", 2)
     program = (
-        "import os, signal, sys, pathlib; from build.localcloud.machine import *; a = sys.argv; "
+        "import os, signal, sys, pathlib; from localcloud.machine.machine import *; a = sys.argv; "
         "Machine(pathlib.Path(a[1]), pathlib.Path(a[2])).start(MachineSpec('i-orphan', 1, 256, '02:00:00:00:00:09', "
         "(Drive('vol-orphan', pathlib.Path(a[3]), True),))); os.killpg(0, signal.SIGKILL)"
     )

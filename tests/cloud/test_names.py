@@ -17,7 +17,7 @@ from cryptography import x509
 from dnslib import RCODE, DNSRecord
 
 from build.commands.cloud import _status_rows as status_rows
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.conftest import open_cloud, processes_of
 from tests.cloud.customer import Customer, Key, until
 from tests.cloud.workshop import INVOKE
@@ -53,7 +53,7 @@ def test_what_route_53_holds_is_answered_at_once(cloud: Customer) -> None:
     assert ask(cloud, "hub.example.test").header.rcode == RCODE.NXDOMAIN
 
 
-def directory(endpoint: server.Endpoint) -> str:
+def directory(endpoint: control.Endpoint) -> str:
     """The ACME directory as this host sees it."""
     assert endpoint.acme_directory is not None
     return endpoint.acme_directory.replace("169.254.0.1", "127.0.0.1")
@@ -66,7 +66,7 @@ def issue(cloud: Customer, folder: Path, *domains: str) -> Path:
     places = [word for name in ("config", "work", "logs") for word in (f"--{name}-dir", str(folder / name))]
     names = [word for name in domains for word in ("-d", name)]
     command = [str(Path(sys.executable).with_name("certbot")), "certonly", "-n", "--agree-tos", "-m", "ops@example.test", "--dns-route53"]
-    environment = {**os.environ, **server.environment(cloud.endpoint), "REQUESTS_CA_BUNDLE": str(ca)}
+    environment = {**os.environ, **control.environment(cloud.endpoint), "REQUESTS_CA_BUNDLE": str(ca)}
     done = subprocess.run(
         [*command, "--server", directory(cloud.endpoint), *names, *places],
         env=environment,
@@ -83,7 +83,7 @@ def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Custo
     live = issue(cloud, tmp_path, "hub.example.test", "*.hub.example.test")
     roots = tmp_path / "roots.pem"
     roots.write_text(cloud.endpoint.acme_roots or "")
-    status = server.status(cloud.folder)
+    status = control.status(cloud.folder)
     assert status.roots.read_text() == roots.read_text()
     assert ("root certificate", str(status.roots)) in status_rows(status)
     verify = ["openssl", "verify", "-CAfile", str(roots), "-untrusted", str(live / "chain.pem"), str(live / "cert.pem")]
@@ -129,15 +129,15 @@ def test_without_pebble_the_cloud_is_up_and_says_what_is_missing(tmp_path: Path,
         assert (cloud.endpoint.acme_directory, cloud.endpoint.acme_ca, cloud.endpoint.acme_roots) == (None, None, None)
         assert cloud.endpoint.acme_problem == "pebble is not installed; run: apt install pebble"
         assert ask(cloud, "example.test", "SOA").header.rcode == RCODE.NOERROR
-        assert ("ACME", f"absent: {cloud.endpoint.acme_problem}") in status_rows(server.status(cloud.folder))
+        assert ("ACME", f"absent: {cloud.endpoint.acme_problem}") in status_rows(control.status(cloud.folder))
 
 
 def test_names_ports_and_the_directorys_certificate_outlive_the_server_and_the_root_does_not(fresh_cloud: Customer) -> None:
     cloud, before = fresh_cloud, fresh_cloud.endpoint
     change(cloud, "UPSERT", "kept.example.test", "A", "127.77.1.2")
-    server.down(cloud.folder)
+    control.down(cloud.folder)
     assert processes_of(cloud.folder) == []
-    cloud = Customer(server.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
+    cloud = Customer(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
     after = cloud.endpoint
     assert (after.url, after.dns, after.acme_directory, after.acme_ca) == (before.url, before.dns, before.acme_directory, before.acme_ca)
     assert after.acme_roots
@@ -162,11 +162,11 @@ def test_pebble_does_not_outlive_a_killed_server_and_is_started_again_when_it_di
     (pebble,) = pebbles(fresh_cloud.folder)
     os.kill(pebble, signal.SIGKILL)
     until(lambda: pebbles(fresh_cloud.folder) not in ([], [pebble]), 15, "another Pebble")
-    until(lambda: (found := server.find(fresh_cloud.folder)) and found.acme_roots, 15, "its root")
-    found = server.find(fresh_cloud.folder)
+    until(lambda: (found := control.find(fresh_cloud.folder)) and found.acme_roots, 15, "its root")
+    found = control.find(fresh_cloud.folder)
     assert found is not None
     assert found.acme_roots != fresh_cloud.endpoint.acme_roots
     os.kill(fresh_cloud.endpoint.pid, signal.SIGKILL)
     until(lambda: not pebbles(fresh_cloud.folder), 5, "the end of Pebble")
-    server.ensure_up(fresh_cloud.folder, port=0)
+    control.ensure_up(fresh_cloud.folder, port=0)
     until(lambda: len(pebbles(fresh_cloud.folder)) == 1, 15, "one Pebble")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud.faults import client as faults
+from localcloud.faults import client as faults
 from tests.cloud.customer import Customer
 from tests.cloud.test_names import ask, change, issue, zone_id
 

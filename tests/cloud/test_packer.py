@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.customer import FAST, Customer
 
 pytestmark = [
@@ -95,7 +95,7 @@ def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Custome
     home = {"HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1", "PACKER_CACHE_DIR": str(tmp_path), "PATH": os.environ["PATH"]}
     polls = {"AWS_POLL_DELAY_SECONDS": "1", "AWS_MAX_ATTEMPTS": "300"}
     command = ["packer", "build", "-color=false", "-machine-readable", str(template(cloud, base, tmp_path))]
-    environment = {**home, **polls, **server.environment(cloud.endpoint)}
+    environment = {**home, **polls, **control.environment(cloud.endpoint)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     found = re.search(r"artifact,0,id,us-east-1:(ami-[0-9a-f]{17})", done.stdout)

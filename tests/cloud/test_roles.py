@@ -17,8 +17,8 @@ from botocore.credentials import InstanceMetadataProvider
 from botocore.session import Session
 from botocore.utils import IMDSRegionProvider, InstanceMetadataFetcher
 
-from build.localcloud import server
-from build.localcloud.ec2.host import runtime_folder
+from localcloud.ec2.host import runtime_folder
+from localcloud.server import control
 from tests.cloud.customer import Customer, refused, until
 from tests.cloud.privileges import assert_least_privilege, calls_of, forget_calls
 
@@ -255,5 +255,5 @@ def test_a_roles_credentials_outlive_the_server(cloud: Customer, hub: dict[str, 
     """They are kept before the machine gets them."""
     with imds(cloud, hub["InstanceId"]) as url:
         key = fetched(url).access_key
-    assert server.find(cloud.folder) is not None
+    assert control.find(cloud.folder) is not None
     assert key.encode() in (cloud.folder / "state.pickle").read_bytes()

@@ -232,8 +232,8 @@ def rebuild(checkout: Path, workshop: Workshop, role: str) -> subprocess.Complet
 
 
 def calls_of_role(workshop: Workshop, role: str) -> list[dict[str, Any]]:
-    from build.localcloud import server
+    from localcloud.server import control
 
-    endpoint = server.find(workshop.state / "cloud")
+    endpoint = control.find(workshop.state / "cloud")
     assert endpoint is not None
     return calls_of(endpoint, role)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud import base_image
+from localcloud import base_image
 from tests.cloud.customer import Customer, until
 from tests.cloud.workshop import REPO
 

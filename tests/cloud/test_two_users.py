@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud import base_image
-from build.localcloud.endpoint import Endpoint, find
 from build.remote.greeting import greets
+from localcloud import base_image
+from localcloud.server.endpoint import Endpoint, find
 from tests.cloud.customer import Customer, Key, until
 from tests.cloud.workshop import INVOKE, REPO, Done
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.customer import Customer, Key
 from tests.cloud.workshop import TINY, Build, Done, Workshop
 
@@ -38,7 +38,7 @@ def test_an_image_is_tested_on_a_fresh_instance_that_is_gone_afterwards(workshop
 
 def test_a_machine_is_tested_as_its_operator_reaches_it(workshop: Workshop, image: str, key: Key, tmp_path: Path) -> None:
     cloud = workshop.state / "cloud"
-    customer = Customer(server.ensure_up(cloud), cloud, key)
+    customer = Customer(control.ensure_up(cloud), cloud, key)
     known = tmp_path / "known_hosts"
     known.touch()
     with customer.instance(ImageId=image) as instance:

@@ -23,14 +23,14 @@ from build.bake.run import start
 from build.bake.source_image import FindImage
 from build.bake.state import Bake
 from build.errors import HubsmithError, RemoteError, UserError
-from build.localcloud import server
-from build.localcloud.ec2.host import runtime_folder
-from build.localcloud.machine import Machine
 from build.manifest import load
 from build.pipeline import OnFailure, Runner, Step
 from build.remote.shell import Shell
 from build.report import Reporter
 from build.upkeep import images
+from localcloud.ec2.host import runtime_folder
+from localcloud.machine.machine import Machine
+from localcloud.server import control
 from tests.mutants.mistakes import MISTAKES, Mistake
 
 TAG = "unmutated"
@@ -47,7 +47,7 @@ class PutMistakesBack(Step[Bake]):
         self._mistakes = mistakes
 
     def run(self, state: Bake) -> None:
-        cloud = server.default_folder()
+        cloud = control.default_folder()
         machine = Machine(cloud / "machines" / state.candidate.id, runtime_folder(cloud))
         machine.save(TAG)
         self._see_them_green(state)
@@ -131,7 +131,7 @@ def put_back(mistakes: Sequence[Mistake], image_id: str | None, report: Reporter
     """Raises HubsmithError with the mistakes that went unnoticed, UserError when there is no image."""
     # One after the other, each on the same machine.
     manifest = load(Path("manifest.yaml"), cloud="local", overrides=["tests.machines=1"])
-    endpoint = server.ensure_up()
+    endpoint = control.ensure_up()
     clients = connect(Cloud("local", endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key))
     published = images.newest_published(clients, manifest.image.name)
     image_id = image_id or (published.image_id if published else None)

@@ -16,7 +16,7 @@ import build
 from tasks import namespace
 
 REPO = Path(__file__).parents[2]
-PRODUCT = [*(REPO / "build").rglob("*.py"), REPO / "tasks.py"]
+PRODUCT = [*(REPO / "build").rglob("*.py"), *(REPO / "localcloud").rglob("*.py"), REPO / "tasks.py"]
 
 
 @functools.cache
@@ -41,14 +41,14 @@ def users_of(module: str) -> Iterator[str]:
     [
         ("paramiko", ("build/remote/",)),
         ("boto3", ("build/aws/",)),
-        ("moto", ("build/localcloud/",)),
-        ("qemu", ("build/localcloud/",)),
+        ("moto", ("localcloud/",)),
+        ("qemu", ("localcloud/",)),
         ("rich", ("build/report.py",)),
         ("uv", ("build/lock/pip.py",)),
         ("rattler", ("build/lock/conda_solver.py",)),
         ("packaging", ("build/manifest/requirements.py",)),
         ("invoke", ("build/commands/", "tasks.py")),
-        ("build.localcloud", ("build/localcloud/", "build/commands/")),
+        ("localcloud", ("localcloud/", "build/commands/")),
     ],
 )
 def test_a_library_has_one_door(module: str, rooms: tuple[str, ...]) -> None:
@@ -84,7 +84,7 @@ def test_no_python_tool_shadows_the_package_called_build() -> None:
 
 def test_git_does_not_ignore_the_product() -> None:
     ignored = subprocess.run(
-        ["git", "check-ignore", "build/errors.py", "build/localcloud/machine.py"], cwd=REPO, capture_output=True, text=True, check=False
+        ["git", "check-ignore", "build/errors.py", "localcloud/machine/machine.py"], cwd=REPO, capture_output=True, text=True, check=False
     )
     assert ignored.stdout == ""
 

@@ -15,9 +15,9 @@ import pytest
 from botocore import xform_name
 from invoke import Collection, Task
 
-from build.localcloud.iam.patterns import matches
-from build.localcloud.iam.policy import Call, decide
 from build.manifest import load
+from localcloud.iam.patterns import matches
+from localcloud.iam.policy import Call, decide
 from tasks import namespace
 
 REPO = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def test_no_policy_has_what_nobody_asks_for() -> None:
 
 def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack_is_made_of() -> None:
     allowed = actions(documents()[2])
-    calls = asked("build/upkeep/schedule/aws.py", "build/localcloud/cloudformation/kinds", services=OF_STACKS)
+    calls = asked("build/upkeep/schedule/aws.py", "localcloud/cloudformation/kinds", services=OF_STACKS)
     assert [sorted(either) for either in calls if not either & allowed] == []
     assert sorted(allowed - set[str]().union(*calls, BY_CLOUDFORMATION)) == []
     assert allowed >= BY_CLOUDFORMATION

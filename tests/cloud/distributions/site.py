@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 from tests.cloud.distributions.test_distributions import FILE
@@ -33,7 +33,7 @@ class Site:
     @property
     def url(self) -> str:
         """Of the mirror, as machines see it."""
-        return self.mirror.url.replace(server.ADDRESS, server.GUESTS_VIEW)
+        return self.mirror.url.replace(control.ADDRESS, control.GUESTS_VIEW)
 
     def options(self, distribution: str, mirror: str, digest: str | None = None, file: str = "Distribution") -> list[str]:
         digest = digest or self.mirror.sha256(FILE)

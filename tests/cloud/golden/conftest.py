@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hub_client import HubClient
 
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.baking import Baking
 from tests.cloud.golden.story import Story
 from tests.cloud.hubs import everything
@@ -42,7 +42,7 @@ def alice(story: Story) -> Iterator[HubClient]:
 
 def begin(workshop: Workshop, domain: str) -> Story:
     """A hub that is still to be launched."""
-    roots = server.ensure_up(workshop.state / "cloud").acme_roots
+    roots = control.ensure_up(workshop.state / "cloud").acme_roots
     assert roots
     _names[domain] = Story(workshop, domain, roots, everything(workshop))
     return _names[domain]

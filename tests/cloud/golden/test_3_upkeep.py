@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from build.bake.outside import MOUNT
-from build.localcloud import server
+from localcloud.server import control
 from tests.cloud.browser import attached
 from tests.cloud.golden import ubuntu_disk
 from tests.cloud.golden.story import Story
@@ -105,4 +105,4 @@ def test_a_browser_for_its_operator(story: Story, tmp_path: Path) -> None:
 def test_the_role_allows_what_the_machine_did_and_no_more(story: Story) -> None:
     name = f"hubsmith-{story.domain}"
     policy = story.workshop.client("iam").get_role_policy(RoleName=name, PolicyName="hub")["PolicyDocument"]
-    assert_least_privilege(server.ensure_up(story.workshop.state / "cloud"), name, policy)
+    assert_least_privilege(control.ensure_up(story.workshop.state / "cloud"), name, policy)

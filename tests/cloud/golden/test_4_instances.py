@@ -57,7 +57,7 @@ def test_without_its_data_volume_it_waits_and_does_not_start_on_the_root_disk(st
 
 
 def test_its_kernel_changes_its_own_code_under_load(story: Story) -> None:
-    """The first CPUQuota= of a booted hub made it panic where QEMU emulated its processors wrongly: build/localcloud/qemu/emulation.py."""
+    """The first CPUQuota= of a booted hub made it panic where QEMU emulated processors wrongly: localcloud/machine/qemu/emulation.py."""
     before = story.on_the_machine("cat /proc/sys/kernel/random/boot_id")
     assert story.on_the_machine(soak.script("75", "echo $n")).split()[-1] == "75"
     assert story.on_the_machine("cat /proc/sys/kernel/random/boot_id") == before

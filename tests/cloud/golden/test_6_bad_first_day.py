@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hub_client import LoginRefused, Person
 
-from build.localcloud.faults import client as faults
+from localcloud.faults import client as faults
 from tests.cloud.golden.conftest import begin
 from tests.cloud.golden.story import Story
 from tests.cloud.workshop import Workshop, eventually

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from build.localcloud.base_image import tools
+from localcloud.base_image import tools
 
 _MIB = 1 << 20
 _FSTAB = """\

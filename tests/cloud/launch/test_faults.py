@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from build.localcloud.faults import client as faults
+from localcloud.faults import client as faults
 from tests.cloud.hubs import Site, everything
 from tests.cloud.workshop import Workshop
 

@@ -12,9 +12,10 @@ from invoke import Context, Exit
 from build.commands import cloud
 from build.commands.common import confirm, local_cloud, policy, talking
 from build.errors import CleanupError, CloudError, HubsmithError, UserError
-from build.localcloud import base_image, host, server
-from build.localcloud.host import Check
 from build.pipeline import Interrupted, OnFailure
+from localcloud import base_image, doctor
+from localcloud.doctor import Check
+from localcloud.server import control
 
 
 def refused(code: str) -> ClientError:
@@ -80,7 +81,7 @@ def test_the_local_cloud_is_not_reset_from_a_pipe_without_a_yes(
 ) -> None:
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    monkeypatch.setattr(server, "reset", lambda **_: pytest.fail("reset"))
+    monkeypatch.setattr(control, "reset", lambda **_: pytest.fail("reset"))
     with pytest.raises(Exit) as ended:
         cloud.reset(Context())
     assert (ended.value.code, "nothing was removed" in capsys.readouterr().err) == (2, True)
@@ -92,7 +93,7 @@ def test_who_can_open_no_ports_hears_it_before_a_base_image_is_made(
     made: list[str] = []
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     monkeypatch.setattr(
-        host, "low_ports", lambda: Check("ports", False, "ports below 1024 are root's", "sudo sysctl …", "instances answer")
+        doctor, "low_ports", lambda: Check("ports", False, "ports below 1024 are root's", "sudo sysctl …", "instances answer")
     )
     monkeypatch.setattr(base_image, "ensure", lambda family, **_: made.append(family))
     with pytest.raises(Exit), talking() as report:

@@ -13,7 +13,7 @@ from build.aws.session import Cloud
 from build.launch.hub import Hub
 from build.launch.role import partition, policy
 from build.launch.state import Zone
-from build.localcloud.iam.policy import Call, decide
+from localcloud.iam.policy import Call, decide
 
 HUB = Hub("hub.example.org")
 

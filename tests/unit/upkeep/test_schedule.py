@@ -13,14 +13,14 @@ import boto3
 import pytest
 import yaml
 
-from build.localcloud.iam import calls, resource_tags
-from build.localcloud.iam.policy import decide
 from build.manifest import Manifest, load
 from build.report import Reporter
 from build.upkeep.schedule import aws, cron, github, policy, systemd
 from build.upkeep.schedule.job import INVOKE, REPOSITORY, Job
 from build.upkeep.schedule.template import Source, buildspec, document, project, schedule, template
 from build.upkeep.schedule.when import When
+from localcloud.iam import calls, resource_tags
+from localcloud.iam.policy import decide
 
 JOB = Job("jupyter hub/50%", When.parse("Mon 03:00"), ("--cloud", "aws", "--set", "image.description=a 'b' $c"), "7d", prune=True)
 SOURCE = Source("https://github.com/ada/hub.git", "main")

@@ -1,0 +1,123 @@
+"""What a running (or stopped) instance needs now and then: volumes plugged, snapshots taken."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from build.errors import MachineError
+from localcloud.ec2.backend import LocalBackend
+from localcloud.ec2.models import Attachment, LocalInstance
+from localcloud.ec2.rules import attachments, modifications, snapshots
+from localcloud.machine.machine import Drive, Machine
+
+_log = logging.getLogger("hubsmith.localcloud.tend")
+
+# A volume plugged in while the guest is in its firmware is overlooked for good, so "attaching" lasts until the guest's first
+# words to its metadata service; a guest that never asks anything gets its volume after this time.
+GUEST_UP_S = 90.0
+
+
+def drive(backend: LocalBackend, attachment: Attachment) -> Drive:
+    """A volume as its machine sees it."""
+    volume = attachment.volume
+    return Drive(volume.id, backend.host.layers.path(volume.layer), boot=attachment.device == attachment.instance.root_device_name)
+
+
+def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
+    """Bring the volumes and snapshots of a machine that runs in line with the model."""
+    for attachment in instance.attachments:
+        if attachment.status == "attaching":
+            _plug_in(backend, attachment, machine)
+        elif attachment.status == "detaching":
+            _unplug(backend, attachment, machine)
+        if attachment.status == "attached":
+            # In this order: a new layer that was begun has the size of then.
+            _snapshot_live(backend, attachment, machine)
+            modifications.apply_live(backend, attachment, machine)
+
+
+def stopped(backend: LocalBackend, instance: LocalInstance, _: Machine) -> None:
+    """The same without a machine: there is nothing to wait for."""
+    with backend.host.lock:
+        for attachment in instance.attachments:
+            snapshots.catch_up(backend, attachment.volume)
+            if attachment.status == "attaching":
+                attachment.status = "attached"
+            elif attachment.status in ("detaching", "busy"):
+                attachments.unbind(attachment)
+        backend.host.save()
+
+
+def _guest_is_up(instance: LocalInstance, machine: Machine) -> bool:
+    """Wait for the guest; False when it is to run, or runs, no longer."""
+    deadline = time.monotonic() + GUEST_UP_S
+    while not instance.guest_is_up and time.monotonic() < deadline:
+        if instance.state != "running" or instance.reboot_wanted or machine.wait_ended(0.2):
+            return False
+    return True
+
+
+def _plug_in(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
+    instance = attachment.instance
+    if not _guest_is_up(instance, machine) or not _waited_out(backend, "attached", attachment):
+        return
+    with backend.host.lock:
+        snapshots.catch_up(backend, attachment.volume)
+        plugged = drive(backend, attachment)
+    try:
+        machine.attach(plugged, instance.controller)
+    except MachineError:
+        _log.exception("%s: %s could not be attached", instance.id, attachment.volume.id)
+        _let_go(backend, attachment)
+        return
+    with backend.host.lock:
+        if attachment.status == "attaching":
+            attachment.status = "attached"
+        backend.host.save()
+
+
+def _waited_out(backend: LocalBackend, change: str, attachment: Attachment) -> bool:
+    """Let the time pass that a fault asks for; False when the instance has other worries by then."""
+    instance = attachment.instance
+    return backend.host.wait_out(change, attachment.volume.id, lambda: instance.state == "running" and not instance.reboot_wanted)
+
+
+def _unplug(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
+    if not _waited_out(backend, "detached", attachment):
+        return
+    try:
+        machine.detach(attachment.volume.id)
+    except MachineError:
+        # As on EC2: a volume the guest does not let go of is "busy"; it can be asked to again.
+        _log.exception("%s: %s is busy", attachment.instance.id, attachment.volume.id)
+        with backend.host.lock:
+            attachment.status = "busy"
+            backend.host.save()
+        return
+    _let_go(backend, attachment)
+
+
+def _let_go(backend: LocalBackend, attachment: Attachment) -> None:
+    with backend.host.lock:
+        attachments.unbind(attachment)
+        backend.host.save()
+    backend.wake_volume(attachment.volume.id)
+
+
+def _snapshot_live(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
+    volume = attachment.volume
+    with backend.host.lock:
+        waiting = snapshots.pending_of(backend, volume)
+        if not waiting and volume.next_layer is None:  # else a switch that was begun is finished, even if its snapshot is gone
+            return
+        overlay = snapshots.make_next_layer(backend, volume)
+    try:
+        machine.switch_to_overlay(volume.id, overlay)
+    except MachineError as problem:
+        _log.exception("%s could not be snapshot", volume.id)
+        with backend.host.lock:
+            snapshots.fail(backend, waiting, str(problem))
+        return
+    with backend.host.lock:
+        snapshots.complete(backend, waiting, volume.switch())

@@ -1,0 +1,117 @@
+"""Volumes and snapshots."""
+
+from __future__ import annotations
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from localcloud.ec2.errors import Ec2Error, missing_parameter
+from localcloud.ec2.models import Attachment
+from localcloud.ec2.responses.base import LocalActions
+from localcloud.ec2.rules import attachments, modifications, snapshots, volumes
+from localcloud.ec2.rules.volumes import VolumeRequest
+
+
+class VolumeActions(LocalActions):
+    """EBS."""
+
+    def create_volume(self) -> ActionResult:
+        """CreateVolume."""
+        self.error_on_dryrun()
+        if not self._get_param("AvailabilityZone"):
+            raise missing_parameter("AvailabilityZone")
+        request = VolumeRequest(
+            size=self._get_param("Size"),
+            snapshot_id=self.optional("SnapshotId"),
+            volume_type=self._get_param("VolumeType") or "gp2",
+            encrypted=self.flag("Encrypted"),
+            kms_key_id=self.optional("KmsKeyId"),
+            iops=self._get_param("Iops"),
+            throughput=self._get_param("Throughput"),
+        )
+        volume = volumes.create(self.backend, request, self.text("AvailabilityZone"))
+        volume.add_tags(self.tags().get("volume", {}))
+        return ActionResult(volume)
+
+    def attach_volume(self) -> ActionResult:
+        """AttachVolume."""
+        self.error_on_dryrun()
+        attachment = attachments.attach(self.backend, self.text("VolumeId"), self.text("InstanceId"), self.text("Device"))
+        return self._attachment(attachment)
+
+    def detach_volume(self) -> ActionResult:
+        """DetachVolume."""
+        self.error_on_dryrun()
+        attachment = attachments.detach(self.backend, self.text("VolumeId"), self.optional("InstanceId"), self.optional("Device"))
+        return self._attachment(attachment)
+
+    def _attachment(self, attachment: Attachment) -> ActionResult:
+        members = {"Device": attachment.device, "State": attachment.status, "AttachTime": attachment.attach_time}
+        members |= {"VolumeId": attachment.volume_id, "InstanceId": attachment.instance_id}
+        return ActionResult(members | {"DeleteOnTermination": attachment.delete_on_termination})
+
+    def delete_volume(self) -> ActionResult:
+        """DeleteVolume."""
+        self.error_on_dryrun()
+        volumes.delete(self.backend, self.text("VolumeId"))
+        return EmptyResult()
+
+    def describe_volumes(self) -> ActionResult:
+        """DescribeVolumes."""
+        self.error_on_dryrun()
+        return ActionResult({"Volumes": volumes.describe(self.backend, self.values("VolumeIds"), self.filters())})
+
+    def modify_volume(self) -> ActionResult:
+        """ModifyVolume."""
+        self.error_on_dryrun()
+        changes = {name: self._get_param(name) for name in ("Size", "VolumeType", "Iops", "Throughput")}
+        return ActionResult({"VolumeModification": modifications.modify(self.backend, self.text("VolumeId"), changes)})
+
+    def describe_volumes_modifications(self) -> ActionResult:
+        """DescribeVolumesModifications."""
+        self.error_on_dryrun()
+        return ActionResult({"VolumesModifications": modifications.describe(self.backend, self.values("VolumeIds"), self.filters())})
+
+    def create_snapshot(self) -> ActionResult:
+        """CreateSnapshot."""
+        self.error_on_dryrun()
+        volume = self.backend.volume(self.text("VolumeId"))
+        made = snapshots.create(self.backend, volume, self.text("Description"), self.tags().get("snapshot", {}))
+        self.backend.host.before_answer(lambda: snapshots.wait_until_taken([made]))
+        return ActionResult(made)
+
+    def create_snapshots(self) -> ActionResult:
+        """CreateSnapshots: of all volumes of an instance."""
+        self.error_on_dryrun()
+        wanted = self._get_param("InstanceSpecification") or {}
+        instance = self.backend.instance(wanted.get("InstanceId", ""))
+        left_out = set(wanted.get("ExcludeDataVolumeIds", ()))
+        chosen = [found.volume for found in instance.attachments if found.volume.id not in left_out]
+        if wanted.get("ExcludeBootVolume"):
+            chosen = [volume for volume in chosen if volume.attachment and volume.attachment.device != instance.root_device_name]
+        tags = self.tags().get("snapshot", {})
+        made = [snapshots.create(self.backend, volume, self.text("Description"), tags) for volume in chosen]
+        self.backend.host.before_answer(lambda: snapshots.wait_until_taken(made))
+        return ActionResult({"Snapshots": made})
+
+    def copy_snapshot(self) -> ActionResult:
+        """CopySnapshot within the region."""
+        self.error_on_dryrun()
+        source = self.backend.snapshot(self.text("SourceSnapshotId"))
+        if self.text("SourceRegion") not in ("", self.region):
+            raise Ec2Error("InvalidParameterValue", "The local cloud copies within one region only")
+        tags = self.tags().get("snapshot", {})
+        copied = snapshots.copy(self.backend, source, self.text("Description"), tags, encrypted=self.flag("Encrypted"))
+        return ActionResult({"SnapshotId": copied.id, "Tags": copied.tag_set})
+
+    def delete_snapshot(self) -> ActionResult:
+        """DeleteSnapshot."""
+        self.error_on_dryrun()
+        snapshots.delete(self.backend, self.text("SnapshotId"))
+        return EmptyResult()
+
+    def describe_snapshots(self) -> ActionResult:
+        """DescribeSnapshots."""
+        self.error_on_dryrun()
+        owners = self.values("OwnerIds")
+        found = snapshots.describe(self.backend, self.values("SnapshotIds"), self.filters(), owners)
+        return ActionResult({"Snapshots": found})

@@ -1,0 +1,172 @@
+"""The faults that are set now. Safe among threads; nothing here is kept when the server ends."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from localcloud.faults.fault import RESOURCES, Call, Fault
+
+_log = logging.getLogger("hubsmith.localcloud.faults")
+
+
+@dataclass
+class _Set:
+    """A fault with its number, when it was set and how often it is still to happen (None: always)."""
+
+    number: int
+    fault: Fault
+    since: float
+    left: int | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to happen to a call: so many seconds of delay, then that error, or none."""
+
+    delay_s: float = 0.0
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class _Hold:
+    began: float
+    until: float
+
+
+class Faults:
+    """Asked by the API for each call, and by the model for each state change."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._set: list[_Set] = []
+        self._holds: dict[tuple[str, str], _Hold] = {}
+        self._hidden: dict[str, float] = {}
+        self.on_change: list[Callable[[Faults], None]] = []  # called after a fault was set or cleared
+
+    def set(self, *faults: Fault) -> None:
+        """Let these happen from now on."""
+        with self._lock:
+            for fault in faults:
+                self._set.append(_Set(next(self._numbers), fault, self._clock(), fault.times))
+                _log.info("fault set: %s", fault)
+        self._tell()
+
+    def clear(self, number: int | None = None) -> bool:
+        """Forget one fault, or all with every delay under way; False when there is no such number."""
+        with self._lock:
+            before = len(self._set)
+            self._set = [found for found in self._set if number is not None and found.number != number]
+            if number is None:
+                self._holds.clear()
+                self._hidden.clear()
+            found = number is None or len(self._set) < before
+            _log.info("faults cleared: %s", number or "all")
+        self._tell()
+        return found
+
+    def listed(self) -> list[tuple[int, Fault, int | None]]:
+        """(number, fault, how often it is still to happen)."""
+        with self._lock:
+            return [(found.number, found.fault, found.left) for found in self._set]
+
+    def meet(self, call: Call) -> Verdict:
+        """What is to happen to this call; counts."""
+        delay_s, code = 0.0, ""
+        with self._lock:
+            for found in list(self._set):
+                if found.fault.kind not in ("delay", "error") or not _means(found.fault, call):
+                    continue
+                if found.fault.kind == "delay":
+                    delay_s += found.fault.seconds or 0
+                elif code:
+                    continue  # one error a call: the next one is for the next call
+                code = code or found.fault.code
+                self._count(found)
+        if delay_s or code:
+            _log.info("%s %s: %s", call.service, call.action, " then ".join(filter(None, [f"{delay_s:g} s" if delay_s else "", code])))
+        return Verdict(delay_s, code)
+
+    def _count(self, found: _Set) -> None:
+        if found.left is not None:
+            found.left -= 1
+            if found.left == 0:
+                self._set.remove(found)
+
+    def begin(self, change: str, resource_id: str) -> None:
+        """A state change begins; it is held for as long as a fault says."""
+        with self._lock:
+            seconds = max((found.fault.seconds or 0 for found in self._set if found.fault.change == change), default=0.0)
+            if seconds:
+                now = self._clock()
+                self._holds = {key: hold for key, hold in self._holds.items() if hold.until > now}
+                self._holds[change, resource_id] = _Hold(now, now + seconds)
+            else:
+                self._holds.pop((change, resource_id), None)
+
+    def is_held(self, change: str, resource_id: str) -> bool:
+        """Is that state change still to take its time?"""
+        hold = self._holds.get((change, resource_id))
+        return hold is not None and self._clock() < hold.until
+
+    def share(self, change: str, resource_id: str) -> float:
+        """Of a held state change: the share of its time that has passed, 0 to 1; 0 for others."""
+        hold = self._holds.get((change, resource_id))
+        return 0.0 if hold is None else min(1.0, (self._clock() - hold.began) / (hold.until - hold.began))
+
+    @property
+    def hides(self) -> bool:
+        """Has anybody to look for new resources?"""
+        return any(found.fault.kind == "hide" for found in self._set)
+
+    def note_new(self, resource_ids: Iterable[str]) -> None:
+        """These were made just now."""
+        with self._lock:
+            now = self._clock()
+            self._hidden = {known: until for known, until in self._hidden.items() if until > now}
+            for resource_id in resource_ids:
+                seconds = max((found.fault.seconds or 0 for found in self._set if _hides(found.fault, resource_id)), default=0.0)
+                if seconds:
+                    self._hidden[resource_id] = now + seconds
+
+    def is_hidden(self, resource_id: str) -> bool:
+        """Is it to be overlooked by Describe?"""
+        until = self._hidden.get(resource_id)
+        return until is not None and self._clock() < until
+
+    @property
+    def route53_pending(self) -> bool:
+        """Are Route 53's changes to stay PENDING?"""
+        now = self._clock()
+        found = [each for each in self._set if each.fault.kind == "route53-pending"]
+        return any(each.fault.seconds is None or now < each.since + each.fault.seconds for each in found)
+
+    @property
+    def acme_refuses(self) -> bool:
+        """Is Pebble to refuse certificates?"""
+        return any(found.fault.kind == "acme-refuse" for found in self._set)
+
+    def _tell(self) -> None:
+        for listener in self.on_change:
+            listener(self)
+
+
+def _means(fault: Fault, call: Call) -> bool:
+    pattern = fault.call if ":" in fault.call else f"*:{fault.call}"
+    if not fnmatchcase(f"{call.service}:{call.action}", pattern):
+        return False
+    return all(
+        any(fnmatchcase(name, wanted) and fnmatchcase(value, pattern) for name, value in call.parameters)
+        for wanted, pattern in fault.where.items()
+    )
+
+
+def _hides(fault: Fault, resource_id: str) -> bool:
+    return fault.kind == "hide" and (fault.resource == "*" or resource_id.startswith(RESOURCES.get(fault.resource, "-")))

@@ -1,0 +1,98 @@
+"""Volumes of a running machine: hot plug and the live switch to an overlay.
+
+Nothing is remembered between calls: QEMU is asked what is where, so that a server that was killed and restarted goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.errors import MachineError
+from localcloud.machine.qemu.command_line import block_node, disk_device
+from localcloud.machine.qemu.qmp import Monitor
+from localcloud.machine.qemu.spec import Controller, Drive
+
+UNPLUG_TIMEOUT_S = 30.0
+
+
+def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
+    """Plug a volume in; no effect when it is there already. Raises MachineError when no port is free."""
+    if _top_node(monitor, drive.volume_id) is not None:
+        return
+    port = _free_port(monitor)
+    if _has_node(monitor, drive.volume_id):  # whoever began this before was interrupted
+        monitor.execute("blockdev-del", {"node-name": drive.volume_id})
+    monitor.execute("blockdev-add", block_node(drive))
+    try:
+        monitor.execute("device_add", disk_device(drive, controller, port))
+    except MachineError:
+        monitor.execute("blockdev-del", {"node-name": drive.volume_id})
+        raise
+
+
+def detach(monitor: Monitor, volume_id: str) -> None:
+    """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not. No effect when it is not there."""
+    if _top_node(monitor, volume_id) is not None:
+        monitor.execute_until("device_del", {"id": volume_id}, "DEVICE_DELETED", volume_id, timeout_s=UNPLUG_TIMEOUT_S)
+    # Overlays of a live switch belong to the device and went with it; the node of the beginning is ours.
+    if _has_node(monitor, volume_id):
+        monitor.execute("blockdev-del", {"node-name": volume_id})
+
+
+def grow(monitor: Monitor, volume_id: str, size: int) -> None:
+    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where its controller cannot."""
+    top = _top_node(monitor, volume_id)
+    if top is None:
+        raise MachineError(f"{volume_id} is not attached")
+    monitor.execute("block_resize", {"node-name": top.name, "size": size})
+
+
+def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
+    """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from here on.
+
+    Done already, it is done: a server that was killed before it could note the switch asks for it again.
+    """
+    top = _top_node(monitor, volume_id)
+    if top is None:
+        raise MachineError(f"{volume_id} is not attached")
+    if top.file == str(overlay.absolute()):
+        return
+    # A node has a name of 31 characters at most, and no name is used twice.
+    there = {"snapshot-file": str(overlay.absolute()), "snapshot-node-name": f"{volume_id[:22]}-{secrets.token_hex(4)}"}
+    monitor.execute("blockdev-snapshot-sync", {"node-name": top.name, "format": "qcow2", "mode": "existing", **there})
+
+
+@dataclass(frozen=True)
+class _Node:
+    """What a device writes into."""
+
+    name: str
+    file: str
+
+
+def _top_node(monitor: Monitor, volume_id: str) -> _Node | None:
+    for block in monitor.query("query-block"):
+        if volume_id in str(block.get("qdev")).split("/"):
+            inserted = block["inserted"]
+            return _Node(str(inserted["node-name"]), _path(str(inserted["file"])))
+    return None
+
+
+def _path(file: str) -> str:
+    """The path in QEMU's name of a file; one with a backing file of another name than its header's is described in JSON."""
+    return str(json.loads(file.removeprefix("json:"))["file"]["filename"]) if file.startswith("json:") else file
+
+
+def _has_node(monitor: Monitor, volume_id: str) -> bool:
+    return any(node["node-name"] == volume_id for node in monitor.query("query-named-block-nodes"))
+
+
+def _free_port(monitor: Monitor) -> str:
+    bridges = [device for bus in monitor.query("query-pci") for device in bus["devices"] if device["qdev_id"].startswith("port")]
+    for bridge in bridges:
+        if not bridge["pci_bridge"].get("devices"):
+            return str(bridge["qdev_id"])
+    raise MachineError("the machine has no free slot for another volume", hint=f"{len(bridges)} volumes are its limit")

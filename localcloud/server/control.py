@@ -1,0 +1,181 @@
+"""The local cloud as tasks see it: up, down, status, reset. The server itself is a process of its own (daemon.py).
+
+python -m localcloud.server.control --state FOLDER [--port N]       runs it in the foreground
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from build import paths
+from build.errors import MachineError
+from localcloud import doctor
+from localcloud.machine import emulator
+from localcloud.server.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
+from localcloud.server.status import Status, default_folder, folder_of, machines, status
+
+__all__ = [
+    "ACCOUNT",
+    "ADDRESS",
+    "GUESTS_VIEW",
+    "Endpoint",
+    "Status",
+    "default_folder",
+    "down",
+    "ensure_up",
+    "environment",
+    "find",
+    "machines",
+    "reset",
+    "status",
+]
+
+PORT_VARIABLE = "HUBSMITH_CLOUD_PORT"
+UP_TIMEOUT_S, DOWN_TIMEOUT_S = 60.0, 300.0
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+Progress = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""
+
+
+def ensure_up(state: Path | None = None, port: int | None = None, progress: Progress = _silent) -> Endpoint:
+    """Start the server if it is not up, with the instances that ran when it was shut down; wait until it answers.
+
+    port None: HUBSMITH_CLOUD_PORT, else 5077 if it is free, else any. Raises MachineError with the end of its log,
+    or with the line that lets this user open the instances' ports.
+    """
+    folder = folder_of(state)
+    if endpoint := find(folder):
+        return endpoint
+    require_low_ports()
+    emulator.ensure(progress)
+    progress("starting the local cloud")
+    wanted = int(os.environ.get(PORT_VARIABLE) or 0) if port is None else port
+    process = _spawn(folder, wanted)
+    deadline = time.monotonic() + UP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if endpoint := find(folder):
+            # Somebody has to wait for a child, or it stays as a zombie after its end.
+            threading.Thread(target=process.wait, daemon=True).start()
+            return endpoint
+        # It may have lost a race against another one that is coming up: then that one is waited for.
+        if process.poll() is not None and not is_locked(folder):
+            break
+        time.sleep(0.05)
+    raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
+
+
+def require_low_ports() -> None:
+    """Raise MachineError, with the line that mends it, when this user's clouds could have no instance that anybody reaches."""
+    ports = doctor.low_ports()
+    if not ports.ok:
+        raise MachineError(
+            f"the local cloud cannot work for this user: {ports.needed_for}, and {ports.detail}", hint=f"run: {ports.remedy}"
+        )
+
+
+def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "localcloud.server.control", "--state", str(folder), "--port", str(port)]
+    with (folder / "server.out").open("wb") as output:
+        # A session of its own: Ctrl-C at the task is not for the cloud.
+        return subprocess.Popen(
+            command, cwd=_REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _log_tail(folder: Path) -> str:
+    for name in ("server.out", "server.log"):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        if lines:
+            return f"{path}: " + " | ".join(lines[-3:])
+    return f"nothing was logged in {folder}"
+
+
+def down(state: Path | None = None, progress: Progress = _silent) -> None:
+    """Power the guests down and end the server; `ensure_up` starts those guests again."""
+    folder = folder_of(state)
+    if not is_locked(folder) and machines(folder):
+        # Only a server knows how to end machines and keep the books; this one adopts those a killed one left.
+        ensure_up(folder, progress=progress)
+    progress(f"shutting down {len(machines(folder))} machine(s)")
+    _end_server(folder, signal.SIGTERM)
+
+
+def reset(state: Path | None = None, progress: Progress = _silent, *, cache: bool = False) -> None:
+    """End every machine at once, and forget everything: instances, images, volumes, zones, parameters; cache: the base images too."""
+    # Imported here: tasks that only look at the cloud need none of the machinery.
+    from localcloud.acme.pebble import end_orphan
+    from localcloud.ec2.host import runtime_folder
+    from localcloud.machine.address_pool import AddressPool
+    from localcloud.machine.machine import Machine
+
+    folder = folder_of(state)
+    progress("ending the machines")
+    _end_server(folder, signal.SIGUSR1)
+    for instance_id in machines(folder):
+        Machine(folder / "machines" / instance_id, runtime_folder(folder)).quit()
+    end_orphan(folder)
+    AddressPool(folder).close()
+    shutil.rmtree(runtime_folder(folder), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    if cache:
+        progress("emptying the cache")
+        shutil.rmtree(paths.cache_dir(), ignore_errors=True)
+
+
+def _end_server(folder: Path, number: signal.Signals) -> None:
+    """Send the server a signal and wait until its process has ended; nothing if there is none."""
+    if not is_locked(folder):
+        return
+    pid = int((folder / "daemon.lock").read_text(encoding="ascii"))
+    process = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(process, number)
+        if not select.select([process], [], [], DOWN_TIMEOUT_S)[0]:
+            raise MachineError(f"the local cloud (pid {pid}) did not end in {DOWN_TIMEOUT_S:.0f} s", hint=_log_tail(folder))
+    finally:
+        os.close(process)
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """What makes any AWS client talk to this cloud: boto3, the aws CLI (2.13 or PyPI's), Packer, Terraform."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_ACCESS_KEY_ID": endpoint.access_key,
+        "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
+        "AWS_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        # Some clients would ask the real IMDS for credentials first and wait for it.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def main() -> int:
+    """Run the server in the foreground."""
+    parser = argparse.ArgumentParser(prog="python -m localcloud.server.control", description="The local cloud's server.")
+    parser.add_argument("--state", type=Path, required=True, help="the folder of this cloud")
+    parser.add_argument("--port", type=int, default=0, help="the port; 0: 5077 if it is free, else any")
+    options = parser.parse_args()
+    from localcloud.server import daemon
+
+    daemon.serve(options.state.absolute(), options.port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
