@@ -8,7 +8,7 @@ SHARED := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 HOST_PACKAGES := localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup host-packages test-packages shell build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
+.PHONY: help setup host-packages test-packages shell setup-aws build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -49,7 +49,9 @@ format: setup $(VENV)/.dev ## let ruff write the layout
 shell: setup ## a shell in which `invoke` is found
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/bash}
 
-setup: host-packages $(VENV)/.runtime ## host packages and .venv, if they are not there yet
+setup: host-packages $(VENV)/.localcloud ## host packages and .venv, if they are not there yet
+
+setup-aws: $(VENV)/.runtime ## .venv alone, without the local cloud: enough for --cloud aws
 
 host-packages:
 	@sh $(HOST_PACKAGES) >&2
@@ -64,12 +66,17 @@ $(VENV)/.runtime: requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt >&2
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.txt -r requirements-dev.txt >&2
+$(VENV)/.localcloud: localcloud/requirements.txt $(VENV)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r localcloud/requirements.txt >&2
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.localcloud
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+	    -r requirements.txt -r localcloud/requirements.txt -r requirements-dev.txt >&2
 	@touch $@
 
 requirements: setup ## requirements*.in -> requirements*.txt, pins kept; ARGS=--upgrade takes the newest releases
-	@for name in requirements requirements-dev; do \
+	@for name in requirements localcloud/requirements requirements-dev; do \
 	    $(BIN)/uv pip compile --quiet $(ARGS) --generate-hashes --universal --python-version 3.10 \
 	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \
 	done

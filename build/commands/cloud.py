@@ -1,17 +1,22 @@
-"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor."""
+"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor.
+
+Each imports the local cloud when it runs: whoever works on AWS alone has not installed what that runs on.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
 from build.commands.choice import Several
 from build.commands.common import JSON, confirm, local_cloud, talking
 from build.errors import HubsmithError
-from localcloud import base_image
-from localcloud import doctor as localcloud_doctor
-from localcloud.server import control, disk_usage
+
+if TYPE_CHECKING:
+    from localcloud.server.endpoint import Endpoint
+    from localcloud.server.status import Status
 
 
 @task(help={"base": "also make this base image available (debian-13, debian-12, tiny); may be given again"}, iterable=["base"])
@@ -25,6 +30,8 @@ def up(_: Context, base: Several = None) -> None:
 def down(_: Context) -> None:
     """Shut the machines down and stop the local cloud; cloud.up starts those that ran."""
     with talking() as report, report.step("stop the local cloud"):
+        from localcloud.server import control
+
         control.down()
 
 
@@ -32,6 +39,8 @@ def down(_: Context) -> None:
 def status(_: Context, json: bool = False) -> None:
     """Is the local cloud up, where, what runs in it, and has a machine's kernel panicked?"""
     with talking() as report:
+        from localcloud.server import control
+
         status = control.status()
         report.document(asdict(status)) if json else report.table(("", ""), _status_rows(status))
 
@@ -40,6 +49,8 @@ def status(_: Context, json: bool = False) -> None:
 def env(_: Context) -> None:
     """Shell lines that point any AWS client at the local cloud: eval "$(invoke cloud.env)"."""
     with talking() as report:
+        from localcloud.server import control
+
         for name, value in control.environment(control.ensure_up(progress=report.waiting)).items():
             report.result(f"export {name}={value}")
 
@@ -48,6 +59,8 @@ def env(_: Context) -> None:
 def ca(_: Context) -> None:
     """The root of the certificates that the local cloud issues, as PEM; as each cloud.up adds one, the newest first."""
     with talking() as report:
+        from localcloud.server import control
+
         endpoint = control.ensure_up(progress=report.waiting)
         if endpoint.acme_roots is None:
             raise HubsmithError("the local cloud issues no certificates", hint=endpoint.acme_problem)
@@ -58,6 +71,8 @@ def ca(_: Context) -> None:
 def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
     """Stop every machine and forget everything the local cloud holds. Base images stay cached, unless --cache."""
     with talking() as report:
+        from localcloud.server import control, disk_usage
+
         size = disk_usage.readable(sum(place.size for place in control.status().places if cache or place.what != "cache"))
         gone = f"Every instance, volume and image of the local cloud{' and the cache of base images' * cache}, {size},"
         confirm(f"{gone} will be gone", yes=yes)
@@ -69,6 +84,8 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
 def base(_: Context, family: str = "debian-13") -> None:
     """Build a base image of the local cloud anew, whatever its age; prints its name."""
     with talking() as report, report.step(f"base image {family}"):
+        from localcloud import base_image
+
         made = base_image.ensure(family, rebuild=True, progress=report.waiting)
     report.result(made.name)
 
@@ -77,7 +94,9 @@ def base(_: Context, family: str = "debian-13") -> None:
 def doctor(_: Context, json: bool = False) -> None:
     """What this machine lacks for the local cloud, what for, and the line that mends it. Exit code 1 if something does."""
     with talking() as report:
-        checks = localcloud_doctor.examine()
+        from localcloud import doctor as local_cloud
+
+        checks = local_cloud.examine()
         if json:
             report.document([asdict(found) for found in checks])
         else:
@@ -89,8 +108,10 @@ def doctor(_: Context, json: bool = False) -> None:
             raise HubsmithError("the local cloud lacks something", hint="the last column says what to run")
 
 
-def _status_rows(status: control.Status) -> list[tuple[str, str]]:
+def _status_rows(status: Status) -> list[tuple[str, str]]:
     """What `invoke cloud.status` shows."""
+    from localcloud.server import disk_usage
+
     up = status.endpoint
     rows = [("endpoint", up.url if up else "not up; `invoke cloud.up` starts it"), ("state", str(status.folder)), ("log", str(status.log))]
     if up:
@@ -100,12 +121,14 @@ def _status_rows(status: control.Status) -> list[tuple[str, str]]:
     return rows + [row for instance, pid in status.machines.items() for row in _machine_rows(status, instance, pid)]
 
 
-def _machine_rows(status: control.Status, instance: str, pid: int) -> list[tuple[str, str]]:
+def _machine_rows(status: Status, instance: str, pid: int) -> list[tuple[str, str]]:
     return [("machine", f"{instance} (pid {pid})"), *(("kernel fault", str(fault)) for fault in status.kernel_faults.get(instance, []))]
 
 
-def _acme_rows(status: control.Status, up: control.Endpoint) -> list[tuple[str, str]]:
+def _acme_rows(status: Status, up: Endpoint) -> list[tuple[str, str]]:
     if up.acme_directory is None:
         return [("ACME", f"absent: {up.acme_problem}")]
+    from localcloud.server import control
+
     here = up.acme_directory.replace(control.GUESTS_VIEW, control.ADDRESS)
     return [("ACME directory", here), ("", f"{up.acme_directory} in the machines"), ("root certificate", str(status.roots))]

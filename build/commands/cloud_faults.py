@@ -9,8 +9,6 @@ from invoke import Context, task
 from build.commands.choice import Several
 from build.commands.common import JSON, talking
 from build.errors import UserError
-from localcloud.faults import client
-from localcloud.server import control
 
 _HELP = {
     "error": "CALL=CODE: answer a call with an error: RunInstances=InsufficientInstanceCapacity, 'ec2:Describe*=ConnectionReset'",
@@ -49,6 +47,9 @@ def faults(
 ) -> None:
     """Set, list and clear faults of the local cloud. A restart of its server clears them too."""
     with talking() as report:
+        from localcloud.faults import client  # when it runs: see cloud.py
+        from localcloud.server import control
+
         endpoint = control.find(control.default_folder())
         if endpoint is None:
             raise UserError("the local cloud is not up", hint="`invoke cloud.up` starts it")

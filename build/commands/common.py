@@ -1,4 +1,7 @@
-"""What the commands share: clients of the cloud, errors as words and an exit code."""
+"""What the commands share: clients of the cloud, errors as words and an exit code.
+
+The local cloud is imported where it is used: whoever works on AWS alone has not installed what it runs on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from invoke import Exit
 
@@ -16,8 +20,6 @@ from build.errors import HubsmithError, UserError
 from build.manifest import Manifest
 from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
-from localcloud import base_image
-from localcloud.server import control
 
 JSON = {"json": "one JSON document on stdout"}
 
@@ -31,6 +33,9 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
         clients = connect(Cloud(manifest.cloud, manifest.region))
         report.note(str(clients))
         return clients
+    from localcloud import base_image
+    from localcloud.server import control
+
     report.note(f"cloud local · account {control.ACCOUNT} · region {manifest.region}")
     family = base_image.family_for(manifest.base.name or "") if base else None
     return connect(local_cloud(report, family, region=manifest.region))
@@ -38,6 +43,9 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
 
 def local_cloud(report: Reporter, *families: str | None, region: str | None = None) -> Cloud:
     """The local cloud, started if need be, with these base images made if need be."""
+    from localcloud import base_image
+    from localcloud.server import control
+
     if not control.find(control.default_folder()):
         control.require_low_ports()  # before a base image is made, which takes its time
     for family in filter(None, families):
@@ -49,6 +57,7 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
     return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key, guest, endpoint.acme_roots)
 
 
+_LOCAL_CLOUD = str(Path(__file__).parents[2] / "localcloud")
 CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whether anything is left"
 
 
@@ -65,7 +74,7 @@ def talking(*, verbose: bool = False, quiet: bool = False, when_stopped: str = C
         report.failure(HubsmithError("stopped"))
         raise Exit(code=1) from None
     except Exception as exc:
-        known = exc if isinstance(exc, HubsmithError) else explain(exc)
+        known = exc if isinstance(exc, HubsmithError) else explain(exc) or _not_installed(exc)
         report.failure(known or _unexpected())
         raise Exit(code=known.exit_code if known else 1) from None
 
@@ -84,6 +93,14 @@ def policy(on_failure: str) -> OnFailure:
         return OnFailure(on_failure)
     except ValueError:
         raise UserError(f"--on-failure {on_failure}: not a policy", hint="cleanup or keep") from None
+
+
+def _not_installed(exc: Exception) -> HubsmithError | None:
+    if isinstance(exc, ModuleNotFoundError) and any(
+        frame.filename.startswith(_LOCAL_CLOUD) for frame in traceback.extract_tb(exc.__traceback__)
+    ):
+        return UserError(f"the local cloud needs the package {exc.name}", hint="`make setup` installs it; --cloud aws works without it")
+    return None
 
 
 def _unexpected() -> HubsmithError:

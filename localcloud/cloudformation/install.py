@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from moto.cloudformation.models import cloudformation_backends
 
-from localcloud.cloudformation import deploy
+from localcloud.cloudformation import deploy, urls
 from localcloud.cloudformation.stacks import Stacks, backends
 from localcloud.ec2.host import Host
 
 
 def install(host: Host) -> None:
     """From now on moto's CloudFormation is the local cloud's; call it once, before anything asks for a backend."""
-    Stacks.host = host
+    Stacks.host, Stacks.url_module = host, urls
     host.settlers["stack"] = deploy.settle
     cloudformation_backends.backend = Stacks  # type: ignore[assignment]  # another class with the same addresses
     for account in cloudformation_backends.values():

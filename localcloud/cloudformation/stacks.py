@@ -102,6 +102,8 @@ class Stacks(BaseBackend):
     """CloudFormation of one account in one region."""
 
     host: ClassVar[Host]
+    url_module: ClassVar[ModuleType]
+    """Handed in by install.py: the responses behind these addresses import this module."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
@@ -110,9 +112,7 @@ class Stacks(BaseBackend):
     @property
     def _url_module(self) -> ModuleType:
         # As in localcloud/ec2/backend.py: moto would look beside its own models.
-        from localcloud.cloudformation import urls
-
-        return urls
+        return self.url_module
 
     def find(self, name_or_id: str) -> Stack | None:
         """By id, also a deleted one; by name one that is there."""

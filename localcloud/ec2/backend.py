@@ -19,9 +19,11 @@ from localcloud.ec2.models import LocalAmi, LocalInstance, LocalSnapshot, LocalV
 
 
 class LocalBackend(EC2Backend):
-    """EC2 of one account in one region. Everything but `host` is plain state and is kept by pickling it."""
+    """EC2 of one account in one region. Everything but `host` and `url_module` is plain state and is kept by pickling it."""
 
     host: ClassVar[Host]
+    url_module: ClassVar[ModuleType]
+    """Handed in by install.py: the responses behind these addresses import the rules, which import this module."""
 
     volumes: dict[str, LocalVolume]  # type: ignore[assignment]  # narrower than moto's: we alone make them
     snapshots: dict[str, LocalSnapshot]  # type: ignore[assignment]  # as above
@@ -38,10 +40,7 @@ class LocalBackend(EC2Backend):
     @property
     def _url_module(self) -> ModuleType:
         # moto derives it from the module's name, which works for moto.<service>.models only.
-        # Imported here because the responses behind these addresses import the rules, which import this module.
-        from localcloud.ec2 import urls
-
-        return urls
+        return self.url_module
 
     def reset(self) -> None:
         """moto would forget the machines that run; `server.reset` stops them first."""

@@ -7,6 +7,7 @@ import os
 from moto.ec2.models import ec2_backends
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
+from localcloud.ec2 import urls
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.host import Host
 from localcloud.ec2.reconcile import forwards, layer_gc
@@ -18,7 +19,7 @@ def install(host: Host) -> None:
     """From now on moto's EC2 is the local cloud's; call it once, before anything asks for a backend."""
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"  # as EC2's DescribeTags calls it
-    LocalBackend.host = host
+    LocalBackend.host, LocalBackend.url_module = host, urls
     host.resource_ids = lambda: {found for backend in backends() for found in backend.resource_ids()}
     host.settlers = {
         "instance": reconcile_instance.settle_instance,

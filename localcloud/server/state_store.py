@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copyreg
 import errno
+import io
 import json
 import logging
 import os
@@ -36,6 +37,9 @@ BALLAST_NAME, BALLAST_BYTES = "state.ballast", 4 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Services = Mapping[str, "BackendDict[Any]"]
+
+_MOVED = {"build.localcloud.state": __name__}
+"""Modules that state files of Hubsmith before 0.2 name, whose local cloud was a part of build/, and where they are now."""
 
 
 class UnreadableStateError(Exception):
@@ -88,6 +92,15 @@ def _reduce_parameters(parameters: ParameterDict) -> tuple[object, ...]:
 copyreg.pickle(ParameterDict, _reduce_parameters)  # type: ignore[arg-type]  # typeshed knows the short forms only
 
 
+class _Unpickler(pickle.Unpickler):
+    """Finds what has moved since the file was written."""
+
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401  # as pickle has it
+        """The class or function of that name."""
+        today = module.removeprefix("build.") if module.startswith("build.localcloud.") else module
+        return super().find_class(_MOVED.get(module, today), name)
+
+
 def load(path: Path, services: Services) -> Header | None:
     """Put the kept backends in place; None when there is no file. Raises UnreadableStateError."""
     try:
@@ -103,7 +116,7 @@ def load(path: Path, services: Services) -> Header | None:
     if header.moto != moto_version:
         _log.warning("the state was written by moto %s, this is %s", header.moto, moto_version)
     try:
-        content = pickle.loads(body)  # noqa: S301  # our own file, in a folder nobody else can write to
+        content = _Unpickler(io.BytesIO(body)).load()  # our own file, in a folder nobody else can write to
     except Exception as problem:
         raise UnreadableStateError(
             f"{path}, written by moto {header.moto}, cannot be read by moto {moto_version}: {problem!r}"

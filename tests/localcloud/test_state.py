@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import threading
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 from moto.core.base_backend import BackendDict
 
+from localcloud.cloudformation.stacks import Stack
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
+from localcloud.ec2.models import LocalInstance, LocalVolume
 from localcloud.server import daemon, state_store
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -88,6 +91,21 @@ def test_zones_and_roles_come_back(host: Host) -> None:
 
 def test_no_file_is_an_empty_cloud(host: Host) -> None:
     assert state_store.load(host.folder / state_store.FILE_NAME, daemon.SERVICES) is None
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("build.localcloud.state _tag_table", state_store._tag_table),
+        ("build.localcloud.ec2.backend LocalBackend", LocalBackend),
+        ("build.localcloud.ec2.models.volume LocalVolume", LocalVolume),
+        ("build.localcloud.ec2.models.instance LocalInstance", LocalInstance),
+        ("build.localcloud.cloudformation.stacks Stack", Stack),
+    ],
+)
+def test_what_a_state_of_hubsmith_0_1_names_is_found(former: str, now: object) -> None:
+    module, name = former.split()
+    assert state_store._Unpickler(io.BytesIO(f"c{module}\n{name}\n.".encode())).load() is now
 
 
 @pytest.mark.parametrize(

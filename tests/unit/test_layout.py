@@ -48,6 +48,7 @@ def users_of(module: str) -> Iterator[str]:
         ("rattler", ("build/lock/conda_solver.py",)),
         ("packaging", ("build/manifest/requirements.py",)),
         ("invoke", ("build/commands/", "tasks.py")),
+        ("trustme", ("localcloud/acme/",)),
         ("localcloud", ("localcloud/", "build/commands/")),
     ],
 )

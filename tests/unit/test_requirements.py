@@ -1,4 +1,4 @@
-"""Users install requirements.txt alone: nothing of the product may need what only developers have."""
+"""Who builds on AWS installs requirements.txt alone, who has a local cloud localcloud/requirements.txt too, developers the third."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class Missing:
         if name.partition(".")[0] in hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-hidden = set(sys.argv[1:])
+folders, hidden = sys.argv[1].split(), set(sys.argv[2:])
 sys.meta_path.insert(0, Missing())
 sys.path[:0] = [".", "tests/image"]
-files = [*pathlib.Path("build").rglob("*.py"), *pathlib.Path("tests/image").glob("*_client.py"), pathlib.Path("tasks.py")]
+files = [file for folder in folders for file in pathlib.Path(folder).rglob("*.py")]
+files += [*pathlib.Path("tests/image").glob("*_client.py"), pathlib.Path("tasks.py")]
 for file in files:
     name = file.with_suffix("").as_posix()
     importlib.import_module(name.removeprefix("tests/image/").removesuffix("/__init__").replace("/", "."))
@@ -41,22 +42,33 @@ def pinned(file: str) -> set[str]:
     }
 
 
-def only_for_developers() -> list[str]:
-    """Modules whose distributions are all in requirements-dev.txt alone."""
-    extra = pinned("requirements-dev.txt") - pinned("requirements.txt") - _OPTIONAL
+def only_in(file: str, *others: str) -> list[str]:
+    """Modules whose distributions are all in one requirements file alone."""
+    extra = pinned(file) - set().union(*map(pinned, others)) - _OPTIONAL
     owners = {module: {re.sub(r"[-_.]+", "-", name).lower() for name in names} for module, names in packages_distributions().items()}
     return sorted(module for module, names in owners.items() if names <= extra)
 
 
-def test_the_product_imports_nothing_of_the_developers() -> None:
-    hidden = only_for_developers()
-    assert {"hypothesis", "cfnlint", "certbot"} <= set(hidden)
-    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, *hidden], cwd=REPO, capture_output=True, text=True, check=False)
+def import_without(hidden: list[str], folders: str) -> int:
+    """How many modules of the folders could be imported: all, or the test fails."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, folders, *hidden], cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout.splitlines()[-1]) > 200
+    return int(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_the_product_imports_nothing_of_the_developers() -> None:
+    hidden = only_in("requirements-dev.txt", "requirements.txt", "localcloud/requirements.txt")
+    assert {"hypothesis", "cfnlint", "certbot"} <= set(hidden)
+    assert import_without(hidden, "build localcloud") > 200
+
+
+def test_who_builds_on_aws_alone_needs_nothing_of_the_local_cloud() -> None:
+    hidden = only_in("localcloud/requirements.txt", "requirements.txt")
+    assert {"moto", "flask", "qemu", "dnslib", "trustme"} <= set(hidden)
+    assert import_without(hidden, "build") > 100
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "localcloud/requirements.txt", "requirements-dev.txt"])
 def test_every_pin_has_its_hashes_and_no_host_is_named(file: str) -> None:
     text = (REPO / file).read_text(encoding="utf-8")
     pins = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]
