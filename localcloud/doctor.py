@@ -17,6 +17,7 @@ from build import paths
 from build.errors import MachineError
 
 TABLE = Path(__file__).with_name("host_packages.txt")
+LIBRARIES = ("moto", "flask", "flask_cors", "qemu", "dnslib", "trustme")
 LOWEST_PORT = 22
 SYSCTL_FILE = "/etc/sysctl.d/60-hubsmith.conf"
 CAP_NET_BIND_SERVICE = 10
@@ -86,6 +87,7 @@ def examine() -> list[Check]:
     return [
         *[_package_check(package) for package in packages()],
         _python_check(),
+        libraries(),
         _acceleration_check(),
         _emulator_check(),
         _user_namespace_check(),
@@ -105,6 +107,13 @@ def _python_check() -> Check:
     version = ".".join(str(part) for part in sys.version_info[:3])
     ok = sys.version_info >= (3, 10)
     return Check("python", ok, version, "" if ok else "install Python 3.10 or newer", "all of it")
+
+
+def libraries() -> Check:
+    """Whether what localcloud/requirements.txt brings is there; those who build on AWS alone have not installed it."""
+    lacking = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    detail = f"missing: {', '.join(lacking)}" if lacking else "installed"
+    return Check("libraries", not lacking, detail, "make setup" if lacking else "", "the server of the local cloud")
 
 
 def _acceleration_check() -> Check:

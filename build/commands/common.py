@@ -47,7 +47,7 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
     from localcloud.server import control
 
     if not control.find(control.default_folder()):
-        control.require_low_ports()  # before a base image is made, which takes its time
+        control.require_host()  # before a base image is made, which takes its time
     for family in filter(None, families):
         with report.step(f"base image {family}"):
             base_image.ensure(family, progress=report.waiting)
@@ -96,10 +96,10 @@ def policy(on_failure: str) -> OnFailure:
 
 
 def _not_installed(exc: Exception) -> HubsmithError | None:
-    if isinstance(exc, ModuleNotFoundError) and any(
-        frame.filename.startswith(_LOCAL_CLOUD) for frame in traceback.extract_tb(exc.__traceback__)
-    ):
-        return UserError(f"the local cloud needs the package {exc.name}", hint="`make setup` installs it; --cloud aws works without it")
+    """A library that only the local cloud needs, and that is not there."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    if isinstance(exc, ModuleNotFoundError) and any(frame.filename.startswith(_LOCAL_CLOUD) for frame in frames):
+        return UserError(f"the local cloud's libraries are missing: {exc.name}", hint="run `make setup`; --cloud aws needs none of them")
     return None
 
 

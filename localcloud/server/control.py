@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from build import paths
-from build.errors import MachineError
+from build.errors import MachineError, UserError
 from localcloud import doctor
 from localcloud.machine import emulator
 from localcloud.server.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
@@ -60,7 +60,7 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     folder = folder_of(state)
     if endpoint := find(folder):
         return endpoint
-    require_low_ports()
+    require_host()
     emulator.ensure(progress)
     progress("starting the local cloud")
     wanted = int(os.environ.get(PORT_VARIABLE) or 0) if port is None else port
@@ -78,9 +78,13 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
 
 
-def require_low_ports() -> None:
-    """Raise MachineError, with the line that mends it, when this user's clouds could have no instance that anybody reaches."""
-    ports = doctor.low_ports()
+def require_host() -> None:
+    """Raise UserError or MachineError, with the line that mends it, when the server could not run or nobody could reach an instance."""
+    libraries, ports = doctor.libraries(), doctor.low_ports()
+    if not libraries.ok:
+        raise UserError(
+            f"the local cloud's libraries are {libraries.detail}", hint=f"run `{libraries.remedy}`; --cloud aws needs none of them"
+        )
     if not ports.ok:
         raise MachineError(
             f"the local cloud cannot work for this user: {ports.needed_for}, and {ports.detail}", hint=f"run: {ports.remedy}"

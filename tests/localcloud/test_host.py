@@ -11,10 +11,12 @@ import pytest
 from invoke import Context, Exit
 
 from build.commands import cloud
+from build.errors import UserError
 from localcloud import doctor
 from localcloud.machine import kvm_probe
 from localcloud.machine.qemu import program
 from localcloud.machine.qemu.program import Program
+from localcloud.server import control
 
 INSTALL = Path(doctor.__file__).with_name("install-host-packages.sh")
 TABLE = "# a comment\nqemu-utils | no-such-command-here | keeps their volumes\ndash | sh | runs scripts\nlibc | /no/such/file | is there\n"
@@ -136,3 +138,11 @@ def test_who_may_not_is_told_the_one_line(lacking: Path, tmp_path: Path, sudo: s
 def test_where_all_is_there_nothing_happens(lacking: Path, tmp_path: Path) -> None:
     lacking.write_text("dash | sh | runs scripts\n")
     assert install(tmp_path, user="0") == (0, "", "")
+
+
+def test_without_its_libraries_the_local_cloud_says_which_command_installs_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "LIBRARIES", ("json", "no_such_library"))
+    assert doctor.libraries().detail == "missing: no_such_library"
+    with pytest.raises(UserError, match=r"^the local cloud's libraries are missing: no_such_library$") as caught:
+        control.ensure_up(tmp_path)
+    assert caught.value.hint == "run `make setup`; --cloud aws needs none of them"
