@@ -1,7 +1,4 @@
-"""What this machine must have to run the local cloud, and whether it has it.
-
-The packages are listed once, in host_packages.txt, which install-host-packages.sh reads too.
-"""
+"""What this machine must have to run the local cloud, and whether it has it."""
 
 from __future__ import annotations
 
@@ -9,14 +6,13 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from build import paths
 from build.errors import MachineError
+from localcloud.host_packages import HostPackage, apt_line, packages
 
-TABLE = Path(__file__).with_name("host_packages.txt")
 LIBRARIES = ("moto", "flask", "flask_cors", "qemu", "dnslib", "trustme")
 LOWEST_PORT = 22
 SYSCTL_FILE = "/etc/sysctl.d/60-hubsmith.conf"
@@ -28,23 +24,6 @@ _GIB = 1024**3
 
 
 @dataclass(frozen=True)
-class HostPackage:
-    """A Debian package; `proof` is a command, a file (it begins with /) or a Python module (`python3:NAME`) that shows it is there."""
-
-    name: str
-    proof: str
-    purpose: str
-
-    def is_present(self) -> bool:
-        """Whether the proof is found."""
-        if self.proof.startswith("/"):
-            return Path(self.proof).exists()
-        if self.proof.startswith("python3:"):
-            return importlib.util.find_spec(self.proof.partition(":")[2]) is not None
-        return find(self.proof) is not None
-
-
-@dataclass(frozen=True)
 class Check:
     """One answer of `doctor`. `remedy` is a command or a sentence, empty when all is well."""
 
@@ -53,33 +32,6 @@ class Check:
     detail: str
     remedy: str
     needed_for: str
-
-
-def find(tool: str) -> str | None:
-    """Where a command is; the folders of mke2fs and its kin, which ordinary users of Debian lack, are looked into as well."""
-    return shutil.which(tool, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
-
-
-def packages() -> list[HostPackage]:
-    """The whole table, in its order."""
-    lines = [line for line in TABLE.read_text().splitlines() if line and not line.startswith("#")]
-    return [HostPackage(*(field.strip() for field in line.split("|"))) for line in lines]
-
-
-def missing() -> list[HostPackage]:
-    """The packages that are not there."""
-    return [package for package in packages() if not package.is_present()]
-
-
-def apt_line(names: Iterable[str]) -> str:
-    """The one line that installs these packages."""
-    sudo = "" if os.geteuid() == 0 else "sudo "
-    return f"{sudo}apt-get update && {sudo}apt-get install --no-install-recommends {' '.join(names)}"
-
-
-def package_of(tool: str) -> str:
-    """The package that holds a command; the command's own name if the table does not know it."""
-    return next((package.name for package in packages() if package.proof == tool), tool)
 
 
 def examine() -> list[Check]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from localcloud.acme import certificates
 from localcloud.machine.qemu import process
-from localcloud.server.ports import ADDRESS, Ports
+from localcloud.ports import ADDRESS, Ports
 
 _log = logging.getLogger("hubsmith.localcloud.acme")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from build.errors import MachineError
-from localcloud import doctor
+from localcloud import host_packages
 from localcloud.base_image import archive, disk, mirror, tools, trust
 from localcloud.base_image.archive import File
 
@@ -31,7 +31,7 @@ PACKAGES = (
 def build(family: str, workshop: Path, progress: Callable[[str], None]) -> Path:
     """Make the image of "debian-13" or "debian-12" in the folder and return the qcow2."""
     for tool in TOOLS:
-        if doctor.find(tool) is None:
+        if host_packages.find(tool) is None:
             raise tools.missing(tool, f"make the base image {family}")
     release = RELEASES[family]
     layout = disk.Layout(size_mib=SIZE_GIB * 1024, esp_mib=ESP_MIB, esp_folder="boot/efi")

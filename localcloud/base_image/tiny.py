@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from localcloud import doctor
+from localcloud import host_packages
 from localcloud.base_image import archive, disk, packages, tools
 from localcloud.base_image.archive import Entry, File, Folder, Link
 from localcloud.base_image.packages import Apt
@@ -40,7 +40,7 @@ Tree = dict[str, Entry]
 def build(family: str, workshop: Path, progress: Callable[[str], None]) -> Path:
     """Make the image in the folder and return the qcow2."""
     for tool in TOOLS:
-        if doctor.find(tool) is None:
+        if host_packages.find(tool) is None:
             raise tools.missing(tool, f"make the base image {family}")
     debs = fetch(Apt(RELEASE), progress)
     layout = disk.Layout(size_mib=SIZE_GIB * 1024, esp_mib=ESP_MIB, esp_folder=ESP)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from build.errors import MachineError
-from localcloud import doctor
+from localcloud import host_packages
 
 TAIL_LINES = 12
 
@@ -39,7 +39,7 @@ def run(command: Sequence[str], purpose: str, *, extra: Mapping[str, str] | None
 
 def missing(tool: str, purpose: str) -> MachineError:
     """The error for a tool that is not installed."""
-    return MachineError(f"could not {purpose}: {tool} is not installed", hint=doctor.apt_line([doctor.package_of(tool)]))
+    return MachineError(f"could not {purpose}: {tool} is not installed", hint=host_packages.apt_line([host_packages.package_of(tool)]))
 
 
 def failed(tool: str, code: int, output: str, purpose: str, hint: str | None = None) -> MachineError:

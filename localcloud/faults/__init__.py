@@ -4,8 +4,7 @@
     registry.py   Faults: those set now; the API and the model ask it what to do
     calls.py      an HTTP request -> service, action, parameters
     profiles.py   sets of faults with a name: like-aws
-    control.py    the endpoint /hubsmith/faults
-    client.py     the same from another process
+    client.py     the same from another process, through the endpoint /hubsmith/faults (server/fault_control.py)
 
 They are kept in the server's memory only: a restart of the server clears them.
 """

@@ -26,9 +26,9 @@ from localcloud.ec2.host import Host
 from localcloud.ec2.install import backends, install, resume
 from localcloud.ec2.reconcile import power
 from localcloud.moto_patches import codebuild
+from localcloud.ports import ADDRESS, Ports, is_free
 from localcloud.server import disk_reserve, settings, state_store
 from localcloud.server.dns_and_acme import Names
-from localcloud.server.ports import ADDRESS, Ports, is_free
 from localcloud.server.services import SERVICES
 from localcloud.server.watchdog import Watcher
 from localcloud.server.wsgi import CloudApp, QuietHandler

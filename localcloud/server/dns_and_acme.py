@@ -8,7 +8,7 @@ from localcloud.acme.pebble import Pebble
 from localcloud.dns.server import DnsServer
 from localcloud.dns.zones import Zone, ensure_zone, public_zones
 from localcloud.ec2.host import Host
-from localcloud.server.ports import ADDRESS, Ports
+from localcloud.ports import ADDRESS, Ports
 
 FIRST_ZONE = "example.test"
 CHALLENGE = "_acme-challenge."

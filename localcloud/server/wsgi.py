@@ -19,9 +19,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.wrappers import Request, Response
 
 from localcloud.ec2.host import Host
-from localcloud.faults import calls, control
+from localcloud.faults import calls
 from localcloud.faults.fault import RESET, STATUS, Call
 from localcloud.iam.guard import Guard
+from localcloud.server import fault_control
 
 _log = logging.getLogger("hubsmith.localcloud.api")
 
@@ -56,8 +57,8 @@ class CloudApp:
             return Response(json.dumps(self._identity()), mimetype="application/json")(environ, start_response)
         if request.path == CALLS_PATH:
             return self._calls(request)(environ, start_response)
-        if control.is_ours(request.path):
-            return control.answer(self._host, request, body)(environ, start_response)
+        if fault_control.is_ours(request.path):
+            return fault_control.answer(self._host, request, body)(environ, start_response)
         call = calls.read(request, body, SERVICES)
         if (code := self._delayed(call)) == RESET:
             _reset(environ)

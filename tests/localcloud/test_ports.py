@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.server.ports import ADDRESS, COUNT, FIRST, Ports
+from localcloud.ports import ADDRESS, COUNT, FIRST, Ports
 
 
 def test_a_port_stays_the_same(tmp_path: Path) -> None:

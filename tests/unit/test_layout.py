@@ -58,6 +58,31 @@ def test_a_library_has_one_door(module: str, rooms: tuple[str, ...]) -> None:
     assert list(users_of(module)), f"nobody imports {module} any more: drop the rule"
 
 
+LOCAL_CLOUD = (
+    "server", "doctor", "cloudformation", "moto_patches", "ec2", "acme", "dns", "iam", "faults", "machine", "base_image", "host_packages",
+    "ports",
+)  # fmt: skip
+"""Its rooms, from top to bottom."""
+
+
+def test_no_import_of_the_local_cloud_runs_upwards() -> None:
+    back = []
+    for path in (REPO / "localcloud").rglob("*.py"):
+        here = path.relative_to(REPO / "localcloud").with_suffix("").parts[0]
+        for name in imports(path):
+            package, _, rest = name.partition(".")
+            room = rest.partition(".")[0]
+            if package == "localcloud" and room and here != "__init__" and LOCAL_CLOUD.index(room) < LOCAL_CLOUD.index(here):
+                back.append(f"{path.relative_to(REPO)} imports {name}")
+    assert back == []
+
+
+def test_the_local_cloud_knows_little_of_the_product() -> None:
+    seen = {name for path in (REPO / "localcloud").rglob("*.py") for name in imports(path) if name.startswith("build.")}
+    modules = ("build.errors", "build.paths", "build.kernel_console", "build.aws")
+    assert {name for name in seen if not name.startswith(modules)} == set()
+
+
 def test_the_manifest_and_the_plan_start_nothing_and_ask_nobody() -> None:
     pure = [
         *(REPO / "build" / "manifest").glob("*.py"),

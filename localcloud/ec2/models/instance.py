@@ -11,7 +11,7 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.ec2.models.security_groups import SecurityGroup
 
 from localcloud.ec2.models.volume import Attachment
-from localcloud.ec2.rules.run_instances_request import LaunchRequest
+from localcloud.ec2.run_instances_request import LaunchRequest
 from localcloud.machine.qemu.spec import Controller
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ GOALS = {"pending": "running", "stopping": "stopped", "shutting-down": "terminat
 
 
 class LocalInstance(Instance):
-    """An instance with a QEMU machine behind it. Its state is what is wanted of the machine; settle.py makes it so."""
+    """An instance with a QEMU machine behind it. Its state is what is wanted of the machine; reconcile/ makes it so."""
 
     ena_support = True
     boot_mode = current_instance_boot_mode = "uefi"

@@ -5,7 +5,7 @@ and does what is missing. Whoever changes the model wakes the instance, and it i
 job has no memory of its own: after `kill -9` of the server looking once more is all the recovery there is, and a machine that
 ended by itself is seen the same way.
 
-Only one thread settles an instance at a time (workers.py). The lock is held to read and to write the model, not while QEMU works.
+Only one thread settles an instance at a time (work_queue.py). The lock is held to read and to write the model, not while QEMU works.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from moto.core.responses import ActionResult
 from localcloud.ec2.errors import Ec2Error, missing_parameter, unsupported
 from localcloud.ec2.responses.base import LocalActions
 from localcloud.ec2.rules import base_images, run_instances
-from localcloud.ec2.rules.run_instances_request import LaunchRequest
+from localcloud.ec2.run_instances_request import LaunchRequest
 
 
 class LaunchActions(LocalActions):

@@ -1,4 +1,4 @@
-"""Volumes of instances: the rules of attaching and detaching. Plugging them into a machine is settle.py's."""
+"""Volumes of instances: the rules of attaching and detaching. Plugging them into a machine is reconcile/instance.py's."""
 
 from __future__ import annotations
 

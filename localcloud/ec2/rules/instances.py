@@ -1,4 +1,4 @@
-"""Start, stop, reboot, terminate, modify: EC2's state machine. What follows happens in settle.py."""
+"""Start, stop, reboot, terminate, modify: EC2's state machine. What follows happens in reconcile/instance.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from localcloud.ec2.models import LocalAmi, LocalInstance
 from localcloud.ec2.rules import addresses, attachments, images, instance_profiles, instance_types, metadata_options, volumes
-from localcloud.ec2.rules.run_instances_request import LaunchRequest
+from localcloud.ec2.run_instances_request import LaunchRequest
 
 USER_DATA_LIMIT = 16384  # bytes before base64
 

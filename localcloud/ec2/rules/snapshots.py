@@ -1,6 +1,6 @@
 """Snapshots: a volume's layer is frozen and the volume goes on in a new layer on top of it.
 
-Of a running machine that happens live (crash-consistent, as on EC2; tend.py); otherwise it is two names changing.
+Of a running machine that happens live (crash-consistent, as on EC2; reconcile/volumes.py); otherwise it is two names changing.
 """
 
 from __future__ import annotations

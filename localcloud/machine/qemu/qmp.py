@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from build.errors import MachineError
 from qemu.qmp import ExecuteError, QMPClient, QMPError
 from qemu.qmp.message import Message
+
+from build.errors import MachineError
 
 T = TypeVar("T")
 TIMEOUT_S = 30.0

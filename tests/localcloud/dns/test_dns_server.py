@@ -13,7 +13,7 @@ from moto.route53.models import route53_backends
 
 from localcloud.dns.server import DnsServer
 from localcloud.dns.zones import RecordSet, Zone, ensure_zone, public_zones
-from localcloud.server.ports import ADDRESS, Ports
+from localcloud.ports import ADDRESS, Ports
 
 ACCOUNT = "123456789012"
 LONG = RecordSet("long.example.test.", "TXT", 1, tuple(f'"{number:0200}"' for number in range(9)))

@@ -23,8 +23,8 @@ from localcloud.ec2.install import install
 from localcloud.ec2.models import BlockDevice, LocalAmi, LocalInstance, LocalSnapshot, LocalVolume, SourceVolume
 from localcloud.ec2.reconcile import volumes as reconcile_volumes
 from localcloud.ec2.rules import attachments, create_image, instances, modifications, run_instances, snapshots, volumes
-from localcloud.ec2.rules.run_instances_request import LaunchRequest
 from localcloud.ec2.rules.volumes import VolumeRequest
+from localcloud.ec2.run_instances_request import LaunchRequest
 from tests.localcloud.ec2.pretence import Machines, Queue, qemu_img
 
 ACCOUNT, REGION = "123456789012", "us-east-1"

@@ -11,7 +11,7 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from localcloud.machine.imds_server import InstanceMetadata, MetadataServer, tree
-from tests.localcloud.imds import FACTS, PUBLIC, TOKEN, TTL, Guest, Serve
+from tests.localcloud.machine.imds import FACTS, PUBLIC, TOKEN, TTL, Guest, Serve
 
 
 def test_a_token_is_needed_where_required(serve: Serve) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from localcloud.machine.imds_server import VERSIONS, InstanceFacts, Tree, tree
-from tests.localcloud.imds import FACTS, PUBLIC, Guest, Serve
+from tests.localcloud.machine.imds import FACTS, PUBLIC, Guest, Serve
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from invoke import Context, Exit
 
 from build.commands import cloud
 from build.errors import UserError
-from localcloud import doctor
+from localcloud import doctor, host_packages
 from localcloud.machine import kvm_probe
 from localcloud.machine.qemu import program
 from localcloud.machine.qemu.program import Program
 from localcloud.server import control
 
-INSTALL = Path(doctor.__file__).with_name("install-host-packages.sh")
+INSTALL = Path(host_packages.__file__).with_name("install-host-packages.sh")
 TABLE = "# a comment\nqemu-utils | no-such-command-here | keeps their volumes\ndash | sh | runs scripts\nlibc | /no/such/file | is there\n"
 
 
@@ -29,7 +29,7 @@ def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table.write_text(TABLE)
     ports = tmp_path / "ip_unprivileged_port_start"
     ports.write_text("1024\n")
-    monkeypatch.setattr(doctor, "TABLE", table)
+    monkeypatch.setattr(host_packages, "TABLE", table)
     monkeypatch.setattr(doctor, "PORT_START", ports)
     monkeypatch.setattr(doctor, "_has_capability", lambda _: False)
     monkeypatch.setattr(kvm_probe, "accelerator", lambda: "tcg")

@@ -10,7 +10,7 @@ import pytest
 
 from localcloud.machine import imds_server
 from localcloud.machine.imds_server import InstanceFacts, InstanceMetadata, MetadataServer, identity_document, tree
-from tests.localcloud.imds import FACTS, Guest, Serve
+from tests.localcloud.machine.imds import FACTS, Guest, Serve
 
 
 @pytest.fixture

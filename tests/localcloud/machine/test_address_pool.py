@@ -17,8 +17,7 @@ import pytest
 from build.errors import MachineError
 from localcloud.machine import address_pool as network_module
 from localcloud.machine.address_pool import RANGE, AddressPool, registry_dir, why_not_listen
-
-REPO = Path(__file__).parents[2]
+from tests.conftest import REPO
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""The machines: QEMU, their disks, addresses and metadata service. Knows neither moto nor boto3."""

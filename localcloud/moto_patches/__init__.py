@@ -1,0 +1,1 @@
+"""What services of moto's own lack for the product."""
