@@ -12,6 +12,8 @@ from localcloud import host_packages
 from localcloud.base_image import archive, disk, mirror, tools, trust
 from localcloud.base_image.archive import File
 
+RECIPE = 1
+"""Raised when this module, or those that it uses, make another image of the same files; base images are then built anew."""
 SIZE_GIB = 8  # as Debian's own; cloud-init grows it to the volume
 ESP_MIB = 256  # room for five kernels
 GUEST = Path(__file__).parent / "guest" / "debian"

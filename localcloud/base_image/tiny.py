@@ -16,6 +16,8 @@ from localcloud.base_image import archive, disk, packages, tools
 from localcloud.base_image.archive import Entry, File, Folder, Link
 from localcloud.base_image.packages import Apt
 
+RECIPE = 1
+"""As in debian.py."""
 SIZE_GIB = 1
 ESP_MIB = 40  # FAT32 wants 33 at least; kernel and initial file system take 16
 ESP = "boot/efi"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from build.errors import MachineError, UserError
-from localcloud.base_image import catalogue, renewal
+from localcloud.base_image import catalogue, renewal, tiny
 
 
 def recipe(family: str, workshop: Path, _progress: renewal.Progress) -> Path:
@@ -71,7 +71,7 @@ def test_an_old_one_that_cannot_be_renewed_is_used_with_a_word_about_it(monkeypa
 
 @pytest.mark.parametrize(
     ("changed", "decides"),
-    [("assemble.sh", True), ("guest/tiny/initramfs/init", True), ("tiny.py", True), ("guest/debian/setup.sh", False)],
+    [("assemble.sh", True), ("guest/tiny/initramfs/init", True), ("tiny.py", False), ("guest/debian/setup.sh", False)],
 )
 def test_what_decides_the_content_decides_the_digest(changed: str, decides: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     shutil.copytree(Path(renewal.__file__).parent, tmp_path / "copy")
@@ -80,6 +80,12 @@ def test_what_decides_the_content_decides_the_digest(changed: str, decides: bool
     with (tmp_path / "copy" / changed).open("a") as file:
         file.write("# changed\n")
     assert (renewal.recipe_digest("tiny") != before) is decides
+
+
+def test_a_recipe_with_another_number_has_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = renewal.recipe_digest("tiny")
+    monkeypatch.setitem(renewal._RECIPES, "tiny", tiny.RECIPE + 1)
+    assert renewal.recipe_digest("tiny") != before
 
 
 def test_an_unknown_family_is_the_users_own() -> None:
