@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, hubs, images, launch, lock, rebuild, schedule, upkeep
+from build.commands import cloud, cloud_faults, command_line, hubs, images, launch, lock, rebuild, schedule, upkeep
+from build.commands.command import Command
 
-namespace = Collection(
-    images.check,
-    images.plan,
-    lock.lock,
-    images.build_ami,
-    images.verify,
-    images.images,
-    launch.launch,
-    hubs.hubs,
-    hubs.status,
-    hubs.users,
-    hubs.ssh,
-    hubs.logs,
-    hubs.open_,
-    launch.destroy,
-    rebuild.rebuild,
-    schedule.schedule,
-    upkeep.prune,
-    upkeep.sweep,
-    Collection(
-        "cloud", cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults
-    ),
-)
+
+def _named(*commands: Command, room: str = "") -> dict[str, Command]:
+    return {f"{room}{each.name}": each for each in commands}
+
+
+CLOUD = (cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults)
+GROUPS = {
+    "Images": _named(images.check, images.plan, lock.lock, images.build_ami, images.verify, images.images),
+    "Hubs": _named(launch.launch, hubs.hubs, hubs.status, hubs.users, hubs.ssh, hubs.logs, hubs.open_, launch.destroy),
+    "Rebuilds and cleaning up": _named(rebuild.rebuild, schedule.schedule, upkeep.prune, upkeep.sweep),
+    "The local cloud": _named(*CLOUD, room="cloud."),
+}
+namespace = Collection(*(each for title in list(GROUPS)[:-1] for each in GROUPS[title].values()), Collection("cloud", *CLOUD))
+
+if Path(sys.argv[0]).name in ("invoke", "inv"):
+    command_line.prepare(sys.argv[1:], namespace, GROUPS)

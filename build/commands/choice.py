@@ -10,18 +10,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from invoke import Context, Task, task
+from invoke import Context
 
+from build.commands.command import Command, command
 from build.manifest import Manifest, load
 
 SHIPPED = "manifest.yaml"
 # An option that may be given again. Invoke makes a list only of one whose default is None.
 Several = list[str] | None
 _HELP = {
-    "manifest": f"the manifest to read (default: {SHIPPED})",
-    "cloud": "local or aws (default: the manifest's cloud:)",
-    "profile": "apply a profile of the manifest; may be given again",
-    "set": "override one value: --set builder.root_volume.size_gib=20; may be given again",
+    "manifest": f"FILE  The manifest to read (default: {SHIPPED})",
+    "cloud": "local|aws  Where to work (default: the manifest's cloud)",
+    "profile": "NAME  Apply this profile of the manifest; can be repeated",
+    "set": "KEY=VALUE  Override a value: builder.root_volume.size_gib=20; can be repeated",
 }
 
 
@@ -43,7 +44,6 @@ class Choice:
 
 
 _Body = Callable[..., None]
-_Task = Task[Callable[..., None]]
 _PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _CONTEXT_AND_CHOICE = [
     inspect.Parameter("_", _PLAIN),
@@ -53,17 +53,16 @@ _CONTEXT_AND_CHOICE = [
 
 def choosing(
     *, help: Mapping[str, str] = MappingProxyType({}), iterable: Iterable[str] = (), **settings: object
-) -> Callable[[_Body], _Task]:
+) -> Callable[[_Body], Command]:
     """A task like Invoke's own, whose function gets a Choice where another gets a Context; the options come before its own."""
 
-    def command(body: _Body) -> _Task:
+    def declare(body: _Body) -> Command:
         @wraps(body)
         def run(_: Context, **given: Any) -> None:  # noqa: ANN401  # the command's own signature has their types
             body(Choice(**{name: given.pop(name) for name in _HELP}), **given)
 
         own = list(inspect.signature(body).parameters.values())[1:]
         run.__signature__ = inspect.Signature([*_CONTEXT_AND_CHOICE, *own])  # type: ignore[attr-defined]  # Invoke reads options off it
-        made: _Task = task(help=_HELP | dict(help), iterable=["profile", "set", *iterable], **settings)(run)
-        return made
+        return command(help=_HELP | dict(help), iterable=["profile", "set", *iterable], **settings)(run)
 
-    return command
+    return declare

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from invoke import Context, task
+from invoke import Context
 
 from build.commands.choice import Several
+from build.commands.command import command
 from build.commands.common import JSON, confirm, local_cloud, talking
 from build.errors import HubsmithError
 
@@ -19,25 +20,25 @@ if TYPE_CHECKING:
     from localcloud.server.status import Status
 
 
-@task(help={"base": "also make this base image available (debian-13, debian-12, tiny); may be given again"}, iterable=["base"])
+@command(help={"base": "NAME  Also build this base image: debian-13, debian-12 or tiny; can be repeated"}, iterable=["base"])
 def up(_: Context, base: Several = None) -> None:
-    """Start the local cloud; prints its endpoint."""
+    """Start the local cloud and print its endpoint."""
     with talking() as report:
         report.result(local_cloud(report, *(base or ())).endpoint_url or "")
 
 
-@task
+@command()
 def down(_: Context) -> None:
-    """Shut the machines down and stop the local cloud; cloud.up starts those that ran."""
+    """Shut its machines down and stop it."""
     with talking() as report, report.step("stop the local cloud"):
         from localcloud.server import control
 
         control.down()
 
 
-@task(help=JSON)
+@command(help=JSON)
 def status(_: Context, json: bool = False) -> None:
-    """Is the local cloud up, where, what runs in it, and has a machine's kernel panicked?"""
+    """Show whether it runs, where, and its machines."""
     with talking() as report:
         from localcloud.server import control
 
@@ -45,9 +46,12 @@ def status(_: Context, json: bool = False) -> None:
         report.document(asdict(status)) if json else report.table(("", ""), _status_rows(status))
 
 
-@task
+@command()
 def env(_: Context) -> None:
-    """Shell lines that point any AWS client at the local cloud: eval "$(invoke cloud.env)"."""
+    """Print shell lines that point AWS clients at it.
+
+    eval "$(invoke cloud.env)"
+    """
     with talking() as report:
         from localcloud.server import control
 
@@ -55,9 +59,12 @@ def env(_: Context) -> None:
             report.result(f"export {name}={value}")
 
 
-@task
+@command()
 def ca(_: Context) -> None:
-    """The root of the certificates that the local cloud issues, as PEM; as each cloud.up adds one, the newest first."""
+    """Print the root of its certificates, as PEM.
+
+    As each cloud.up adds one, the newest first.
+    """
     with talking() as report:
         from localcloud.server import control
 
@@ -67,9 +74,12 @@ def ca(_: Context) -> None:
         report.result(endpoint.acme_roots.strip())
 
 
-@task(help={"yes": "do not ask", "cache": "empty the cache of base images and packages, too"})
+@command(help={"yes": "Do not ask", "cache": "Also empty the cache of base images and packages"})
 def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
-    """Stop every machine and forget everything the local cloud holds. Base images stay cached, unless --cache."""
+    """Remove everything it holds: instances, volumes, images.
+
+    Base images stay cached, unless --cache is given.
+    """
     with talking() as report:
         from localcloud.server import control, disk_usage
 
@@ -80,9 +90,9 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
             control.reset(progress=report.waiting, cache=cache)
 
 
-@task(help={"family": "debian-13 (default), debian-12 or tiny"})
+@command(help={"family": "NAME  debian-13 (default), debian-12 or tiny"})
 def base(_: Context, family: str = "debian-13") -> None:
-    """Build a base image of the local cloud anew, whatever its age; prints its name."""
+    """Build a base image anew and print its name."""
     with talking() as report, report.step(f"base image {family}"):
         from localcloud import base_image
 
@@ -90,9 +100,12 @@ def base(_: Context, family: str = "debian-13") -> None:
     report.result(made.name)
 
 
-@task(help=JSON)
+@command(help=JSON)
 def doctor(_: Context, json: bool = False) -> None:
-    """What this machine lacks for the local cloud, what for, and the line that mends it. Exit code 1 if something does."""
+    """Check what this machine needs for it, and how to install it.
+
+    Exit code 1 if anything is missing.
+    """
     with talking() as report:
         from localcloud import doctor as local_cloud
 

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from invoke import Context, task
+from invoke import Context
 
 from build.commands.choice import Several
+from build.commands.command import command
 from build.commands.common import JSON, talking
 from build.errors import UserError
 
 _HELP = {
-    "error": "CALL=CODE: answer a call with an error: RunInstances=InsufficientInstanceCapacity, 'ec2:Describe*=ConnectionReset'",
-    "delay": "CALL=SECONDS: let a call take longer",
-    "times": "how often --error and --delay happen (default: always)",
-    "where": "PARAMETER=PATTERN: only for such calls, --where InstanceType=t3.nano; may be given again",
-    "state": "CHANGE=SECONDS: let running, stopped, terminated, image, snapshot, volume, attached, detached or optimized take longer",
-    "hide": "RESOURCE=SECONDS: let Describe overlook each new instance, volume, snapshot, image or security-group for so long; * is all",
-    "route53-pending": "let Route 53's changes stay PENDING",
-    "acme-refuse": "let Pebble refuse every certificate",
-    "profile": "a set of faults: like-aws (AWS's times), throttled",
-    "freeze": "stop the machine of this instance in the middle of what it does",
-    "thaw": "let it go on",
-    "kill": "end the machine of this instance as a crash would",
-    "clear": "the number of a fault, or all",
+    "error": "CALL=CODE  Answer a call with an error: RunInstances=InsufficientInstanceCapacity, 'ec2:Describe*=ConnectionReset'",
+    "delay": "CALL=SECONDS  Let a call take longer",
+    "times": "NUMBER  How often --error and --delay happen (default: always)",
+    "where": "PARAMETER=PATTERN  Only for such calls: InstanceType=t3.nano; can be repeated",
+    "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached or optimized take longer",
+    "hide": "RESOURCE=SECONDS  Let Describe overlook each new instance, volume, snapshot, image or security-group for so long; * is all",
+    "route53-pending": "Let Route 53's changes stay PENDING",
+    "acme-refuse": "Let Pebble refuse every certificate",
+    "profile": "NAME  A set of faults: like-aws (AWS's times), throttled",
+    "freeze": "INSTANCE-ID  Stop a machine in the middle of what it does",
+    "thaw": "INSTANCE-ID  Let it go on",
+    "kill": "INSTANCE-ID  End a machine as a crash would",
+    "clear": "NUMBER|all  Remove a fault",
 }
 
 
-@task(help={**_HELP, **JSON}, iterable=["where"])
+@command(help={**_HELP, **JSON}, iterable=["where"])
 def faults(
     _: Context,
     error: str = "",
@@ -45,7 +46,10 @@ def faults(
     clear: str = "",
     json: bool = False,
 ) -> None:
-    """Set, list and clear faults of the local cloud. A restart of its server clears them too."""
+    """Make it fail on request; list and clear its faults.
+
+    A restart of the local cloud clears them too.
+    """
     with talking() as report:
         from localcloud.faults import client  # when it runs: see cloud.py
         from localcloud.server import control
@@ -102,7 +106,7 @@ def _seconds(option: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UserError(f"--{option}: {text!r} is no number of seconds", hint=_HELP[option]) from None
+        raise UserError(f"--{option}: {text!r} is not a number of seconds", hint=_HELP[option]) from None
 
 
 def _rows(there: dict[str, Any]) -> list[tuple[str, str, str, str]]:

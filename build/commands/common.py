@@ -21,7 +21,7 @@ from build.manifest import Manifest
 from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
 
-JSON = {"json": "one JSON document on stdout"}
+JSON = {"json": "Print one JSON document"}
 
 
 def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> Clients:

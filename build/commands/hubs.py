@@ -19,14 +19,14 @@ from build.launch import status as statuses
 from build.launch.hub import Hub
 from build.launch.way_in import running_instance, way_in
 
-KEY = {"operator-key": "private key to log in with (default: the one launch made or was given on this machine)"}
+KEY = {"operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"}
 _USERS = "/usr/lib/hubsmith/users"
 _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 
 
 @choosing(help=JSON)
 def hubs(choice: Choice, json: bool = False) -> None:
-    """The hubs there are: image, age, address, days of the certificate, health."""
+    """List the hubs: image, age, address, certificate, health."""
     with talking() as report:
         clients = connect_to(choice.load(), report)
         door.close_everywhere(clients)
@@ -34,9 +34,13 @@ def hubs(choice: Choice, json: bool = False) -> None:
         report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
 
 
-@choosing(help=JSON | DOMAIN | KEY | {"no-spawn": "leave out the real spawn of a server"})
+@choosing(help=JSON | DOMAIN | KEY | {"no-spawn": "Do not start a test server"})
 def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: bool = False, json: bool = False) -> None:
-    """One hub, part by part: instance, volume, name, kernel, https, hub, proxy, certificate, a real spawn. Exit code 1 if one is bad."""
+    """Examine a hub, part by part; exit code 1 if one is unhealthy.
+
+    Instance, data volume, DNS record, kernel, https, hub, proxy, certificate,
+    and the start of a test server.
+    """
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
@@ -56,11 +60,11 @@ def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: b
     | DOMAIN
     | KEY
     | {
-        "list": "who there is (what is done when nothing else is asked for)",
-        "add": "add this user; may be given again; the first password is printed once",
-        "from": "add the users whose names are in this file, one a line",
-        "reset": "give this user a new first password; may be given again",
-        "remove": "close this user's account, the files stay; may be given again",
+        "list": "List the users (the default)",
+        "add": "NAME  Add a user; can be repeated; the first password is printed once",
+        "from": "FILE  Add the users named in this file, one a line",
+        "reset": "NAME  Give a user a new password; can be repeated",
+        "remove": "NAME  Close a user's account; the files stay; can be repeated",
     },
 )
 def users(
@@ -74,7 +78,7 @@ def users(
     remove: Several = None,
     json: bool = False,
 ) -> None:
-    """The users of a hub: list, add, reset, remove. Prints names, and first passwords once."""
+    """List, add, reset or remove users; prints first passwords once."""
     with talking() as report:
         adding = [*(add or ()), *_names_in(from_)]
         resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
@@ -106,9 +110,9 @@ def _names_in(file: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-@choosing(help=DOMAIN | KEY | {"command": "run this and return its exit status (default: a shell)"})
+@choosing(help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"})
 def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str = "") -> None:
-    """A shell on the hub's machine; port 22 is open to this machine meanwhile."""
+    """Open a shell on a hub; port 22 is open to you meanwhile."""
     with talking(when_stopped="port 22 is closed again") as report:
         hub, chosen = Hub.named(domain), choice.load()
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
@@ -122,10 +126,10 @@ def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str =
     help=DOMAIN
     | KEY
     | {
-        "follow": "go on as lines come, until Ctrl-C",
-        "lines": "how many of the last lines",
-        "unit": f"of this systemd unit; may be given again (default: {', '.join(_UNITS)})",
-        "console": "the serial console instead, which needs no ssh",
+        "follow": "Go on as lines come, until Ctrl-C",
+        "lines": "NUMBER  How many of the last lines (default: 200)",
+        "unit": f"NAME  Of this systemd unit; can be repeated (default: {', '.join(_UNITS)})",
+        "console": "The serial console instead, which needs no ssh",
     },
 )
 def logs(
@@ -137,7 +141,7 @@ def logs(
     unit: Several = None,
     console: bool = False,
 ) -> None:
-    """What the hub wrote, or its machine's console."""
+    """Show a hub's log, or its console."""
     with talking(when_stopped="") as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
@@ -154,10 +158,14 @@ def logs(
 @choosing(
     name="open",
     help=DOMAIN
-    | {"browser": f"which one (default: the first of {', '.join(browsers.BROWSERS)})", "dry-run": "only print the command line"},
+    | {"browser": f"NAME  Which browser (default: the first of {', '.join(browsers.BROWSERS)})", "dry-run": "Only print the command"},
 )
 def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
-    """Open the hub in a browser that finds it and trusts its certificate, whatever this machine's DNS and CAs say."""
+    """Open a hub in a browser that finds and trusts it.
+
+    Whatever this machine's DNS and CAs say: for hubs of the local cloud, and
+    for names that are not yet known everywhere.
+    """
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()
         line = browsers.command(hub, connect_to(chosen, report), browser)

@@ -21,7 +21,7 @@ from build.upkeep import verify as verifier
 
 @choosing()
 def check(choice: Choice) -> None:
-    """Is the manifest right? All mistakes at once, each with its line and column."""
+    """Check the manifest: every mistake, with its line and column."""
     with talking() as report:
         found = choice.load(building=True)
         if found.not_reproducible:
@@ -31,7 +31,10 @@ def check(choice: Choice) -> None:
 
 @choosing(help=JSON)
 def plan(choice: Choice, json: bool = False) -> None:
-    """What would be built, from what, and why. Launches nothing; a local base image that is missing is made."""
+    """Show what a build would do, from what, and why.
+
+    Launches nothing. A base image of the local cloud that is missing is made.
+    """
     with talking() as report:
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
@@ -48,13 +51,13 @@ def plan(choice: Choice, json: bool = False) -> None:
     aliases=["build", "bake"],
     help=JSON
     | {
-        "on-failure": "cleanup, or keep: leave the machine on which a build failed and say how to reach it",
-        "no-cache": "do not start from a layer of an earlier build",
-        "verbose": "show the output of commands on a terminal too",
+        "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
+        "no-cache": "Do not start from a layer of an earlier build",
+        "verbose": "Show the output of commands on a terminal too",
     },
 )
 def build_ami(choice: Choice, on_failure: str = "cleanup", no_cache: bool = False, verbose: bool = False, json: bool = False) -> None:
-    """Build a golden image, test it, publish it; prints its id."""
+    """Build an image, test it, publish it and print its id."""
     with talking(verbose=verbose) as report:
         when_failed = policy(on_failure)
         chosen = choice.load(building=True)
@@ -66,16 +69,16 @@ def build_ami(choice: Choice, on_failure: str = "cleanup", no_cache: bool = Fals
 @choosing(
     help=JSON
     | {
-        "ami": "test this image, on a fresh instance that is gone afterwards",
-        "host": "test this machine, by ssh: its name or address",
-        "domain": "test this hub, as its operator",
-        "operator-key": "with --domain: the private key to log in with",
-        "user": "who logs in to the host",
-        "identity": "the private key to log in with",
-        "port": "where its sshd listens",
-        "known-hosts": "a file with its host key (default: your own known_hosts)",
-        "heavy": "on a host: also what keeps others from their work (a hog, restarts, 100 MB)",
-        "verbose": "show every test on a terminal too",
+        "ami": "AMI-ID  Test this image, on an instance of its own",
+        "host": "HOST  Test this machine, by ssh",
+        "domain": "DOMAIN  Test this hub, as its operator",
+        "operator-key": "FILE  With --domain: private key to log in with",
+        "user": "NAME  With --host: the user to log in as",
+        "identity": "FILE  With --host: private key to log in with",
+        "port": "NUMBER  With --host: port of its sshd",
+        "known-hosts": "FILE  With --host: its host key (default: your own known_hosts)",
+        "heavy": "With --host, --domain: also run disruptive tests (load, restarts, 100 MB)",
+        "verbose": "Show every test on a terminal too",
     }
 )
 def verify(
@@ -92,7 +95,11 @@ def verify(
     verbose: bool = False,
     json: bool = False,
 ) -> None:
-    """Run the image tests against an image or a running machine; prints where their JUnit files are."""
+    """Run the image tests against an image, a hub or a machine.
+
+    Prints where their JUnit files are. One of --ami, --domain and --host is
+    required.
+    """
     with talking(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
             raise UserError("verify needs one of --ami, --domain and --host", hint="invoke verify --ami ami-…, or --domain hub.example.org")
@@ -114,7 +121,7 @@ def verify(
 
 @choosing(help=JSON)
 def images(choice: Choice, json: bool = False) -> None:
-    """The images made so far, newest first."""
+    """List the images, newest first."""
     with talking() as report:
         rows = image_list.list_images(connect_to(choice.load(), report))
         if json:

@@ -12,28 +12,27 @@ from build.launch.state import Launch
 from build.launch.wishes import Options, wishes
 from build.report import Reporter
 
-DOMAIN = {"domain": "the hub's name, such as hub.example.org"}
+DOMAIN = {"domain": "DOMAIN  The hub's name, such as hub.example.org (required)"}
 _GOES_ON = "the same command again goes on from here"
 
 
 @choosing(
-    auto_shortflags=False,  # it has more options than letters
     help=JSON
     | DOMAIN
     | {
-        "email": "where Let's Encrypt writes to (default: launch.email)",
-        "admin": "who administers the hub; the first password is printed once (default: launch.admin)",
-        "ami": "this image (default: the newest published one)",
-        "instance-type": "of the hub (default: launch.instance_type)",
-        "subnet": "in which it lives (default: launch.subnet_id, else one of the default VPC)",
-        "data-size": "GiB of the data volume; more than it has lets it grow",
-        "operator-key": "private key to log in with from now on (default: one made for this hub)",
-        "staging": "certificates of Let's Encrypt's staging directory",
-        "no-dns": "leave DNS alone and print the record to make",
-        "rehearse": "everything but the DNS record, with staging certificates",
-        "take-over": "replace a DNS record that points elsewhere",
-        "replace": "put a newer image (or another type) in place of the instance that runs",
-        "no-wait": "do not wait until https answers",
+        "email": "ADDRESS  Let's Encrypt account (required, or launch.email)",
+        "admin": "NAME  The hub's administrator; the first password is printed once (default: launch.admin)",
+        "ami": "AMI-ID  Launch this image (default: the newest published one)",
+        "instance-type": "TYPE  Instance type (default: launch.instance_type)",
+        "subnet": "SUBNET-ID  (default: launch.subnet_id, else a default subnet)",
+        "data-size": "GIB  Size of the data volume; a larger one than it has grows it",
+        "operator-key": "FILE  Private key to log in with from now on (default: one made for this hub)",
+        "staging": "Use Let's Encrypt's staging directory",
+        "no-dns": "Leave DNS alone; print the record to create",
+        "rehearse": "Do everything but the DNS record, with staging certificates",
+        "take-over": "Replace a DNS record that points elsewhere",
+        "replace": "Replace the running instance where image, type or launch data differ",
+        "no-wait": "Do not wait until the hub answers",
     },
 )
 def launch(
@@ -54,7 +53,11 @@ def launch(
     no_wait: bool = False,
     json: bool = False,
 ) -> None:
-    """Have a hub running: instance, address, name, certificate, disk; prints its https address. Again: changes what differs."""
+    """Launch a hub, or bring one up to date, and print its URL.
+
+    Makes the instance, its address, DNS record, data volume, security group
+    and role. Safe to run again: it changes what differs.
+    """
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
@@ -78,9 +81,13 @@ def _tell(done: Launch, report: Reporter, *, json: bool) -> None:
         recipe.password_was_shown(done)
 
 
-@choosing(help=JSON | DOMAIN | {"yes": "do not ask", "with-data": "delete the data volume and its snapshots too: nothing is kept"})
+@choosing(help=JSON | DOMAIN | {"yes": "Do not ask", "with-data": "Delete the data volume and its snapshots too"})
 def destroy(choice: Choice, domain: str = "", yes: bool = False, with_data: bool = False, json: bool = False) -> None:
-    """Remove a hub: instance, record, address, role, group, parameters. Its data volume stays, with a snapshot."""
+    """Remove a hub; its data volume stays, with a snapshot.
+
+    Removes its instance, DNS record, address, role, security group and
+    parameters.
+    """
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()

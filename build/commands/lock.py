@@ -18,12 +18,15 @@ CHANGED = 3
 @choosing(
     help=JSON
     | {
-        "upgrade": "take the newest that fit, instead of keeping what is locked",
-        "diff": "only say what would be another (+ new, - gone, ~ other version); exit code 3 if anything is",
+        "upgrade": "Take the newest versions that fit",
+        "diff": "Only show what would change (+ new, - gone, ~ other version); exit code 3 if anything would",
     }
 )
 def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool = False) -> None:
-    """Pin the users' packages, with hashes, in a file beside the manifest; prints its name. A build then installs exactly those."""
+    """Lock the users' packages in a file beside the manifest.
+
+    With hashes. Prints the file's name. A build then installs exactly those.
+    """
     with talking(when_stopped="the lock is as it was") as report:
         chosen = choice.load()
         path = chosen.lock_path
@@ -39,9 +42,9 @@ def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool =
         if json:
             report.document({"lock": str(path), "changes": lines, "written": not diff and after != before})
         elif diff:
-            report.result("\n".join(lines)) if lines else report.note("nothing would be another")
+            report.result("\n".join(lines)) if lines else report.note("the lock is up to date")
         else:
-            report.note("\n".join(differences.summary(before, after)) or "nothing is another")
+            report.note("\n".join(differences.summary(before, after)) or "the lock is up to date")
             report.result(str(path))
     if diff and lines:
         raise Exit(code=CHANGED)

@@ -28,15 +28,14 @@ STALE = 3
 
 
 @choosing(
-    auto_shortflags=False,  # one of them would be -h
     help=JSON
     | {
-        "max-age": "build also when the packages of the published image are older than this: 12h, 7d, 2w",
-        "check": "only say whether a build is due; exit code 3 if it is",
-        "no-cache": "do not start from a layer of an earlier build",
-        "on-failure": "cleanup, or keep: leave the machine on which a build failed and say how to reach it",
-        "catch-up": 'do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
-        "scheduled": "for a timer: a run that counts; quiet while all is well; after three failures in a row not at every turn",
+        "max-age": "AGE  Build also when the published image's packages are older: 12h, 7d, 2w",
+        "check": "Only say whether a build is due; exit code 3 if it is",
+        "no-cache": "Do not start from a layer of an earlier build",
+        "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
+        "catch-up": 'TIME  Do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
+        "scheduled": "For timers: print nothing on success; count failures, and pause after three in a row",
     },
 )
 def rebuild(
@@ -49,7 +48,10 @@ def rebuild(
     catch_up: str = "",
     json: bool = False,
 ) -> None:
-    """Build if something has changed since the published image; says what. Prints the id of the image to use."""
+    """Build if anything has changed since the published image.
+
+    Says what has changed, and prints the id of the image to use.
+    """
     verdict, wish = None, Wish(max_age, check, no_cache, on_failure, scheduled, catch_up, json)
     memory = memory_of(choice, scheduled=scheduled, check=check)
     with (

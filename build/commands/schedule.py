@@ -22,22 +22,21 @@ KEEPERS = ("systemd", "cron", "github", "aws")
 
 
 @choosing(
-    auto_shortflags=False,  # one of them would be -h
     help={
-        "manifest": f"the manifest to rebuild (default: {SHIPPED})",
-        "cloud": "local or aws (default: the manifest's cloud:; github and aws: aws)",
-        "profile": "apply a profile of the manifest; may be given again",
-        "set": "override one value; may be given again",
-        "every": 'when: "Mon 03:00", "Mon,Thu 03:00", "Mon-Fri 22:30", "daily 03:00" (this machine\'s time; github and aws: UTC)',
-        "on": "who keeps the time: systemd, cron, github or aws (default: systemd where it is at work, else cron)",
-        "max-age": "rebuild also when the packages of the image are older: 7d (for security updates); empty: never",
-        "check": "only look whether a rebuild is due: the run fails, with exit code 3, when it is",
-        "prune": "afterwards remove what the manifest's retention does not keep",
-        "notify": "aws: who gets an email when a rebuild fails",
-        "source": "github, aws: the git repository by https (default: this checkout's origin)",
-        "revision": "aws: branch, tag or commit of it (default: this checkout's branch)",
-        "show": "only print what would be written",
-        "remove": "remove it again",
+        "manifest": f"FILE  The manifest to rebuild (default: {SHIPPED})",
+        "cloud": "local|aws  Where to build (default: the manifest's cloud; with --on github|aws: aws)",
+        "profile": "NAME  Apply this profile of the manifest; can be repeated",
+        "set": "KEY=VALUE  Override a value; can be repeated",
+        "every": 'TIME  When (required): "Mon 03:00", "Mon-Fri 22:30", "daily 03:00" (local time; github, aws: UTC)',
+        "on": "systemd|cron|github|aws  The scheduler (default: systemd where it runs, else cron)",
+        "max-age": "AGE  Rebuild also when the image's packages are older (default: 7d; empty: never)",
+        "check": "Only check: the run fails with exit code 3 when a rebuild is due",
+        "prune": "Afterwards remove what retention does not keep",
+        "notify": "ADDRESS  aws: email this address when a rebuild fails",
+        "source": "URL  github, aws: the git repository, https (default: this checkout's origin)",
+        "revision": "NAME  aws: branch, tag or commit (default: this checkout's branch)",
+        "show": "Only print what would be written",
+        "remove": "Remove the schedule",
     },
 )
 def schedule(
@@ -53,7 +52,10 @@ def schedule(
     show: bool = False,
     remove: bool = False,
 ) -> None:
-    """Rebuild at set times if something has changed, by a systemd timer, cron, a GitHub workflow or a CodeBuild project."""
+    """Rebuild at set times, if anything has changed.
+
+    By a systemd timer, cron, a GitHub workflow or a CodeBuild project.
+    """
     with talking() as report:
         keeper = _keeper(on)
         choice = replace(choice, cloud=choice.cloud or ("aws" if keeper in ("github", "aws") else ""))
@@ -74,13 +76,13 @@ def _keeper(on: str) -> str:
     if not on:
         return "systemd" if systemd.BOOTED.is_dir() else "cron"
     if on not in KEEPERS:
-        raise UserError(f"--on {on}: nobody of that name keeps time", hint=f"one of {', '.join(KEEPERS)}")
+        raise UserError(f"--on {on}: not a scheduler", hint=f"one of {', '.join(KEEPERS)}")
     return on
 
 
 def _when(every: str) -> When:
     if not every:
-        raise UserError("--every is missing", hint='invoke schedule --every "Mon 03:00"')
+        raise UserError("--every is required", hint='invoke schedule --every "Mon 03:00"')
     return When.parse(every)
 
 

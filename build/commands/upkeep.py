@@ -14,9 +14,9 @@ from build.upkeep import retention
 from build.upkeep import sweep as sweeper
 
 
-@choosing(help=JSON | {"dry-run": "only say what would be removed", "run": "remove what this run left, known to be dead or not"})
+@choosing(help=JSON | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"})
 def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = False) -> None:
-    """Remove what builds that died left behind; what a live build owns stays."""
+    """Remove what builds that died have left behind."""
     with talking() as report:
         clients = connect_to(choice.load(), report)
         found = sweeper.find(clients, only_run=run or None)
@@ -32,13 +32,16 @@ def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = Fal
 @choosing(
     help=JSON
     | {
-        "dry-run": "only say what would be removed",
-        "yes": "do not ask",
-        "scheduled": "for a timer, behind rebuild --scheduled: what that says no more is not said here either",
+        "dry-run": "Only show what would be removed",
+        "yes": "Do not ask",
+        "scheduled": "For timers, after rebuild --scheduled: silent about failures it has reported",
     }
 )
 def prune(choice: Choice, dry_run: bool = False, yes: bool = False, scheduled: bool = False, json: bool = False) -> None:
-    """Remove images and layers that the manifest's retention does not keep, with their snapshots; none that is in use."""
+    """Remove images and layers that retention does not keep.
+
+    With their snapshots; never one that is in use.
+    """
     with talking() as report:
         ready = _ready(choice, report, scheduled=scheduled)
         if ready is None:

@@ -27,9 +27,7 @@ class Hub:
         """The hub of that domain. Raises UserError when it cannot be the name of one."""
         name = domain.strip().rstrip(".").lower()
         if not name:
-            raise UserError(
-                "which hub? --domain is missing", hint="invoke launch --domain hub.example.org; `invoke hubs` lists those there are"
-            )
+            raise UserError("--domain is required", hint="--domain hub.example.org; `invoke hubs` lists the hubs")
         if not _DOMAIN.fullmatch(name) or len(name) > 253 or name.rpartition(".")[2].isdigit():
             raise UserError(
                 f"--domain {domain}: not a host name",

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from invoke import Collection, Task
 
 import build
-from tasks import namespace
 
 REPO = Path(__file__).parents[2]
 PRODUCT = [*(REPO / "build").rglob("*.py"), *(REPO / "localcloud").rglob("*.py"), REPO / "tasks.py"]
@@ -117,16 +115,3 @@ def test_git_does_not_ignore_the_product() -> None:
 
 def test_no_test_folder_is_called_build() -> None:
     assert [path for path in (REPO / "tests").rglob("build") if path.is_dir()] == []
-
-
-def test_no_option_is_left_without_a_letter_of_its_own() -> None:
-    """Invoke gives a dash as the letter to an option whose letters are all taken; `--` would then mean that option."""
-    listed = [name for command in commands(namespace) for argument in command.get_arguments() for name in argument.names]
-    assert "-" not in listed
-    assert "domain" in listed
-
-
-def commands(collection: Collection) -> Iterator[Task]:
-    yield from collection.tasks.values()
-    for inner in collection.collections.values():
-        yield from commands(inner)

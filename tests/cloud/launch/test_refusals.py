@@ -16,7 +16,7 @@ pytestmark = pytest.mark.vm
     ("arguments", "told"),
     [
         (["launch", "--domain", "hub"], "--domain hub: not a host name"),
-        (["launch"], "--domain is missing"),
+        (["launch"], "--domain is required"),
         (["launch", "--domain", "hub.example.test"], "--email is missing"),
         (["status", "--domain", "nobody.example.test"], "there is no hub nobody.example.test"),
         (["ssh", "--domain", "nobody.example.test"], "no instance of nobody.example.test"),

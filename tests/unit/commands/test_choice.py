@@ -43,7 +43,7 @@ def test_help_tells_all_of_them_and_a_command_may_say_more(program: Program, cap
     program.run(["invoke", "greet", "--help"], exit=False)
     out = capsys.readouterr().out
     assert "Say hello." in out
-    for line in ("-m STRING, --manifest=STRING   the manifest to read", "--cloud=STRING      which one", "-n, --name", "-l, --loud"):
+    for line in ("-m STRING, --manifest=STRING   FILE  The manifest to read", "--cloud=STRING      which one", "  --name", "  --loud"):
         assert line in out
 
 

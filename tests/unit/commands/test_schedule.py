@@ -95,7 +95,7 @@ def test_show_writes_nothing(machine: Path, keeper: str, capsys: pytest.CaptureF
     ("arguments", "words"),
     [
         (("--on", "windows", "--every", "Mon 03:00"), "one of systemd, cron, github, aws"),
-        ((), "--every is missing"),
+        ((), "--every is required"),
         (("--every", "noon"), "not a time of the week"),
         (("--every", "Mon 03:00", "--max-age", "soon"), "not an age"),
         (("--every", "Mon 03:00", "--on", "aws", "--show", "--source", "ssh://git.example.org/hub"), "not a repository that AWS can fetch"),

@@ -1,0 +1,98 @@
+"""What every command has in common: letters, help, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from invoke import Argument, Program
+
+from build.commands import command_line
+from build.commands.command import SHORT, Command
+from build.errors import UserError
+from tasks import GROUPS, namespace
+from tests.conftest import REPO
+
+COMMANDS = {name: each for commands in GROUPS.values() for name, each in commands.items()}
+CONTEXTS = {str(name): each for each in namespace.to_contexts() for name in (each.name, *each.aliases)}
+INVOKE = Path(sys.executable).with_name("invoke")
+
+
+def options() -> Iterator[tuple[str, Argument]]:
+    for name, each in COMMANDS.items():
+        yield from ((name, argument) for argument in each.get_arguments())
+
+
+def test_the_list_has_every_command_on_a_line_that_fits_a_terminal() -> None:
+    lines = list(command_line.listing(GROUPS))
+    assert max(map(len, lines)) <= 80
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert sorted(listed) == sorted(set(CONTEXTS) - {"build", "bake"})
+    assert all(isinstance(each, Command) and each.summary.endswith(".") for each in COMMANDS.values())
+
+
+def test_letters_are_the_same_in_every_command_and_none_is_that_of_help() -> None:
+    names = {argument.names for _, argument in options() if len(argument.names) > 1}
+    assert names == set(SHORT.items())
+    assert "h" not in SHORT.values()
+
+
+def test_the_help_of_an_option_begins_with_its_value() -> None:
+    wrong = [
+        f"{name} --{argument.name}: {argument.help}"
+        for name, argument in options()
+        if argument.takes_value != bool(re.match(r"[^a-z ]+  |[A-Za-z]+(\|[a-z]+)+  ", argument.help or "")) or not argument.help
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_terminal(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    Program(namespace=namespace).run(["invoke", name, "-h"], exit=False)
+    out = capsys.readouterr().out
+    assert COMMANDS[name].summary in out
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told", "hint"),
+    [
+        ("prune --dry", "invoke prune has no option --dry", "did you mean --dry-run?"),  # which Invoke itself has
+        ("prune -e", "invoke prune has no option -e", "`invoke prune -h` lists its options"),
+        ("prune -yx", "invoke prune has no option -yx", "`invoke prune -h` lists its options"),
+        ("images --jsn", "invoke images has no option --jsn", "did you mean --json?"),
+        ("launch hub.example.org", "hub.example.org: not a command", "`invoke --list` shows the commands"),
+        ("lanch --domain x", "lanch: not a command", "did you mean launch?"),
+        ("plan images --no-such", "invoke images has no option --no-such", "`invoke images -h` lists its options"),
+    ],
+)
+def test_what_a_command_does_not_have_is_refused(line: str, told: str, hint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        command_line.check(line.split(), CONTEXTS)
+    assert (caught.value.message, caught.value.hint) == (told, hint)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "prune -yn", "prune -y -n -cloud", "prune -claws", "prune -c aws --set a=b --set=c=d", "prune -h", "launch --help",
+        "ssh --domain x --command -la", "plan images", "--no-dedupe plan", "cloud.up --base tiny", "build -v", "--complete -- launch --do",
+    ],
+)  # fmt: skip
+def test_what_it_has_is_not(line: str) -> None:
+    command_line.check(line.split(), CONTEXTS)
+
+
+def test_invoke_asks_before_it_does_anything(tmp_path: Path) -> None:
+    environment = os.environ | {"HUBSMITH_STATE": str(tmp_path)}
+    done = subprocess.run([INVOKE, "prune", "--dry"], cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: invoke prune has no option --dry\nhint: did you mean --dry-run?\n"
+    listed = subprocess.run([INVOKE, "--list"], cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+    assert (listed.returncode, listed.stdout) == (0, "\n".join(command_line.listing(GROUPS)) + "\n")
