@@ -1,4 +1,4 @@
-# Sets itself up, then calls invoke. `make help` lists what there is.
+# Sets itself up, then calls invoke. `make help` lists the targets; it fits 80 by 24 characters.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,31 +13,31 @@ HOST_PACKAGES := localcloud/install-host-packages.sh
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-build-ami: setup ## build and test a golden image on the local cloud; prints its id
+build-ami: setup ## build and test an image on the local cloud
 	@$(INVOKE) build-ami $(ARGS)
 
-check: setup ## is manifest.yaml right?
+check: setup ## check manifest.yaml
 	@$(INVOKE) check $(ARGS)
 
-plan: setup ## what would be built, from what, and why
+plan: setup ## show what would be built, from what, and why
 	@$(INVOKE) plan $(ARGS)
 
-test: setup test-packages $(VENV)/.dev ## everything, one bake included; of the matrices a slice
+test: setup test-packages $(VENV)/.dev ## all tests, one build included; a slice of matrices
 	@$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
-test-fast: setup $(VENV)/.dev ## no virtual machine; under a minute
+test-fast: setup $(VENV)/.dev ## tests without virtual machines; some minutes
 	@$(BIN)/python -m pytest --numprocesses=auto tests/unit tests/localcloud -m "not vm" $(ARGS)
 
-test-all: setup test-packages $(VENV)/.dev ## everything, matrices in full
+test-all: setup test-packages $(VENV)/.dev ## all tests, matrices in full
 	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
 
-bench: setup $(VENV)/.dev ## seconds per step: cold, last provisioner changed, nothing changed; peak memory
+bench: setup $(VENV)/.dev ## time a build: cold, one change, no change
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-bench-cloud: setup $(VENV)/.dev ## what the local cloud costs beside its guests; ARGS=--soak: does QEMU make machines panic?
+bench-cloud: setup $(VENV)/.dev ## cost of the local cloud; ARGS=--soak: QEMU panics?
 	@$(BIN)/python -m tests.bench_cloud $(ARGS)
 
-mutants: setup $(VENV)/.dev ## put the walk-through's mistakes back into the newest image, one at a time: is each noticed?
+mutants: setup $(VENV)/.dev ## check that image tests notice known mistakes
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 lint: setup $(VENV)/.dev ## ruff, mypy, shellcheck
@@ -46,12 +46,12 @@ lint: setup $(VENV)/.dev ## ruff, mypy, shellcheck
 format: setup $(VENV)/.dev ## let ruff write the layout
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-shell: setup ## a shell in which `invoke` is found
+shell: setup ## a shell in which invoke is found
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/bash}
 
-setup: host-packages $(VENV)/.localcloud ## host packages and .venv, if they are not there yet
+setup: host-packages $(VENV)/.localcloud ## install host packages and .venv
 
-setup-aws: $(VENV)/.runtime ## .venv alone, without the local cloud: enough for --cloud aws
+setup-aws: $(VENV)/.runtime ## install .venv without the local cloud (--cloud aws)
 
 host-packages:
 	@sh $(HOST_PACKAGES) >&2
@@ -75,11 +75,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.localcloud
 	    -r requirements.txt -r localcloud/requirements.txt -r requirements-dev.txt >&2
 	@touch $@
 
-requirements: setup ## requirements*.in -> requirements*.txt, pins kept; ARGS=--upgrade takes the newest releases
+requirements: setup ## lock requirements; ARGS=--upgrade takes the newest
 	@for name in requirements localcloud/requirements requirements-dev; do \
 	    $(BIN)/uv pip compile --quiet $(ARGS) --generate-hashes --universal --python-version 3.10 \
 	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \
 	done
 
-clean: ## remove .venv and tool caches; images, cloud and records stay
+clean: ## remove .venv and tool caches; images stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
