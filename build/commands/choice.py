@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke import Context
 
 from build.commands.command import Command, command
-from build.manifest import Manifest, load
+
+if TYPE_CHECKING:
+    from build.manifest import Manifest
 
 SHIPPED = "manifest.yaml"
 # An option that may be given again. Invoke makes a list only of one whose default is None.
@@ -40,6 +42,8 @@ class Choice:
 
         ``building``: the terms of what is to be installed have to be accepted.
         """
+        from build.manifest import load
+
         return load(Path(self.manifest), profiles=self.profile or (), cloud=self.cloud or None, overrides=self.set or (), building=building)
 
 

@@ -10,16 +10,18 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke import Exit
 
 from build import paths
-from build.aws.refusals import explain
-from build.aws.session import Clients, Cloud, GuestView, connect
 from build.errors import HubsmithError, UserError
-from build.manifest import Manifest
 from build.pipeline import Interrupted, OnFailure
 from build.report import Reporter
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients, Cloud
+    from build.manifest import Manifest
 
 JSON = {"json": "Print one JSON document"}
 
@@ -29,6 +31,8 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
 
     With ``base`` the local cloud also gets the base image that the manifest asks for.
     """
+    from build.aws.session import Cloud, connect
+
     if manifest.cloud != "local":
         clients = connect(Cloud(manifest.cloud, manifest.region))
         report.note(str(clients))
@@ -43,6 +47,7 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
 
 def local_cloud(report: Reporter, *families: str | None, region: str | None = None) -> Cloud:
     """The local cloud, started if need be, with these base images made if need be."""
+    from build.aws.session import Cloud, GuestView
     from localcloud import base_image
     from localcloud.server import control
 
@@ -64,6 +69,8 @@ CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whe
 @contextmanager
 def talking(*, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
     """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an interrupt."""
+    from build.aws.refusals import explain
+
     report = Reporter(verbose=verbose, quiet=quiet)
     try:
         yield report

@@ -6,23 +6,22 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from build.aws.refusals import explain
-from build.aws.session import Cloud, connect
 from build.commands.choice import Choice
 from build.errors import HubsmithError, ManifestError
-from build.manifest import Manifest
 from build.report import Reporter
-from build.upkeep import attempts
-from build.upkeep import rebuild as rebuilder
-from build.upkeep.counter import Counter
-from build.upkeep.memory import File, Memory, Nowhere, Parameter
+
+if TYPE_CHECKING:
+    from build.manifest import Manifest
+    from build.upkeep.counter import Counter
+    from build.upkeep.memory import Memory
 
 
 def memory_of(choice: Choice, *, scheduled: bool, check: bool = False) -> Memory:
     """Where the failures of this command line are remembered until its manifest and cloud are known."""
+    from build.upkeep.memory import File, Nowhere
+
     if not scheduled:
         return Nowhere()
     several = (*(choice.profile or ()), "--set", *(choice.set or ()))
@@ -32,6 +31,10 @@ def memory_of(choice: Choice, *, scheduled: bool, check: bool = False) -> Memory
 @contextmanager
 def counting(memory: Memory, report: Reporter) -> Iterator[Counter]:
     """Count failures in a row; the third one says so, and those that are like it afterwards are only logged."""
+    from build.aws.refusals import explain
+    from build.upkeep import attempts
+    from build.upkeep.counter import Counter
+
     counter = Counter(memory)
     try:
         yield counter
@@ -59,6 +62,9 @@ def load(choice: Choice, counter: Counter) -> Manifest:
 @contextmanager
 def after_rebuild(choice: Choice, report: Reporter, *, scheduled: bool) -> Iterator[None]:
     """For what a schedule runs behind a rebuild: what stops both, and is said no more, is not said here either."""
+    from build.aws.refusals import explain
+    from build.upkeep.counter import Counter
+
     try:
         yield
     except Exception as exc:
@@ -71,6 +77,11 @@ def after_rebuild(choice: Choice, report: Reporter, *, scheduled: bool) -> Itera
 
 def _count_beside_the_image(exc: Exception, counter: Counter) -> None:
     """A runner keeps no files: what is wrong with a manifest is counted beside the image that it names all the same."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from build.aws.session import Cloud, connect
+    from build.upkeep.memory import Parameter
+
     about = exc.about if isinstance(exc, ManifestError) else {}
     if is_runner() and about.get("cloud") == "aws" and "image" in about and counter.counts:
         with suppress(ClientError, BotoCoreError, HubsmithError):
@@ -84,6 +95,10 @@ def is_runner() -> bool:
 
 def _failures(counter: Counter, exc: Exception, words: str, report: Reporter) -> int:
     """One more; how many that makes."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from build.aws.refusals import explain
+
     try:
         return counter.failed(exc, words).failures
     except (ClientError, BotoCoreError) as problem:
@@ -92,6 +107,9 @@ def _failures(counter: Counter, exc: Exception, words: str, report: Reporter) ->
 
 
 def _third_failure(error: HubsmithError, counter: Counter) -> HubsmithError:
+    from build.upkeep import attempts
+    from build.upkeep import rebuild as rebuilder
+
     since = counter.before.since[:16]
     pause = rebuilder.in_words(attempts.PAUSE)
     again = f"a schedule tries again after {pause}, or when something has changed; `invoke rebuild` tries at once"

@@ -8,16 +8,10 @@ from pathlib import Path
 
 from invoke import Exit
 
-from build.aws.instances import console_tail
 from build.commands.choice import Choice, Several, choosing
 from build.commands.common import JSON, connect_to, talking
 from build.commands.launch import DOMAIN
 from build.errors import HubsmithError, UserError
-from build.launch import browser as browsers
-from build.launch import door, listing
-from build.launch import status as statuses
-from build.launch.hub import Hub
-from build.launch.way_in import running_instance, way_in
 
 KEY = {"operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"}
 _USERS = "/usr/lib/hubsmith/users"
@@ -27,6 +21,8 @@ _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 @choosing(help=JSON)
 def hubs(choice: Choice, json: bool = False) -> None:
     """List the hubs: image, age, address, certificate, health."""
+    from build.launch import door, listing
+
     with talking() as report:
         clients = connect_to(choice.load(), report)
         door.close_everywhere(clients)
@@ -41,6 +37,9 @@ def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: b
     Instance, data volume, DNS record, kernel, https, hub, proxy, certificate,
     and the start of a test server.
     """
+    from build.launch import status as statuses
+    from build.launch.hub import Hub
+
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
@@ -79,6 +78,9 @@ def users(
     json: bool = False,
 ) -> None:
     """List, add, reset or remove users; prints first passwords once."""
+    from build.launch.hub import Hub
+    from build.launch.way_in import way_in
+
     with talking() as report:
         adding = [*(add or ()), *_names_in(from_)]
         resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
@@ -113,6 +115,9 @@ def _names_in(file: str) -> list[str]:
 @choosing(help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"})
 def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str = "") -> None:
     """Open a shell on a hub; port 22 is open to you meanwhile."""
+    from build.launch.hub import Hub
+    from build.launch.way_in import way_in
+
     with talking(when_stopped="port 22 is closed again") as report:
         hub, chosen = Hub.named(domain), choice.load()
         with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
@@ -142,6 +147,10 @@ def logs(
     console: bool = False,
 ) -> None:
     """Show a hub's log, or its console."""
+    from build.aws.instances import console_tail
+    from build.launch.hub import Hub
+    from build.launch.way_in import running_instance, way_in
+
     with talking(when_stopped="") as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
@@ -157,8 +166,7 @@ def logs(
 
 @choosing(
     name="open",
-    help=DOMAIN
-    | {"browser": f"NAME  Which browser (default: the first of {', '.join(browsers.BROWSERS)})", "dry-run": "Only print the command"},
+    help=DOMAIN | {"browser": "NAME  Which browser (default: the first one found)", "dry-run": "Only print the command"},
 )
 def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
     """Open a hub in a browser that finds and trusts it.
@@ -166,6 +174,9 @@ def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = F
     Whatever this machine's DNS and CAs say: for hubs of the local cloud, and
     for names that are not yet known everywhere.
     """
+    from build.launch import browser as browsers
+    from build.launch.hub import Hub
+
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()
         line = browsers.command(hub, connect_to(chosen, report), browser)

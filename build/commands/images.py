@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from build.bake import inputs, layers, plan_words
-from build.bake.plan import plan as plan_of
-from build.bake.recipe import bake
-from build.bake.recipe import verify as verify_image
-from build.bake.source_image import find as find_base_image
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, policy, talking
 from build.errors import UserError
-from build.launch.hub import Hub
-from build.launch.way_in import way_in
-from build.remote.client import Login
-from build.upkeep import images as image_list
-from build.upkeep import verify as verifier
 
 
 @choosing()
@@ -35,6 +25,11 @@ def plan(choice: Choice, json: bool = False) -> None:
 
     Launches nothing. A base image of the local cloud that is missing is made.
     """
+    from build.bake import inputs, layers, plan_words
+    from build.bake.plan import plan as plan_of
+    from build.bake.source_image import find as find_base_image
+    from build.upkeep import images as image_list
+
     with talking() as report:
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
@@ -58,6 +53,8 @@ def plan(choice: Choice, json: bool = False) -> None:
 )
 def build_ami(choice: Choice, on_failure: str = "cleanup", no_cache: bool = False, verbose: bool = False, json: bool = False) -> None:
     """Build an image, test it, publish it and print its id."""
+    from build.bake.recipe import bake
+
     with talking(verbose=verbose) as report:
         when_failed = policy(on_failure)
         chosen = choice.load(building=True)
@@ -100,6 +97,12 @@ def verify(
     Prints where their JUnit files are. One of --ami, --domain and --host is
     required.
     """
+    from build.bake.recipe import verify as verify_image
+    from build.launch.hub import Hub
+    from build.launch.way_in import way_in
+    from build.remote.client import Login
+    from build.upkeep import verify as verifier
+
     with talking(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
             raise UserError("verify needs one of --ami, --domain and --host", hint="invoke verify --ami ami-…, or --domain hub.example.org")
@@ -122,6 +125,8 @@ def verify(
 @choosing(help=JSON)
 def images(choice: Choice, json: bool = False) -> None:
     """List the images, newest first."""
+    from build.upkeep import images as image_list
+
     with talking() as report:
         rows = image_list.list_images(connect_to(choice.load(), report))
         if json:

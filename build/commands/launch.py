@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, talking
 from build.errors import UserError
-from build.launch import destroy as destroyer
-from build.launch import recipe
-from build.launch.hub import Hub
-from build.launch.state import Launch
-from build.launch.wishes import Options, wishes
 from build.report import Reporter
+
+if TYPE_CHECKING:
+    from build.launch.hub import Hub
+    from build.launch.state import Launch
 
 DOMAIN = {"domain": "DOMAIN  The hub's name, such as hub.example.org (required)"}
 _GOES_ON = "the same command again goes on from here"
@@ -58,6 +59,10 @@ def launch(
     Makes the instance, its address, DNS record, data volume, security group
     and role. Safe to run again: it changes what differs.
     """
+    from build.launch import recipe
+    from build.launch.hub import Hub
+    from build.launch.wishes import Options, wishes
+
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
@@ -69,6 +74,8 @@ def launch(
 
 def _tell(done: Launch, report: Reporter, *, json: bool) -> None:
     """The result; the password is shown now and not again."""
+    from build.launch import recipe
+
     if json:
         report.document(recipe.document(done))
     else:
@@ -88,6 +95,9 @@ def destroy(choice: Choice, domain: str = "", yes: bool = False, with_data: bool
     Removes its instance, DNS record, address, role, security group and
     parameters.
     """
+    from build.launch import destroy as destroyer
+    from build.launch.hub import Hub
+
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()

@@ -7,10 +7,6 @@ from invoke import Exit
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, talking
 from build.errors import ManifestError
-from build.lock import diff as differences
-from build.lock.resolve import resolve
-from build.lock.write import write
-from build.manifest import pins
 
 CHANGED = 3
 
@@ -27,6 +23,11 @@ def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool =
 
     With hashes. Prints the file's name. A build then installs exactly those.
     """
+    from build.lock import diff as differences
+    from build.lock.resolve import resolve
+    from build.lock.write import write
+    from build.manifest import pins
+
     with talking(when_stopped="the lock is as it was") as report:
         chosen = choice.load()
         path = chosen.lock_path

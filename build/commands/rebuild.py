@@ -6,23 +6,22 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from invoke import Exit
 
 from build import paths
-from build.aws.session import Clients
-from build.bake.recipe import bake
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, policy, talking
 from build.commands.counting import counting, is_runner, load, memory_of
-from build.manifest import Manifest
 from build.pipeline import OnFailure
 from build.report import Reporter
-from build.upkeep import rebuild as rebuilder
-from build.upkeep.counter import Counter
-from build.upkeep.memory import Parameter
-from build.upkeep.rebuild import Verdict
-from build.upkeep.schedule.when import When
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
+    from build.manifest import Manifest
+    from build.upkeep.counter import Counter
+    from build.upkeep.rebuild import Verdict
 
 STALE = 3
 
@@ -88,6 +87,9 @@ def _logging(report: Reporter, *, check: bool) -> AbstractContextManager[None]:
 
 def _run(choice: Choice, wish: Wish, report: Reporter, counter: Counter) -> Verdict | None:
     """The verdict of a check; None of what has been done about it."""
+    from build.upkeep import rebuild as rebuilder
+    from build.upkeep.schedule.when import When
+
     when_failed, limit = policy(wish.on_failure), rebuilder.age_limit(wish.max_age)
     chosen = load(choice, counter)
     if wish.catch_up and not rebuilder.missed(chosen, When.parse(wish.catch_up)):
@@ -105,6 +107,10 @@ def _run(choice: Choice, wish: Wish, report: Reporter, counter: Counter) -> Verd
 
 
 def _rebuild(manifest: Manifest, wish: Wish, report: Reporter, counter: Counter, limit: timedelta | None, when_failed: OnFailure) -> None:
+    from build.bake.recipe import bake
+    from build.upkeep import rebuild as rebuilder
+    from build.upkeep.memory import Parameter
+
     with rebuilder.turn(manifest) as holder:
         if holder:
             words = f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here"
@@ -134,6 +140,8 @@ def _rebuild(manifest: Manifest, wish: Wish, report: Reporter, counter: Counter,
 
 
 def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> Verdict:
+    from build.upkeep import rebuild as rebuilder
+
     with report.step("compare with the published image"):
         return rebuilder.judge(manifest, clients, limit)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from build.aws.session import cloudformation
 from build.commands.choice import SHIPPED, Choice, choosing
 from build.commands.common import talking
 from build.errors import UserError
-from build.manifest import Manifest
 from build.report import Reporter
-from build.upkeep.rebuild import age_limit
-from build.upkeep.schedule import aws, cron, github, systemd
-from build.upkeep.schedule.job import REPOSITORY, Job
-from build.upkeep.schedule.template import Source, template
-from build.upkeep.schedule.when import When
+
+if TYPE_CHECKING:
+    from build.manifest import Manifest
+    from build.upkeep.schedule.job import Job
+    from build.upkeep.schedule.template import Source
+    from build.upkeep.schedule.when import When
 
 KEEPERS = ("systemd", "cron", "github", "aws")
 
@@ -56,6 +56,10 @@ def schedule(
 
     By a systemd timer, cron, a GitHub workflow or a CodeBuild project.
     """
+    from build.upkeep.rebuild import age_limit
+    from build.upkeep.schedule.job import Job
+    from build.upkeep.schedule.when import When
+
     with talking() as report:
         keeper = _keeper(on)
         choice = replace(choice, cloud=choice.cloud or ("aws" if keeper in ("github", "aws") else ""))
@@ -73,6 +77,8 @@ def schedule(
 
 
 def _keeper(on: str) -> str:
+    from build.upkeep.schedule import systemd
+
     if not on:
         return "systemd" if systemd.BOOTED.is_dir() else "cron"
     if on not in KEEPERS:
@@ -81,6 +87,8 @@ def _keeper(on: str) -> str:
 
 
 def _when(every: str) -> When:
+    from build.upkeep.schedule.when import When
+
     if not every:
         raise UserError("--every is required", hint='invoke schedule --every "Mon 03:00"')
     return When.parse(every)
@@ -88,6 +96,8 @@ def _when(every: str) -> When:
 
 def _options(choice: Choice) -> tuple[str, ...]:
     """The options of the commands that will run, from the checkout's own folder."""
+    from build.upkeep.schedule.job import REPOSITORY
+
     path = os.path.relpath(choice.manifest, REPOSITORY)
     path = os.path.abspath(choice.manifest) if path.startswith("..") else path  # noqa: PTH100  # not resolved: a link may be meant
     where = ["--manifest", path] if path != SHIPPED else []
@@ -98,6 +108,9 @@ def _options(choice: Choice) -> tuple[str, ...]:
 
 
 def _text(job: Job, keeper: str, manifest: Manifest, source: str, revision: str, notify: str) -> str:
+    from build.upkeep.schedule import cron, github, systemd
+    from build.upkeep.schedule.template import template
+
     if keeper == "systemd":
         return "\n".join(f"# {systemd.folder() / name}\n{content}" for name, content in systemd.units(job).items())
     if keeper == "cron":
@@ -108,6 +121,10 @@ def _text(job: Job, keeper: str, manifest: Manifest, source: str, revision: str,
 
 
 def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: str) -> None:
+    from build.aws.session import cloudformation
+    from build.upkeep.schedule import aws, cron, github, systemd
+    from build.upkeep.schedule.job import REPOSITORY
+
     if keeper == "systemd":
         report.note(systemd.install(job))
     elif keeper == "cron":
@@ -129,6 +146,10 @@ def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: 
 
 
 def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None:
+    from build.aws.session import cloudformation
+    from build.upkeep.schedule import aws, cron, github, systemd
+    from build.upkeep.schedule.job import REPOSITORY
+
     if keeper == "systemd":
         there = systemd.remove(job.name)
     elif keeper == "cron":
@@ -145,6 +166,8 @@ def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None
 
 def _source(url: str, revision: str) -> Source:
     """The repository CodeBuild clones: an ssh address is of no use to it."""
+    from build.upkeep.schedule.template import Source
+
     url = url or _git("remote", "get-url", "origin")
     if url.startswith("git@") and ":" in url:
         host, _, path = url[len("git@") :].partition(":")
@@ -155,5 +178,7 @@ def _source(url: str, revision: str) -> Source:
 
 
 def _git(*arguments: str) -> str:
+    from build.upkeep.schedule.job import REPOSITORY
+
     done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from build.aws.session import Clients
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, confirm, connect_to, talking
 from build.commands.counting import after_rebuild
-from build.manifest import Manifest
 from build.report import Reporter
-from build.upkeep import retention
-from build.upkeep import sweep as sweeper
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
+    from build.manifest import Manifest
 
 
 @choosing(help=JSON | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"})
 def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = False) -> None:
     """Remove what builds that died have left behind."""
+    from build.upkeep import sweep as sweeper
+
     with talking() as report:
         clients = connect_to(choice.load(), report)
         found = sweeper.find(clients, only_run=run or None)
@@ -42,6 +45,8 @@ def prune(choice: Choice, dry_run: bool = False, yes: bool = False, scheduled: b
 
     With their snapshots; never one that is in use.
     """
+    from build.upkeep import retention
+
     with talking() as report:
         ready = _ready(choice, report, scheduled=scheduled)
         if ready is None:

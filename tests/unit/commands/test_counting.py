@@ -180,7 +180,7 @@ def test_a_runner_that_keeps_no_files_counts_beside_the_image(
         return parameters
 
     monkeypatch.setenv("CI", "true")
-    monkeypatch.setattr(importlib.import_module("build.commands.counting"), "connect", connect)
+    monkeypatch.setattr("build.aws.session.connect", connect)
     schedule.broken()
     said = []
     for _ in range(5):

@@ -47,7 +47,7 @@ def builds(state: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr(command, "connect_to", lambda *_, **__: object())
     monkeypatch.setattr(rebuilder, "judge", judge)
-    monkeypatch.setattr(command, "bake", bake)
+    monkeypatch.setattr("build.bake.recipe.bake", bake)
     return made
 
 

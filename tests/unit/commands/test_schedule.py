@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(systemd, "BOOTED", tmp_path)
     monkeypatch.setattr(systemd, "folder", lambda: tmp_path / "units")
-    monkeypatch.setattr(importlib.import_module("build.commands.schedule"), "REPOSITORY", tmp_path / "checkout")
+    monkeypatch.setattr("build.upkeep.schedule.job.REPOSITORY", tmp_path / "checkout")
     return tmp_path
 
 
