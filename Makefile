@@ -8,7 +8,7 @@ SHARED := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 HOST_PACKAGES := localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup host-packages test-packages shell setup-aws build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements clean
+.PHONY: help setup host-packages test-packages shell setup-aws build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements reference clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -80,6 +80,9 @@ requirements: setup ## lock requirements; ARGS=--upgrade takes the newest
 	    $(BIN)/uv pip compile --quiet $(ARGS) --generate-hashes --universal --python-version 3.10 \
 	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \
 	done
+
+reference: setup ## write docs/reference/ and manifest.schema.json anew
+	@$(BIN)/python -m docs.generate
 
 clean: ## remove .venv and tool caches; images stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
