@@ -61,14 +61,14 @@ class Choice:
 
 
 def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: Choice) -> Manifest:
-    own, available, misformed = _split(document)
+    own, available, malformed = _split(document)
     applied = _applied(available, choice.profiles, _choose_cloud(own, available, choice))
     tree: Node = own
     for name in applied:
         tree = merge(tree, available[name])
     tree, refused = _override(tree, choice.all_overrides())
     settings, uses, wrong = _check(tree, path.parent, building=choice.building)
-    problems = without_echoes(unread, [*misformed, *refused, *wrong, *_check_hidden(own, available)])
+    problems = without_echoes(unread, [*malformed, *refused, *wrong, *_check_hidden(own, available)])
     if problems or settings is None:
         raise ManifestError(problems, _about(tree))
     if not choice.building:
@@ -125,7 +125,7 @@ def _split(document: MapNode) -> tuple[MapNode, dict[str, Node], list[Problem]]:
         return own, {}, []
     if not isinstance(section, MapNode):
         return own, {}, [section.mark.problem(("profiles",), "should be a mapping (key: value)")]
-    problems = [problem for name, entry in section.entries.items() for problem in _misformed(name, entry.value)]
+    problems = [problem for name, entry in section.entries.items() for problem in _malformed(name, entry.value)]
     available = {name: _as_mapping(entry.value) for name, entry in section.entries.items()}
     return own, available, problems
 
@@ -134,7 +134,7 @@ def _as_mapping(node: Node) -> Node:
     return node if isinstance(node, MapNode) else MapNode(node.mark, {})
 
 
-def _misformed(name: str, node: Node) -> Iterator[Problem]:
+def _malformed(name: str, node: Node) -> Iterator[Problem]:
     if isinstance(node, MapNode):
         for key in {"profiles", *(("cloud",) if name in CLOUDS else ())} & node.entries.keys():
             yield node.entries[key].mark.problem(("profiles", name, key), f"a profile named {name} cannot have {key}")
