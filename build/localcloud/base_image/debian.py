@@ -39,7 +39,7 @@ def build(family: str, workshop: Path, progress: Callable[[str], None]) -> Path:
     overlay = workshop / "overlay.tar"
     overlay.write_bytes(archive.as_tar(guest_files(layout, sources, proxies, trust.extra_certificates())))
     raw, finished = workshop / "disk.raw", workshop / "disk.qcow2"
-    _make_disk(_mmdebstrap(release, sources, proxies, overlay), layout, raw, progress)
+    _make_disk(mmdebstrap(release, sources, proxies, overlay), layout, raw, progress)
     progress("converting the disk")
     disk.convert(raw, finished)
     return finished
@@ -62,7 +62,7 @@ def guest_files(
     return {**archive.read_folder(GUEST / "files"), **archive.texts(rendered), **archive.texts(trust.files(certificates))}
 
 
-def _mmdebstrap(release: str, sources: Sequence[mirror.Source], proxies: Mapping[str, str], overlay: Path) -> list[str]:
+def mmdebstrap(release: str, sources: Sequence[mirror.Source], proxies: Mapping[str, str], overlay: Path) -> list[str]:
     """The command that writes the whole system to stdout as a tar archive."""
     return [
         "mmdebstrap", "--variant=apt", f"--include={','.join(PACKAGES)}", "--format=tar",

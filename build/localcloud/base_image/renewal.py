@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from build.errors import MachineError, UserError
 from build.localcloud.base_image import catalogue, debian, tiny
 from build.localcloud.base_image.catalogue import FAMILIES, BaseImage
+from build.localcloud.base_image.recipe import recipe_digest
 
 Progress = Callable[[str], None]
 Recipe = Callable[[str, Path, Progress], Path]
@@ -69,17 +69,6 @@ def _build(family: str, progress: Progress) -> BaseImage:
         catalogue.publish(image, built)
     progress(f"built {image.name} in {time.monotonic() - started:.0f} s; older ones stay, as clouds may stand on them")
     return image
-
-
-def recipe_digest(family: str) -> str:
-    """SHA-256 over the files that decide what an image of the family holds: its module, its guest's files, what puts the disk together."""
-    here, kind = Path(__file__).parent, family.partition("-")[0]
-    files = [here / f"{kind}.py", here / "assemble.sh", here / "archive.py", here / "disk.py", here / "trust.py"]
-    files += sorted(path for path in (here / "guest" / kind).rglob("*") if path.is_file())
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(here)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _is_fresh(image: BaseImage, max_age_days: float) -> bool:
