@@ -155,6 +155,8 @@ def _base_reason(manifest: Manifest) -> str:
 
 def _reason(published: Published, made_of: Inputs) -> str:
     found = inputs.changes(made_of, published.marks)
+    if not inputs.is_comparable(published.marks):
+        return f"{published.image_id} is due: {'; '.join(found)}"
     if not found:
         return f"{published.image_id} is made of the same: a build would only renew what package registries have renewed"
     return f"{published.image_id} is made of something else: {'; '.join(found)}"

@@ -2,6 +2,7 @@
 
     catalogue.py   BaseImage, its sidecar file, what the cache holds
     renewal.py     ensure(): the newest image of a family, built if there is none, or none fresh enough
+    recipe.py      what decides the content of an image of a family, as a digest
     debian.py      recipe: Debian with cloud-init, as on Debian's own EC2 image
     tiny.py        recipe: kernel, busybox and dropbear; seconds to boot
     mirror.py      where Debian's packages come from: the host's own mirror

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from build.bake import fingerprint
+from build.bake import provisioner_files
 from build.bake.provision import given
-from build.manifest import Manifest, environment, template_variables
+from build.manifest import Manifest, environment
 from build.remote import tree
 from build.remote.shell import exports
 from tests.image.test_python import LOCK, LOCKED
@@ -68,9 +68,7 @@ class Root:
     def lay(self, manifest: Manifest, name: str) -> None:
         """Only the files of a provisioner, over /."""
         use = next(use for use in manifest.provisioners if use.name == name)
-        self._send(
-            tree.collect(use.folder / "files", fingerprint.files(use.folder / "files"), template_variables(use), use.definition.ownership)
-        )
+        self._send(list(provisioner_files.laid_over(use).values()))
 
     def provision(self, manifest: Manifest, name: str, mirror: str) -> Done:
         """One provisioner as Provision does it: its files, then its install.sh."""
