@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from build.bake.provisioner_files import laid_over
 from build.manifest import ProvisionerUse, environment, template_variables
-from build.remote.tree import Entry
+from build.remote.file_tree import Entry
 
 SCRIPT = "install.sh"
 SCHEME = 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.bake.instances import wait_for_state
 from build.bake.revision import git_revision

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from build.aws import tags
-from build.aws.refusals import explain
+from build.aws.errors import explain
 from build.bake import layers, scripts, watch
 from build.bake.state import Bake
 from build.errors import HubsmithError, RemoteError

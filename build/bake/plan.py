@@ -13,7 +13,7 @@ from build.bake import inputs
 from build.bake.fingerprint import Fingerprint
 from build.bake.inputs import Inputs
 from build.manifest import Manifest, ProvisionerUse, template_variables
-from build.manifest.frozen import thaw
+from build.manifest.yaml.frozen import thaw
 
 WHOLE_IMAGE_TEST = "test_image.py"
 OUTSIDE_TEST = "test_sealed.py"

@@ -9,7 +9,7 @@ from build.bake.state import Bake
 from build.errors import RemoteError
 from build.manifest import ProvisionerUse, environment
 from build.pipeline import Step
-from build.remote import tree
+from build.remote import file_tree
 from build.remote.shell import Shell, exports
 
 REMOTE_FOLDER = "/var/lib/hubsmith/build"
@@ -44,18 +44,18 @@ class Provision(Step[Bake]):
             folder = f"{REMOTE_FOLDER}/{self._number:02}-{self._use.name}"
             self._send(shell, folder, state)
             if files:
-                shell.send(tree.archive(files), "tar -x -p -f - -C /", root=True)
+                shell.send(file_tree.archive(files), "tar -x -p -f - -C /", root=True)
             self._install(shell, folder, state)
 
     def _send(self, shell: Shell, folder: str, state: Bake) -> None:
         variables = {**environment(self._use), **_standard_variables(state)}
         sent = [
-            tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
-            tree.Entry(f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), tree.roots(0o700)),
-            tree.Entry(f"{folder}/environment", exports(variables).encode(), tree.roots(0o600)),
+            file_tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
+            file_tree.Entry(f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)),
+            file_tree.Entry(f"{folder}/environment", exports(variables).encode(), file_tree.roots(0o600)),
             *given(self._use, folder),
         ]
-        shell.send(tree.archive(sent), "tar -x -p -f - -C /", root=True)
+        shell.send(file_tree.archive(sent), "tar -x -p -f - -C /", root=True)
 
     def _install(self, shell: Shell, folder: str, state: Bake) -> None:
         lines: list[str] = []
@@ -84,9 +84,9 @@ class Provision(Step[Bake]):
         )
 
 
-def given(use: ProvisionerUse, folder: str) -> list[tree.Entry]:
+def given(use: ProvisionerUse, folder: str) -> list[file_tree.Entry]:
     """The texts that are to stand beside its install.sh in ``folder``."""
-    return [tree.Entry(f"{folder}/lock/{name}.txt", text.encode(), tree.roots(0o600)) for name, text in use.given.items()]
+    return [file_tree.Entry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600)) for name, text in use.given.items()]
 
 
 def _standard_variables(state: Bake) -> dict[str, str]:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build.manifest import ProvisionerUse, template_variables
-from build.remote import tree
+from build.remote import file_tree
 
 TREE = "files"
 IGNORED = ("__pycache__", "*.pyc", "*~", "*.swp", "*.swo", "*.orig", "*.rej", ".#*", "#*#", ".DS_Store", ".git")
 """Names of files, or of folders with all they hold, that editors and interpreters leave behind: they are not sent."""
 
 
-def laid_over(use: ProvisionerUse) -> dict[str, tree.Entry]:
+def laid_over(use: ProvisionerUse) -> dict[str, file_tree.Entry]:
     """What is laid over /, by the path that it has in the provisioner's folder (``files/etc/motd.j2``).
 
     Raises OSError for a file that cannot be read, UserError for a template that cannot be rendered.
@@ -24,7 +24,7 @@ def laid_over(use: ProvisionerUse) -> dict[str, tree.Entry]:
     if not folder.is_dir():
         return {}
     paths = list(files(folder))
-    entries = tree.collect(folder, paths, template_variables(use), use.definition.ownership)
+    entries = file_tree.collect(folder, paths, template_variables(use), use.definition.ownership)
     return {f"{TREE}/{path.as_posix()}": entry for path, entry in zip(paths, entries, strict=True)}
 
 

@@ -7,5 +7,5 @@
     diff.py          what is another in a new lock
     write.py         the lock as a file
 
-The file's form, and what a build does with it, are in build/manifest/pins.py and lockfile.py.
+The file's form, and what a build does with it, are in build/manifest/packages/lockfile_format.py and lockfile.py.
 """

@@ -36,7 +36,7 @@ from build.manifest import Manifest, load
 from build.pipeline import Step
 from build.remote import keys
 from build.remote.shell import Shell
-from build.report import Reporter
+from build.report.reporter import Reporter
 from tests.unit.bake.wire import Channel, Wire
 
 RECORDED: Mapping[type[Step[Bake]], str] = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from build.bake.fingerprint import chain
 from build.bake.provisioner_files import files
 from build.manifest import Definition, ProvisionerUse, environment
-from build.manifest.frozen import freeze_map
+from build.manifest.yaml.frozen import freeze_map
 
 BASE = "ami-0123456789abcdef0"
 

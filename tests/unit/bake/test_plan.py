@@ -12,7 +12,7 @@ from build.bake.fingerprint import chain
 from build.bake.plan import Plan, Published, plan, test_files
 from build.bake.plan_words import rows
 from build.manifest import Manifest, load
-from build.tables import sheet
+from build.report.tables import sheet
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 

@@ -10,7 +10,7 @@ from build.bake import provision, scripts
 from build.bake.builder_version import BUILDER_RECIPE
 from build.bake.state import Bake
 from build.manifest import load
-from build.report import Reporter
+from build.report.reporter import Reporter
 from tests.unit.bake import recording
 
 TINY = Path(__file__).parents[2] / "cloud/tiny/manifest.yaml"

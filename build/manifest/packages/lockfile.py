@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from build.errors import Problem
-from build.manifest import pins
-from build.manifest.definition import ProvisionerUse
-from build.manifest.frozen import thaw
-from build.manifest.pins import ARCH, Arch, Lock, MadeOf, Packages, Pins
-from build.manifest.positions import KeyPath, MapNode, Mark, place_of
-from build.manifest.schema import CLOUDS, WITH_CONDA, Base, Distribution
-from build.manifest.sources import display
+from build.manifest.packages import lockfile_format
+from build.manifest.packages.lockfile_format import Lock, MadeOf, Packages, Pins
+from build.manifest.provisioners.definition import ProvisionerUse
+from build.manifest.schema import ARCH, CLOUDS, WITH_CONDA, Arch, Base, Distribution
+from build.manifest.yaml.files import display
+from build.manifest.yaml.frozen import thaw
+from build.manifest.yaml.nodes import KeyPath, MapNode, Mark, place_of
 
 _WITHOUT_PROFILES: KeyPath = ("packages",)
 # The Python of a base image, by its name. Where that says nothing, the oldest that a base image has.
@@ -38,7 +38,7 @@ def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Se
 
     A lock that is not of this manifest is neither used nor passed over: the build would not be what somebody wrote down.
     """
-    found, tree, problems = pins.load(path)
+    found, tree, problems = lockfile_format.load(path)
     if problems:
         return Applied(uses, problems=problems)
     if found is None or tree is None:
@@ -63,7 +63,7 @@ class Locked:
     @property
     def own(self) -> KeyPath:
         """Where the manifest's own section is, or would be."""
-        return ("profiles", pins.named(self.profiles)) if self.profiles else _WITHOUT_PROFILES
+        return ("profiles", lockfile_format.named(self.profiles)) if self.profiles else _WITHOUT_PROFILES
 
     def sections(self) -> list[tuple[KeyPath, Packages]]:
         """The manifest's own, then that without profiles, then those of others."""

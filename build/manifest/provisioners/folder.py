@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest import sources
-from build.manifest.definition import Definition
-from build.manifest.positions import KeyPath, MapNode, place_of, without_echoes
+from build.manifest.provisioners.definition import Definition
 from build.manifest.schema import ManifestFile
-from build.manifest.words import annotation_at, did_you_mean, keys_at, validate
+from build.manifest.yaml import files
+from build.manifest.yaml.messages import annotation_at, did_you_mean, keys_at, validate
+from build.manifest.yaml.nodes import KeyPath, MapNode, place_of, without_echoes
 
 DEFINITION = "provisioner.yaml"
 SCRIPT = "install.sh"
@@ -42,7 +42,7 @@ def names(provisioners: Path) -> tuple[str, ...]:
 
 def read(path: Path, known: Sequence[str]) -> Folder:
     """Read and check one folder that has a provisioner.yaml. `known` are the names of all provisioners there are."""
-    source, problems = sources.read(path / DEFINITION)
+    source, problems = files.read(path / DEFINITION)
     if source is None:
         return Folder(path, None, None, problems)
     definition, wrong = validate(source, Definition)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from build.errors import Problem
-from build.manifest.positions import KeyPath, Node, Scalar, describe, find, mark_of, place_of, plain
+from build.manifest.yaml.nodes import KeyPath, Node, Scalar, describe, find, mark_of, place_of, plain
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest.parse import parse
-from build.manifest.positions import MapNode, Mark
+from build.manifest.yaml.nodes import MapNode, Mark
+from build.manifest.yaml.parse import parse
 
 
 def display(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.wait import wait_until
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from build.manifest.distributions import LICENCES
-from build.manifest.positions import KeyPath
 from build.manifest.schema import ManifestFile
+from build.manifest.schema.distributions import LICENCES
+from build.manifest.yaml.nodes import KeyPath
 
 _AT: KeyPath = ("publish", "launch_permissions")
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest import distributions, environment_yml, requirements
-from build.manifest.environment_yml import Environment
-from build.manifest.positions import Node, place_of
-from build.manifest.requirements import Named, Requirements
-from build.manifest.schema import ManifestFile
+from build.manifest.packages import environment_yml, requirements_txt
+from build.manifest.packages.environment_yml import Environment
+from build.manifest.packages.requirements_txt import Named, Requirements
+from build.manifest.schema import ManifestFile, distributions
+from build.manifest.yaml.nodes import Node, place_of
 
 
 def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFile, tuple[Problem, ...]]:
@@ -27,7 +27,7 @@ def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFi
         if not (folder / name).is_file():
             problems.append(place_of(tree, ("python", key)).problem(("python", key), f"there is no {name} beside the manifest"))
         elif key == "requirements":
-            listed = requirements.read(folder / name)
+            listed = requirements_txt.read(folder / name)
         else:
             environment = environment_yml.read(folder / name)
     refused = [

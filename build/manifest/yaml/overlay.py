@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from build.errors import UserError
-from build.manifest.parse import parse
-from build.manifest.positions import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar
+from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar
+from build.manifest.yaml.parse import parse
 
 ALTERNATIVES: Mapping[KeyPath, tuple[frozenset[str], ...]] = {
     ("base",): (frozenset({"owner", "name"}), frozenset({"ssm_parameter"}), frozenset({"id"})),

@@ -24,8 +24,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from build import tables
 from build.errors import HubsmithError
+from build.report import tables
 
 _RULE = "·"
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from build.errors import Problem
-from build.manifest import distributions, folders
-from build.manifest.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
-from build.manifest.folders import Folder
-from build.manifest.frozen import freeze, freeze_map, thaw
-from build.manifest.pins import ARCH
-from build.manifest.positions import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, plain
-from build.manifest.schema import ManifestFile
-from build.manifest.words import did_you_mean
+from build.manifest.provisioners import folder as provisioners_folder
+from build.manifest.provisioners.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
+from build.manifest.provisioners.folder import Folder
+from build.manifest.schema import ARCH, ManifestFile, distributions
+from build.manifest.yaml.frozen import freeze, freeze_map, thaw
+from build.manifest.yaml.messages import did_you_mean
+from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, plain
 
 FOLDER = "provisioners"
 
@@ -42,7 +41,7 @@ def resolve(tree: Node, settings: ManifestFile | None, folder: Path) -> tuple[tu
     Without `settings` (the manifest is wrong elsewhere) the names, folders and given variables are still checked.
     """
     listed = tuple(_listed(tree))
-    known = folders.names(folder / FOLDER)
+    known = provisioners_folder.names(folder / FOLDER)
     uses: list[ProvisionerUse] = []
     problems: list[Problem] = []
     for index, entry in enumerate(listed):
@@ -74,9 +73,9 @@ def _read(entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[s
         return None, f"{entry.name} is there twice"
     if entry.name not in known:
         return None, f"there is no provisioner {entry.name!r}{did_you_mean(entry.name, known)}"
-    if not (folder / entry.name / folders.DEFINITION).is_file():
-        return None, f"the folder {FOLDER}/{entry.name} has no {folders.DEFINITION}"
-    return folders.read(folder / entry.name, known), None
+    if not (folder / entry.name / provisioners_folder.DEFINITION).is_file():
+        return None, f"the folder {FOLDER}/{entry.name} has no {provisioners_folder.DEFINITION}"
+    return provisioners_folder.read(folder / entry.name, known), None
 
 
 def _order(entry: Listed, definition: Definition, known: Sequence[str], earlier: Sequence[str]) -> Iterator[Problem]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from build.errors import Problem
-from build.manifest import fields as f
-from build.manifest.positions import Entry, KeyPath, ListNode, MapNode, Node, Scalar, describe
-from build.manifest.requirements import Named, Requirements, entry
-from build.manifest.sources import read as read_yaml
-from build.manifest.words import UNKNOWN_KEY, did_you_mean
+from build.manifest.packages.requirements_txt import Named, Requirements, entry
+from build.manifest.schema import fields as f
+from build.manifest.yaml.files import read as read_yaml
+from build.manifest.yaml.messages import UNKNOWN_KEY, did_you_mean
+from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Node, Scalar, describe
 
 _KEYS = ("name", "channels", "dependencies", "prefix")
 _CHANNEL: TypeAdapter[str] = TypeAdapter(f.CondaChannel)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import yaml
 
 from build.errors import Problem
-from build.manifest.positions import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar
+from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar
 
 
 def parse(text: str, file: str) -> tuple[Node | None, tuple[Problem, ...]]:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from build.manifest import fields as f
-from build.manifest.fields import Section
+from build.manifest.schema import fields as f
+from build.manifest.schema.fields import Section
 
 DEFAULT_TIMEOUT_MINUTES = 30
 VariableType = Literal["string", "integer", "number", "boolean", "list", "mapping"]

@@ -24,16 +24,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from build.errors import Problem
-from build.manifest import fields as f
-from build.manifest.fields import Section
-from build.manifest.positions import KeyPath, MapNode
-from build.manifest.schema import Distribution
-from build.manifest.sources import read
-from build.manifest.words import validate
+from build.manifest.schema import Arch, Distribution
+from build.manifest.schema import fields as f
+from build.manifest.schema.fields import Section
+from build.manifest.yaml.files import read
+from build.manifest.yaml.messages import validate
+from build.manifest.yaml.nodes import KeyPath, MapNode
 
-Arch = Literal["x86_64", "aarch64"]
-ARCH: Mapping[str, Arch] = {"x86_64": "x86_64", "arm64": "aarch64"}
-"""EC2's name of the processors: that of uname -m."""
 CONDA_ENTRY = re.compile(r"(?P<package>\S+/(noarch|linux-\w+)/[^\s/#]+\.(conda|tar\.bz2))#sha256:[0-9a-f]{64}\n")
 PIP_ENTRY = re.compile(r"(?P<name>[\w.-]+)( @ |==)(?P<version>\S+)(?P<marker> ; [^\\\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from build.errors import Problem
-from build.manifest.positions import Mark
-from build.manifest.sources import display, text_of
+from build.manifest.yaml.files import display, text_of
+from build.manifest.yaml.nodes import Mark
 
 _KEY = ("package",)
 _COMMENT = re.compile(r"(^|\s+)#.*$")

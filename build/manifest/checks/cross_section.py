@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest import distributions, sharing
-from build.manifest.fields import MAX_TAGS, parameter_problem
+from build.manifest.checks import distributions, launch_permissions
 from build.manifest.model import fill_in
-from build.manifest.positions import KeyPath, Node, place_of
 from build.manifest.schema import ManifestFile
+from build.manifest.schema.fields import MAX_TAGS, parameter_problem
+from build.manifest.yaml.nodes import KeyPath, Node, place_of
 
 OWN_TAGS = 25
 """Room for the tags Hubsmith itself puts on an image; the user's have to fit beside them."""
@@ -27,7 +27,7 @@ def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -
         *_tags(settings),
         *_tests(settings, folder),
         *distributions.problems(settings),
-        *sharing.problems(settings),
+        *launch_permissions.problems(settings),
         *(distributions.terms(settings) if building else ()),
     )
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)

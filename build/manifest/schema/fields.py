@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from build.manifest.frozen import freeze, thaw
+from build.manifest.yaml.frozen import freeze, thaw
 
 _T = TypeVar("_T")
 
