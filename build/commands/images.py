@@ -25,9 +25,10 @@ def plan(choice: Choice, json: bool = False) -> None:
 
     Launches nothing. A base image of the local cloud that is missing is made.
     """
-    from build.bake import inputs, layers, plan_words
+    from build.bake import layers, plan_table
+    from build.bake.inputs import inputs
     from build.bake.plan import plan as plan_of
-    from build.bake.source_image import find as find_base_image
+    from build.bake.steps.source_image import find as find_base_image
     from build.upkeep import images as image_list
 
     with talking() as report:
@@ -38,7 +39,7 @@ def plan(choice: Choice, json: bool = False) -> None:
         found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name, base.login_user))
         hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
         planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
-        report.document(planned.document()) if json else report.sheet(plan_words.rows(planned))
+        report.document(planned.document()) if json else report.sheet(plan_table.rows(planned))
 
 
 @choosing(

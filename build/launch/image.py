@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from build import image_contract
 from build.aws import tags
 from build.aws.errors import code_of
-from build.bake.image import PUBLISHED
+from build.bake.steps.image import PUBLISHED
 from build.errors import UserError
 from build.launch import instances
 from build.launch.state import HubImage, Launch

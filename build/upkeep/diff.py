@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from build.aws import tags
-from build.bake import inputs
-from build.bake.inputs import Inputs
+from build.bake.inputs import inputs
+from build.bake.inputs.git import files_at
+from build.bake.inputs.inputs import Inputs
 from build.bake.plan import Published
-from build.bake.record import path_of
-from build.bake.revision import files_at
+from build.bake.steps.record import path_of
 from build.manifest import Manifest, template_variables
 
 

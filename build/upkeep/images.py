@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from build.aws import tags
 from build.aws.session import Clients
-from build.bake.image import PUBLISHED
 from build.bake.plan import Published
+from build.bake.steps.image import PUBLISHED
 
 
 @dataclass(frozen=True)

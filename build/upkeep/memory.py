@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from build import paths
 from build.aws.errors import code_of
 from build.aws.session import Clients
-from build.bake import fingerprint
+from build.bake.inputs import fingerprint
 from build.upkeep.attempts import Attempts
 
 

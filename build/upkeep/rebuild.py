@@ -15,8 +15,9 @@ from urllib.parse import quote
 from build import paths
 from build.aws import tags
 from build.aws.session import Clients
-from build.bake import fingerprint, inputs, source_image
+from build.bake.inputs import fingerprint, inputs
 from build.bake.plan import Published
+from build.bake.steps import source_image
 from build.errors import UserError
 from build.manifest import Manifest
 from build.upkeep import diff

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from build.aws import tags
 from build.aws.session import Clients
-from build.bake.image import PUBLISHED, snapshots_of
 from build.bake.layers import STATE as LAYER
+from build.bake.steps.image import PUBLISHED, snapshots_of
 from build.manifest import Manifest
 from build.report.reporter import Reporter
 from build.upkeep import sweep

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from build.aws.session import Cloud, connect
 from build.bake import image_tests
-from build.bake.candidate import LaunchCandidate
-from build.bake.network import OpenNetwork
 from build.bake.run import start
-from build.bake.source_image import FindImage
 from build.bake.state import Bake
+from build.bake.steps.candidate import LaunchCandidate
+from build.bake.steps.security_group import OpenNetwork
+from build.bake.steps.source_image import FindImage
 from build.errors import HubsmithError, RemoteError, UserError
 from build.manifest import load
 from build.pipeline import OnFailure, Runner, Step

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from build.aws import tags
 from build.aws.errors import code_of
-from build.bake.image import snapshots_of
 from build.bake.state import Bake, BaseImage
+from build.bake.steps.image import snapshots_of
 from build.errors import UserError
 from build.manifest import Base
 from build.pipeline import Step

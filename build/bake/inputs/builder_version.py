@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from build import VERSION
 from build.bake import scripts, user_data
-from build.bake.fingerprint import digest, of_bytes
+from build.bake.inputs.fingerprint import digest, of_bytes
 from build.remote.keys import SshKey
 
 # The history of the recipe numbers, a line for each time that one was counted up:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from build.bake import provisioner_files, scripts, watch
+from build.bake import scripts, watch
+from build.bake.inputs import provisioner_files
 from build.bake.state import Bake
 from build.errors import RemoteError
 from build.manifest import ProvisionerUse, environment

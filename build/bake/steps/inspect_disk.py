@@ -7,7 +7,7 @@ from build.aws.wait import wait_until
 from build.bake import scripts, watch
 from build.bake.plan import OUTSIDE_TEST
 from build.bake.state import Bake
-from build.bake.verify import run_tests
+from build.bake.steps.verify import run_tests
 from build.errors import CloudError
 from build.pipeline import Step
 

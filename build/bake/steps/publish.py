@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from build.aws import tags
-from build.bake.image import PUBLISHED
-from build.bake.share import share
+from build.bake.launch_permissions import share
 from build.bake.state import Bake
+from build.bake.steps.image import PUBLISHED
 from build.pipeline import Step
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from build import paths
-from build.bake import builder_version, fingerprint
-from build.bake.revision import git_revision
+from build.bake.inputs import builder_version, fingerprint
+from build.bake.inputs.git import git_revision
 from build.bake.state import Bake
 from build.manifest import template_variables
 from build.pipeline import Step

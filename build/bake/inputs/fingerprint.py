@@ -16,7 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from build.bake.provisioner_files import laid_over
+from build.bake.inputs.provisioner_files import laid_over
 from build.manifest import ProvisionerUse, environment, template_variables
 from build.remote.file_tree import Entry
 

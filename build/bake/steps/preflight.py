@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from build.bake import inputs, share
+from build.bake import launch_permissions
+from build.bake.inputs import inputs
 from build.bake.state import Bake
 from build.errors import UserError
 from build.pipeline import Step
@@ -21,7 +22,7 @@ class Preflight(Step[Bake]):
         check_name_free(state)
         check_root_volume(state)
         check_instance_types(state)
-        share.check(state)
+        launch_permissions.check(state)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
         state.inputs = inputs.of(state.manifest, state.base.id, state.base.name, state.base.login_user)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from build.bake import evidence, image_tests
+from build.bake import diagnostics, image_tests
 from build.bake.plan import test_files
 from build.bake.state import Bake, Instance, TestRun
 from build.bake.watch import watched
@@ -56,7 +56,7 @@ def run_tests(
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)
-        journal = evidence.keep(state, machines, stage)
+        journal = diagnostics.keep(state, machines, stage)
         raise HubsmithError(
             f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
             hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal}",

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from build.aws import tags
-from build.bake import builder_version, fingerprint, tag_values
-from build.bake.fingerprint import Fingerprint
-from build.bake.tag_values import TAG_LIMIT
+from build.bake.inputs import builder_version, fingerprint, tag_values
+from build.bake.inputs.fingerprint import Fingerprint
+from build.bake.inputs.tag_values import TAG_LIMIT
 from build.manifest import Manifest
 
 PARTS_TAGS, PROVISIONERS_TAGS = 8, 2
