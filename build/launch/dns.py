@@ -13,7 +13,7 @@ from build.pipeline import Step
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
 
 TTL_S = 60
 _INSYNC_S = 600

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from build.aws.console import KernelWatch
 from build.aws.session import Clients
-from build.launch.hub import Hub
-from build.launch.wishes import Wishes
+from build.hubs.hub import Hub
+from build.launch.options import Wishes
 from build.manifest import Manifest
 from build.report.reporter import Reporter
 

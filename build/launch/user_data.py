@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import yaml
 
 from build.aws.session import Cloud
-from build.launch.hub import Hub
-from build.launch.wishes import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
+from build.hubs.hub import Hub
+from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
 
 SCHEMA = 1
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"

@@ -81,12 +81,12 @@ def asked(*folders: str, services: tuple[str, ...] = SERVICES) -> set[frozenset[
 
 def test_a_builds_policy_has_every_call_that_is_made() -> None:
     allowed = policies()[0] | for_others()
-    assert [sorted(actions) for actions in asked("build/aws", "build/bake", "build/upkeep") if not actions & allowed] == []
+    assert [sorted(actions) for actions in asked("build/aws", "build/bake", "build/images", "build/rebuild") if not actions & allowed] == []
 
 
 def test_with_a_launchs_policy_every_call_is_allowed() -> None:
     allowed = set[str]().union(*policies())
-    assert [sorted(actions) for actions in asked("build/launch") if not actions & allowed] == []
+    assert [sorted(actions) for actions in asked("build/launch", "build/hubs", "build/operate") if not actions & allowed] == []
 
 
 SSM = "arn:aws:ssm:us-east-1:123456789012:parameter/hubsmith"
@@ -150,13 +150,15 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def test_no_policy_has_what_nobody_asks_for() -> None:
-    needed = set[str]().union(*asked("build/aws", "build/bake", "build/upkeep", "build/launch"), IMPLIED)
+    needed = set[str]().union(
+        *asked("build/aws", "build/bake", "build/images", "build/rebuild", "build/launch", "build/hubs", "build/operate"), IMPLIED
+    )
     assert sorted((set[str]().union(*policies()) | for_others()) - needed) == []
 
 
 def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack_is_made_of() -> None:
     allowed = actions(documents()[2])
-    calls = asked("build/upkeep/schedule/aws.py", "localcloud/cloudformation/kinds", services=OF_STACKS)
+    calls = asked("build/rebuild/schedule/cloudformation.py", "localcloud/cloudformation/kinds", services=OF_STACKS)
     assert [sorted(either) for either in calls if not either & allowed] == []
     assert sorted(allowed - set[str]().union(*calls, BY_CLOUDFORMATION)) == []
     assert allowed >= BY_CLOUDFORMATION

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from build.aws.session import Cloud, GuestView
-from build.launch.hub import Hub
+from build.hubs.hub import Hub
+from build.launch.options import STAGING_DIRECTORY, Options, Wishes, wishes
 from build.launch.user_data import digest, launch_data, render
-from build.launch.wishes import STAGING_DIRECTORY, Options, Wishes, wishes
 from build.manifest import load
 
 HUB, AWS = Hub("hub.example.org"), Cloud("aws", "eu-west-1")
