@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hub_client import HubClient, Person
 from kernel_client import Kernel
+from people import unit_of
 from testinfra.host import Host
 
 pytestmark = pytest.mark.usefixtures("booted")
@@ -64,10 +65,6 @@ print(process.stdout.readline())
 """
 
 
-def unit_of(person: Person) -> str:
-    return f"jupyter-{person.name}-singleuser.service"
-
-
 def slice_of(root: Host, person: Person) -> str:
     return f"jupyter-{root.user(person.name).uid}.slice"
 
@@ -95,7 +92,7 @@ class TestOutOfReach:
             ["PermissionError"] * 3
         )
         assert kernel.run("print(refused('fd00:ec2::254', socket.AF_INET6))") != ""
-        token = "curl --silent --max-time 5 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token"
+        token = "curl --silent --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token"
         assert kernel.run(f"import subprocess; print(subprocess.run({token!r}, shell=True, capture_output=True).returncode)") != "0"
         assert host.check_output(token)  # the machine itself may
 
