@@ -65,9 +65,9 @@ def _kernel_files() -> Iterator[str]:
 
 
 def _readable(home: str) -> Iterator[str]:
-    homes = [str(one) for one in Path("/home").iterdir() if str(one) != home and os.access(one, os.R_OK | os.X_OK)]
-    yield from (f"readable: {one}" for one in homes)
-    for _, _, owner, path in _find(*PRIVATE, *homes, "-type", "f", "-readable", "-printf", FORMAT):
+    others = [one for one in Path("/home").iterdir() if str(one) != home]
+    yield from (f"readable: {one}" for one in others if os.access(one, os.R_OK | os.X_OK))  # and whatever is in it
+    for _, _, owner, path in _find(*PRIVATE, "-type", "f", "-readable", "-printf", FORMAT):
         if owner != str(os.getuid()):
             yield f"readable: {path}"
 

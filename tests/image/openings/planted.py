@@ -34,7 +34,7 @@ echo x > /opt/hub/hubsmith-probe && chmod 0666 /opt/hub/hubsmith-probe
 mkdir --mode 1777 /var/lib/hubsmith-probe-folder
 echo x > /etc/hubsmith/probe
 echo '-----BEGIN PRIVATE KEY-----' > /etc/hubsmith-probe.pem
-chmod 755 /home/OTHER && echo x > /home/OTHER/probe && chmod 644 /home/OTHER/probe
+chmod 755 /home/OTHER
 listen socket /proc/1/ns/net unix /run/hubsmith-probe.sock
 listen machine /proc/1/ns/net tcp 7010
 systemd-run --quiet --unit hubsmith-probe-process --uid UID sleep 600
@@ -49,7 +49,7 @@ REMOVE = """
 systemctl stop 'hubsmith-probe-*'
 umount /run/hubsmith-probe-bus; rmdir /run/hubsmith-probe-bus
 rm -f /usr/local/bin/hubsmith-probe /var/lib/hubsmith-probe-device /opt/hub/hubsmith-probe /etc/hubsmith/probe
-rm -f /run/hubsmith-probe.py /etc/hubsmith-probe.pem /run/hubsmith-probe.sock /home/OTHER/probe; rmdir /var/lib/hubsmith-probe-folder
+rm -f /run/hubsmith-probe.py /etc/hubsmith-probe.pem /run/hubsmith-probe.sock; rmdir /var/lib/hubsmith-probe-folder
 chmod 700 /home/OTHER
 nsenter --target PID --ipc sh -c 'ipcs --shmems | awk "/root/ {print \\$2}" | xargs --no-run-if-empty --max-args=1 ipcrm --shmem-id'
 systemctl reload hubsmith-network
@@ -67,7 +67,6 @@ private key: /etc/hubsmith-probe.pem
 process: sleep of the user (see, signal, trace)
 readable: /etc/hubsmith/probe
 readable: /home/ANOTHER@example.org
-readable: /home/ANOTHER@example.org/probe
 setuid: /usr/local/bin/hubsmith-probe of package none
 socket: /run/hubsmith-probe-bus/system_bus_socket
 socket: /run/hubsmith-probe.sock
