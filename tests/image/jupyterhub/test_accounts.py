@@ -26,7 +26,7 @@ print(first_password.state_of(sys.argv[1]))
 
 
 @pytest.fixture(scope="module")
-def newcomer(host: Host, nameless: None, admin: HubClient) -> Iterator[Person]:
+def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) -> Iterator[Person]:
     """Added on the admin page, with the password an administrator gave out; its name needs escaping in addresses and units.
 
     Not on a hub with a data volume, whose registry would remember the name for ever.
@@ -49,21 +49,25 @@ def test_administrators_of_the_hub_are_nobody_on_the_machine(root: Host, admin: 
     assert root.run("runuser --user %s -- sudo -n true", admin.user).rc != 0
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_others_see_neither(notebook: HubClient) -> None:
     assert notebook.get("/hub/admin").status_code == 403
     assert notebook.get("/hub/passwords").status_code == 403
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_the_new_account_is_private_and_above_the_images_own(root: Host, newcomer: Person) -> None:
     uid, mode = root.check_output("stat --format '%%u %%a' /home/%s", newcomer.name).split()
     assert int(uid) >= 2000
     assert mode == "700"
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_the_password_is_shown_once(admin: HubClient, newcomer: Person) -> None:
     assert newcomer.password not in admin.get("/hub/passwords").text
 
 
+@pytest.mark.usefixtures("before_reboot")
 def test_privileged_accounts_get_no_password_here(admin: HubClient, host: Host) -> None:
     assert admin.submit("/hub/passwords", name=host.user().name).status_code == 404
     assert admin.submit("/hub/passwords", name="root").status_code == 404

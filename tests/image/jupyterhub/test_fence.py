@@ -143,6 +143,7 @@ class TestOutOfReach:
         assert kernel.run(refused) == "True"
         assert kernel.run("print([l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs')])") == "['1']"
 
+    @pytest.mark.usefixtures("before_reboot")
     def test_devices(self, kernel: Kernel) -> None:
         disks = "import os; print([d for d in os.listdir('/dev') if d.startswith(('vd', 'nvme', 'sd', 'xvd', 'mem', 'kmsg', 'port'))])"
         assert kernel.run(disks) == "[]"
@@ -164,12 +165,14 @@ class TestOutOfReach:
         finally:
             root.check_output(f"rm /dev/shm/hubsmith-probe-of-root && ipcrm --shmem-id {shared}")
 
+    @pytest.mark.usefixtures("before_reboot")
     @pytest.mark.parametrize("ask", ["systemctl status jupyter.slice", "busctl --system list", "loginctl enable-linger"])
     def test_the_systems_bus(self, kernel: Kernel, root: Host, ask: str) -> None:
         """By it systemd tells others' command lines, and logind starts a user manager outside of the unit."""
         assert kernel.run(f"import subprocess; print(subprocess.run({ask!r}, shell=True, capture_output=True, text=True).stdout)") == ""
         assert root.check_output("ls /var/lib/systemd/linger 2> /dev/null || true") == ""
 
+    @pytest.mark.usefixtures("before_reboot")
     def test_namespaces_and_what_only_root_should_ask_the_kernel(self, kernel: Kernel) -> None:
         assert kernel.run("import subprocess; print(subprocess.run(['unshare', '--user', 'true'], stderr=-3).returncode != 0)") == "True"
         assert kernel.run(SYSTEM_CALLS) == "[1, 1]"

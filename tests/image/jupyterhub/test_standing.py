@@ -10,7 +10,7 @@ from hub_client import HubClient, LoginRefused, Person
 from people import Neighbour, unit_of, unix_user
 from testinfra.host import Host
 
-pytestmark = pytest.mark.usefixtures("booted")
+pytestmark = pytest.mark.usefixtures("booted", "before_reboot")
 
 
 @pytest.fixture
