@@ -27,7 +27,7 @@ def collect(facts: dict[str, Any]) -> list[str]:
 
 def _find(*arguments: str) -> Iterator[list[str]]:
     """What find(1) shows by its -printf, a list of words for each path: a hundred thousand files take seconds, in Python a minute."""
-    done = subprocess.run(["find", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(["/usr/bin/find", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     for entry in done.stdout.decode(errors="surrogateescape").split("\0"):
         if entry:
             yield entry.split(" ", 3)
@@ -77,7 +77,7 @@ def _secrets() -> Iterator[str]:
     for _, _, owner, path in _find(*SEARCHED, "-type", "f", "-readable", "(", "-name", *names, ")", "-printf", FORMAT):
         if owner != str(os.getuid()) and Path(path).stat().st_size and not path.endswith((".py", ".pyc", ".pub")):
             yield f"secret: {path}"
-    grep = ["grep", "-rlsI", "--devices=skip", "--exclude-dir=apt", "--exclude-dir=dpkg", "--exclude-dir=site-packages"]
+    grep = ["/usr/bin/grep", "-rlsI", "--devices=skip", "--exclude-dir=apt", "--exclude-dir=dpkg", "--exclude-dir=site-packages"]
     keys = subprocess.run([*grep, "-e", "^-----BEGIN .*PRIVATE KEY-----", *SEARCHED], capture_output=True, text=True, check=False)
     for path in keys.stdout.splitlines():
         if Path(path).stat().st_uid != os.getuid():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import selectors
@@ -49,7 +50,7 @@ def _by_path(paths: Iterable[str]) -> Iterator[str]:
 
 def _names(path: str) -> list[str]:
     """Who is on the bus, or could be started there; none when it is no bus."""
-    ask = ["busctl", f"--address=unix:path={path}", "list", "--acquired", "--activatable", "--no-legend", "--no-pager"]
+    ask = ["/usr/bin/busctl", f"--address=unix:path={path}", "list", "--acquired", "--activatable", "--no-legend", "--no-pager"]
     done = subprocess.run(ask, capture_output=True, text=True, timeout=60, check=False)
     return sorted({line.split()[0] for line in done.stdout.splitlines() if line.strip()})
 
@@ -76,20 +77,9 @@ def _by_address(addresses: Iterable[tuple[str, str, str, int]]) -> Iterator[str]
     """Which of them answer: (what it is called, tcp or udp, address, port). All are asked at once."""
     with selectors.DefaultSelector() as waiting:
         for called, protocol, address, port in addresses:
-            probe = socket.socket(
-                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-            )
-            probe.setblocking(False)
-            try:
-                if protocol == "tcp":
-                    probe.connect_ex((address, port))
-                else:
-                    probe.connect((address, port))
-                    probe.send(_QUESTIONS.get(port, b"\0"))
-            except OSError:
-                probe.close()
-                continue
-            waiting.register(probe, selectors.EVENT_WRITE if protocol == "tcp" else selectors.EVENT_READ, f"network: {protocol} {called}")
+            if probe := _asked(protocol, address, port):
+                event = selectors.EVENT_WRITE if protocol == "tcp" else selectors.EVENT_READ
+                waiting.register(probe, event, f"network: {protocol} {called}")
         while answered := waiting.select(PATIENCE_S):
             for key, _ in answered:
                 probe = waiting.unregister(key.fileobj).fileobj
@@ -98,6 +88,23 @@ def _by_address(addresses: Iterable[tuple[str, str, str, int]]) -> Iterator[str]
                 probe.close()
         for key in list(waiting.get_map().values()):
             key.fileobj.close()
+
+
+def _asked(protocol: str, address: str, port: int) -> socket.socket | None:
+    """A socket to which an answer is on its way, or None when it is refused at once."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    probe.setblocking(False)
+    try:
+        told = probe.connect_ex((address, port))
+        if protocol == "udp" and told == 0:
+            probe.send(_QUESTIONS.get(port, b"\0"))
+    except OSError as exc:
+        told = exc.errno or errno.EIO
+    if told in (0, errno.EINPROGRESS):
+        return probe
+    probe.close()
+    return None
 
 
 def _is_open(probe: socket.socket, events: int) -> bool:
