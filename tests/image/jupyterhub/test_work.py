@@ -14,13 +14,20 @@ from testinfra.host import Host
 
 pytestmark = pytest.mark.usefixtures("heavy")
 
-MEGABYTES = [30, pytest.param(100, marks=pytest.mark.usefixtures("thorough"))]  # which only adds parts of the same size
 PART = 10 * 2**20
 
 
-@pytest.mark.parametrize("megabytes", MEGABYTES)
-def test_a_large_file_goes_up_and_comes_down(notebook: HubClient, megabytes: int) -> None:
-    size = megabytes * 2**20
+def test_a_large_file_goes_up_and_comes_down(notebook: HubClient) -> None:
+    up_and_down(notebook, 3 * PART)
+
+
+@pytest.mark.usefixtures("thorough")
+def test_100_megabytes_do_as_well(notebook: HubClient) -> None:
+    """More parts of the same size."""
+    up_and_down(notebook, 10 * PART)
+
+
+def up_and_down(notebook: HubClient, size: int) -> None:
     data = os.urandom(PART) * (size // PART)
     parts = range(0, size, PART)
     for number, start in enumerate(parts, start=1):

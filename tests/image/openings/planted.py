@@ -24,6 +24,7 @@ DAEMON = textwrap.dedent("""
             os.chmod(address, 0o666)
     time.sleep(600)
 """)
+WITHIN = "ip netns exec jupyter-UID"
 PLANT = f"""set -e
 cat > /run/hubsmith-probe.py << 'END'{DAEMON}END
 listen() {{ systemd-run --quiet --unit hubsmith-probe-$1 --property NetworkNamespacePath=$2 python3 /run/hubsmith-probe.py $3 $4; }}
@@ -43,7 +44,8 @@ listen loopback /run/netns/jupyter-UID tcp 7009
 nsenter --target PID --ipc ipcmk --shmem 64
 nft insert rule inet hubsmith from_users_to_machine tcp dport 7010 accept
 nft insert rule inet hubsmith from_users oifname 'jup*' accept
-sleep 2
+timeout 120 sh -c 'until ss -lnt | grep -q :7010 && {WITHIN} ss -lnt | grep -q :7009; do sleep 0.5; done'
+timeout 120 sh -c 'until [ -S /run/hubsmith-probe.sock ] && {WITHIN} ss -lx | grep -q @hubsmith-probe; do sleep 0.5; done'
 """
 REMOVE = """
 systemctl stop 'hubsmith-probe-*'
