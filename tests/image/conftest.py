@@ -12,7 +12,7 @@
     notebook            such a session with that person logged in and their server running
     kernel              a kernel in that server (see kernel_client.py)
     prober              the same, with the functions of networks.PROBES
-    neighbour           another ordinary user with a running server (see people.py); one for all tests
+    neighbour           another ordinary user with a running server (see unix_users.py); one for all tests
     settings            the network that the image gives to users' servers (see networks.py)
     admin               a session of somebody who administers the hub
     alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
@@ -38,8 +38,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does n
 from hub_client import HubClient, Person, trusting
 from kernel_client import Kernel
 from networks import PROBES, Settings, read_settings
-from people import Neighbour, unix_user
 from turns import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol  # noqa: F401 - pytest finds them here
+from unix_users import Neighbour, unix_user
 
 SERVED = "/etc/hubsmith/tls/fullchain.pem"
 LAUNCH_DATA = "/etc/hubsmith/launch.json"

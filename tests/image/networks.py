@@ -11,8 +11,8 @@ from typing import Any
 
 from hub_client import Person
 from kernel_client import Kernel
-from people import unit_of
 from testinfra.host import Host
+from unix_users import unit_of
 
 FIRST_USER, FIRST_ADDRESS = 1500, 2
 HUB_PORT = 881

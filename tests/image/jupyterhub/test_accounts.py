@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hub_client import HubClient, LoginRefused, Person
-from people import unix_user
 from testinfra.host import Host
+from unix_users import unix_user
 
 pytestmark = pytest.mark.usefixtures("booted")
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from hub_client import HubClient, Person
 from kernel_client import Kernel
-from people import unit_of
 from testinfra.host import Host
+from unix_users import unit_of
 
 pytestmark = pytest.mark.usefixtures("booted")
 

@@ -13,8 +13,8 @@ from kernel_client import Kernel
 from networks import Settings
 from openings import planted, rules
 from openings.survey import openings
-from people import Neighbour
 from testinfra.host import Host
+from unix_users import Neighbour
 
 pytestmark = pytest.mark.usefixtures("booted", "before_reboot")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hub_client import HubClient, LoginRefused, Person
-from people import Neighbour, unit_of, unix_user
 from testinfra.host import Host
+from unix_users import Neighbour, unit_of, unix_user
 
 pytestmark = pytest.mark.usefixtures("booted", "before_reboot")
 

@@ -9,8 +9,8 @@ import os
 import pytest
 from hub_client import HubClient, Person
 from kernel_client import Kernel, in_a_terminal
-from people import Neighbour, unit_of
 from testinfra.host import Host
+from unix_users import Neighbour, unit_of
 
 pytestmark = pytest.mark.usefixtures("heavy")
 

@@ -10,8 +10,8 @@ import pytest
 from hub_client import HubClient
 from kernel_client import Kernel
 from networks import LISTEN, PROBES, Settings, asked
-from people import Neighbour, unix_user
 from testinfra.host import Host
+from unix_users import Neighbour, unix_user
 
 pytestmark = pytest.mark.usefixtures("booted", "heavy")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hub_client import Person
-from people import unit_of
 from testinfra.host import Host
+from unix_users import unit_of
 
 DAEMON = textwrap.dedent("""
     import os, socket, sys, time

@@ -12,8 +12,8 @@ from pathlib import Path
 from hub_client import Person
 from kernel_client import Kernel
 from networks import Settings
-from people import unit_of
 from testinfra.host import Host
+from unix_users import unit_of
 
 COLLECTORS = ("paths", "sockets", "others")
 # Of metadata, its containers' forms, the resolver and the clock of EC2.
