@@ -42,7 +42,7 @@ def test_each_kind_is_noticed(kernel: Kernel, root: Host, person: Person, settin
     """One opening of each, made for the purpose."""
     assert neighbour.kernel.run("6*7") == "42"
     before = set(openings(kernel, root, person, settings))
-    with planted.openings(root, person, neighbour.person) as made:
+    with planted.openings(root, person, neighbour.person, settings.host) as made:
         found = set(openings(kernel, root, person, settings)) - before
     others = {line for line in found if line.startswith("dbus: ")} - made  # who else is on the bus
     assert found - others == made

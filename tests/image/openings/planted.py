@@ -42,7 +42,7 @@ systemd-run --quiet --unit hubsmith-probe-process --uid UID sleep 600
 listen abstract /run/netns/jupyter-UID unix @hubsmith-probe
 listen loopback /run/netns/jupyter-UID tcp 7009
 nsenter --target PID --ipc ipcmk --shmem 64
-nft insert rule inet hubsmith from_users_to_machine tcp dport 7010 accept
+nft insert rule inet hubsmith from_users_to_machine ip daddr HUB tcp dport 7010 accept
 nft insert rule inet hubsmith from_users oifname 'jup*' accept
 timeout 120 sh -c 'until ss -lnt | grep -q :7010 && {WITHIN} ss -lnt | grep -q :7009; do sleep 0.5; done'
 timeout 120 sh -c 'until [ -S /run/hubsmith-probe.sock ] && {WITHIN} ss -lx | grep -q @hubsmith-probe; do sleep 0.5; done'
@@ -64,7 +64,6 @@ ipc: shared memory of root
 network: tcp another user
 network: tcp own namespace:7009
 network: tcp the hub:7010
-network: tcp the machine:7010
 private key: /etc/hubsmith-probe.pem
 process: sleep of the user (see, signal, trace)
 readable: /etc/hubsmith/probe
@@ -78,10 +77,10 @@ writable: /var/lib/hubsmith-probe-folder, shared
 
 
 @contextmanager
-def openings(root: Host, person: Person, other: Person) -> Iterator[set[str]]:
-    """They are there meanwhile; the lines that are to be found."""
+def openings(root: Host, person: Person, other: Person, hub: str) -> Iterator[set[str]]:
+    """They are there meanwhile; the lines that are to be found. ``hub`` is the hub's own address."""
     pid = root.check_output(f"systemctl show --value --property MainPID {unit_of(person)}")
-    words = {"OTHER": other.name, "UID": str(root.user(person.name).uid), "PID": pid}
+    words = {"OTHER": other.name, "UID": str(root.user(person.name).uid), "PID": pid, "HUB": hub}
 
     def filled(script: str) -> str:
         for word, value in words.items():
