@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from openings import others, paths, planted, rules, sockets
+from openings import others, paths, planted, rules, sockets, survey
 
 from build.bake import image_tests
 from build.manifest import load
@@ -57,6 +57,27 @@ def test_no_rule_accepts_what_is_planted(line: str) -> None:
 @pytest.mark.parametrize("line", ["setuid: /usr/local/bin/x of package none", "readable: /run/cloud-init/instance-data-sensitive.json"])
 def test_rules_leave_out_what_they_should(line: str) -> None:
     assert rules.judge([line]).unknown == (line,)
+
+
+@pytest.mark.parametrize(
+    ("line", "stable"),
+    [
+        ("writable: /run/jupyter-test-0123abcd-singleuser", "writable: /run/jupyter-USER-singleuser"),
+        ("readable: /home/test-76543210@example.org", "readable: /home/ANOTHER@example.org"),
+        (f"readable: /var/log/journal/{'0a' * 16}/user-1507.journal", "readable: /var/log/journal/ID/user-UID.journal"),
+        (
+            "readable: /var/lib/cloud/instances/i-3c8408ccc1a5389c5/user-data.txt",
+            "readable: /var/lib/cloud/instances/INSTANCE/user-data.txt",
+        ),
+        (
+            "writable: /opt/hub/lib/python3.13/site-packages/x-1.0.2.dist-info",
+            "writable: /opt/hub/lib/python3.N/site-packages/x-N.dist-info",
+        ),
+        ("network: tcp 169.254.169.254:80", "network: tcp 169.254.169.254:80"),
+    ],
+)
+def test_lines_are_the_same_on_the_next_machine(line: str, stable: str) -> None:
+    assert survey.without_chance(line, "test-0123abcd", 1507) == stable
 
 
 def test_image_tests_are_told_what_the_manifest_accepts(tmp_path: Path) -> None:

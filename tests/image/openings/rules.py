@@ -33,7 +33,7 @@ RULES = (
         "which packages are installed everybody can see",
     ),
     Rule(r"readable: /var/log/(wtmp|lastlog|faillog|btmp)\S*", "Debian's list of ssh logins: names and times"),
-    Rule(r"readable: /var/log/journal/[0-9a-f]{32}/user-UID(@\S+)?\.journal", "what the user's own programs have logged"),
+    Rule(r"readable: /var/log/journal/ID/user-UID(@\S+)?\.journal", "what the user's own programs have logged"),
     Rule(r"secret: /etc/(pam\.d/common-password|kernel/entry-token|security/\S+)", "named like a secret, and none"),
     Rule(r"secret: /var/lib/(pam/password|dpkg/info/\S+|ucf/\S+)", "named like a secret, and none"),
     Rule(r"secret: /var/lib/systemd/\S+\.timer", "the stamp of a timer: empty"),

@@ -19,6 +19,14 @@ COLLECTORS = ("paths", "sockets", "others")
 # Of metadata, its containers' forms, the resolver and the clock of EC2.
 LINK_LOCAL = (("tcp", "169.254.169.254", 80), ("tcp", "169.254.170.2", 80), ("tcp", "169.254.170.23", 80), ("udp", "169.254.169.123", 123))
 FIRST_CHANCE_PORT = 32768
+# Other users of the tests, instances, ids of machines, versions.
+_CHANGING = (
+    (r"\btest-[0-9a-f]{8}\b", "ANOTHER"),
+    (r"\bi-[0-9a-f]{8,17}\b", "INSTANCE"),
+    (r"\b[0-9a-f]{32}\b", "ID"),
+    (r"\bpython3\.\d+", "python3.N"),
+    (r"(?<=-)\d+(\.\d+)+", "N"),
+)
 _RUN = """
 import json
 facts, found = json.loads(FACTS), []
@@ -58,8 +66,9 @@ def _addresses(root: Host, person: Person, hub: str) -> Iterator[tuple[str, str,
     for listener in _listeners(root.check_output("ss --no-header --listening --tcp --udp --numeric")):
         for address in own if listener.address in ("0.0.0.0", "*", "[::]") else [listener.address.strip("[]")]:
             yield (f"{'the hub' if address == hub else 'the machine'}:{_port(listener)}", listener.protocol, address, listener.port)
+    of_the_person = root.user(person.name).uid
     for uid in root.check_output("ls /run/netns | sed --quiet 's/^jupyter-//p'").split():
-        if int(uid) != root.user(person.name).uid:
+        if int(uid) != of_the_person:
             yield from _of_another(root, f"jupyter-{uid}")
     yield from ((f"{address}:{port}", protocol, address, port) for protocol, address, port in LINK_LOCAL)
     for server in root.check_output("sed --quiet 's/^nameserver //p' /run/hubsmith/network/resolv.conf").split():
@@ -86,15 +95,22 @@ def _port(listener: Listener) -> str:
 
 
 def stable(lines: Sequence[str], root: Host, person: Person) -> Iterator[str]:
-    """The lines without what is another on each machine: users that the tests have made, their numbers, versions in paths."""
+    """The lines without what is another on each machine, and with what only root can tell."""
     shared = _shared([_what(line) for line in lines if line.startswith("writable: ")], root, person)
+    uid = root.user(person.name).uid
     packages = _packages([_what(line) for line in lines if line.startswith("setuid: ")], root)
     for line in lines:
         more = f", {'shared' if _what(line) in shared else 'private'}" if line.startswith("writable: ") else ""
         more += f" of package {packages.get(_what(line), 'none')}" if line.startswith("setuid: ") else ""
-        line = re.sub(rf"\b{re.escape(person.name)}\b", "USER", line)
-        line = re.sub(rf"\b(jupyter|user)-{root.user(person.name).uid}\b", r"\1-UID", line)
-        yield re.sub(r"\btest-[0-9a-f]{8}\b", "ANOTHER", line) + more
+        yield without_chance(line, person.name, uid) + more
+
+
+def without_chance(line: str, user: str, uid: int) -> str:
+    """The same for each machine and version: a name in place of what changes."""
+    own = ((rf"\b{re.escape(user)}\b", "USER"), (rf"\b(jupyter|user)-{uid}\b", r"\1-UID"))
+    for pattern, name in (*own, *_CHANGING):
+        line = re.sub(pattern, name, line)
+    return line
 
 
 def _what(line: str) -> str:
