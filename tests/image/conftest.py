@@ -11,6 +11,9 @@
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
     kernel              a kernel in that server (see kernel_client.py)
+    prober              the same, with the functions of networks.PROBES
+    neighbour           another ordinary user with a running server (see unix_users.py); one for all tests
+    settings            the network that the image gives to users' servers (see networks.py)
     admin               a session of somebody who administers the hub
     alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
 
@@ -21,10 +24,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does n
 
 from hub_client import HubClient, Person, trusting
 from kernel_client import Kernel
+from networks import PROBES, Settings, read_settings
 from turns import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol  # noqa: F401 - pytest finds them here
+from unix_users import Neighbour, unix_user
 
 SERVED = "/etc/hubsmith/tls/fullchain.pem"
 LAUNCH_DATA = "/etc/hubsmith/launch.json"
-# Not to be kept on a data volume, where whoever has a number from 2000 is never forgotten.
-OF_THE_MACHINE = "--key UID_MIN=1500 --key UID_MAX=1999"
 
 
 @pytest.fixture(scope="session")
@@ -122,31 +123,6 @@ def person(machine: Host) -> Iterator[Person]:
         yield one
 
 
-# Who has logged in is in the hub's own database too. Fails (1) for who never did, and while the hub is down.
-FORGET = """\
-import sys
-sys.path.insert(0, "/usr/lib/hubsmith/hub")
-from hubsmith_hub import operator
-try:
-    operator.call("DELETE", operator.user_path(sys.argv[1]), timeout_s=120)
-except operator.HubError as exc:
-    sys.exit(str(exc))
-"""
-
-
-@contextmanager
-def unix_user(host: Host, *groups: str) -> Iterator[Person]:
-    """Somebody with a password, and gone afterwards."""
-    one = Person(f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(16))
-    with host.sudo():
-        make = f"useradd {OF_THE_MACHINE} --create-home --key HOME_MODE=0700 --shell /bin/bash --groups %s %s && echo %s | chpasswd"
-        host.run_test(make, ",".join(groups), one.name, f"{one.name}:{one.password}")
-    yield one
-    with host.sudo():
-        host.run_test(f"/usr/bin/python3 -I -c '{FORGET}' %s", one.name)
-        host.run_test("systemctl stop %s; userdel --force --remove %s", f"jupyter-{one.name}-singleuser", one.name)
-
-
 @pytest.fixture(scope="session")
 def hub(machine: Host) -> Iterator[Callable[[], HubClient]]:
     with machine.sudo():
@@ -185,3 +161,21 @@ def notebook(hub: Callable[[], HubClient], person: Person) -> Iterator[HubClient
 def kernel(notebook: HubClient) -> Iterator[Kernel]:
     with Kernel.start(notebook) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def neighbour(machine: Host, hub: Callable[[], HubClient]) -> Iterator[Neighbour]:
+    """With a name that needs escaping in addresses and units, as an address of e-mail does."""
+    with unix_user(machine, domain="@example.org") as one:
+        yield Neighbour(one, hub)
+
+
+@pytest.fixture(scope="session")
+def settings(machine: Host) -> Settings:
+    return read_settings(machine)
+
+
+@pytest.fixture(scope="session")
+def prober(kernel: Kernel) -> Kernel:
+    kernel.run(PROBES)
+    return kernel
