@@ -13,7 +13,7 @@ from openings import others, paths, planted, rules, sockets, survey
 
 from build.bake import image_tests
 from build.manifest import load
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 SHIPPED = Path(__file__).parents[2] / "manifest.yaml"
 STRANGE = "socket: /run/it's.sock"
