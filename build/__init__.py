@@ -18,4 +18,6 @@ The rooms (README.md has the same map):
 """
 
 VERSION = "0.1.0"
+LAUNCH_REVISION = 2
+"""Of the launch data that images of this version read: hubsmith_machine.launch.REVISION."""
 """Of Hubsmith, as pyproject.toml has it: part of what an image is made of."""

@@ -20,6 +20,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from build import LAUNCH_REVISION
 from build.aws import tags
 from build.bake import fingerprint, own
 from build.bake.fingerprint import Fingerprint
@@ -58,6 +59,7 @@ class Inputs:
             tags.BASE: f"{self.base_id} {self.base_name}"[:TAG_LIMIT],
             tags.FINGERPRINT: self.fingerprint,
             tags.VERSION: own.current_version(),
+            tags.LAUNCH_REVISION: str(LAUNCH_REVISION),
             tags.SETTINGS: " ".join(f"{name}={digest[:_DIGITS]}" for name, digest in self.settings.items()),
             **_spread(tags.PROVISIONERS, provisioners, " ", PROVISIONERS_TAGS),
             **_spread(tags.PARTS, [_packed(name, digest) for name, digest in sorted(self.parts.items())], "", PARTS_TAGS),

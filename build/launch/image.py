@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build import LAUNCH_REVISION, VERSION
 from build.aws import tags
 from build.aws.refusals import code_of
 from build.bake.image import PUBLISHED
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.launch.instances import HubInstance
 
+_KNOWS_SUBDOMAINS = 2
+
 
 class FindImage(Step[Launch]):
     """The image asked for, else the newest published one of the manifest's name and channel.
@@ -30,8 +33,10 @@ class FindImage(Step[Launch]):
     title = "find the image"
 
     def run(self, state: Launch) -> None:
-        """Raises UserError when there is none. A hub that runs needs none that is newer than its own."""
+        """Raises UserError when there is none, or one too old. A hub that runs needs none that is newer than its own."""
         state.image = self._find(state)
+        if state.wishes.replace or not instances.of_hub(state.clients, state.hub):
+            require_subdomains(state.image, wanted=state.wishes.subdomains)
         state.report.note(f"image {state.image.id} ({state.image.name})")
 
     def _find(self, state: Launch) -> HubImage:
@@ -46,6 +51,16 @@ class FindImage(Step[Launch]):
         raise UserError(
             f"no image {name} is published in channel {channel} in {state.clients.cloud.region}",
             hint=f"`invoke build-ami --cloud {state.clients.cloud.name}` makes one; `invoke images` lists what there is",
+        )
+
+
+def require_subdomains(image: HubImage, *, wanted: bool) -> None:
+    """Raises UserError for an image whose tags say that it does not know them; its machine would refuse to start the hub."""
+    if wanted and image.version and image.launch_revision < _KNOWS_SUBDOMAINS:
+        raise UserError(
+            f"hub.subdomains: {image.id} is too old for it: it is of Hubsmith {image.version} and reads launch data of revision"
+            f" {image.launch_revision}; this is Hubsmith {VERSION} with revision {LAUNCH_REVISION}; subdomains need {_KNOWS_SUBDOMAINS}",
+            hint="`invoke build-ami` makes an image that knows it; --ami names one that is there",
         )
 
 
@@ -97,4 +112,6 @@ def _facts(image: ImageTypeDef, login_user: str) -> HubImage:
         image.get("RootDeviceName", "/dev/xvda"),
         marks.get(tags.LOGIN_USER) or login_user,
         image.get("CreationDate", ""),
+        marks.get(tags.VERSION, ""),
+        int(marks.get(tags.LAUNCH_REVISION, 1)),
     )

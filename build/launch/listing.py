@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from build.aws import tags
 from build.aws.session import Clients
 from build.launch import health, https, instances
+from build.launch.hub import Hub
 from build.launch.instances import HubInstance
 from build.launch.volume import DATA
 
@@ -60,7 +61,8 @@ def _row(
     seen = None
     if instance.state == "running":
         trust = health.trust_of(clients, staging=instance.staging)
-        seen = https.look(ip or instance.public_ip, domain, trust, timeout_s=_PROBE_S)
+        names = Hub(domain).names(subdomains=instance.subdomains)
+        seen = https.look(ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S)
     return HubRow(
         domain,
         instance.id,

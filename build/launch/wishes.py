@@ -44,6 +44,7 @@ class Wishes:
     email: str
     admin: str
     staging: bool
+    subdomains: bool
     dns: bool
     rehearse: bool
     take_over: bool
@@ -80,6 +81,7 @@ def wishes(manifest: Manifest, options: Options) -> Wishes:
         email=defaults.email,
         admin=defaults.admin,
         staging=options.staging or options.rehearse or defaults.staging,
+        subdomains=manifest.hub.subdomains,
         dns=not (options.no_dns or options.rehearse),
         rehearse=options.rehearse,
         take_over=options.take_over,

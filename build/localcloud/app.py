@@ -18,6 +18,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
+from build.localcloud.dns import asterisk
 from build.localcloud.ec2.host import Host
 from build.localcloud.faults import calls, control
 from build.localcloud.faults.fault import RESET, STATUS, Call
@@ -59,6 +60,9 @@ class CloudApp:
         if control.is_ours(request.path):
             return control.answer(self._host, request, body)(environ, start_response)
         call = calls.read(request, body, SERVICES)
+        if call.service == "route53":
+            body = asterisk.for_moto(body)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         if (code := self._delayed(call)) == RESET:
             _reset(environ)
         try:
@@ -101,6 +105,8 @@ class CloudApp:
         self._host.finish_answer()
         if service == "route53" and self._host.faults.route53_pending:
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
+        if service == "route53":
+            response.data = asterisk.as_listed(response.data)
         return response
 
     def _full(self) -> str:
