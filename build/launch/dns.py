@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TTL_S = 60
 _INSYNC_S = 600
+_LONGEST_WITH_SUBDOMAINS = 253 - len(".") - 32  # DNS takes 253 in all; labels of users have 32 at most (hubsmith_hub.hosts)
 _NAMING = ("A", "AAAA", "CNAME")
 
 
@@ -35,6 +36,12 @@ class FindZone(Step[Launch]):
 
     def run(self, state: Launch) -> None:
         """Raises UserError when there is no zone, or a record points elsewhere and --take-over was not given."""
+        if state.wishes.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
+            raise UserError(
+                f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with users' hosts below it there may be"
+                f" {_LONGEST_WITH_SUBDOMAINS}",
+                hint="a shorter --domain",
+            )
         state.zone = find_zone(state.clients, state.hub.domain)
         if state.zone is None:
             if state.wishes.dns:

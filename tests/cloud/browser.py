@@ -132,7 +132,7 @@ class Page:
 
 
 class Browser(Page):
-    """A browser of one page. ``domain`` and all below it are at ``address``; only certificates that ``roots`` (PEM) have signed are good."""
+    """A browser of one page. ``domain`` and all below it are at ``address``; only certificates of ``roots`` (PEM) are good."""
 
     def __init__(self, folder: Path, domain: str, address: str, roots: str) -> None:
         command = [
