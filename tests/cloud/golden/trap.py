@@ -27,7 +27,8 @@ async hub => {
     for (let tries = 0; tries < 40 && found.window === undefined; tries += 1) {
         await new Promise(wake => setTimeout(wake, 500));
         // Until it has gone there, it shows an empty page of this very origin.
-        await attempt("window", () => opened.location.href === "about:blank" ? undefined : opened.document.cookie.match(/_xsrf=([^;]+)/)[1]);
+        const token = () => opened.document.cookie.match(/_xsrf=([^;]+)/)[1];
+        await attempt("window", () => opened.location.href === "about:blank" ? undefined : token());
         if (found.window === "undefined" || found.window === "TypeError") delete found.window;
     }
     await fetch(hub + "/hub/api/users", {...add, mode: "no-cors"}).catch(() => null);
