@@ -32,7 +32,7 @@ _GOES_ON = "the same command again goes on from here"
         "no-dns": "leave DNS alone and print the record to make",
         "rehearse": "everything but the DNS record, with staging certificates",
         "take-over": "replace a DNS record that points elsewhere",
-        "replace": "put a newer image (or another type) in place of the instance that runs",
+        "replace": "put a newer image, another type or subdomains in place of the instance that runs",
         "no-wait": "do not wait until https answers",
     },
 )
