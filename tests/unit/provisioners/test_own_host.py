@@ -17,7 +17,7 @@ class Handler:
     def __init__(self, host: str, method: str = "GET", uri: str = "/hub/home?x=1", subdomains: bool = True) -> None:
         self.request = SimpleNamespace(host_name=host, method=method, uri=uri)
         self.subdomain_host = "https://hub.example.test" if subdomains else ""
-        self.domain = "hub.example.test" if subdomains else ""
+        self.domain = "hub.example.test"  # without subdomains too, where a site sets public_url
         self.done: list[object] = []
 
     async def prepare(self) -> None:
