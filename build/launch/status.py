@@ -81,7 +81,7 @@ def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...
         return Part("name", False, "the hub has no address", {})
     zone = dns.find_zone(clients, hub.domain)
     records = dns.records_of(clients, zone, *names) if zone else []
-    shown = [dns.in_words(record) for record in records]
+    shown = [("" if len(names) == 1 else f"{dns.plain(record)} ") + dns.in_words(record) for record in records]
     details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
     if not zone:
         return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)

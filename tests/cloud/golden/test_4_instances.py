@@ -70,16 +70,16 @@ def test_its_kernel_changes_its_own_code_under_load(story: Story) -> None:
 
 
 def test_another_instance_is_the_same_hub_and_can_have_subdomains(story: Story, alice: HubClient) -> None:
-    first, kept = story.document, "sha256sum /srv/jupyterhub/cookie_secret"
-    secret = story.on_the_machine(kept)
+    first, of_the_secret = story.document, "sha256sum /srv/jupyterhub/cookie_secret"
+    secret = story.on_the_machine(of_the_secret)
     story.workshop.client("ec2").terminate_instances(InstanceIds=[first["instance_id"]])
     story.launch("--set", "hub.subdomains=true")
     assert story.document["instance_id"] != first["instance_id"]
     assert [story.document[key] for key in ("address", "volume_id")] == [first[key] for key in ("address", "volume_id")]
     assert story.document["admin_password"] is None
     assert story.document["names"] == sorted(story.document["certificate"]["names"], reverse=True) == [story.domain, f"*.{story.domain}"]
-    assert story.on_the_machine(f"{kept}; cat /home/alice/kept.txt") == f"{secret}\nof the first instance"
-    assert story.on_the_machine("id -u alice bob; getent passwd alice bob | cut -d: -f3") == story.uids
+    told = story.on_the_machine(f"{of_the_secret}; cat /home/alice/kept.txt; echo; id -u alice bob; getent passwd alice bob | cut -d: -f3")
+    assert told == f"{secret}\nof the first instance\n{story.uids}"
     assert "/hub/login" in alice.get("/hub/home").url, "the cookie of before was for all of the host"
     parts = story.parts("--no-spawn")
     assert [name for name in ("name", "https", "hub", "proxy", "certificate", "disk") if parts[name]["ok"] is not True] == []
