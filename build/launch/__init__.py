@@ -6,7 +6,7 @@ wishes.py       the options of a launch over the manifest's launch:
 state.py        what the steps hand on to each other
 lock.py         one launch of a domain at a time, on all machines
 image.py        which image
-dns.py          the hosted zone, the record
+dns.py          the hosted zone, the records            records.py   what is there
 place.py        the subnet, in the zone of the data volume
 password.py     the administrator's first password
 role.py         what the instance may do: the least it needs

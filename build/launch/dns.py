@@ -5,7 +5,7 @@ With subdomains a wildcard beside the name leads users' hosts there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from build.aws import tags
@@ -13,17 +13,16 @@ from build.aws.wait import wait_until
 from build.errors import UserError
 from build.launch import instances
 from build.launch.address import own_address
+from build.launch.records import in_words, labels_below, plain, points_to, records_of
 from build.launch.state import Launch, Zone
 from build.pipeline import Step
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
-    from build.launch.hub import Hub
 
 TTL_S = 60
 _INSYNC_S = 600
 _LONGEST_WITH_SUBDOMAINS = 253 - len(".") - 32  # DNS takes 253 in all; labels of users have 32 at most (hubsmith_hub.hosts)
-_NAMING = ("A", "AAAA", "CNAME")
 
 
 class FindZone(Step[Launch]):
@@ -164,37 +163,3 @@ def find_zone(clients: Clients, domain: str) -> Zone | None:
 def longest_match(domain: str, zones: Iterable[str]) -> str | None:
     """Of the zone names those that are ``domain`` or end it at a dot; of them the longest."""
     return max((zone for zone in zones if zone and f".{domain}".endswith(f".{zone}")), key=len, default=None)
-
-
-def records_of(clients: Clients, zone: Zone, *names: str) -> list[Any]:
-    """The records at these names that say where they are."""
-    return [record for record in _records(clients, zone) if plain(record) in names and record["Type"] in _NAMING]
-
-
-def labels_below(clients: Clients, zone: Zone, hub: Hub) -> list[str]:
-    """What is directly below the hub's name and could be somebody's host; a name further down makes those above it exist (RFC 4592)."""
-    end = f".{hub.domain}"
-    below = {plain(record).removesuffix(end).rpartition(".")[2] for record in _records(clients, zone) if plain(record).endswith(end)}
-    return sorted(label for label in below if label != "*" and not label.startswith("_"))
-
-
-def _records(clients: Clients, zone: Zone) -> list[Any]:
-    pages = clients.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone.id)
-    return [record for page in pages for record in page["ResourceRecordSets"]]
-
-
-def plain(record: Mapping[str, Any]) -> str:
-    """The name of a record without its final dot; Route 53 writes an asterisk as \\052."""
-    return str(record["Name"]).rstrip(".").replace("\\052", "*")
-
-
-def points_to(record: Mapping[str, Any], ip: str | None) -> bool:
-    """Whether it is an A record with this one address."""
-    return record["Type"] == "A" and ip is not None and [value["Value"] for value in record.get("ResourceRecords", [])] == [ip]
-
-
-def in_words(record: Mapping[str, Any]) -> str:
-    """``A 192.0.2.7``."""
-    alias = f"alias {record.get('AliasTarget', {}).get('DNSName', '?')}"
-    values = [value["Value"] for value in record.get("ResourceRecords", [])]
-    return f"{record['Type']} {' '.join(values) or alias}"

@@ -17,6 +17,7 @@ from build.errors import HubsmithError
 from build.launch import address, dns, health, https, instances, volume
 from build.launch.hub import Hub
 from build.launch.instances import HubInstance
+from build.launch.records import in_words, plain, points_to, records_of
 from build.launch.state import Address
 from build.launch.way_in import way_in
 from build.manifest import Manifest
@@ -80,15 +81,15 @@ def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...
     if own is None:
         return Part("name", False, "the hub has no address", {})
     zone = dns.find_zone(clients, hub.domain)
-    records = dns.records_of(clients, zone, *names) if zone else []
-    shown = [("" if len(names) == 1 else f"{dns.plain(record)} ") + dns.in_words(record) for record in records]
+    records = records_of(clients, zone, *names) if zone else []
+    shown = [("" if len(names) == 1 else f"{plain(record)} ") + in_words(record) for record in records]
     details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
     if not zone:
         return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
-    if missing := [name for name in names if name not in map(dns.plain, records)]:
+    if missing := [name for name in names if name not in map(plain, records)]:
         told = f"no record in {zone.name}" if hub.domain in missing else f"no record of {' and '.join(missing)} in {zone.name}"
         return Part("name", False, f"{told}; it has to point to {own.ip}", details)
-    right = all(dns.points_to(record, own.ip) for record in records)
+    right = all(points_to(record, own.ip) for record in records)
     return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
 
 
