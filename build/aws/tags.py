@@ -24,6 +24,8 @@ ROLE = "hubsmith:role"
 """What a volume of a hub is for: ``data`` or ``root``."""
 FIRST_PASSWORD = "hubsmith:first-password"  # noqa: S105 - the name of a tag
 """On a data volume of a hub: the administrator whose first password was generated. It outlives the password and its parameter."""
+SUBDOMAINS = "hubsmith:subdomains"
+"""On an instance of a hub: there when each of its users has a host of their own."""
 REPLACES = "hubsmith:replaces"
 """On an instance that is to take over from another one: the id of that one."""
 LAUNCH = "hubsmith:launch"

@@ -32,7 +32,7 @@ _GOES_ON = "the same command again goes on from here"
         "no-dns": "Leave DNS alone; print the record to create",
         "rehearse": "Do everything but the DNS record, with staging certificates",
         "take-over": "Replace a DNS record that points elsewhere",
-        "replace": "Replace the running instance where image, type or launch data differ",
+        "replace": "Replace the running instance where image, type, subdomains or launch data differ",
         "no-wait": "Do not wait until the hub answers",
     },
 )

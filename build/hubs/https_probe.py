@@ -6,6 +6,7 @@ import base64
 import hashlib
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -47,8 +48,11 @@ class Trust:
         return context
 
 
-def look(ip: str, domain: str, trust: Trust, *, timeout_s: float = 10, port: int = HTTPS) -> Seen:
-    """Ask the hub for its health; never raises for what a network or a server can do wrong."""
+def look(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (), timeout_s: float = 10, port: int = HTTPS) -> Seen:
+    """Ask the hub for its health; never raises for what a network or a server can do wrong.
+
+    ``more_names`` the certificate has to have too, letter by letter.
+    """
     try:
         status, certificate = _get((ip, port), domain, trust.context(), timeout_s)
     except ssl.SSLCertVerificationError as exc:
@@ -57,8 +61,9 @@ def look(ip: str, domain: str, trust: Trust, *, timeout_s: float = 10, port: int
         return Seen(f"no answer on {ip}:{port}: {exc}")
     if certificate.self_signed:
         return Seen("its certificate is self-signed", certificate)
-    if not trust.chain and domain not in certificate.names:
-        return Seen(f"its certificate is for {', '.join(certificate.names)}", certificate)
+    wanted = {*more_names, *(() if trust.chain else (domain,))}
+    if missing := sorted(wanted - {*certificate.names}):
+        return Seen(f"its certificate is for {', '.join(certificate.names)}, not for {', '.join(missing)}", certificate)
     return Seen("" if status == 200 else f"it answers with status {status}", certificate)
 
 

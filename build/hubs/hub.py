@@ -41,6 +41,15 @@ class Hub:
         return f"https://{self.domain}"
 
     @property
+    def wildcard(self) -> str:
+        """The hosts of users, where each has one."""
+        return f"*.{self.domain}"
+
+    def names(self, *, subdomains: bool) -> tuple[str, ...]:
+        """What its record and its certificate are for."""
+        return (self.domain, self.wildcard) if subdomains else (self.domain,)
+
+    @property
     def prefix(self) -> str:
         """Below it are all the hub's SSM parameters."""
         return f"/hubsmith/hubs/{self.domain}"

@@ -34,6 +34,7 @@ class HubInstance:
     replaces: str
     launch_digest: str
     staging: bool
+    subdomains: bool
 
 
 def of_hub(clients: Clients, hub: Hub | None) -> list[HubInstance]:
@@ -88,4 +89,5 @@ def _facts(found: InstanceTypeDef) -> HubInstance:
         replaces=marks.get(tags.REPLACES, ""),
         launch_digest=marks.get(tags.LAUNCH, ""),
         staging=marks.get(tags.ACME) == "staging",
+        subdomains=tags.SUBDOMAINS in marks,
     )

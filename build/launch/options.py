@@ -46,6 +46,7 @@ class Wishes:
     email: str
     admin: str
     staging: bool
+    subdomains: bool
     dns: bool
     rehearse: bool
     take_over: bool
@@ -60,7 +61,8 @@ class Wishes:
     @property
     def settings_of_the_image(self) -> list[str]:
         """What the image itself has to know to do as is wished, as the manifest names it."""
-        return ["launch.first_password_hours"] if self.defaults.first_password_hours != USUAL_PASSWORD_HOURS else []
+        hours = self.defaults.first_password_hours != USUAL_PASSWORD_HOURS
+        return ["launch.first_password_hours"] * hours + ["hub.subdomains"] * self.subdomains
 
 
 def wishes(manifest: Manifest, options: Options) -> Wishes:
@@ -87,6 +89,7 @@ def wishes(manifest: Manifest, options: Options) -> Wishes:
         email=defaults.email,
         admin=defaults.admin,
         staging=options.staging or options.rehearse or defaults.staging,
+        subdomains=manifest.hub.subdomains,
         dns=not (options.no_dns or options.rehearse),
         rehearse=options.rehearse,
         take_over=options.take_over,

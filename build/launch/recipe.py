@@ -72,6 +72,7 @@ def document(state: Launch) -> dict[str, Any]:
     return {
         "url": state.hub.url,
         "domain": state.hub.domain,
+        "names": list(state.names),
         "address": state.address.ip,
         "instance_id": state.instance_id,
         "image_id": state.image.id,

@@ -85,6 +85,8 @@ class Launch:
     address: Address = field(init=False)
     volume_id: str = field(init=False)
     instance_id: str = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    """What record and certificate of ``instance_id`` are for: the domain, and with subdomains ``*.domain``."""
     kernel: KernelWatch = field(init=False)
     """Watches the kernel of ``instance_id``."""
     old_id: str | None = None

@@ -40,6 +40,8 @@ def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[
     }
     if (hours := wishes.defaults.first_password_hours) != USUAL_PASSWORD_HOURS:
         data["first_password_hours"] = hours
+    if wishes.subdomains:
+        data["subdomains"] = True
     if wishes.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one

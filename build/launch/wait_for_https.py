@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from build.hubs.hub import Hub
 
 _EVERY_S = 3.0
+_TRIES_AGAIN = "the instance tries again by itself; run the same command again to see, or `invoke status` for details"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class BootStatus:
 class WaitForHub(Step[Launch]):
     """Wait until the hub answers on its address, over https, with a certificate for its name.
 
-    Needs: address, instance_id. Produces: certificate.
+    Needs: address, instance_id, names. Produces: certificate.
     """
 
     title = "wait for https"
@@ -60,7 +61,7 @@ def wait(state: Launch, ip: str) -> Certificate | None:
     failures: set[str] = set()
 
     def look() -> Seen:
-        seen = https_probe.look(ip, state.hub.domain, trust_of(state.clients, staging=state.wishes.staging))
+        seen = https_probe.look(ip, state.hub.domain, trust_of(state.clients, staging=state.wishes.staging), more_names=state.names[1:])
         if seen.ok:
             return seen
         _check_kernel(state)
@@ -101,7 +102,12 @@ def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
             return Seen("", seen.certificate)
         raise HubsmithError(
             f"the hub answers, but with a certificate of its own making: {status.message or 'it got none'}",
-            hint="the instance tries again by itself; run the same command again to see, or `invoke status` for details",
+            hint=_TRIES_AGAIN,
+        )
+    if status.phase == "ready" and seen.certificate and (missing := sorted({*state.names[1:]} - {*seen.certificate.names})):
+        raise HubsmithError(
+            f"the hub answers, but its certificate is not for {', '.join(missing)}: {status.message or 'it got no other'}",
+            hint=_TRIES_AGAIN,
         )
     return Seen(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
 

@@ -35,11 +35,12 @@ def command(hub: Hub, clients: Clients, browser: str = "") -> list[str]:
     seen = https_probe.look(own.ip, hub.domain, trust)
     if not seen.ok or seen.certificate is None:
         raise HubsmithError(f"{hub.domain}: {seen.problem}", hint=f"`invoke status --domain {hub.domain}` says more")
+    names = hub.names(subdomains=there[-1].subdomains)
     own_ca = trust.roots or not trust.chain
     return [
         program,
         f"--user-data-dir={hub.folder / 'browser'}",
-        f"--host-resolver-rules=MAP {hub.domain} {own.ip}",
+        f"--host-resolver-rules={', '.join(f'MAP {name} {own.ip}' for name in names)}",
         *([f"--ignore-certificate-errors-spki-list={seen.certificate.spki_sha256}"] if own_ca else []),
         "--no-first-run",
         "--no-default-browser-check",

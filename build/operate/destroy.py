@@ -37,15 +37,15 @@ class TerminateInstances(Step[Launch]):
 
 
 class RemoveName(Step[Launch]):
-    """Remove the record, if it points to the hub's own address."""
+    """Remove the records of the hub and of its users, as far as they point to the hub's own address."""
 
-    title = "remove the record"
+    title = "remove the records"
 
     def run(self, state: Launch) -> None:
         """A record that points elsewhere is somebody else's."""
         own, zone = address.own_address(state.clients, state.hub), dns.find_zone(state.clients, state.hub.domain)
         if own and zone:
-            dns.remove_record(state, zone, own.ip)
+            dns.remove_records(state, zone, own.ip)
 
 
 class ReleaseAddress(Step[Launch]):
@@ -60,7 +60,7 @@ class ReleaseAddress(Step[Launch]):
             if association := found.get("AssociationId"):
                 ec2.disassociate_address(AssociationId=association)
             if tags.as_dict(found.get("Tags")).get(address.GIVEN):
-                keys = [tags.HUB, address.GIVEN, "Name"]
+                keys = [tags.HUB, tags.SUBDOMAINS, address.GIVEN, "Name"]
                 ec2.delete_tags(Resources=[found["AllocationId"]], Tags=[{"Key": key} for key in keys])
                 state.did(f"let go of {found['PublicIp']}")
             else:

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from build.aws import tags
 from build.aws.session import Clients
 from build.hubs import https_probe, instances
+from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.launch import wait_for_https
 from build.launch.volume import DATA
@@ -61,7 +62,8 @@ def _row(
     seen = None
     if instance.state == "running":
         trust = wait_for_https.trust_of(clients, staging=instance.staging)
-        seen = https_probe.look(ip or instance.public_ip, domain, trust, timeout_s=_PROBE_S)
+        names = Hub(domain).names(subdomains=instance.subdomains)
+        seen = https_probe.look(ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S)
     return HubRow(
         domain,
         instance.id,

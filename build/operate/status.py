@@ -15,6 +15,7 @@ from build.aws.errors import explain
 from build.aws.session import Clients
 from build.errors import HubsmithError
 from build.hubs import https_probe, instances
+from build.hubs.dns import in_words, plain, points_to, records_of
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.launch import address, dns, volume, wait_for_https
@@ -50,10 +51,11 @@ def examine(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *,
     if not there and not own and not disk:
         raise HubsmithError(f"there is no hub {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists those there are")
     instance = there[-1] if there else None
-    parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own)]
+    names = hub.names(subdomains=instance is not None and instance.subdomains)
+    parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own, names)]
     if instance is None or instance.state != "running":
         return parts
-    kernel, outside = _kernel(clients, instance), _outside(hub, clients, instance, own.ip if own else instance.public_ip)
+    kernel, outside = _kernel(clients, instance), _outside(hub, clients, instance, names, own.ip if own else instance.public_ip)
     parts += [kernel, outside, _boot(hub, clients, instance)]
     if has_panicked(kernel) and not outside.details:  # nobody answers, and ssh would try for minutes
         return [*parts, Part("machine", None, "not asked: its kernel has panicked", {})]
@@ -76,18 +78,19 @@ def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  #
     return Part("data volume", bool(instance and holder == instance.id), told, {"id": disk["VolumeId"], "size_gib": disk["Size"]})
 
 
-def _name(hub: Hub, clients: Clients, own: Address | None) -> Part:
+def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...]) -> Part:
     if own is None:
         return Part("name", False, "the hub has no address", {})
     zone = dns.find_zone(clients, hub.domain)
-    records = dns.records_of(clients, zone, hub) if zone else []
-    shown = [dns.in_words(record) for record in records]
+    records = records_of(clients, zone, *names) if zone else []
+    shown = [("" if len(names) == 1 else f"{plain(record)} ") + in_words(record) for record in records]
     details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
     if not zone:
         return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
-    if not records:
-        return Part("name", False, f"no record in {zone.name}; it has to point to {own.ip}", details)
-    right = all(dns.points_to(record, own.ip) for record in records)
+    if missing := [name for name in names if name not in map(plain, records)]:
+        told = f"no record in {zone.name}" if hub.domain in missing else f"no record of {' and '.join(missing)} in {zone.name}"
+        return Part("name", False, f"{told}; it has to point to {own.ip}", details)
+    right = all(points_to(record, own.ip) for record in records)
     return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
 
 
@@ -117,8 +120,8 @@ def has_panicked(kernel: Part) -> bool:
     return any(fault["kind"] == "panic" and fault["restarts"] == 0 for fault in kernel.details.get("faults", []))
 
 
-def _outside(hub: Hub, clients: Clients, instance: HubInstance, ip: str) -> Part:
-    seen = https_probe.look(ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging))
+def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str, ...], ip: str) -> Part:
+    seen = https_probe.look(ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:])
     found = seen.certificate
     told = f"{found.days_left} days left, by {found.issuer}" if found else ""
     ok = seen.ok and found is not None and found.days_left >= min(FEW_DAYS, 5)

@@ -24,10 +24,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import testinfra
@@ -124,19 +126,36 @@ def person(machine: Host) -> Iterator[Person]:
 
 
 @pytest.fixture(scope="session")
-def hub(machine: Host) -> Iterator[Callable[[], HubClient]]:
+def hub(machine: Host, launch_data: dict[str, Any] | None) -> Iterator[Callable[[], HubClient]]:
     with machine.sudo():
         context = trusting(machine.file(SERVED).content_string)
     sessions: list[HubClient] = []
+    url = os.environ["HUBSMITH_HUB_URL"]
 
     def open_session() -> HubClient:
-        sessions.append(HubClient(os.environ["HUBSMITH_HUB_URL"], context))
+        sessions.append(HubClient(url, context))
         sessions[-1].wait_until_up()
         return sessions[-1]
 
-    yield open_session
+    with pytest.MonkeyPatch.context() as patch:
+        if launch_data and launch_data.get("subdomains"):
+            # Such a hub is used by its names only, which may be unknown to DNS here, as on the local cloud.
+            lead(patch, launch_data["domain"], str(urlsplit(url).hostname))
+            url = f"https://{launch_data['domain']}"
+        yield open_session
     for session in sessions:
         session.session.close()
+
+
+def lead(patch: pytest.MonkeyPatch, domain: str, address: str) -> None:
+    """Let a domain and all below it be at an address."""
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *rest: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        return real(address if f".{name}".endswith(f".{domain}") else host, *rest, **more)
+
+    patch.setattr(socket, "getaddrinfo", resolve)
 
 
 @pytest.fixture(scope="session")

@@ -163,3 +163,10 @@ def test_nobody_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert "no answer on" in see(port, Trust()).problem
+
+
+def test_users_hosts_have_to_be_in_the_certificate_where_they_have_some(server: Server, authority: Authority) -> None:
+    with server() as port:
+        seen = look("127.0.0.1", DOMAIN, Trust(roots=authority.root), more_names=(f"*.{DOMAIN}",), port=port)
+    assert seen.problem == f"its certificate is for {DOMAIN}, not for *.{DOMAIN}"
+    assert seen.certificate

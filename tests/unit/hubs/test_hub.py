@@ -44,3 +44,8 @@ def test_names_are_what_iam_and_ssm_allow(domain: str) -> None:
 def test_long_domains_with_the_same_beginning_have_names_of_their_own() -> None:
     domains = [f"{'a' * 60}.{'b' * n}.example.org" for n in range(1, 60)]
     assert len({Hub(domain).name for domain in domains}) == len(domains)
+
+
+def test_its_names_are_the_domain_and_with_subdomains_the_wildcard() -> None:
+    assert Hub("hub.example.org").names(subdomains=False) == ("hub.example.org",)
+    assert Hub("hub.example.org").names(subdomains=True) == ("hub.example.org", "*.hub.example.org")

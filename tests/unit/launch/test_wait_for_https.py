@@ -36,7 +36,7 @@ def state(said: dict[str, str] | None) -> Any:
     clients = SimpleNamespace(ssm=SimpleNamespace(get_parameter=get_parameter))
     ec2 = SimpleNamespace(get_console_output=lambda **_: {"Output": "its last words"})
     clients.ec2 = ec2
-    return SimpleNamespace(clients=clients, hub=Hub("hub.example.org"), instance_id="i-1", zone=object())
+    return SimpleNamespace(clients=clients, hub=Hub("hub.example.org"), instance_id="i-1", zone=object(), names=("hub.example.org",))
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,15 @@ def test_a_kept_machine_that_still_stands_in_a_panic_has_failed_and_one_that_is_
     ec2.console = recorded("debian-13-int3")
     watch = watch_kept(launch, SimpleNamespace(id="i-1", state=instance))  # type: ignore[arg-type]
     assert (watch.look() is not None) is fails
+
+
+def test_a_hub_whose_certificate_leaves_out_users_hosts_is_as_well_as_it_will_be() -> None:
+    launch = state({"phase": "ready", "instance_id": "i-1", "message": "no certificate from the ACME server: it refuses"})
+    launch.names = ("hub.example.org", "*.hub.example.org")
+    certificate: Any = SimpleNamespace(names=("hub.example.org",), self_signed=False)
+    with pytest.raises(
+        HubsmithError, match=r"its certificate is not for \*\.hub\.example\.org: no certificate from the ACME server: it refuses"
+    ):
+        _judge(launch, Seen("its certificate is for hub.example.org", certificate), set())
+    certificate.names = launch.names
+    assert _judge(launch, Seen("it answers with status 503", certificate), set()).problem == "it answers with status 503"

@@ -88,7 +88,7 @@ def test_a_panic_is_told_in_words_and_in_figures() -> None:
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Part], list[Part]]:
     """The parts of a hub that runs, by what is on its console and how it answers from outside."""
-    instance: Any = SimpleNamespace(id="i-1", state="running", public_ip="127.77.0.1")
+    instance: Any = SimpleNamespace(id="i-1", state="running", public_ip="127.77.0.1", subdomains=False)
     well = Part("other", True, "", {})
     monkeypatch.setattr(status.instances, "of_hub", lambda *_: [instance])
     monkeypatch.setattr(status.address, "own_address", lambda *_: None)
