@@ -16,7 +16,7 @@ _LINES = 20_000
 _JOURNAL = f"journalctl --boot --no-pager --output=short-precise --lines={_LINES}"
 
 
-def keep(state: Bake, machines: Sequence[Instance], stage: str) -> str:
+def collect(state: Bake, machines: Sequence[Instance], stage: str) -> str:
     """Write both into the run's folder, as ``journal-STAGE.txt`` and ``console-STAGE.txt``; returns the name of the first.
 
     Of several machines each has its number in the names: ``journal-STAGE-1.txt``; what is returned has a ``*`` there.
@@ -28,7 +28,7 @@ def keep(state: Bake, machines: Sequence[Instance], stage: str) -> str:
     return f"journal-{stage}-*.txt" if len(machines) > 1 else f"journal-{stage}.txt"
 
 
-def keep_console(state: Bake, instance: Instance) -> Path:
+def collect_console(state: Bake, instance: Instance) -> Path:
     """Write the console of a machine whose kernel failed into the run's folder; returns the file."""
     file = state.run.folder / f"console-{instance.id}.txt"
     file.write_text(_console(state, instance) + "\n", encoding="utf-8")

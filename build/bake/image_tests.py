@@ -28,7 +28,7 @@ _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
 
 
 @dataclass(frozen=True)
-class Way:
+class SshTarget:
     """How a machine is reached: an ssh configuration in which it is called client.ALIAS, and where its hub answers."""
 
     config: Path
@@ -41,7 +41,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TestSummary:
     """Counts, and the names (``test_file::test_name``) of what failed."""
 
     passed: int
@@ -59,7 +59,7 @@ def run(
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
     guard: Guard = nullcontext,
-) -> Outcome:
+) -> TestSummary:
     """Run ``files``, each test on one of ``targets``; the JUnit file is ``folder``/tests-<stage>.xml.
 
     Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too long, and what ``guard``
@@ -67,14 +67,14 @@ def run(
     """
     with ExitStack() as stack:
         machines = [
-            Way(stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address)
+            SshTarget(stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address)
             for number, target in enumerate(targets, start=1)
         ]
-        return run_through(machines, manifest, files, stage, folder, report, variables, guard)
+        return run_with_config(machines, manifest, files, stage, folder, report, variables, guard)
 
 
-def run_through(
-    machines: Sequence[Way],
+def run_with_config(
+    machines: Sequence[SshTarget],
     manifest: Manifest,
     files: Sequence[Path],
     stage: str,
@@ -82,7 +82,7 @@ def run_through(
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
     guard: Guard = nullcontext,
-) -> Outcome:
+) -> TestSummary:
     """The same, where there are ways to the machines already."""
     junit = folder / f"tests-{stage}.xml"
     for machine in machines:
@@ -96,16 +96,16 @@ def run_through(
     return read(junit)
 
 
-def read(junit: Path) -> Outcome:
+def read(junit: Path) -> TestSummary:
     """What pytest's JUnit file says."""
     cases = list(ET.parse(junit).getroot().iter("testcase"))  # noqa: S314 - written by our own pytest
     failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
     names = tuple(f"{str(case.get('classname')).rpartition('.')[2]}::{case.get('name')}" for case in failed)
-    return Outcome(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
+    return TestSummary(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
 
 
-def _told_of(machines: Sequence[Way]) -> dict[str, str]:
+def _told_of(machines: Sequence[SshTarget]) -> dict[str, str]:
     """What the plugin wants to know, and what a test that knows of one machine only does."""
     ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
     python_path = os.pathsep.join(filter(None, [str(_PLUGINS), os.environ.get("PYTHONPATH", "")]))
@@ -130,7 +130,7 @@ def _pytest(
     manifest: Manifest,
     files: Sequence[Path],
     told: Mapping[str, str],
-    machines: Sequence[Way],
+    machines: Sequence[SshTarget],
     junit: Path,
     report: Reporter,
     guard: Guard,
@@ -163,7 +163,7 @@ def _pytest(
             raise
 
 
-def _processes(manifest: Manifest, machines: Sequence[Way]) -> list[str]:
+def _processes(manifest: Manifest, machines: Sequence[SshTarget]) -> list[str]:
     """One for each machine, unless the manifest says how many."""
     said = any(argument.startswith(("-n", "--numprocesses")) for argument in manifest.tests.pytest_args)
     return [] if said or len(machines) == 1 else [f"--numprocesses={len(machines)}", "--dist=loadgroup"]

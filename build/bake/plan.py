@@ -13,7 +13,7 @@ from build.bake.inputs import inputs
 from build.bake.inputs.fingerprint import Fingerprint
 from build.bake.inputs.inputs import Inputs
 from build.manifest import Manifest, ProvisionerUse, template_variables
-from build.manifest.yaml.frozen import thaw
+from build.manifest.yaml.frozen import to_plain
 
 WHOLE_IMAGE_TEST = "test_image.py"
 OUTSIDE_TEST = "test_sealed.py"
@@ -87,9 +87,9 @@ class Plan:
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON can carry it."""
-        steps = [{**asdict(step), "values": thaw(step.values)} for step in self.provisioners]
+        steps = [{**asdict(step), "values": to_plain(step.values)} for step in self.provisioners]
         whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**{name: thaw(value) for name, value in whole.items()}, "manifest": str(self.manifest), "provisioners": steps}
+        return {**{name: to_plain(value) for name, value in whole.items()}, "manifest": str(self.manifest), "provisioners": steps}
 
 
 def plan(
@@ -154,7 +154,7 @@ def _base_reason(manifest: Manifest) -> str:
 
 
 def _reason(published: Published, made_of: Inputs) -> str:
-    found = inputs.changes(made_of, published.marks)
+    found = inputs.diff_tags(made_of, published.marks)
     if not inputs.is_comparable(published.marks):
         return f"{published.image_id} is due: {'; '.join(found)}"
     if not found:

@@ -9,18 +9,18 @@ from build.bake.run import start
 from build.bake.state import Bake, TestRun
 from build.bake.steps.builder import LaunchBuilder, how_to_look_inside
 from build.bake.steps.candidate import LaunchCandidate, RebootCandidate
-from build.bake.steps.check_installer import LookForInstaller
+from build.bake.steps.check_installer import CheckInstaller
 from build.bake.steps.image import CreateImage, StopBuilder
-from build.bake.steps.inspect_disk import LookFromOutside
+from build.bake.steps.inspect_disk import InspectImageFiles
 from build.bake.steps.preflight import Preflight
 from build.bake.steps.provision import Provision
-from build.bake.steps.publish import Publish
+from build.bake.steps.publish import PublishImage
 from build.bake.steps.record import WriteRecord
 from build.bake.steps.restore_layer import FindLayer, PrepareBuilder
-from build.bake.steps.save_layer import KeepLayer
+from build.bake.steps.save_layer import SaveLayer
 from build.bake.steps.seal import Seal
-from build.bake.steps.security_group import OpenNetwork
-from build.bake.steps.source_image import FindBaseImage, FindImage
+from build.bake.steps.security_group import CreateSecurityGroup
+from build.bake.steps.source_image import FindBaseImage, FindSourceImage
 from build.bake.steps.verify import Verify
 from build.manifest import Manifest
 from build.pipeline import OnFailure, Runner, Step
@@ -33,11 +33,11 @@ def steps(state: Bake) -> list[Step[Bake]]:
         FindBaseImage(),
         Preflight(),
         FindLayer(),
-        LookForInstaller(),
-        OpenNetwork(),
+        CheckInstaller(),
+        CreateSecurityGroup(),
         LaunchBuilder(),
         PrepareBuilder(),
-        *(step for number, use in enumerate(state.manifest.provisioners) for step in (Provision(use, number), KeepLayer(use, number))),
+        *(step for number, use in enumerate(state.manifest.provisioners) for step in (Provision(use, number), SaveLayer(use, number))),
         Verify("builder"),
         Seal(),
         StopBuilder(),
@@ -46,22 +46,22 @@ def steps(state: Bake) -> list[Step[Bake]]:
         Verify("candidate"),
         RebootCandidate(),
         Verify("rebooted"),
-        LookFromOutside(),
+        InspectImageFiles(),
         WriteRecord(),
-        Publish(),
+        PublishImage(),
     ]
 
 
 def steps_of_verify(image_id: str) -> list[Step[Bake]]:
     """What `verify --ami` does: the second half of a build, on an image that is there already."""
     return [
-        FindImage(image_id),
-        OpenNetwork(),
+        FindSourceImage(image_id),
+        CreateSecurityGroup(),
         LaunchCandidate(),
         Verify("candidate"),
         RebootCandidate(),
         Verify("rebooted"),
-        LookFromOutside(),
+        InspectImageFiles(),
     ]
 
 

@@ -30,7 +30,7 @@ class BaseImage:
 
 
 @dataclass(frozen=True)
-class Network:
+class BuilderNetwork:
     """Where instances of a run live; without a subnet EC2 picks one of the default VPC."""
 
     vpc_id: str
@@ -89,7 +89,7 @@ class Bake:
     """When the first package of the image was installed (ISO 8601)."""
     source_id: str = field(init=False)
     """The image the builder is launched from: the base image, or that of the layer."""
-    network: Network = field(init=False)
+    network: BuilderNetwork = field(init=False)
     builder: Instance = field(init=False)
     builder_is_sealed: bool = False
     """From then on no key opens it."""

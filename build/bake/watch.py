@@ -21,7 +21,7 @@ def check(state: Bake, instance: Instance, *, now: bool = False, error: Exceptio
     fault = instance.kernel.check(state.report.warn, now=now)
     if fault is None:
         return
-    kept = diagnostics.keep_console(state, instance)
+    kept = diagnostics.collect_console(state, instance)
     where = error.where if isinstance(error, HubsmithError) else None
     raise RemoteError(f"{instance.id}: {fault}", where=where, hint=f"its console is kept in {kept}") from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from invoke import Context
 
 from build.commands.command import command
-from build.commands.common import JSON, confirm, local_cloud, talking
+from build.commands.common import JSON, cli_session, confirm, local_cloud
 from build.commands.options import Several
 from build.errors import HubsmithError
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 @command(help={"base": "NAME  Also build this base image: debian-13, debian-12 or tiny; can be repeated"}, iterable=["base"])
 def up(_: Context, base: Several = None) -> None:
     """Start the local cloud and print its endpoint."""
-    with talking() as report:
+    with cli_session() as report:
         report.result(local_cloud(report, *(base or ())).endpoint_url or "")
 
 
 @command()
 def down(_: Context) -> None:
     """Shut its machines down and stop it."""
-    with talking() as report, report.step("stop the local cloud"):
+    with cli_session() as report, report.step("stop the local cloud"):
         from localcloud.server import control
 
         control.down()
@@ -39,7 +39,7 @@ def down(_: Context) -> None:
 @command(help=JSON)
 def status(_: Context, json: bool = False) -> None:
     """Show whether it runs, where, and its machines."""
-    with talking() as report:
+    with cli_session() as report:
         from localcloud.server import control
 
         status = control.status()
@@ -52,7 +52,7 @@ def env(_: Context) -> None:
 
     eval "$(invoke cloud.env)"
     """
-    with talking() as report:
+    with cli_session() as report:
         from localcloud.server import control
 
         for name, value in control.environment(control.ensure_up(progress=report.waiting)).items():
@@ -65,7 +65,7 @@ def ca(_: Context) -> None:
 
     As each cloud.up adds one, the newest first.
     """
-    with talking() as report:
+    with cli_session() as report:
         from localcloud.server import control
 
         endpoint = control.ensure_up(progress=report.waiting)
@@ -80,7 +80,7 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
 
     Base images stay cached, unless --cache is given.
     """
-    with talking() as report:
+    with cli_session() as report:
         from localcloud.server import control, disk_usage
 
         size = disk_usage.readable(sum(place.size for place in control.status().places if cache or place.what != "cache"))
@@ -93,7 +93,7 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
 @command(help={"family": "NAME  debian-13 (default), debian-12 or tiny"})
 def base(_: Context, family: str = "debian-13") -> None:
     """Build a base image anew and print its name."""
-    with talking() as report, report.step(f"base image {family}"):
+    with cli_session() as report, report.step(f"base image {family}"):
         from localcloud import base_image
 
         made = base_image.ensure(family, rebuild=True, progress=report.waiting)
@@ -106,7 +106,7 @@ def doctor(_: Context, json: bool = False) -> None:
 
     Exit code 1 if anything is missing.
     """
-    with talking() as report:
+    with cli_session() as report:
         from localcloud import doctor as local_cloud
 
         checks = local_cloud.examine()

@@ -7,7 +7,7 @@ from typing import Any
 from invoke import Context
 
 from build.commands.command import command
-from build.commands.common import JSON, talking
+from build.commands.common import JSON, cli_session
 from build.commands.options import Several
 from build.errors import UserError
 
@@ -50,7 +50,7 @@ def faults(
 
     A restart of the local cloud clears them too.
     """
-    with talking() as report:
+    with cli_session() as report:
         from localcloud.faults import client  # when it runs: see cloud.py
         from localcloud.server import control
 

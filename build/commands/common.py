@@ -67,7 +67,7 @@ CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whe
 
 
 @contextmanager
-def talking(*, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
+def cli_session(*, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
     """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an interrupt."""
     from build.aws.errors import explain
 
@@ -94,7 +94,7 @@ def confirm(what: str, *, yes: bool, hint: str = "--yes skips the question") -> 
         raise UserError("nothing was removed", hint=hint)
 
 
-def policy(on_failure: str) -> OnFailure:
+def parse_on_failure(on_failure: str) -> OnFailure:
     """What --on-failure asks for. Raises UserError for a word that is none."""
     try:
         return OnFailure(on_failure)

@@ -8,34 +8,34 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from build.commands.options import Choice
+from build.commands.options import ManifestOptions
 from build.errors import HubsmithError, ManifestError
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.manifest import Manifest
-    from build.rebuild.counter import Counter
-    from build.rebuild.memory import Memory
+    from build.rebuild.counter import FailureStreak
+    from build.rebuild.memory import FailureStore
 
 
-def memory_of(choice: Choice, *, scheduled: bool, check: bool = False) -> Memory:
+def failure_store(choice: ManifestOptions, *, scheduled: bool, check: bool = False) -> FailureStore:
     """Where the failures of this command line are remembered until its manifest and cloud are known."""
-    from build.rebuild.memory import File, Nowhere
+    from build.rebuild.memory import FileStore, NullStore
 
     if not scheduled:
-        return Nowhere()
+        return NullStore()
     several = (*(choice.profile or ()), "--set", *(choice.set or ()))
-    return File((str(Path(choice.manifest).absolute()), choice.cloud, *several, *(["--check"] if check else [])))
+    return FileStore((str(Path(choice.manifest).absolute()), choice.cloud, *several, *(["--check"] if check else [])))
 
 
 @contextmanager
-def counting(memory: Memory, report: Reporter) -> Iterator[Counter]:
+def counting_failures(memory: FailureStore, report: Reporter) -> Iterator[FailureStreak]:
     """Count failures in a row; the third one says so, and those that are like it afterwards are only logged."""
     from build.aws.errors import explain
     from build.rebuild import attempts
-    from build.rebuild.counter import Counter
+    from build.rebuild.counter import FailureStreak
 
-    counter = Counter(memory)
+    counter = FailureStreak(memory)
     try:
         yield counter
     except Exception as exc:
@@ -50,7 +50,7 @@ def counting(memory: Memory, report: Reporter) -> Iterator[Counter]:
     counter.ended()
 
 
-def load(choice: Choice, counter: Counter) -> Manifest:
+def load(choice: ManifestOptions, counter: FailureStreak) -> Manifest:
     """The manifest of a build; mistakes in it are counted where it can be."""
     try:
         return choice.load(building=True)
@@ -60,32 +60,32 @@ def load(choice: Choice, counter: Counter) -> Manifest:
 
 
 @contextmanager
-def after_rebuild(choice: Choice, report: Reporter, *, scheduled: bool) -> Iterator[None]:
+def after_rebuild(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> Iterator[None]:
     """For what a schedule runs behind a rebuild: what stops both, and is said no more, is not said here either."""
     from build.aws.errors import explain
-    from build.rebuild.counter import Counter
+    from build.rebuild.counter import FailureStreak
 
     try:
         yield
     except Exception as exc:
-        counter = Counter(memory_of(choice, scheduled=scheduled))
+        counter = FailureStreak(failure_store(choice, scheduled=scheduled))
         _count_beside_the_image(exc, counter)
         if not (why := counter.paused()):
             raise
         report.note(f"{explain(exc) or exc}\n{why}")
 
 
-def _count_beside_the_image(exc: Exception, counter: Counter) -> None:
+def _count_beside_the_image(exc: Exception, counter: FailureStreak) -> None:
     """A runner keeps no files: what is wrong with a manifest is counted beside the image that it names all the same."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from build.aws.session import Cloud, connect
-    from build.rebuild.memory import Parameter
+    from build.rebuild.memory import SsmStore
 
     about = exc.about if isinstance(exc, ManifestError) else {}
     if is_runner() and about.get("cloud") == "aws" and "image" in about and counter.counts:
         with suppress(ClientError, BotoCoreError, HubsmithError):
-            counter.go_on(Parameter(connect(Cloud("aws", about["region"])), about["image"]))
+            counter.go_on(SsmStore(connect(Cloud("aws", about["region"])), about["image"]))
 
 
 def is_runner() -> bool:
@@ -93,7 +93,7 @@ def is_runner() -> bool:
     return bool(os.environ.get("CI"))
 
 
-def _failures(counter: Counter, exc: Exception, words: str, report: Reporter) -> int:
+def _failures(counter: FailureStreak, exc: Exception, words: str, report: Reporter) -> int:
     """One more; how many that makes."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -106,7 +106,7 @@ def _failures(counter: Counter, exc: Exception, words: str, report: Reporter) ->
         return 0
 
 
-def _third_failure(error: HubsmithError, counter: Counter) -> HubsmithError:
+def _third_failure(error: HubsmithError, counter: FailureStreak) -> HubsmithError:
     from build.rebuild import attempts
     from build.rebuild import due as rebuilder
 

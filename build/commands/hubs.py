@@ -8,9 +8,9 @@ from pathlib import Path
 
 from invoke import Exit
 
-from build.commands.common import JSON, connect_to, talking
+from build.commands.common import JSON, cli_session, connect_to
 from build.commands.launch import DOMAIN
-from build.commands.options import Choice, Several, choosing
+from build.commands.options import ManifestOptions, Several, manifest_task
 from build.errors import HubsmithError, UserError
 
 KEY = {"operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"}
@@ -18,20 +18,20 @@ _USERS = "/usr/lib/hubsmith/users"
 _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 
 
-@choosing(help=JSON)
-def hubs(choice: Choice, json: bool = False) -> None:
+@manifest_task(help=JSON)
+def hubs(choice: ManifestOptions, json: bool = False) -> None:
     """List the hubs: image, age, address, certificate, health."""
     from build.operate import listing, ssh_ingress
 
-    with talking() as report:
+    with cli_session() as report:
         clients = connect_to(choice.load(), report)
-        ssh_ingress.close_everywhere(clients)
+        ssh_ingress.revoke_expired_everywhere(clients)
         rows = listing.list_hubs(clients)
         report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
 
 
-@choosing(help=JSON | DOMAIN | KEY | {"no-spawn": "Do not start a test server"})
-def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: bool = False, json: bool = False) -> None:
+@manifest_task(help=JSON | DOMAIN | KEY | {"no-spawn": "Do not start a test server"})
+def status(choice: ManifestOptions, domain: str = "", operator_key: str = "", no_spawn: bool = False, json: bool = False) -> None:
     """Examine a hub, part by part; exit code 1 if one is unhealthy.
 
     Instance, data volume, DNS record, kernel, https, hub, proxy, certificate,
@@ -40,7 +40,7 @@ def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: b
     from build.hubs.hub import Hub
     from build.operate import status as statuses
 
-    with talking() as report:
+    with cli_session() as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
         parts = statuses.examine(hub, clients, chosen, report, spawn=not no_spawn, operator_key=operator_key)
@@ -53,7 +53,7 @@ def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: b
             raise HubsmithError(f"not well: {', '.join(bad)}", hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote")
 
 
-@choosing(
+@manifest_task(
     iterable=["add", "reset", "remove"],
     help=JSON
     | DOMAIN
@@ -67,7 +67,7 @@ def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: b
     },
 )
 def users(
-    choice: Choice,
+    choice: ManifestOptions,
     domain: str = "",
     operator_key: str = "",
     list: bool = False,
@@ -79,15 +79,15 @@ def users(
 ) -> None:
     """List, add, reset or remove users; prints first passwords once."""
     from build.hubs.hub import Hub
-    from build.operate.ssh import way_in
+    from build.operate.ssh import ssh_session
 
-    with talking() as report:
+    with cli_session() as report:
         adding = [*(add or ()), *_names_in(from_)]
         resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
         jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
         hub, chosen = Hub.named(domain), choice.load()
         wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
-        with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
+        with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
             for verb in sorted({what.split()[0] for what, _ in wanted}):
                 way.require(f"users --{verb}")
             for what, names in wanted:
@@ -112,21 +112,21 @@ def _names_in(file: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-@choosing(help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"})
-def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str = "") -> None:
+@manifest_task(help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"})
+def ssh(choice: ManifestOptions, domain: str = "", operator_key: str = "", command: str = "") -> None:
     """Open a shell on a hub; port 22 is open to you meanwhile."""
     from build.hubs.hub import Hub
-    from build.operate.ssh import way_in
+    from build.operate.ssh import ssh_session
 
-    with talking(when_stopped="port 22 is closed again") as report:
+    with cli_session(when_stopped="port 22 is closed again") as report:
         hub, chosen = Hub.named(domain), choice.load()
-        with way_in(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
+        with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
             code = way.follow(command, terminal=not command)
     if code:
         raise Exit(code=code)
 
 
-@choosing(
+@manifest_task(
     iterable=["unit"],
     help=DOMAIN
     | KEY
@@ -138,7 +138,7 @@ def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str =
     },
 )
 def logs(
-    choice: Choice,
+    choice: ManifestOptions,
     domain: str = "",
     operator_key: str = "",
     follow: bool = False,
@@ -149,26 +149,26 @@ def logs(
     """Show a hub's log, or its console."""
     from build.aws.instances import console_tail
     from build.hubs.hub import Hub
-    from build.operate.ssh import running_instance, way_in
+    from build.operate.ssh import running_instance, ssh_session
 
-    with talking(when_stopped="") as report:
+    with cli_session(when_stopped="") as report:
         hub, chosen = Hub.named(domain), choice.load()
         clients = connect_to(chosen, report)
         if console:
             report.result(console_tail(clients.ec2, running_instance(hub, clients).id, lines))
             return
         units = "".join(f" -u {shlex.quote(name)}" for name in unit or _UNITS)
-        with way_in(hub, clients, chosen, report, operator_key) as way:
+        with ssh_session(hub, clients, chosen, report, operator_key) as way:
             code = way.follow(f"journalctl --no-pager -o short-iso -n {lines}{' -f' if follow else ''}{units}", root=True)
     if code:
         raise Exit(code=code)
 
 
-@choosing(
+@manifest_task(
     name="open",
     help=DOMAIN | {"browser": "NAME  Which browser (default: the first one found)", "dry-run": "Only print the command"},
 )
-def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
+def open_(choice: ManifestOptions, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
     """Open a hub in a browser that finds and trusts it.
 
     Whatever this machine's DNS and CAs say: for hubs of the local cloud, and
@@ -177,7 +177,7 @@ def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = F
     from build.hubs.hub import Hub
     from build.operate import browser as browsers
 
-    with talking() as report:
+    with cli_session() as report:
         hub, chosen = Hub.named(domain), choice.load()
         line = browsers.command(hub, connect_to(chosen, report), browser)
         if not dry_run:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from build.commands.common import JSON, connect_to, policy, talking
-from build.commands.options import Choice, choosing
+from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
+from build.commands.options import ManifestOptions, manifest_task
 from build.errors import UserError
 
 
-@choosing()
-def check(choice: Choice) -> None:
+@manifest_task()
+def check(choice: ManifestOptions) -> None:
     """Check the manifest: every mistake, with its line and column."""
-    with talking() as report:
+    with cli_session() as report:
         found = choice.load(building=True)
         if found.not_reproducible:
             report.note(found.not_reproducible)
         report.result(f"{choice.manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
 
 
-@choosing(help=JSON)
-def plan(choice: Choice, json: bool = False) -> None:
+@manifest_task(help=JSON)
+def plan(choice: ManifestOptions, json: bool = False) -> None:
     """Show what a build would do, from what, and why.
 
     Launches nothing. A base image of the local cloud that is missing is made.
@@ -31,7 +31,7 @@ def plan(choice: Choice, json: bool = False) -> None:
     from build.bake.steps.source_image import find as find_base_image
     from build.images import listing as image_list
 
-    with talking() as report:
+    with cli_session() as report:
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
@@ -42,7 +42,7 @@ def plan(choice: Choice, json: bool = False) -> None:
         report.document(planned.document()) if json else report.sheet(plan_table.rows(planned))
 
 
-@choosing(
+@manifest_task(
     name="build-ami",
     aliases=["build", "bake"],
     help=JSON
@@ -52,19 +52,21 @@ def plan(choice: Choice, json: bool = False) -> None:
         "verbose": "Show the output of commands on a terminal too",
     },
 )
-def build_ami(choice: Choice, on_failure: str = "cleanup", no_cache: bool = False, verbose: bool = False, json: bool = False) -> None:
+def build_ami(
+    choice: ManifestOptions, on_failure: str = "cleanup", no_cache: bool = False, verbose: bool = False, json: bool = False
+) -> None:
     """Build an image, test it, publish it and print its id."""
     from build.bake.recipe import bake
 
-    with talking(verbose=verbose) as report:
-        when_failed = policy(on_failure)
+    with cli_session(verbose=verbose) as report:
+        when_failed = parse_on_failure(on_failure)
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
         image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)
 
 
-@choosing(
+@manifest_task(
     help=JSON
     | {
         "ami": "AMI-ID  Test this image, on an instance of its own",
@@ -80,7 +82,7 @@ def build_ami(choice: Choice, on_failure: str = "cleanup", no_cache: bool = Fals
     }
 )
 def verify(
-    choice: Choice,
+    choice: ManifestOptions,
     ami: str = "",
     host: str = "",
     domain: str = "",
@@ -101,17 +103,17 @@ def verify(
     from build.bake.recipe import verify as verify_image
     from build.hubs.hub import Hub
     from build.images import verify_host as verifier
-    from build.operate.ssh import way_in
+    from build.operate.ssh import ssh_session
     from build.remote.ssh_config import Login
 
-    with talking(verbose=verbose) as report:
+    with cli_session(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
             raise UserError("verify needs one of --ami, --domain and --host", hint="invoke verify --ami ami-…, or --domain hub.example.org")
         chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
         elif domain:
-            with way_in(Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key) as way:
+            with ssh_session(Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key) as way:
                 one, folder = verifier.verify(chosen, way.ip, way.config, heavy=heavy, report=report)
             tests = [one]
         else:
@@ -123,12 +125,12 @@ def verify(
         report.document({"tests": [asdict(test) for test in tests], "folder": str(folder)}) if json else report.table(("",) * 4, rows)
 
 
-@choosing(help=JSON)
-def images(choice: Choice, json: bool = False) -> None:
+@manifest_task(help=JSON)
+def images(choice: ManifestOptions, json: bool = False) -> None:
     """List the images, newest first."""
     from build.images import listing as image_list
 
-    with talking() as report:
+    with cli_session() as report:
         rows = image_list.list_images(connect_to(choice.load(), report))
         if json:
             report.document([asdict(row) for row in rows])

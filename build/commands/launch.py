@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from build.commands.common import JSON, connect_to, talking
-from build.commands.options import Choice, choosing
+from build.commands.common import JSON, cli_session, connect_to
+from build.commands.options import ManifestOptions, manifest_task
 from build.errors import UserError
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.hubs.hub import Hub
-    from build.launch.state import Launch
+    from build.launch.state import LaunchState
 
 DOMAIN = {"domain": "DOMAIN  The hub's name, such as hub.example.org (required)"}
 _GOES_ON = "the same command again goes on from here"
 
 
-@choosing(
+@manifest_task(
     help=JSON
     | DOMAIN
     | {
@@ -37,7 +37,7 @@ _GOES_ON = "the same command again goes on from here"
     },
 )
 def launch(
-    choice: Choice,
+    choice: ManifestOptions,
     domain: str = "",
     email: str = "",
     admin: str = "",
@@ -61,18 +61,18 @@ def launch(
     """
     from build.hubs.hub import Hub
     from build.launch import recipe
-    from build.launch.options import Options, wishes
+    from build.launch.options import CliOptions, resolve_options
 
-    with talking(when_stopped=_GOES_ON) as report:
+    with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
-        options = Options(ami, instance_type, subnet, data_size, email, admin, staging, no_dns, rehearse, take_over, replace, no_wait)
-        wanted = wishes(chosen, options)
+        options = CliOptions(ami, instance_type, subnet, data_size, email, admin, staging, no_dns, rehearse, take_over, replace, no_wait)
+        wanted = resolve_options(chosen, options)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
         _tell(done, report, json=json)
 
 
-def _tell(done: Launch, report: Reporter, *, json: bool) -> None:
+def _tell(done: LaunchState, report: Reporter, *, json: bool) -> None:
     """The result; the password is shown now and not again."""
     from build.launch import recipe
 
@@ -80,16 +80,16 @@ def _tell(done: Launch, report: Reporter, *, json: bool) -> None:
         report.document(recipe.document(done))
     else:
         if done.password:
-            hours = done.wishes.defaults.first_password_hours
+            hours = done.options.defaults.first_password_hours
             report.note(f"the first login, shown this once; it works for {hours} hours, and has to set a new password:")
-            report.result(f"{done.wishes.admin} {done.password}")
+            report.result(f"{done.options.admin} {done.password}")
         report.result(done.hub.url)
     if done.password:
         recipe.password_was_shown(done)
 
 
-@choosing(help=JSON | DOMAIN | {"yes": "Do not ask", "with-data": "Delete the data volume and its snapshots too"})
-def destroy(choice: Choice, domain: str = "", yes: bool = False, with_data: bool = False, json: bool = False) -> None:
+@manifest_task(help=JSON | DOMAIN | {"yes": "Do not ask", "with-data": "Delete the data volume and its snapshots too"})
+def destroy(choice: ManifestOptions, domain: str = "", yes: bool = False, with_data: bool = False, json: bool = False) -> None:
     """Remove a hub; its data volume stays, with a snapshot.
 
     Removes its instance, DNS record, address, role, security group and
@@ -98,7 +98,7 @@ def destroy(choice: Choice, domain: str = "", yes: bool = False, with_data: bool
     from build.hubs.hub import Hub
     from build.operate import destroy as destroyer
 
-    with talking(when_stopped=_GOES_ON) as report:
+    with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
         clients = connect_to(chosen, report)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from invoke import Exit
 
-from build.commands.common import JSON, talking
-from build.commands.options import Choice, choosing
+from build.commands.common import JSON, cli_session
+from build.commands.options import ManifestOptions, manifest_task
 from build.errors import ManifestError
 
 CHANGED = 3
 
 
-@choosing(
+@manifest_task(
     help=JSON
     | {
         "upgrade": "Take the newest versions that fit",
         "diff": "Only show what would change (+ new, - gone, ~ other version); exit code 3 if anything would",
     }
 )
-def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool = False) -> None:
+def lock(choice: ManifestOptions, upgrade: bool = False, diff: bool = False, json: bool = False) -> None:
     """Lock the users' packages in a file beside the manifest.
 
     With hashes. Prints the file's name. A build then installs exactly those.
@@ -28,7 +28,7 @@ def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool =
     from build.lock.write import write
     from build.manifest.packages import lockfile_format
 
-    with talking(when_stopped="the lock is as it was") as report:
+    with cli_session(when_stopped="the lock is as it was") as report:
         chosen = choice.load()
         path = chosen.lock_path
         found, _tree, problems = lockfile_format.load(path)

@@ -29,7 +29,7 @@ _HELP = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class ManifestOptions:
     """What was given; each field is an option of that name."""
 
     manifest: str = SHIPPED
@@ -51,11 +51,11 @@ _Body = Callable[..., None]
 _PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _CONTEXT_AND_CHOICE = [
     inspect.Parameter("_", _PLAIN),
-    *(inspect.Parameter(each.name, _PLAIN, default=each.default) for each in fields(Choice)),
+    *(inspect.Parameter(each.name, _PLAIN, default=each.default) for each in fields(ManifestOptions)),
 ]
 
 
-def choosing(
+def manifest_task(
     *, help: Mapping[str, str] = MappingProxyType({}), iterable: Iterable[str] = (), **settings: object
 ) -> Callable[[_Body], Command]:
     """A task like Invoke's own, whose function gets a Choice where another gets a Context; the options come before its own."""
@@ -63,7 +63,7 @@ def choosing(
     def declare(body: _Body) -> Command:
         @wraps(body)
         def run(_: Context, **given: Any) -> None:  # noqa: ANN401  # the command's own signature has their types
-            body(Choice(**{name: given.pop(name) for name in _HELP}), **given)
+            body(ManifestOptions(**{name: given.pop(name) for name in _HELP}), **given)
 
         own = list(inspect.signature(body).parameters.values())[1:]
         run.__signature__ = inspect.Signature([*_CONTEXT_AND_CHOICE, *own])  # type: ignore[attr-defined]  # Invoke reads options off it

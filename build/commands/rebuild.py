@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 from invoke import Exit
 
 from build import paths
-from build.commands.common import JSON, connect_to, policy, talking
-from build.commands.failure_reporting import counting, is_runner, load, memory_of
-from build.commands.options import Choice, choosing
+from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
+from build.commands.failure_reporting import counting_failures, failure_store, is_runner, load
+from build.commands.options import ManifestOptions, manifest_task
 from build.pipeline import OnFailure
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.manifest import Manifest
-    from build.rebuild.counter import Counter
-    from build.rebuild.due import Verdict
+    from build.rebuild.counter import FailureStreak
+    from build.rebuild.due import RebuildDecision
 
 STALE = 3
 
 
-@choosing(
+@manifest_task(
     help=JSON
     | {
         "max-age": "AGE  Build also when the published image's packages are older: 12h, 7d, 2w",
@@ -38,7 +38,7 @@ STALE = 3
     },
 )
 def rebuild(
-    choice: Choice,
+    choice: ManifestOptions,
     max_age: str = "",
     check: bool = False,
     no_cache: bool = False,
@@ -51,12 +51,12 @@ def rebuild(
 
     Says what has changed, and prints the id of the image to use.
     """
-    verdict, wish = None, Wish(max_age, check, no_cache, on_failure, scheduled, catch_up, json)
-    memory = memory_of(choice, scheduled=scheduled, check=check)
+    verdict, wish = None, RebuildOptions(max_age, check, no_cache, on_failure, scheduled, catch_up, json)
+    memory = failure_store(choice, scheduled=scheduled, check=check)
     with (
-        talking(quiet=scheduled and not check and not _is_kept()) as report,
+        cli_session(quiet=scheduled and not check and not _is_kept()) as report,
         _logging(report, check=check),
-        counting(memory, report) as counter,
+        counting_failures(memory, report) as counter,
     ):
         verdict = _run(choice, wish, report, counter)
     if verdict and verdict.stale:
@@ -64,7 +64,7 @@ def rebuild(
 
 
 @dataclass(frozen=True)
-class Wish:
+class RebuildOptions:
     """The options of the command that are its own."""
 
     max_age: str
@@ -85,42 +85,44 @@ def _logging(report: Reporter, *, check: bool) -> AbstractContextManager[None]:
     return nullcontext() if check else report.logging_to(paths.state_dir() / "rebuild.log")
 
 
-def _run(choice: Choice, wish: Wish, report: Reporter, counter: Counter) -> Verdict | None:
+def _run(choice: ManifestOptions, wish: RebuildOptions, report: Reporter, counter: FailureStreak) -> RebuildDecision | None:
     """The verdict of a check; None of what has been done about it."""
     from build.rebuild import due as rebuilder
-    from build.rebuild.schedule.weekly_time import When
+    from build.rebuild.schedule.weekly_time import WeeklyTime
 
-    when_failed, limit = policy(wish.on_failure), rebuilder.age_limit(wish.max_age)
+    when_failed, limit = parse_on_failure(wish.on_failure), rebuilder.age_limit(wish.max_age)
     chosen = load(choice, counter)
-    if wish.catch_up and not rebuilder.missed(chosen, When.parse(wish.catch_up)):
+    if wish.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(wish.catch_up)):
         report.note(f"no run was missed since {wish.catch_up}")
         return None
     if not wish.check:
         _rebuild(chosen, wish, report, counter, limit, when_failed)
         return None
     if wish.scheduled:
-        rebuilder.ran(chosen)
+        rebuilder.mark_run(chosen)
     verdict = _judge(chosen, connect_to(chosen, report), report, limit)
     counter.went_well()
     _tell(verdict, report, json=wish.json)
     return verdict
 
 
-def _rebuild(manifest: Manifest, wish: Wish, report: Reporter, counter: Counter, limit: timedelta | None, when_failed: OnFailure) -> None:
+def _rebuild(
+    manifest: Manifest, wish: RebuildOptions, report: Reporter, counter: FailureStreak, limit: timedelta | None, when_failed: OnFailure
+) -> None:
     from build.bake.recipe import bake
     from build.rebuild import due as rebuilder
-    from build.rebuild.memory import Parameter
+    from build.rebuild.memory import SsmStore
 
-    with rebuilder.turn(manifest) as holder:
+    with rebuilder.rebuild_lock(manifest) as holder:
         if holder:
             words = f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here"
             report.document({"image_id": None, "built": False, "why_not": words}) if wish.json else report.note(words)
             return
         if wish.scheduled:
-            rebuilder.ran(manifest)
+            rebuilder.mark_run(manifest)
         clients = connect_to(manifest, report, base=True)
         if wish.scheduled:
-            counter.go_on(Parameter(clients, manifest.image.name))
+            counter.go_on(SsmStore(clients, manifest.image.name))
         verdict = _judge(manifest, clients, report, limit)
         counter.went_well()
         if not verdict.stale:
@@ -139,14 +141,14 @@ def _rebuild(manifest: Manifest, wish: Wish, report: Reporter, counter: Counter,
             report.result(image_id)
 
 
-def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> Verdict:
+def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> RebuildDecision:
     from build.rebuild import due as rebuilder
 
     with report.step("compare with the published image"):
-        return rebuilder.judge(manifest, clients, limit)
+        return rebuilder.decide(manifest, clients, limit)
 
 
-def _tell(verdict: Verdict, report: Reporter, *, json: bool) -> None:
+def _tell(verdict: RebuildDecision, report: Reporter, *, json: bool) -> None:
     """The verdict when nothing is built."""
     if json:
         report.document({"image_id": verdict.image_id, "built": False, "stale": verdict.stale, "reasons": verdict.reasons})

@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from build.commands.common import talking
-from build.commands.options import SHIPPED, Choice, choosing
+from build.commands.common import cli_session
+from build.commands.options import SHIPPED, ManifestOptions, manifest_task
 from build.errors import UserError
 from build.report.reporter import Reporter
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from build.manifest import Manifest
     from build.rebuild.schedule.cloudformation_template import Source
     from build.rebuild.schedule.job import Job
-    from build.rebuild.schedule.weekly_time import When
+    from build.rebuild.schedule.weekly_time import WeeklyTime
 
 KEEPERS = ("systemd", "cron", "github", "aws")
 
 
-@choosing(
+@manifest_task(
     help={
         "manifest": f"FILE  The manifest to rebuild (default: {SHIPPED})",
         "cloud": "local|aws  Where to build (default: the manifest's cloud; with --on github|aws: aws)",
@@ -40,7 +40,7 @@ KEEPERS = ("systemd", "cron", "github", "aws")
     },
 )
 def schedule(
-    choice: Choice,
+    choice: ManifestOptions,
     every: str = "",
     on: str = "",
     max_age: str = "7d",
@@ -58,14 +58,14 @@ def schedule(
     """
     from build.rebuild.due import age_limit
     from build.rebuild.schedule.job import Job
-    from build.rebuild.schedule.weekly_time import When
+    from build.rebuild.schedule.weekly_time import WeeklyTime
 
-    with talking() as report:
+    with cli_session() as report:
         keeper = _keeper(on)
         choice = replace(choice, cloud=choice.cloud or ("aws" if keeper in ("github", "aws") else ""))
         chosen = choice.load(building=True)
         if remove:
-            _remove(Job(chosen.image.name, When((0,), 0, 0), ()), keeper, chosen, report)
+            _remove(Job(chosen.image.name, WeeklyTime((0,), 0, 0), ()), keeper, chosen, report)
             return
         age_limit(max_age)
         options = _options(choice)
@@ -86,15 +86,15 @@ def _keeper(on: str) -> str:
     return on
 
 
-def _when(every: str) -> When:
-    from build.rebuild.schedule.weekly_time import When
+def _when(every: str) -> WeeklyTime:
+    from build.rebuild.schedule.weekly_time import WeeklyTime
 
     if not every:
         raise UserError("--every is required", hint='invoke schedule --every "Mon 03:00"')
-    return When.parse(every)
+    return WeeklyTime.parse(every)
 
 
-def _options(choice: Choice) -> tuple[str, ...]:
+def _options(choice: ManifestOptions) -> tuple[str, ...]:
     """The options of the commands that will run, from the checkout's own folder."""
     from build.rebuild.schedule.job import REPOSITORY
 

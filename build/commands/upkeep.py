@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from build.commands.common import JSON, confirm, connect_to, talking
+from build.commands.common import JSON, cli_session, confirm, connect_to
 from build.commands.failure_reporting import after_rebuild
-from build.commands.options import Choice, choosing
+from build.commands.options import ManifestOptions, manifest_task
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from build.manifest import Manifest
 
 
-@choosing(help=JSON | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"})
-def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = False) -> None:
+@manifest_task(help=JSON | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"})
+def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: bool = False) -> None:
     """Remove what builds that died have left behind."""
     from build.images import sweep as sweeper
 
-    with talking() as report:
+    with cli_session() as report:
         clients = connect_to(choice.load(), report)
         found = sweeper.find(clients, only_run=run or None)
         if not dry_run:
@@ -32,7 +32,7 @@ def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = Fal
         report.note(f"{len(found)} leftover(s) {'found' if dry_run else 'removed'}")
 
 
-@choosing(
+@manifest_task(
     help=JSON
     | {
         "dry-run": "Only show what would be removed",
@@ -40,14 +40,14 @@ def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = Fal
         "scheduled": "For timers, after rebuild --scheduled: silent about failures it has reported",
     }
 )
-def prune(choice: Choice, dry_run: bool = False, yes: bool = False, scheduled: bool = False, json: bool = False) -> None:
+def prune(choice: ManifestOptions, dry_run: bool = False, yes: bool = False, scheduled: bool = False, json: bool = False) -> None:
     """Remove images and layers that retention does not keep.
 
     With their snapshots; never one that is in use.
     """
     from build.images import retention
 
-    with talking() as report:
+    with cli_session() as report:
         ready = _ready(choice, report, scheduled=scheduled)
         if ready is None:
             return
@@ -68,7 +68,7 @@ def prune(choice: Choice, dry_run: bool = False, yes: bool = False, scheduled: b
         report.note(retention.summary(found, dry_run=dry_run))
 
 
-def _ready(choice: Choice, report: Reporter, *, scheduled: bool) -> tuple[Manifest, Clients] | None:
+def _ready(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> tuple[Manifest, Clients] | None:
     """None when a schedule's rebuild has said why there is nothing to be done."""
     with after_rebuild(choice, report, scheduled=scheduled):
         chosen = choice.load()

@@ -20,7 +20,7 @@ _HEALTH = "/hub/health"
 
 
 @dataclass(frozen=True)
-class Seen:
+class HttpsProbe:
     """``problem`` is empty when the hub answers well with a certificate that is right; ``certificate`` is what was served, if anything."""
 
     problem: str
@@ -48,7 +48,7 @@ class Trust:
         return context
 
 
-def look(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (), timeout_s: float = 10, port: int = HTTPS) -> Seen:
+def probe(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (), timeout_s: float = 10, port: int = HTTPS) -> HttpsProbe:
     """Ask the hub for its health; never raises for what a network or a server can do wrong.
 
     ``more_names`` the certificate has to have too, letter by letter.
@@ -56,15 +56,15 @@ def look(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (), 
     try:
         status, certificate = _get((ip, port), domain, trust.context(), timeout_s)
     except ssl.SSLCertVerificationError as exc:
-        return Seen(f"its certificate is not right: {exc.verify_message}", _served((ip, port), domain, timeout_s))
+        return HttpsProbe(f"its certificate is not right: {exc.verify_message}", _served((ip, port), domain, timeout_s))
     except (OSError, ValueError) as exc:
-        return Seen(f"no answer on {ip}:{port}: {exc}")
+        return HttpsProbe(f"no answer on {ip}:{port}: {exc}")
     if certificate.self_signed:
-        return Seen("its certificate is self-signed", certificate)
+        return HttpsProbe("its certificate is self-signed", certificate)
     wanted = {*more_names, *(() if trust.chain else (domain,))}
     if missing := sorted(wanted - {*certificate.names}):
-        return Seen(f"its certificate is for {', '.join(certificate.names)}, not for {', '.join(missing)}", certificate)
-    return Seen("" if status == 200 else f"it answers with status {status}", certificate)
+        return HttpsProbe(f"its certificate is for {', '.join(certificate.names)}, not for {', '.join(missing)}", certificate)
+    return HttpsProbe("" if status == 200 else f"it answers with status {status}", certificate)
 
 
 def _served(place: tuple[str, int], domain: str, timeout_s: float) -> Certificate | None:

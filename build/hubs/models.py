@@ -29,7 +29,7 @@ class Zone:
 
 
 @dataclass(frozen=True)
-class Place:
+class SubnetChoice:
     """Where the hub lives; ``zone`` is the availability zone of subnet and data volume."""
 
     vpc_id: str

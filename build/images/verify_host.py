@@ -36,7 +36,7 @@ def verify(manifest: Manifest, host: str, config: Path, *, heavy: bool, report: 
     started = datetime.now(timezone.utc)
     folder = make_folder(host, started)
     with report.logging_to(folder / "build.log"):
-        outcome = image_tests.run_through([image_tests.Way(config, host)], manifest, files, stage, folder, report)
+        outcome = image_tests.run_with_config([image_tests.SshTarget(config, host)], manifest, files, stage, folder, report)
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)

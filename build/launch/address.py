@@ -11,7 +11,7 @@ from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
 from build.hubs.models import Address
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ GIVEN = "hubsmith:given"
 """On an address that the manifest named: destroy lets go of it and does not release it."""
 
 
-class MakeAddress(Step[Launch]):
+class EnsureAddress(Step[LaunchState]):
     """The address with the hub's tag, else the one that the manifest names, else a new one.
 
     Produces: address.
@@ -32,13 +32,13 @@ class MakeAddress(Step[Launch]):
 
     title = "find or allocate the address"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises UserError for an address that is another one's, CloudError when the account may have no more."""
         state.address = own_address(state.clients, state.hub) or self._given(state) or self._allocated(state)
         state.report.note(f"address {state.address.ip}")
 
-    def _given(self, state: Launch) -> Address | None:
-        allocation_id = state.wishes.defaults.allocation_id
+    def _given(self, state: LaunchState) -> Address | None:
+        allocation_id = state.options.defaults.allocation_id
         if not allocation_id:
             return None
         try:
@@ -49,7 +49,7 @@ class MakeAddress(Step[Launch]):
         state.clients.ec2.create_tags(Resources=[allocation_id], Tags=tags.as_list({**state.hub.tags, GIVEN: "true"}))
         return Address(allocation_id, found["PublicIp"])
 
-    def _allocated(self, state: Launch) -> Address:
+    def _allocated(self, state: LaunchState) -> Address:
         try:
             made = state.clients.ec2.allocate_address(Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip"))
         except ClientError as exc:
@@ -59,11 +59,11 @@ class MakeAddress(Step[Launch]):
                 "the account has as many Elastic IPs as it may have",
                 hint="release one, ask for a higher quota ('EC2-VPC Elastic IPs'), or name one in launch.allocation_id",
             ) from exc
-        state.did(f"allocated the address {made['PublicIp']}")
+        state.record_change(f"allocated the address {made['PublicIp']}")
         return Address(made["AllocationId"], made["PublicIp"])
 
 
-class MoveAddress(Step[Launch]):
+class MoveAddress(Step[LaunchState]):
     """Let the address lead to the instance, in one call, wherever it led before.
 
     Needs: address, instance_id.
@@ -71,14 +71,14 @@ class MoveAddress(Step[Launch]):
 
     title = "lead the address to the instance"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises UserError when it leads to an instance that is not this hub's."""
         found = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])["Addresses"][0]
         if found.get("InstanceId") == state.instance_id:
             return
         require_ours(state, found)
         state.clients.ec2.associate_address(AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True)
-        state.did(f"{state.address.ip} leads to {state.instance_id}")
+        state.record_change(f"{state.address.ip} leads to {state.instance_id}")
 
 
 def own_address(clients: Clients, hub: Hub) -> Address | None:
@@ -88,7 +88,7 @@ def own_address(clients: Clients, hub: Hub) -> Address | None:
     return Address(*ours[0]) if ours else None
 
 
-def require_ours(state: Launch, address: AddressTypeDef) -> None:
+def require_ours(state: LaunchState, address: AddressTypeDef) -> None:
     """Raise UserError when the address leads to something that is not an instance of this hub."""
     holder = address.get("InstanceId") or address.get("NetworkInterfaceId")
     ours = {instance.id for instance in instances.of_hub(state.clients, state.hub)}
@@ -98,7 +98,7 @@ def require_ours(state: Launch, address: AddressTypeDef) -> None:
         raise UserError(f"the address {address.get('PublicIp')} belongs to {holder or mark}, which is not {state.hub.domain}")
 
 
-def _is_ending(state: Launch, address: AddressTypeDef) -> bool:
+def _is_ending(state: LaunchState, address: AddressTypeDef) -> bool:
     instance_id = address.get("InstanceId")
     if not instance_id:
         return False

@@ -15,7 +15,7 @@ from build.hubs import instances
 from build.hubs.dns import in_words, labels_below, plain, points_to, records_of
 from build.hubs.models import Zone
 from build.launch.address import own_address
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _INSYNC_S = 600
 _LONGEST_WITH_SUBDOMAINS = 253 - len(".") - 32  # DNS takes 253 in all; labels of users have 32 at most (hubsmith_hub.hosts)
 
 
-class FindZone(Step[Launch]):
+class FindZone(Step[LaunchState]):
     """Find the hosted zone, and see that the name is free or this hub's own.
 
     Produces: zone.
@@ -34,9 +34,9 @@ class FindZone(Step[Launch]):
 
     title = "find the hosted zone"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises UserError when there is no zone, or a record points elsewhere and --take-over was not given."""
-        if state.wishes.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
+        if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with users' hosts below it there may be"
                 f" {_LONGEST_WITH_SUBDOMAINS}",
@@ -44,7 +44,7 @@ class FindZone(Step[Launch]):
             )
         state.zone = find_zone(state.clients, state.hub.domain)
         if state.zone is None:
-            if state.wishes.dns:
+            if state.options.dns:
                 raise UserError(
                     f"no public hosted zone of this account holds {state.hub.domain}",
                     hint="make one in Route 53, or use --no-dns (without a zone there is no certificate by DNS-01 either)",
@@ -52,10 +52,10 @@ class FindZone(Step[Launch]):
             state.report.warn(f"no hosted zone holds {state.hub.domain}: the hub cannot get a certificate for it")
             return
         state.report.note(f"zone {state.zone.name} ({state.zone.id})")
-        if not state.wishes.dns:
+        if not state.options.dns:
             return
         names = self._names(state)
-        if not state.wishes.take_over:
+        if not state.options.take_over:
             self._require_free(state, state.zone, names)
         if len(names) > 1 and (labels := labels_below(state.clients, state.zone, state.hub)):
             state.report.warn(
@@ -63,12 +63,12 @@ class FindZone(Step[Launch]):
                 " and a user of such a name has no server there"
             )
 
-    def _names(self, state: Launch) -> tuple[str, ...]:
+    def _names(self, state: LaunchState) -> tuple[str, ...]:
         """Those that this launch may have to lead to the hub: of the instance that is kept, and of one that is launched."""
-        subdomains = state.wishes.subdomains or any(one.subdomains for one in instances.of_hub(state.clients, state.hub))
+        subdomains = state.options.subdomains or any(one.subdomains for one in instances.of_hub(state.clients, state.hub))
         return state.hub.names(subdomains=subdomains)
 
-    def _require_free(self, state: Launch, zone: Zone, names: tuple[str, ...]) -> None:
+    def _require_free(self, state: LaunchState, zone: Zone, names: tuple[str, ...]) -> None:
         address = own_address(state.clients, state.hub)
         records = records_of(state.clients, zone, *names)
         foreign = [record for record in records if not points_to(record, address.ip if address else None)]
@@ -80,7 +80,7 @@ class FindZone(Step[Launch]):
             )
 
 
-class PointName(Step[Launch]):
+class UpsertDnsRecords(Step[LaunchState]):
     """Let the name point to the address, with subdomains the wildcard below it too, and wait until all of Route 53's servers know.
 
     Needs: zone, address, names.
@@ -88,10 +88,10 @@ class PointName(Step[Launch]):
 
     title = "point the name to the address"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises UserError for a record that cannot be replaced, CloudError when Route 53 takes too long."""
-        if not state.wishes.dns or state.zone is None:
-            for name in () if state.wishes.rehearse else state.names:
+        if not state.options.dns or state.zone is None:
+            for name in () if state.options.rehearse else state.names:
                 state.report.note(f"make this record: {name}. {TTL_S} IN A {state.address.ip}")
             return
         there = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
@@ -102,11 +102,11 @@ class PointName(Step[Launch]):
                 state.clients.ec2.create_tags(Resources=[state.address.allocation_id], Tags=mark)
             change(state, state.zone, [one for some in changes.values() for one in some])
             for name in (name for name, some in changes.items() if some):
-                state.did(f"{name} points to {state.address.ip}")
+                state.record_change(f"{name} points to {state.address.ip}")
         if state.hub.wildcard not in state.names:
             self._remove_wildcard(state, state.zone, there)
 
-    def _changes(self, state: Launch, name: str, there: list[Any]) -> list[Any]:
+    def _changes(self, state: LaunchState, name: str, there: list[Any]) -> list[Any]:
         wanted: dict[str, Any] = {"Name": f"{name}.", "Type": "A", "TTL": TTL_S, "ResourceRecords": [{"Value": state.address.ip}]}
         if [{**record, "Name": f"{plain(record)}."} for record in there] == [wanted]:
             return []
@@ -115,7 +115,7 @@ class PointName(Step[Launch]):
         gone = [{"Action": "DELETE", "ResourceRecordSet": record} for record in there if record["Type"] in ("AAAA", "CNAME")]
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
-    def _remove_wildcard(self, state: Launch, zone: Zone, there: list[Any]) -> None:
+    def _remove_wildcard(self, state: LaunchState, zone: Zone, there: list[Any]) -> None:
         """The one that a launch has made before; its tag on the address tells it from one that somebody else wants to have."""
         own = [record for record in there if plain(record) == state.hub.wildcard and points_to(record, state.address.ip)]
         address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])["Addresses"][0]
@@ -125,19 +125,19 @@ class PointName(Step[Launch]):
         state.clients.ec2.delete_tags(Resources=[state.address.allocation_id], Tags=[{"Key": tags.SUBDOMAINS}])
 
 
-def remove_records(state: Launch, zone: Zone, ip: str) -> None:
+def remove_records(state: LaunchState, zone: Zone, ip: str) -> None:
     """Remove the A records that are this hub's own, which is to say point to ``ip``."""
     there = records_of(state.clients, zone, *state.hub.names(subdomains=True))
     _remove(state, zone, [record for record in there if points_to(record, ip)])
 
 
-def _remove(state: Launch, zone: Zone, records: list[Any]) -> None:
+def _remove(state: LaunchState, zone: Zone, records: list[Any]) -> None:
     if records:
         change(state, zone, [{"Action": "DELETE", "ResourceRecordSet": record} for record in records])
-        state.did(f"removed the record of {' and '.join(map(plain, records))}")
+        state.record_change(f"removed the record of {' and '.join(map(plain, records))}")
 
 
-def change(state: Launch, zone: Zone, changes: list[Any]) -> None:
+def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
     """Change the zone in one batch and wait for INSYNC. Raises CloudError when it takes longer than ten minutes."""
     route53 = state.clients.route53
     done = route53.change_resource_record_sets(HostedZoneId=zone.id, ChangeBatch={"Comment": "hubsmith", "Changes": changes})

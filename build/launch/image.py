@@ -13,7 +13,7 @@ from build.bake.steps.image import PUBLISHED
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.models import HubImage
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from build.hubs.instances import HubInstance
 
 
-class FindImage(Step[Launch]):
+class FindHubImage(Step[LaunchState]):
     """The image asked for, else the newest published one of the manifest's name and channel.
 
     Produces: image.
@@ -31,17 +31,17 @@ class FindImage(Step[Launch]):
 
     title = "find the image"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises UserError when there is none, or it is too old for what is wanted. A running hub needs no newer one."""
         state.image = self._find(state)
         state.report.note(f"image {state.image.id} ({state.image.name})")
-        if state.image.version and (state.wishes.replace or not instances.of_hub(state.clients, state.hub)):
-            for setting in state.wishes.settings_of_the_image:
+        if state.image.version and (state.options.replace or not instances.of_hub(state.clients, state.hub)):
+            for setting in state.options.settings_of_the_image:
                 image_contract.require(setting, state.image.version, state.image.id, state.hub.domain)
 
-    def _find(self, state: Launch) -> HubImage:
-        if state.wishes.image_id:
-            return described(state.clients, state.wishes.image_id, state.manifest.base.login_user)
+    def _find(self, state: LaunchState) -> HubImage:
+        if state.options.image_id:
+            return described(state.clients, state.options.image_id, state.manifest.base.login_user)
         if newest := newest_published(state):
             return newest
         running = instances.of_hub(state.clients, state.hub)
@@ -54,7 +54,7 @@ class FindImage(Step[Launch]):
         )
 
 
-def newest_published(state: Launch) -> HubImage | None:
+def newest_published(state: LaunchState) -> HubImage | None:
     """The newest published image of the manifest's name in its channel."""
     manifest = state.manifest
     found = state.clients.ec2.describe_images(
@@ -78,7 +78,7 @@ def described(clients: Clients, image_id: str, login_user: str) -> HubImage:
     return _facts(found[0], login_user)
 
 
-def of_instance(state: Launch, instance: HubInstance) -> HubImage:
+def of_instance(state: LaunchState, instance: HubInstance) -> HubImage:
     """The image an instance was launched from, which may have been deregistered meanwhile."""
     login_user = instance.login_user or state.manifest.base.login_user
     found = _listed(state.clients, instance.image_id)

@@ -19,7 +19,7 @@ from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.launch import user_data
 from build.launch.image import of_instance
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ _TOKEN_S = 600
 """After that EC2 lists the instance of a launch that was interrupted."""
 
 
-class RunInstance(Step[Launch]):
+class RunInstance(Step[LaunchState]):
     """Keep the instance that runs, finish a replacement that was interrupted, or launch an instance.
 
-    Needs: image, place, profile, group_id, volume_id. Produces: instance_id, kernel, names, old_id while one takes over from another.
+    Needs: image, subnet, profile, group_id, volume_id. Produces: instance_id, kernel, names, old_id while one takes over from another.
     """
 
     title = "find or launch the instance"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises CloudError, or HubsmithError when it is not clear which instance is the hub."""
         current, successor = instances.current_and_successor(instances.of_hub(state.clients, state.hub), state.hub.domain)
         if current and successor:
@@ -51,17 +51,17 @@ class RunInstance(Step[Launch]):
             state.old_id = current.id if current else None
             state.instance_id = _launch(state)
             state.kernel = KernelWatch(state.clients.ec2, state.instance_id)
-            state.names = state.hub.names(subdomains=state.wishes.subdomains)
+            state.names = state.hub.names(subdomains=state.options.subdomains)
         ensure_running(state, state.instance_id)
         _token_file(state.hub).unlink(missing_ok=True)  # the next launch is another one
 
-    def _is_to_be_replaced(self, state: Launch, current: HubInstance) -> bool:
+    def _is_to_be_replaced(self, state: LaunchState, current: HubInstance) -> bool:
         different = differences(state, current)
         if not different:
-            if state.wishes.replace:
+            if state.options.replace:
                 state.report.note(f"{current.id} is as it should be: nothing to replace")
             return False
-        if state.wishes.replace:
+        if state.options.replace:
             state.report.note(f"replacing {current.id}: {'; '.join(different)}")
             return True
         state.report.warn(f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}")
@@ -72,25 +72,25 @@ class RunInstance(Step[Launch]):
         return False
 
 
-def differences(state: Launch, current: HubInstance) -> list[str]:
+def differences(state: LaunchState, current: HubInstance) -> list[str]:
     """What of a running instance is not as wished and cannot be changed while it lives."""
     found = []
     if current.image_id != state.image.id:
         found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
-    if current.instance_type != state.wishes.instance_type:
-        found.append(f"it is a {current.instance_type}, not a {state.wishes.instance_type}")
+    if current.instance_type != state.options.instance_type:
+        found.append(f"it is a {current.instance_type}, not a {state.options.instance_type}")
     if current.launch_digest != user_data.digest(_data(state)):
         found.append("its launch data (admin, email, subdomains, certificates from staging or not) differ")
     return found
 
 
-def _keep(state: Launch, instance: HubInstance) -> None:
+def _keep(state: LaunchState, instance: HubInstance) -> None:
     state.instance_id = instance.id
     state.kernel = watch_kept(state, instance)
     state.names = state.hub.names(subdomains=instance.subdomains)
 
 
-def watch_kept(state: Launch, instance: HubInstance) -> KernelWatch:
+def watch_kept(state: LaunchState, instance: HubInstance) -> KernelWatch:
     """Watch the kernel of an instance that an earlier launch made: what it has recovered from does not fail this one.
 
     A machine that runs, and has not started again since its kernel panicked, has not recovered.
@@ -100,7 +100,7 @@ def watch_kept(state: Launch, instance: HubInstance) -> KernelWatch:
     return KernelWatch(state.clients.ec2, instance.id, known=[fault for fault in found if fault not in dead])
 
 
-def ensure_running(state: Launch, instance_id: str) -> None:
+def ensure_running(state: LaunchState, instance_id: str) -> None:
     """Wait until it runs; start it if it is stopped."""
     ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
     # By tag: right after its launch EC2 may not know its id yet, and then it is neither stopped nor stopping.
@@ -109,15 +109,15 @@ def ensure_running(state: Launch, instance_id: str) -> None:
         wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
     if status in ("stopping", "stopped"):
         ec2.start_instances(InstanceIds=[instance_id])
-        state.did(f"started {instance_id}")
+        state.record_change(f"started {instance_id}")
     wait_for_state(ec2, instance_id, "running", timeout_s=timeouts.running_s, on_wait=state.report.waiting)
 
 
-def _data(state: Launch) -> dict[str, object]:
-    return user_data.launch_data(state.hub, state.wishes, state.clients.cloud, state.volume_id)
+def _data(state: LaunchState) -> dict[str, object]:
+    return user_data.launch_data(state.hub, state.options, state.clients.cloud, state.volume_id)
 
 
-def _launch(state: Launch) -> str:
+def _launch(state: LaunchState) -> str:
     """Launch one instance; the one that an interrupted launch of a moment ago made already, if EC2 does not list it yet."""
     request = _request(state)
 
@@ -137,7 +137,7 @@ def _launch(state: Launch) -> str:
     instance_id = wait_until(
         attempt, bool, what="EC2", describe=lambda _: f"does not know the profile {state.profile} yet", timeout_s=_PROFILE_S
     )
-    state.did(f"launched {instance_id} ({state.wishes.instance_type}) from {state.image.id}")
+    state.record_change(f"launched {instance_id} ({state.options.instance_type}) from {state.image.id}")
     return instance_id
 
 
@@ -153,30 +153,30 @@ def _token(hub: Hub) -> str:
     return file.read_text(encoding="ascii")
 
 
-def _request(state: Launch) -> RunInstancesRequestTypeDef:
+def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
     """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user guide, "Preserve data")."""
     data = _data(state)
     marks = {**state.hub.tags, tags.LOGIN_USER: state.image.login_user, tags.LAUNCH: user_data.digest(data)}
-    if state.wishes.staging:
+    if state.options.staging:
         marks[tags.ACME] = "staging"
-    if state.wishes.subdomains:
+    if state.options.subdomains:
         marks[tags.SUBDOMAINS] = "true"
     if state.old_id:
         marks[tags.REPLACES] = state.old_id
     root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
     return {
         "ImageId": state.image.id,
-        "InstanceType": state.wishes.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
+        "InstanceType": state.options.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
-        "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.wishes)),
+        "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.options)),
         "IamInstanceProfile": {"Name": state.profile},
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         "BlockDeviceMappings": [{"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}],
         "NetworkInterfaces": [
             {
                 "DeviceIndex": 0,
-                "SubnetId": state.place.subnet_id,
+                "SubnetId": state.subnet.subnet_id,
                 "Groups": [state.group_id],
                 "AssociatePublicIpAddress": True,  # until the Elastic IP leads to it: it has work to do before
                 "DeleteOnTermination": True,

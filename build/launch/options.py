@@ -16,7 +16,7 @@ STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
 @dataclass(frozen=True)
-class Options:
+class CliOptions:
     """As given on the command line; empty or 0 where nothing was said."""
 
     ami: str = ""
@@ -34,7 +34,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class LaunchOptions:
     """What is wanted, complete."""
 
     defaults: Defaults
@@ -65,7 +65,7 @@ class Wishes:
         return ["launch.first_password_hours"] * hours + ["hub.subdomains"] * self.subdomains
 
 
-def wishes(manifest: Manifest, options: Options) -> Wishes:
+def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     """Options over defaults. Raises UserError for what cannot be wished."""
     given = {
         "instance_type": options.instance_type,
@@ -80,7 +80,7 @@ def wishes(manifest: Manifest, options: Options) -> Wishes:
         raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
     if options.data_size < 0 or options.data_size > 16384:
         raise UserError(f"--data-size {options.data_size}: should be 1 to 16384 GiB")
-    return Wishes(
+    return LaunchOptions(
         defaults=defaults,
         image_id=options.ami or None,
         instance_type=defaults.instance_type,

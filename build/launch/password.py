@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from build.aws import tags
 from build.aws.errors import code_of
 from build.hubs import instances
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _BYTES = 15  # 20 characters
 _GONE = ("ParameterNotFound", "InvalidResourceId")  # the latter of calls about tags
 
 
-class MakePassword(Step[Launch]):
+class EnsurePassword(Step[LaunchState]):
     """Generate the password, if an instance is to be launched whose administrator never had one.
 
     Needs: volume_id. Produces: password, until it has been shown.
@@ -34,14 +34,14 @@ class MakePassword(Step[Launch]):
 
     title = "make the administrator's password"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """A password made by a launch that was interrupted before it could show it is still to be shown."""
-        admin, had = state.wishes.admin, _who_had_one(state)
+        admin, had = state.options.admin, _who_had_one(state)
         if had != admin and _an_instance_is_to_come(state):
             if had is not None:  # another administrator gets another password
                 forget(state.clients, state.hub)
             if _generate(state):
-                state.did(f"generated the password of {admin}")
+                state.record_change(f"generated the password of {admin}")
             marks = tags.as_list({tags.FIRST_PASSWORD: admin})
             state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=marks)
         state.password = _not_shown_yet(state)
@@ -84,18 +84,18 @@ def was_shown(clients: Clients, hub: Hub) -> None:
             raise
 
 
-def _who_had_one(state: Launch) -> str | None:
+def _who_had_one(state: LaunchState) -> str | None:
     """The administrator whose first password is on the data volume, or on its way there."""
     volume = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0]
     return tags.as_dict(volume.get("Tags")).get(tags.FIRST_PASSWORD)
 
 
-def _an_instance_is_to_come(state: Launch) -> bool:
+def _an_instance_is_to_come(state: LaunchState) -> bool:
     """An instance that is kept has fetched its password, or still can."""
-    return state.wishes.replace or not instances.of_hub(state.clients, state.hub)
+    return state.options.replace or not instances.of_hub(state.clients, state.hub)
 
 
-def _generate(state: Launch) -> bool:
+def _generate(state: LaunchState) -> bool:
     """Whether it was made now: one that a launch left behind is kept."""
     try:
         state.clients.ssm.put_parameter(
@@ -113,7 +113,7 @@ def _generate(state: Launch) -> bool:
     return True
 
 
-def _not_shown_yet(state: Launch) -> str | None:
+def _not_shown_yet(state: LaunchState) -> str | None:
     """None also where the machine has deleted it."""
     name, ssm = parameter_of(state.hub), state.clients.ssm
     try:

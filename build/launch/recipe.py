@@ -15,59 +15,59 @@ from build.hubs import lock
 from build.hubs import operator_key as hubs_operator_key
 from build.hubs.hub import Hub
 from build.launch import password
-from build.launch.address import MakeAddress, MoveAddress
-from build.launch.dns import FindZone, PointName
-from build.launch.image import FindImage
+from build.launch.address import EnsureAddress, MoveAddress
+from build.launch.dns import FindZone, UpsertDnsRecords
+from build.launch.image import FindHubImage
 from build.launch.instance import RunInstance
-from build.launch.options import Wishes
-from build.launch.password import MakePassword
-from build.launch.replacement import AttachData, RetireOld
-from build.launch.role import MakeRole
-from build.launch.security_group import MakeGroup
-from build.launch.state import Launch
-from build.launch.subnet import FindPlace
-from build.launch.volume import MakeVolume
+from build.launch.options import LaunchOptions
+from build.launch.password import EnsurePassword
+from build.launch.replacement import AttachDataVolume, TerminateOldInstance
+from build.launch.role import EnsureRole
+from build.launch.security_group import EnsureSecurityGroup
+from build.launch.state import LaunchState
+from build.launch.subnet import FindSubnet
+from build.launch.volume import EnsureVolume
 from build.launch.wait_for_https import WaitForHub
 from build.manifest import Manifest
 from build.pipeline import Runner, Step
 from build.report.reporter import Reporter
 
 
-def steps() -> list[Step[Launch]]:
+def steps() -> list[Step[LaunchState]]:
     """What a launch does, from an image to a name in a browser."""
     return [
-        FindImage(),
+        FindHubImage(),
         FindZone(),
-        FindPlace(),
-        MakeRole(),
-        MakeGroup(),
-        MakeAddress(),
-        MakeVolume(),
-        MakePassword(),
+        FindSubnet(),
+        EnsureRole(),
+        EnsureSecurityGroup(),
+        EnsureAddress(),
+        EnsureVolume(),
+        EnsurePassword(),
         RunInstance(),
-        AttachData(),
+        AttachDataVolume(),
         MoveAddress(),
-        PointName(),
+        UpsertDnsRecords(),
         WaitForHub(),
-        RetireOld(),
+        TerminateOldInstance(),
     ]
 
 
-def launch(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, wishes: Wishes, operator_key: str = "") -> Launch:
+def launch(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, options: LaunchOptions, operator_key: str = "") -> LaunchState:
     """Have the hub running; return what it is made of.
 
     Raises HubsmithError or what botocore raised; then the same call again goes on from there.
     """
     with lock.held(hub, clients, "launch"), report.logging_to(hub.folder / "launch.log"):
         hubs_operator_key.ensure_key(hub, operator_key)
-        state = Launch(hub, wishes, manifest, clients, report)
-        Runner[Launch](report).run(steps(), state)
+        state = LaunchState(hub, options, manifest, clients, report)
+        Runner[LaunchState](report).run(steps(), state)
         if not state.changes:
             report.note("everything was there already; nothing was changed")
         return state
 
 
-def document(state: Launch) -> dict[str, Any]:
+def document(state: LaunchState) -> dict[str, Any]:
     """The hub for machines; with the password if nobody has been shown it yet."""
     return {
         "url": state.hub.url,
@@ -80,12 +80,12 @@ def document(state: Launch) -> dict[str, Any]:
         "volume_id": state.volume_id,
         "zone_id": state.zone.id if state.zone else None,
         "certificate": asdict(state.certificate) if state.certificate else None,
-        "admin": state.wishes.admin,
+        "admin": state.options.admin,
         "admin_password": state.password,
         "changes": state.changes,
     }
 
 
-def password_was_shown(state: Launch) -> None:
+def password_was_shown(state: LaunchState) -> None:
     """To be called when it has been printed."""
     password.was_shown(state.clients, state.hub)

@@ -13,13 +13,13 @@ from build.aws.instances import wait_for_state
 from build.hubs import instances
 from build.launch import volume, wait_for_https
 from build.launch.instance import ensure_running
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 BEFORE = "before-replacement"
 
 
-class AttachData(Step[Launch]):
+class AttachDataVolume(Step[LaunchState]):
     """Attach the data volume to the instance, from an old one if it has it; with an old one, see that the new one works.
 
     Needs: volume_id, instance_id, old_id.
@@ -28,7 +28,7 @@ class AttachData(Step[Launch]):
     title = "attach the data volume"
     makes_product = True  # its cleanup is the way back, for a launch that failed
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises CloudError, or HubsmithError when the new instance does not answer as it should."""
         if state.old_id:
             _stop(state, state.old_id)
@@ -36,10 +36,10 @@ class AttachData(Step[Launch]):
                 _keep_a_snapshot(state)
                 volume.detach(state)
         volume.attach(state, state.instance_id)
-        if state.old_id and state.wishes.wait:
+        if state.old_id and state.options.wait:
             wait_for_https.wait(state, instances.look(state.clients, state.instance_id).public_ip)
 
-    def cleanup(self, state: Launch) -> None:
+    def cleanup(self, state: LaunchState) -> None:
         """Bring the old instance back, if there is one and the new one has not taken over yet."""
         if state.old_id is None or state.proven:
             return
@@ -53,7 +53,7 @@ class AttachData(Step[Launch]):
         state.report.note(f"{state.old_id} is the hub again; {state.instance_id} is gone")
 
 
-class RetireOld(Step[Launch]):
+class TerminateOldInstance(Step[LaunchState]):
     """Terminate the instance that was replaced.
 
     Needs: old_id.
@@ -61,7 +61,7 @@ class RetireOld(Step[Launch]):
 
     title = "retire the old instance, if there is one"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """From here on there is no way back."""
         state.proven = True
         if state.old_id is None:
@@ -70,19 +70,19 @@ class RetireOld(Step[Launch]):
         ec2.terminate_instances(InstanceIds=[state.old_id])
         wait_for_state(ec2, state.old_id, "terminated", timeout_s=state.manifest.builder.timeouts.stop_s, on_wait=state.report.waiting)
         ec2.delete_tags(Resources=[state.instance_id], Tags=[{"Key": tags.REPLACES}])
-        state.did(f"terminated {state.old_id}")
+        state.record_change(f"terminated {state.old_id}")
 
 
-def _stop(state: Launch, instance_id: str) -> None:
+def _stop(state: LaunchState, instance_id: str) -> None:
     state.report.waiting(f"{instance_id} shuts down")
     ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
     if instances.look(state.clients, instance_id).state in ("pending", "running"):
         ec2.stop_instances(InstanceIds=[instance_id])
-        state.did(f"stopped {instance_id}")
+        state.record_change(f"stopped {instance_id}")
     wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
 
 
-def _keep_a_snapshot(state: Launch) -> None:
+def _keep_a_snapshot(state: LaunchState) -> None:
     """One of the data as the old instance left them; the one of the replacement before goes."""
     marks = [*tags.having(tags.HUB, state.hub.domain), *tags.having(tags.ROLE, BEFORE)]
     earlier = state.clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=marks)["Snapshots"]

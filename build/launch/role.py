@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from build.aws.errors import code_of
 from build.errors import UserError
 from build.hubs.models import Zone
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _TRUST = {
 }
 
 
-class MakeRole(Step[Launch]):
+class EnsureRole(Step[LaunchState]):
     """The role, its boundary, its policy and the instance profile that carries it; what differs is put right.
 
     Needs: zone. Produces: profile.
@@ -34,7 +34,7 @@ class MakeRole(Step[Launch]):
 
     title = "find or make the instance's role"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Each of the calls may have been made by an earlier launch. Raises UserError for a boundary that is not there."""
         iam, name = state.clients.iam, state.hub.name
         marks = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
@@ -47,20 +47,20 @@ class MakeRole(Step[Launch]):
             iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         state.profile = name
 
-    def _have_role(self, state: Launch, name: str, marks: list[dict[str, str]]) -> None:
-        iam, boundary = state.clients.iam, state.wishes.defaults.permissions_boundary
+    def _have_role(self, state: LaunchState, name: str, marks: list[dict[str, str]]) -> None:
+        iam, boundary = state.clients.iam, state.options.defaults.permissions_boundary
         if not _exists(lambda: iam.get_role(RoleName=name)):
             request: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
             request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": marks}
             _bounded(state, lambda: iam.create_role(RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request))
-            state.did(f"made the role {name}")
+            state.record_change(f"made the role {name}")
             return
         there = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         if boundary and there != boundary:  # null says nothing: an administrator may have given it one
             _bounded(state, lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary))
-            state.did(f"put the permissions boundary of {name} right")
+            state.record_change(f"put the permissions boundary of {name} right")
 
-    def _put_policy(self, state: Launch, name: str) -> None:
+    def _put_policy(self, state: LaunchState, name: str) -> None:
         iam, wanted = state.clients.iam, policy(state.hub, state.clients, state.zone)
         there: Any = None
         try:
@@ -71,15 +71,15 @@ class MakeRole(Step[Launch]):
         if (json.loads(there) if isinstance(there, str) else there) != wanted:
             iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
             if there is not None:
-                state.did(f"put the policy of {name} right")
+                state.record_change(f"put the policy of {name} right")
 
 
-def _bounded(state: Launch, call: Callable[[], object]) -> None:
+def _bounded(state: LaunchState, call: Callable[[], object]) -> None:
     """Make a call that names the boundary."""
     try:
         call()
     except ClientError as exc:
-        if code_of(exc) not in ("NoSuchEntity", "InvalidInput") or not state.wishes.defaults.permissions_boundary:
+        if code_of(exc) not in ("NoSuchEntity", "InvalidInput") or not state.options.defaults.permissions_boundary:
             raise
         raise UserError(
             f"launch.permissions_boundary: {exc.response['Error'].get('Message')}",

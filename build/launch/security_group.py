@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from build.aws import tags
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ UNTIL = "hubsmith until "
 
 
 @dataclass(frozen=True)
-class Rule:
+class IngressRule:
     """One ingress rule: from port, to port, protocol and a network."""
 
     first: int
@@ -70,15 +70,15 @@ class Rule:
         return (self.first, self.last, self.protocol, self.cidr)
 
 
-class MakeGroup(Step[Launch]):
+class EnsureSecurityGroup(Step[LaunchState]):
     """The group with the hub's tag, its rules as the manifest has them; anything else is closed.
 
-    Needs: place. Produces: group_id.
+    Needs: subnet. Produces: group_id.
     """
 
     title = "find or make the security group"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Rules that the operator's tasks opened for a while stay until they expire."""
         ec2 = state.clients.ec2
         found = own_group(state.clients, state.hub)
@@ -88,27 +88,27 @@ class MakeGroup(Step[Launch]):
             made = ec2.create_security_group(
                 GroupName=state.hub.name,
                 Description=f"hubsmith: {state.hub.domain}",
-                VpcId=state.place.vpc_id,
+                VpcId=state.subnet.vpc_id,
                 TagSpecifications=tags.specifications(state.hub.tags, "security-group"),
             )
             state.group_id = made["GroupId"]
-            state.did(f"made the security group {state.group_id}")
+            state.record_change(f"made the security group {state.group_id}")
         there = rules_of(found) if found else []
-        wanted = rules_for(state.wishes.defaults.allowed_cidrs)
+        wanted = rules_for(state.options.defaults.allowed_cidrs)
         places = {rule.where for rule in wanted}
         gone = [rule for rule in there if rule.where not in places and not rule.temporary]
         new = [rule for rule in wanted if rule.where not in {rule.where for rule in there}]
         if gone:
             ec2.revoke_security_group_ingress(GroupId=state.group_id, IpPermissions=[rule.permission for rule in gone])
-            state.did(f"closed {', '.join(in_words(rule) for rule in gone)}")
+            state.record_change(f"closed {', '.join(in_words(rule) for rule in gone)}")
         if new:
             ec2.authorize_security_group_ingress(GroupId=state.group_id, IpPermissions=[rule.permission for rule in new])
-            state.did(f"opened {', '.join(in_words(rule) for rule in new)}")
+            state.record_change(f"opened {', '.join(in_words(rule) for rule in new)}")
 
 
-def rules_for(cidrs: Iterable[str]) -> list[Rule]:
+def rules_for(cidrs: Iterable[str]) -> list[IngressRule]:
     """What a hub is open for: its users, from these networks."""
-    return [Rule(port, port, "tcp", cidr, "the hub") for port in PORTS for cidr in cidrs]
+    return [IngressRule(port, port, "tcp", cidr, "the hub") for port in PORTS for cidr in cidrs]
 
 
 def own_group(clients: Clients, hub: Hub) -> SecurityGroupTypeDef | None:
@@ -117,18 +117,20 @@ def own_group(clients: Clients, hub: Hub) -> SecurityGroupTypeDef | None:
     return found[0] if found else None
 
 
-def rules_of(group: SecurityGroupTypeDef) -> list[Rule]:
+def rules_of(group: SecurityGroupTypeDef) -> list[IngressRule]:
     """Its ingress rules, one a network."""
     rules = []
     for permission in group["IpPermissions"]:
         protocol = permission["IpProtocol"]
         first, last = (permission.get("FromPort", 0), permission.get("ToPort", 65535)) if protocol != "-1" else (0, 65535)
         ranges = [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
-        rules += [Rule(first, last, protocol, str(one.get("CidrIp") or one.get("CidrIpv6")), one.get("Description", "")) for one in ranges]
+        rules += [
+            IngressRule(first, last, protocol, str(one.get("CidrIp") or one.get("CidrIpv6")), one.get("Description", "")) for one in ranges
+        ]
     return rules
 
 
-def in_words(rule: Rule) -> str:
+def in_words(rule: IngressRule) -> str:
     """``443 to 0.0.0.0/0``."""
     ports = "everything" if rule.protocol == "-1" else str(rule.first) if rule.first == rule.last else f"{rule.first}-{rule.last}"
     return f"{ports} to {rule.cidr}"

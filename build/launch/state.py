@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from build.aws.console import KernelWatch
 from build.aws.session import Clients
 from build.hubs.hub import Hub
-from build.hubs.models import Address, Certificate, HubImage, Place, Zone
-from build.launch.options import Wishes
+from build.hubs.models import Address, Certificate, HubImage, SubnetChoice, Zone
+from build.launch.options import LaunchOptions
 from build.manifest import Manifest
 from build.report.reporter import Reporter
 
 
 @dataclass
-class Launch:
+class LaunchState:
     """The state of a launch. Fields without a value are produced by a step; reading one too early is a bug."""
 
     hub: Hub
-    wishes: Wishes
+    options: LaunchOptions
     manifest: Manifest
     clients: Clients
     report: Reporter
@@ -26,7 +26,7 @@ class Launch:
     image: HubImage = field(init=False)
     zone: Zone | None = None
     """None: there is no hosted zone, and the name is left alone."""
-    place: Place = field(init=False)
+    subnet: SubnetChoice = field(init=False)
     profile: str = field(init=False)
     group_id: str = field(init=False)
     address: Address = field(init=False)
@@ -47,7 +47,7 @@ class Launch:
     """The administrator's first password, until it has been shown."""
     changes: list[str] = field(default_factory=list)
 
-    def did(self, what: str) -> None:
+    def record_change(self, what: str) -> None:
         """Something was made or changed."""
         self.changes.append(what)
         self.report.note(what)

@@ -11,7 +11,7 @@ import yaml
 from build.aws.session import Cloud
 from build.hubs import operator_key
 from build.hubs.hub import Hub
-from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
+from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, LaunchOptions
 
 SCHEMA = 1
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
@@ -28,22 +28,22 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[str, object]:
+def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> dict[str, object]:
     """The content of launch.json. The last keys are there only where they differ from the usual ones."""
     data: dict[str, object] = {
         "schema": SCHEMA,
         "domain": hub.domain,
-        "email": wishes.email,
-        "admin": wishes.admin,
+        "email": options.email,
+        "admin": options.admin,
         "region": cloud.region,
         "ssm_prefix": hub.prefix,
         "volume_id": volume_id,
     }
-    if (hours := wishes.defaults.first_password_hours) != USUAL_PASSWORD_HOURS:
+    if (hours := options.defaults.first_password_hours) != USUAL_PASSWORD_HOURS:
         data["first_password_hours"] = hours
-    if wishes.subdomains:
+    if options.subdomains:
         data["subdomains"] = True
-    if wishes.staging:
+    if options.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
         data["acme_directory"] = guest.acme_directory or data.get("acme_directory")
@@ -62,9 +62,9 @@ def digest(data: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def operator_keys(hub: Hub, wishes: Wishes) -> list[str]:
+def operator_keys(hub: Hub, options: LaunchOptions) -> list[str]:
     """Every key that is to open the instance."""
-    return list(dict.fromkeys([operator_key.public_key(hub), *wishes.defaults.operator_keys]))
+    return list(dict.fromkeys([operator_key.public_key(hub), *options.defaults.operator_keys]))
 
 
 def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError, UserError
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ _WAIT_S = 600
 _HINT = "look at the volume in the EC2 console; the same command goes on from here"
 
 
-class MakeVolume(Step[Launch]):
+class EnsureVolume(Step[LaunchState]):
     """The volume with the hub's tag, grown if a larger one is wanted; else a new one, encrypted.
 
-    Needs: place. Produces: volume_id.
+    Needs: subnet. Produces: volume_id.
     """
 
     title = "find or make the data volume"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises UserError when a smaller volume is wanted than there is."""
         there = own_volume(state.clients, state.hub)
         if there is None:
@@ -42,12 +42,12 @@ class MakeVolume(Step[Launch]):
             return
         state.volume_id = there["VolumeId"]
         state.report.note(f"data volume {state.volume_id}, {there['Size']} GiB")
-        wanted = state.wishes.data_size_gib or there["Size"]
+        wanted = state.options.data_size_gib or there["Size"]
         if wanted < there["Size"]:
             raise UserError(f"--data-size {wanted}: {state.volume_id} has {there['Size']} GiB, and a volume cannot shrink")
         if wanted > there["Size"]:
             state.clients.ec2.modify_volume(VolumeId=state.volume_id, Size=wanted)
-            state.did(f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its next boot on")
+            state.record_change(f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its next boot on")
 
 
 def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
@@ -64,11 +64,11 @@ def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
     return alive[0] if alive else None
 
 
-def _create(state: Launch) -> str:
-    defaults = state.wishes.defaults.data_volume
+def _create(state: LaunchState) -> str:
+    defaults = state.options.defaults.data_volume
     request: CreateVolumeRequestTypeDef = {
-        "AvailabilityZone": state.place.zone,
-        "Size": state.wishes.new_volume_gib,
+        "AvailabilityZone": state.subnet.zone,
+        "Size": state.options.new_volume_gib,
         "VolumeType": defaults.type,
         "Encrypted": True,
         "TagSpecifications": tags.specifications({**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA}, "volume"),
@@ -76,11 +76,11 @@ def _create(state: Launch) -> str:
     if defaults.kms_key_id:
         request["KmsKeyId"] = defaults.kms_key_id
     volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
-    state.did(f"made the data volume {volume_id}, {state.wishes.new_volume_gib} GiB, in {state.place.zone}")
+    state.record_change(f"made the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}")
     return volume_id
 
 
-def attach(state: Launch, instance_id: str) -> None:
+def attach(state: LaunchState, instance_id: str) -> None:
     """Attach the data volume to ``instance_id``, after its launch: so it outlives the instance. Nothing if it is there already.
 
     Raises CloudError when something else holds it.
@@ -93,17 +93,17 @@ def attach(state: Launch, instance_id: str) -> None:
     wait_for(state, state.volume_id, "available")
     state.clients.ec2.attach_volume(VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE)
     wait_for(state, state.volume_id, "in-use")
-    state.did(f"attached {state.volume_id} to {instance_id}")
+    state.record_change(f"attached {state.volume_id} to {instance_id}")
 
 
-def detach(state: Launch) -> None:
+def detach(state: LaunchState) -> None:
     """Take the volume from whatever stopped instance has it."""
     if holder_of(state) is not None:
         state.clients.ec2.detach_volume(VolumeId=state.volume_id)
         wait_for(state, state.volume_id, "available")
 
 
-def snapshot(state: Launch, why: str, role: str = DATA) -> str:
+def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
     """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, as EBS goes on by itself."""
     marks = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
     made = state.clients.ec2.create_snapshot(
@@ -111,17 +111,17 @@ def snapshot(state: Launch, why: str, role: str = DATA) -> str:
         Description=f"hubsmith: data of {state.hub.domain}, {why}",
         TagSpecifications=tags.specifications(marks, "snapshot"),
     )
-    state.did(f"snapshot {made['SnapshotId']} of {state.volume_id}, {why}")
+    state.record_change(f"snapshot {made['SnapshotId']} of {state.volume_id}, {why}")
     return made["SnapshotId"]
 
 
-def holder_of(state: Launch) -> str | None:
+def holder_of(state: LaunchState) -> str | None:
     """The instance that has the data volume."""
     attachments = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0].get("Attachments", [])
     return attachments[0]["InstanceId"] if attachments else None
 
 
-def wait_for(state: Launch, volume_id: str, wanted: str) -> None:
+def wait_for(state: LaunchState, volume_id: str, wanted: str) -> None:
     """Wait until the volume is ``available`` or ``in-use`` (and then attached). Raises CloudError."""
 
     def look() -> str:
@@ -146,7 +146,7 @@ def wait_for(state: Launch, volume_id: str, wanted: str) -> None:
         raise CloudError(f"{volume_id} is {seen}", hint=_HINT)
 
 
-def _wait_for_the_end_of(state: Launch, holder: str) -> None:
+def _wait_for_the_end_of(state: LaunchState, holder: str) -> None:
     """An instance that is being terminated lets go of the volume; any other has no business with it."""
     found = state.clients.ec2.describe_instances(InstanceIds=[holder])["Reservations"]
     status = found[0]["Instances"][0]["State"]["Name"] if found else "terminated"

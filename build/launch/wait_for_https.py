@@ -13,9 +13,9 @@ from build.aws.instances import console_tail
 from build.aws.wait import wait_until
 from build.errors import CloudError, HubsmithError
 from build.hubs import https_probe
-from build.hubs.https_probe import Seen, Trust
+from build.hubs.https_probe import HttpsProbe, Trust
 from build.hubs.models import Certificate
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class BootStatus:
         return f"{self.phase}: {self.message}" if self.message else self.phase
 
 
-class WaitForHub(Step[Launch]):
+class WaitForHub(Step[LaunchState]):
     """Wait until the hub answers on its address, over https, with a certificate for its name.
 
     Needs: address, instance_id, names. Produces: certificate.
@@ -48,21 +48,21 @@ class WaitForHub(Step[Launch]):
 
     title = "wait for https"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises HubsmithError with the instance's own words, the end of its console, or what its kernel reports there."""
-        if state.wishes.wait:
+        if state.options.wait:
             state.certificate = wait(state, state.address.ip)
         else:
             state.report.note(f"not waited for: `invoke status --domain {state.hub.domain}` shows how far it is")
 
 
-def wait(state: Launch, ip: str) -> Certificate | None:
+def wait(state: LaunchState, ip: str) -> Certificate | None:
     """Wait until the hub answers well on ``ip``; the certificate it serves. A kernel panic or an oops ends the wait at once."""
 
     failures: set[str] = set()
 
-    def look() -> Seen:
-        seen = https_probe.look(ip, state.hub.domain, trust_of(state.clients, staging=state.wishes.staging), more_names=state.names[1:])
+    def look() -> HttpsProbe:
+        seen = https_probe.probe(ip, state.hub.domain, trust_of(state.clients, staging=state.options.staging), more_names=state.names[1:])
         if seen.ok:
             return seen
         _check_kernel(state)
@@ -74,7 +74,7 @@ def wait(state: Launch, ip: str) -> Certificate | None:
             lambda seen: seen.ok,
             what=state.hub.domain,
             describe=lambda seen: seen.problem,
-            timeout_s=state.wishes.defaults.ready_minutes * 60,
+            timeout_s=state.options.defaults.ready_minutes * 60,
             on_wait=state.report.waiting,
             interval_s=_EVERY_S,
         ).certificate
@@ -83,13 +83,13 @@ def wait(state: Launch, ip: str) -> Certificate | None:
         raise HubsmithError(exc.message + state.kernel.likely_cause(), hint=_what_the_console_says(state)) from exc
 
 
-def _check_kernel(state: Launch, *, now: bool = False) -> None:
+def _check_kernel(state: LaunchState, *, now: bool = False) -> None:
     if fault := state.kernel.check(state.report.warn, now=now):
         hint = f"`invoke logs --domain {state.hub.domain} --console` shows the kernel's call trace"
         raise HubsmithError(f"{state.instance_id}: {fault}", hint=hint)
 
 
-def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
+def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsProbe:
     """Not well yet: is it under way, as well as it will be, or has it failed? ``failures`` are the times of those seen so far."""
     status = published(state.clients, state.hub)
     if not status.phase or status.instance_id not in ("", state.instance_id):  # nothing yet, or of an instance before this one
@@ -100,7 +100,7 @@ def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
         raise HubsmithError(f"{state.instance_id} could not start the hub: {status.message}", hint=_what_the_console_says(state))
     if status.phase == "ready" and seen.certificate and seen.certificate.self_signed:
         if state.zone is None:
-            return Seen("", seen.certificate)
+            return HttpsProbe("", seen.certificate)
         raise HubsmithError(
             f"the hub answers, but with a certificate of its own making: {status.message or 'it got none'}",
             hint=_TRIES_AGAIN,
@@ -110,7 +110,7 @@ def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
             f"the hub answers, but its certificate is not for {', '.join(missing)}: {status.message or 'it got no other'}",
             hint=_TRIES_AGAIN,
         )
-    return Seen(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
+    return HttpsProbe(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
 
 
 def published(clients: Clients, hub: Hub) -> BootStatus:
@@ -135,7 +135,7 @@ def trust_of(clients: Clients, *, staging: bool) -> Trust:
     return Trust(chain=not staging)
 
 
-def _what_the_console_says(state: Launch) -> str:
+def _what_the_console_says(state: LaunchState) -> str:
     return f"`invoke logs --domain {state.hub.domain}` shows more; the end of the console:\n" + console_tail(
         state.clients.ec2, state.instance_id
     )

@@ -9,7 +9,7 @@ from build.errors import UserError
 from build.lock import conda, pip
 from build.manifest import Manifest, ProvisionerUse
 from build.manifest.packages import lockfile
-from build.manifest.packages.lockfile_format import Lock, MadeOf, Pins
+from build.manifest.packages.lockfile_format import Lock, LockInputs, Pins
 from build.manifest.schema import ARCH, Arch
 
 
@@ -37,7 +37,7 @@ def locked_use(manifest: Manifest) -> ProvisionerUse:
     raise UserError("no provisioner of the manifest installs packages that can be locked", hint="provisioners/python does")
 
 
-def _pins(manifest: Manifest, use: ProvisionerUse, wanted: MadeOf, arch: Arch, earlier: Pins | None) -> Pins:
+def _pins(manifest: Manifest, use: ProvisionerUse, wanted: LockInputs, arch: Arch, earlier: Pins | None) -> Pins:
     mirrors = manifest.builder.mirrors
     solved = conda.solve(wanted.channels, wanted.conda_packages, arch, wanted.python, earlier.conda if earlier else "", mirrors.conda)
     own, limits = _own(use, wanted.hub_version)

@@ -39,7 +39,7 @@ def load(
     """
     if not path.is_file():
         raise UserError(f"there is no {display(path)}", hint="run this in the folder of the manifest, or name it with --manifest")
-    choice = Choice(tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building)
+    choice = ChosenProfiles(tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building)
     document, problems = read(path)
     if document is None:
         raise ManifestError(problems)
@@ -47,7 +47,7 @@ def load(
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenProfiles:
     """What the command line lays over the file, and whether it builds."""
 
     profiles: tuple[str, ...]
@@ -61,7 +61,7 @@ class Choice:
         return (*self.overrides, (("cloud",), given)) if self.cloud is not None else self.overrides
 
 
-def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: Choice) -> Manifest:
+def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: ChosenProfiles) -> Manifest:
     own, available, malformed = _split(document)
     applied = _applied(available, choice.profiles, _choose_cloud(own, available, choice))
     tree: Node = own
@@ -143,7 +143,7 @@ def _malformed(name: str, node: Node) -> Iterator[Problem]:
         yield node.mark.problem(("profiles", name), "should be a mapping (key: value)")
 
 
-def _choose_cloud(own: Node, available: Mapping[str, Node], choice: Choice) -> str:
+def _choose_cloud(own: Node, available: Mapping[str, Node], choice: ChosenProfiles) -> str:
     layers = [own, *(available[name] for name in choice.profiles if name in available)]
     said = [find(layer, ("cloud",)) for layer in layers] + [value for path, value in choice.all_overrides() if path == ("cloud",)]
     texts = [node.value for node in said if isinstance(node, Scalar) and isinstance(node.value, str)]

@@ -32,7 +32,7 @@ def command(hub: Hub, clients: Clients, browser: str = "") -> list[str]:
     if own is None or not there:
         raise HubsmithError(f"{hub.domain} is not running in {clients.cloud.region}", hint="`invoke hubs` lists the hubs there are")
     trust = wait_for_https.trust_of(clients, staging=there[-1].staging)
-    seen = https_probe.look(own.ip, hub.domain, trust)
+    seen = https_probe.probe(own.ip, hub.domain, trust)
     if not seen.ok or seen.certificate is None:
         raise HubsmithError(f"{hub.domain}: {seen.problem}", hint=f"`invoke status --domain {hub.domain}` says more")
     names = hub.names(subdomains=there[-1].subdomains)

@@ -11,20 +11,20 @@ from build.aws.session import Clients
 from build.hubs import instances, lock, operator_key
 from build.hubs.hub import Hub
 from build.launch import address, dns, password, role, volume
-from build.launch.options import Options, wishes
+from build.launch.options import CliOptions, resolve_options
 from build.launch.security_group import own_group
-from build.launch.state import Launch
+from build.launch.state import LaunchState
 from build.manifest import Manifest
 from build.pipeline import Runner, Step
 from build.report.reporter import Reporter
 
 
-class TerminateInstances(Step[Launch]):
+class TerminateInstances(Step[LaunchState]):
     """Terminate the hub's instances; shut down first where the data are to be kept."""
 
     title = "terminate the instance"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises CloudError."""
         ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
         for instance in instances.of_hub(state.clients, state.hub):
@@ -33,27 +33,27 @@ class TerminateInstances(Step[Launch]):
                 wait_for_state(ec2, instance.id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
             ec2.terminate_instances(InstanceIds=[instance.id])
             wait_for_state(ec2, instance.id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
-            state.did(f"terminated {instance.id}")
+            state.record_change(f"terminated {instance.id}")
 
 
-class RemoveName(Step[Launch]):
+class RemoveDnsRecords(Step[LaunchState]):
     """Remove the records of the hub and of its users, as far as they point to the hub's own address."""
 
     title = "remove the records"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """A record that points elsewhere is somebody else's."""
         own, zone = address.own_address(state.clients, state.hub), dns.find_zone(state.clients, state.hub.domain)
         if own and zone:
             dns.remove_records(state, zone, own.ip)
 
 
-class ReleaseAddress(Step[Launch]):
+class ReleaseAddress(Step[LaunchState]):
     """Release the Elastic IP; one that the manifest named is only let go of."""
 
     title = "release the address"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises what EC2 raises."""
         ec2 = state.clients.ec2
         for found in ec2.describe_addresses(Filters=tags.having(tags.HUB, state.hub.domain))["Addresses"]:
@@ -62,41 +62,41 @@ class ReleaseAddress(Step[Launch]):
             if tags.as_dict(found.get("Tags")).get(address.GIVEN):
                 keys = [tags.HUB, tags.SUBDOMAINS, address.GIVEN, "Name"]
                 ec2.delete_tags(Resources=[found["AllocationId"]], Tags=[{"Key": key} for key in keys])
-                state.did(f"let go of {found['PublicIp']}")
+                state.record_change(f"let go of {found['PublicIp']}")
             else:
                 ec2.release_address(AllocationId=found["AllocationId"])
-                state.did(f"released {found['PublicIp']}")
+                state.record_change(f"released {found['PublicIp']}")
 
 
-class RemoveRole(Step[Launch]):
+class RemoveRole(Step[LaunchState]):
     """Remove the instance profile and the role."""
 
     title = "remove the role"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises what IAM raises."""
         if role.remove(state.clients, state.hub):
-            state.did(f"removed the role {state.hub.name}")
+            state.record_change(f"removed the role {state.hub.name}")
 
 
-class RemoveGroup(Step[Launch]):
+class RemoveSecurityGroup(Step[LaunchState]):
     """Remove the security group."""
 
     title = "remove the security group"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises CloudError when something else uses it."""
         if found := own_group(state.clients, state.hub):
             security_groups.delete_when_free(state.clients.ec2, found["GroupId"], state.report.waiting)
-            state.did(f"removed the security group {found['GroupId']}")
+            state.record_change(f"removed the security group {found['GroupId']}")
 
 
-class RemoveParameters(Step[Launch]):
+class RemoveParameters(Step[LaunchState]):
     """Remove the hub's parameters: the password, the host keys, the status."""
 
     title = "remove the parameters"
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """The lock is this command's own; it goes last."""
         ssm = state.clients.ssm
         pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=state.hub.prefix, Recursive=True)
@@ -105,16 +105,16 @@ class RemoveParameters(Step[Launch]):
         for name in names:
             ssm.delete_parameter(Name=name)
         if names:
-            state.did(f"removed {len(names)} parameters below {state.hub.prefix}")
+            state.record_change(f"removed {len(names)} parameters below {state.hub.prefix}")
 
-    def _let_another_password_be_made(self, state: Launch) -> None:
+    def _let_another_password_be_made(self, state: LaunchState) -> None:
         """Nobody has used the first password yet: a hub that is launched with these data gets another."""
         there = volume.own_volume(state.clients, state.hub)
         if there and password.is_unused(state.clients, state.hub):
             state.clients.ec2.delete_tags(Resources=[there["VolumeId"]], Tags=[{"Key": tags.FIRST_PASSWORD}])
 
 
-class PartWithData(Step[Launch]):
+class RemoveOrKeepDataVolume(Step[LaunchState]):
     """Keep the data volume, with a snapshot of it; or delete it with all its snapshots."""
 
     title = "the data volume"
@@ -122,7 +122,7 @@ class PartWithData(Step[Launch]):
     def __init__(self, *, with_data: bool) -> None:
         self._with_data = with_data
 
-    def run(self, state: Launch) -> None:
+    def run(self, state: LaunchState) -> None:
         """Raises CloudError when the volume is not free."""
         there = volume.own_volume(state.clients, state.hub)
         if there:
@@ -134,34 +134,34 @@ class PartWithData(Step[Launch]):
             snapshot_id = volume.snapshot(state, "when its hub was destroyed")
             state.report.note(f"kept {state.volume_id} and {snapshot_id}: the next launch of {state.hub.domain} finds the volume")
 
-    def _delete(self, state: Launch, there: bool) -> None:
+    def _delete(self, state: LaunchState, there: bool) -> None:
         ec2 = state.clients.ec2
         if there:
             ec2.delete_volume(VolumeId=state.volume_id)
-            state.did(f"deleted {state.volume_id}")
+            state.record_change(f"deleted {state.volume_id}")
         ours = tags.having(tags.HUB, state.hub.domain)
         for snapshot in ec2.describe_snapshots(OwnerIds=["self"], Filters=ours)["Snapshots"]:
             ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
-            state.did(f"deleted {snapshot['SnapshotId']}")
+            state.record_change(f"deleted {snapshot['SnapshotId']}")
 
 
-def steps(*, with_data: bool) -> list[Step[Launch]]:
+def steps(*, with_data: bool) -> list[Step[LaunchState]]:
     """What a destroy does."""
     return [
         TerminateInstances(),
-        RemoveName(),
+        RemoveDnsRecords(),
         ReleaseAddress(),
         RemoveRole(),
-        RemoveGroup(),
-        PartWithData(with_data=with_data),
+        RemoveSecurityGroup(),
+        RemoveOrKeepDataVolume(with_data=with_data),
         RemoveParameters(),
     ]
 
 
-def destroy(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, *, with_data: bool) -> Launch:
+def destroy(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, *, with_data: bool) -> LaunchState:
     """Remove the hub; return what was done. Raises HubsmithError or what botocore raised; repeat it then."""
-    state = Launch(hub, wishes(manifest, Options(email="nobody@example.org")), manifest, clients, report)
+    state = LaunchState(hub, resolve_options(manifest, CliOptions(email="nobody@example.org")), manifest, clients, report)
     with lock.held(hub, clients, "destroy"):
-        Runner[Launch](report).run(steps(with_data=with_data), state)
+        Runner[LaunchState](report).run(steps(with_data=with_data), state)
     operator_key.forget(hub)
     return state

@@ -63,7 +63,7 @@ def _row(
     if instance.state == "running":
         trust = wait_for_https.trust_of(clients, staging=instance.staging)
         names = Hub(domain).names(subdomains=instance.subdomains)
-        seen = https_probe.look(ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S)
+        seen = https_probe.probe(ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S)
     return HubRow(
         domain,
         instance.id,

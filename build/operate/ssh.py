@@ -34,7 +34,7 @@ _SSH_FAILED = 255  # ssh's own exit status, where any other is that of the comma
 
 
 @dataclass(frozen=True)
-class WayIn:
+class SshSession:
     """An open way to the machine, for the stock ssh client; ``explain`` says what may keep ssh from reaching it, or nothing."""
 
     config: Path
@@ -94,7 +94,7 @@ class WayIn:
 
 
 @contextmanager
-def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = "") -> Iterator[WayIn]:
+def ssh_session(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = "") -> Iterator[SshSession]:
     """Open the way for the block; it is closed at its end, however that comes.
 
     Warns when the kernel has panicked and has not started again: the block may wait for long.
@@ -111,9 +111,9 @@ def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, ope
     user = instance.login_user or manifest.base.login_user
     with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
         config = ssh_config.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
-        with ssh_ingress.opened(hub, clients, caller_cidr(manifest.builder)):
+        with ssh_ingress.ssh_allowed(hub, clients, caller_cidr(manifest.builder)):
             try:
-                yield WayIn(config, ip, user, hub.domain, instance.image_id, report, lambda: _faults_of(clients, instance))
+                yield SshSession(config, ip, user, hub.domain, instance.image_id, report, lambda: _faults_of(clients, instance))
             finally:
                 ssh_config.close(config)
 

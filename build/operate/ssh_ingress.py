@@ -20,18 +20,18 @@ from build.aws.session import Clients
 from build.bake.run import owner
 from build.errors import HubsmithError
 from build.hubs.hub import Hub
-from build.launch.security_group import UNTIL, Rule, own_group, rules_of
+from build.launch.security_group import UNTIL, IngressRule, own_group, rules_of
 
 SSH = 22
 LIFETIME = timedelta(hours=1)
 
 
 @contextmanager
-def opened(hub: Hub, clients: Clients, cidr: str) -> Iterator[None]:
+def ssh_allowed(hub: Hub, clients: Clients, cidr: str) -> Iterator[None]:
     """Have 22 open to ``cidr`` for the block. A session that lasts longer than the rule is not cut by its end."""
-    group_id = close_expired(hub, clients)
+    group_id = revoke_expired(hub, clients)
     until = datetime.now(timezone.utc) + LIFETIME
-    rule = Rule(SSH, SSH, "tcp", cidr, f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}")
+    rule = IngressRule(SSH, SSH, "tcp", cidr, f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}")
     with (hub.folder / "door").open("a") as others:
         fcntl.flock(others, fcntl.LOCK_SH)
         try:
@@ -42,7 +42,7 @@ def opened(hub: Hub, clients: Clients, cidr: str) -> Iterator[None]:
                 _close(clients, group_id, [rule])
 
 
-def close_expired(hub: Hub, clients: Clients) -> str:
+def revoke_expired(hub: Hub, clients: Clients) -> str:
     """Close what was to be closed by now; the group's id. Raises HubsmithError when the hub has no group."""
     group = own_group(clients, hub)
     if group is None:
@@ -51,13 +51,13 @@ def close_expired(hub: Hub, clients: Clients) -> str:
     return group["GroupId"]
 
 
-def close_everywhere(clients: Clients) -> None:
+def revoke_expired_everywhere(clients: Clients) -> None:
     """Close what was to be closed by now, at every hub of the account."""
     for group in clients.ec2.describe_security_groups(Filters=tags.having(tags.HUB))["SecurityGroups"]:
         _close(clients, group["GroupId"], [rule for rule in rules_of(group) if rule.expired])
 
 
-def _open(clients: Clients, group_id: str, rule: Rule) -> None:
+def _open(clients: Clients, group_id: str, rule: IngressRule) -> None:
     try:
         clients.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule.permission])
     except ClientError as exc:
@@ -67,7 +67,7 @@ def _open(clients: Clients, group_id: str, rule: Rule) -> None:
         clients.ec2.update_security_group_rule_descriptions_ingress(GroupId=group_id, IpPermissions=[rule.permission])
 
 
-def _close(clients: Clients, group_id: str, rules: list[Rule]) -> None:
+def _close(clients: Clients, group_id: str, rules: list[IngressRule]) -> None:
     # Without the description: another command may have prolonged the rule.
     permissions = [replace(rule, description="").permission for rule in rules]
     if not permissions:

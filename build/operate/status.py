@@ -21,7 +21,7 @@ from build.hubs.instances import HubInstance
 from build.hubs.models import Address
 from build.launch import address, dns, volume, wait_for_https
 from build.manifest import Manifest
-from build.operate.ssh import way_in
+from build.operate.ssh import ssh_session
 from build.report.reporter import Reporter
 
 _TOOL = "/usr/lib/hubsmith/status"
@@ -121,7 +121,7 @@ def has_panicked(kernel: Part) -> bool:
 
 
 def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str, ...], ip: str) -> Part:
-    seen = https_probe.look(ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:])
+    seen = https_probe.probe(ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:])
     found = seen.certificate
     told = f"{found.days_left} days left, by {found.issuer}" if found else ""
     ok = seen.ok and found is not None and found.days_left >= min(FEW_DAYS, 5)
@@ -139,7 +139,7 @@ def _inside(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *,
     """What the machine says of itself, by ssh."""
     report.waiting("asking the machine" + (", with a spawn" if spawn else ""))
     try:
-        with way_in(hub, clients, manifest, report, operator_key) as way:
+        with ssh_session(hub, clients, manifest, report, operator_key) as way:
             told = json.loads(way.run(_TOOL + (" --spawn" if spawn else "")))
     except (HubsmithError, ClientError, OSError, ValueError) as exc:
         known = explain(exc) or exc

@@ -16,7 +16,7 @@ _ERROR_LIMIT = 1000  # characters; a parameter holds 4096
 
 
 @dataclass(frozen=True)
-class Attempts:
+class FailureRecord:
     """Failures in a row. Times are ISO 8601 in UTC; ``inputs`` is the digest of what the last attempt was made of, or of its failure."""
 
     failures: int = 0
@@ -37,7 +37,7 @@ class Attempts:
             f"not tried: failed {self.failures} times since {self.since[:16]} ({first}); again after {again:%Y-%m-%d %H:%M} UTC or a change"
         )
 
-    def failed(self, error: str, inputs: str, now: datetime) -> Attempts:
+    def failed(self, error: str, inputs: str, now: datetime) -> FailureRecord:
         """One more."""
         at = now.isoformat(timespec="seconds")
-        return Attempts(self.failures + 1, self.since or at, at, inputs, error[:_ERROR_LIMIT])
+        return FailureRecord(self.failures + 1, self.since or at, at, inputs, error[:_ERROR_LIMIT])

@@ -10,20 +10,20 @@ from botocore.exceptions import ClientError
 
 from build.aws.errors import code_of
 from build.bake.inputs import fingerprint
-from build.rebuild.attempts import Attempts
-from build.rebuild.memory import Memory, Nowhere
+from build.rebuild.attempts import FailureRecord
+from build.rebuild.memory import FailureStore, NullStore
 
 
-class Counter:
+class FailureStreak:
     """``before`` is what is remembered of earlier runs."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: FailureStore) -> None:
         self._memory = memory
         self._inputs = ""
         self._ends_the_row = False
         self.before = memory.read()
 
-    def go_on(self, memory: Memory) -> None:
+    def go_on(self, memory: FailureStore) -> None:
         """What the first memory is for went well: from now on it is this one that counts. Raises what reading it raises."""
         before = memory.read()
         self.went_well()
@@ -33,7 +33,7 @@ class Counter:
     @property
     def counts(self) -> bool:
         """Whether anybody remembers it."""
-        return not isinstance(self._memory, Nowhere)
+        return not isinstance(self._memory, NullStore)
 
     def paused(self) -> str | None:
         """Why nothing is said of the failures before this run any more; None when it is."""
@@ -53,7 +53,7 @@ class Counter:
         """Why a failure is not said once more: the last ones were like it, before anything could be built. None when it is."""
         return None if self._inputs else self.before.pause(gist(failure), _now())
 
-    def failed(self, failure: Exception, words: str) -> Attempts:
+    def failed(self, failure: Exception, words: str) -> FailureRecord:
         """Remember that this run has failed; return what is remembered."""
         after = self.before.failed(words, self._inputs or gist(failure), _now())
         self._memory.write(after)

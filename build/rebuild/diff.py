@@ -18,7 +18,7 @@ def changes(manifest: Manifest, now: Inputs, published: Published) -> list[str]:
     """A line for each thing that changed since ``published`` was built; empty when a build would be made of the same."""
     record = _record(published.image_id)
     gone = record.get("parts") or _names_from_git(manifest, published.marks.get(tags.GIT, ""))
-    return [_with_values(line, manifest, record) for line in inputs.changes(now, published.marks, gone)]
+    return [_with_values(line, manifest, record) for line in inputs.diff_tags(now, published.marks, gone)]
 
 
 def _record(image_id: str) -> dict[str, Any]:

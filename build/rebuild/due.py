@@ -22,13 +22,13 @@ from build.errors import UserError
 from build.images.listing import newest_published
 from build.manifest import Manifest
 from build.rebuild import diff
-from build.rebuild.schedule.weekly_time import When
+from build.rebuild.schedule.weekly_time import WeeklyTime
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RebuildDecision:
     """The published image, and why it is not good enough any more: ``reasons`` is empty when nothing is to be done.
 
     ``aged`` means that age is a reason: the build is to fetch everything anew. ``inputs`` is a digest of what a build would be
@@ -46,7 +46,7 @@ class Verdict:
         return bool(self.reasons)
 
 
-def judge(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> Verdict:
+def decide(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> RebuildDecision:
     """Compare what a build would be made of now with the image that holds the manifest's channel. Launches nothing.
 
     Raises UserError when there is no base image that matches.
@@ -56,9 +56,9 @@ def judge(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> Ve
     digest = fingerprint.digest(now.fingerprint, dict(now.settings))
     published = newest_published(clients, manifest.image.name, manifest.publish.channel)
     if published is None:
-        return Verdict(None, (f"there is no published image {manifest.image.name} yet",), False, digest)
+        return RebuildDecision(None, (f"there is no published image {manifest.image.name} yet",), False, digest)
     age = _age_reason(published, max_age)
-    return Verdict(published.image_id, (*diff.changes(manifest, now, published), *age), bool(age), digest)
+    return RebuildDecision(published.image_id, (*diff.changes(manifest, now, published), *age), bool(age), digest)
 
 
 def age_limit(text: str) -> timedelta | None:
@@ -87,7 +87,7 @@ def in_words(age: timedelta) -> str:
 
 
 @contextmanager
-def turn(manifest: Manifest) -> Iterator[str | None]:
+def rebuild_lock(manifest: Manifest) -> Iterator[str | None]:
     """Hold the image's lock. Yields None, or who holds it: then there is nothing to do here. The kernel drops a dead process's lock."""
     with _file(manifest, "lock").open("a+", encoding="utf-8") as lock:
         try:
@@ -103,12 +103,12 @@ def turn(manifest: Manifest) -> Iterator[str | None]:
         yield None
 
 
-def ran(manifest: Manifest) -> None:
+def mark_run(manifest: Manifest) -> None:
     """Note that a scheduled run takes place now."""
     _file(manifest, "last").touch()
 
 
-def missed(manifest: Manifest, when: When) -> bool:
+def is_overdue(manifest: Manifest, when: WeeklyTime) -> bool:
     """Whether the last scheduled run of this machine was before the newest time it should have been at."""
     try:
         last = datetime.fromtimestamp(_file(manifest, "last").stat().st_mtime).astimezone()

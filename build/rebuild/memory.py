@@ -18,32 +18,32 @@ from build import paths
 from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.inputs import fingerprint
-from build.rebuild.attempts import Attempts
+from build.rebuild.attempts import FailureRecord
 
 
-class Memory(Protocol):
+class FailureStore(Protocol):
     """Of the scheduled runs of one image, or of one command line."""
 
-    def read(self) -> Attempts:
+    def read(self) -> FailureRecord:
         """What was remembered last; nothing where that cannot be read."""
 
-    def write(self, attempts: Attempts) -> None:
+    def write(self, attempts: FailureRecord) -> None:
         """Remember it."""
 
 
-class Nowhere:
+class NullStore:
     """For a run by hand."""
 
-    def read(self) -> Attempts:
+    def read(self) -> FailureRecord:
         """Nothing."""
-        return Attempts()
+        return FailureRecord()
 
-    def write(self, attempts: Attempts) -> None:
+    def write(self, attempts: FailureRecord) -> None:
         """Forget it."""
 
 
 @dataclass(frozen=True)
-class File:
+class FileStore:
     """On this machine, for one command line: ``words`` are what tells it from others."""
 
     words: tuple[str, ...]
@@ -53,36 +53,36 @@ class File:
         """Where it is."""
         return paths.state_dir() / f"rebuild-{fingerprint.digest(list(self.words))[:16]}.failures"
 
-    def read(self) -> Attempts:
+    def read(self) -> FailureRecord:
         """Nothing for somebody else's writing."""
         try:
             return _parsed(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return Attempts()
+            return FailureRecord()
 
-    def write(self, attempts: Attempts) -> None:
+    def write(self, attempts: FailureRecord) -> None:
         """On a full disk it is not: then the failure is said once more."""
         with suppress(OSError):
             self.path.write_text(json.dumps(asdict(attempts)), encoding="utf-8")
 
 
 @dataclass(frozen=True)
-class Parameter:
+class SsmStore:
     """In the account that builds the image. Raises what botocore raises."""
 
     clients: Clients
     image: str
 
-    def read(self) -> Attempts:
+    def read(self) -> FailureRecord:
         """Nothing where there is no such parameter."""
         try:
             return _parsed(self.clients.ssm.get_parameter(Name=self._name)["Parameter"]["Value"])
         except ClientError as exc:
             if code_of(exc) != "ParameterNotFound":
                 raise
-        return Attempts()
+        return FailureRecord()
 
-    def write(self, attempts: Attempts) -> None:
+    def write(self, attempts: FailureRecord) -> None:
         """In the place of what was there."""
         value = json.dumps(asdict(attempts))
         self.clients.ssm.put_parameter(
@@ -94,8 +94,8 @@ class Parameter:
         return f"/hubsmith/{self.image}/rebuild"
 
 
-def _parsed(text: str) -> Attempts:
+def _parsed(text: str) -> FailureRecord:
     try:
-        return Attempts(**json.loads(text))
+        return FailureRecord(**json.loads(text))
     except (ValueError, TypeError):
-        return Attempts()
+        return FailureRecord()

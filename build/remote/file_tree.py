@@ -19,7 +19,7 @@ from build.manifest import Ownership
 
 
 @dataclass(frozen=True)
-class Entry:
+class FileEntry:
     """One file: its absolute path on the instance and its content, or the target if it is a symbolic link."""
 
     path: str
@@ -33,7 +33,7 @@ def roots(mode: int) -> Ownership:
     return Ownership(mode, "root", "root")
 
 
-def collect(folder: Path, files: Iterable[Path], variables: Mapping[str, object], exceptions: Mapping[str, Ownership]) -> list[Entry]:
+def collect(folder: Path, files: Iterable[Path], variables: Mapping[str, object], exceptions: Mapping[str, Ownership]) -> list[FileEntry]:
     """Read ``files`` (relative to ``folder``, a files/ tree).
 
     ``exceptions`` maps paths on the instance to what differs from root:root 0644/0755.
@@ -50,7 +50,7 @@ def collect(folder: Path, files: Iterable[Path], variables: Mapping[str, object]
     return entries
 
 
-def archive(entries: list[Entry]) -> bytes:
+def archive(entries: list[FileEntry]) -> bytes:
     """The entries as an uncompressed tar with paths relative to /."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -59,17 +59,17 @@ def archive(entries: list[Entry]) -> bytes:
     return buffer.getvalue()
 
 
-def _entry(folder: Path, path: Path, variables: Mapping[str, object], exceptions: Mapping[str, Ownership]) -> Entry:
+def _entry(folder: Path, path: Path, variables: Mapping[str, object], exceptions: Mapping[str, Ownership]) -> FileEntry:
     inside = "/" + path.relative_to(folder).as_posix()
     if path.is_symlink():
-        return Entry(inside, b"", roots(0o777), link_to=str(path.readlink()))
+        return FileEntry(inside, b"", roots(0o777), link_to=str(path.readlink()))
     executable = bool(path.stat().st_mode & 0o100)
     if inside.endswith(".j2"):
         inside = inside[: -len(".j2")]
         content = _render(path, variables)
     else:
         content = path.read_bytes()
-    return Entry(inside, content, exceptions.get(inside, roots(0o755 if executable else 0o644)))
+    return FileEntry(inside, content, exceptions.get(inside, roots(0o755 if executable else 0o644)))
 
 
 def _render(path: Path, variables: Mapping[str, object]) -> bytes:
@@ -91,7 +91,7 @@ def _line_of(exc: jinja2.UndefinedError) -> int:
     return line
 
 
-def _tar_info(entry: Entry) -> tarfile.TarInfo:
+def _tar_info(entry: FileEntry) -> tarfile.TarInfo:
     info = tarfile.TarInfo(entry.path.lstrip("/"))
     info.mode = entry.ownership.mode
     info.uname, info.gname = entry.ownership.owner, entry.ownership.group

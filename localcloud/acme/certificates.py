@@ -17,7 +17,7 @@ RENEW_BEFORE = datetime.timedelta(days=365)
 
 
 @dataclass(frozen=True)
-class Files:
+class CertificateFiles:
     """Three PEM files. The CA's own key is kept nowhere: it signs once."""
 
     ca: Path
@@ -25,9 +25,9 @@ class Files:
     key: Path
 
 
-def ensure(folder: Path) -> Files:
+def ensure(folder: Path) -> CertificateFiles:
     """The files in that folder, made if they are not there or end within a year."""
-    files = Files(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")
+    files = CertificateFiles(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")
     if not all(path.exists() for path in (files.ca, files.certificate, files.key)) or _ends_soon(files.certificate):
         _make(files)
     return files
@@ -41,7 +41,7 @@ def _ends_soon(certificate: Path) -> bool:
     return ends - _now() < RENEW_BEFORE
 
 
-def _make(files: Files) -> None:
+def _make(files: CertificateFiles) -> None:
     ca = trustme.CA(organization_name="Hubsmith local cloud", path_length=0)
     leaf = ca.issue_cert(*NAMES, not_after=_now() + LIFETIME)
     files.key.touch(mode=0o600)

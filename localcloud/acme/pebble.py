@@ -119,7 +119,7 @@ class Pebble:
         if not self._stopping.is_set():
             _log.warning("pebble ended with status %s; starting it again, with a new root", status)
 
-    def _spawn(self, files: certificates.Files, port: int, management: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, files: certificates.CertificateFiles, port: int, management: int) -> subprocess.Popen[bytes]:
         config = {
             "listenAddress": f"{ADDRESS}:{port}",
             "managementListenAddress": f"{ADDRESS}:{management}",
@@ -139,7 +139,7 @@ class Pebble:
                 command, env={**os.environ, **BEHAVIOUR, **asked}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
 
-    def _ask_roots(self, files: certificates.Files, management: int) -> str | None:
+    def _ask_roots(self, files: certificates.CertificateFiles, management: int) -> str | None:
         """The root it issues from, as soon as it answers; None when it does not."""
         context = ssl.create_default_context(cafile=str(files.ca))
         # No proxy: it is this host's own loopback.

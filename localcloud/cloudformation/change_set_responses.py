@@ -8,7 +8,7 @@ from typing import Any
 from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 from moto.core.responses import ActionResult, EmptyResult
 
-from localcloud.cloudformation.change_sets import EMPTY, Change, ChangeSet, changes
+from localcloud.cloudformation.change_sets import EMPTY, ChangeSet, ResourceChange, changes
 from localcloud.cloudformation.responses import StackResponse, parsed
 from localcloud.cloudformation.stacks import REVIEW, Stack
 
@@ -139,7 +139,7 @@ class ChangeSetResponse(StackResponse):
         }
 
 
-def _shown(change: Change) -> dict[str, Any]:
+def _shown(change: ResourceChange) -> dict[str, Any]:
     resource: dict[str, Any] = {"Action": change.action, "LogicalResourceId": change.logical_id, "ResourceType": change.type}
     if change.physical_id:
         resource["PhysicalResourceId"] = change.physical_id

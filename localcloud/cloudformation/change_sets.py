@@ -18,7 +18,7 @@ EMPTY = "The submitted information didn't contain changes. Submit different info
 
 
 @dataclass(frozen=True)
-class Change:
+class ResourceChange:
     """Of one resource: Add, Modify or Remove; ``replaced`` when it would be made anew."""
 
     action: str
@@ -41,7 +41,7 @@ class ChangeSet:
     capabilities: list[str]
     tags: dict[str, str]
     description: str
-    changes: list[Change]
+    changes: list[ResourceChange]
     execution: str = "AVAILABLE"
     created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
@@ -51,23 +51,23 @@ class ChangeSet:
         return "CREATE_COMPLETE" if self.changes else "FAILED"
 
 
-def changes(stack: Stack, before: Template | None, after: Template) -> list[Change]:
+def changes(stack: Stack, before: Template | None, after: Template) -> list[ResourceChange]:
     """What bringing the stack from one template to the other does; None: nothing is there yet."""
     known: Mapping[str, Wanted] = before.resources if before else {}
     return [*_kept_and_new(stack, known, after), *_gone(stack, known, after)]
 
 
-def _kept_and_new(stack: Stack, known: Mapping[str, Wanted], after: Template) -> Iterator[Change]:
+def _kept_and_new(stack: Stack, known: Mapping[str, Wanted], after: Template) -> Iterator[ResourceChange]:
     for name, wanted in after.resources.items():
         was = known.get(name)
         if was is None:
-            yield Change("Add", name, "", wanted.type)
+            yield ResourceChange("Add", name, "", wanted.type)
         elif (was.type, was.properties) != (wanted.type, wanted.properties):
-            yield Change("Modify", name, _made(stack, name), wanted.type, _is_replaced(was, wanted))
+            yield ResourceChange("Modify", name, _made(stack, name), wanted.type, _is_replaced(was, wanted))
 
 
-def _gone(stack: Stack, known: Mapping[str, Wanted], after: Template) -> Iterator[Change]:
-    yield from (Change("Remove", name, _made(stack, name), was.type) for name, was in known.items() if name not in after.resources)
+def _gone(stack: Stack, known: Mapping[str, Wanted], after: Template) -> Iterator[ResourceChange]:
+    yield from (ResourceChange("Remove", name, _made(stack, name), was.type) for name, was in known.items() if name not in after.resources)
 
 
 def _made(stack: Stack, name: str) -> str:

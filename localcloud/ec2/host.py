@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from build.errors import MachineError
-from localcloud.ec2.work_queue import Workers
+from localcloud.ec2.work_queue import KeyedQueue
 from localcloud.faults.registry import Faults
 from localcloud.machine.address_pool import AddressPool
 from localcloud.machine.imds_server import InstanceMetadata, MetadataServer
@@ -53,7 +53,7 @@ class Host:
         self.layers = LayerStore(folder / "layers")
         self.addresses = AddressPool(folder)
         self.elastic_ip_limit: int | None = None  # of each region; None: as many as the pool has
-        self.workers = Workers()
+        self.workers = KeyedQueue()
         self.faults = Faults()
         self.frozen: set[str] = set()  # instances whose guests are stopped on request
         self.controller: Controller = "virtio-blk"  # of the disks of machines that are started from now on

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 _log = logging.getLogger("hubsmith.localcloud")
 
 
-class Workers:
+class KeyedQueue:
     """Runs the work of a key after `wake(key, work)`; never twice at once for the same key, never lost.
 
     A thread per key at work, because most of them wait for a guest; they end when nothing is left to do.

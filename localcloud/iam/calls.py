@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.iam import ec2_calls, iam_calls
-from localcloud.iam.policy import Call
+from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
 Keys = dict[str, tuple[str, ...]]
 
 
-def call(service: str, operation: str, parameters: Parameters, region: str, account: str) -> Call:
+def call(service: str, operation: str, parameters: Parameters, region: str, account: str) -> JudgedCall:
     """The call an operation with these parameters is, without what is known of the caller and of the resources' tags."""
     place = f"{region}:{account}"
     if service == "ec2":
@@ -29,10 +29,10 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
         **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
     }
-    return Call(f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys)
+    return JudgedCall(f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys)
 
 
-def implied(service: str, operation: str, parameters: Parameters, region: str, account: str) -> Call | None:
+def implied(service: str, operation: str, parameters: Parameters, region: str, account: str) -> JudgedCall | None:
     """What else the caller must be allowed for it: EC2's CreateTags where something is made with tags."""
     return ec2_calls.tagging(operation, parameters, f"{region}:{account}") if service == "ec2" else None
 
@@ -80,10 +80,10 @@ def normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9\-_.]", lambda found: "".join(f"\\{byte:03o}" for byte in found[0].encode()), bare)
 
 
-def _ec2(operation: str, parameters: Parameters, place: str) -> Call:
+def _ec2(operation: str, parameters: Parameters, place: str) -> JudgedCall:
     named, made = ec2_calls.named(operation, parameters, place), ec2_calls.made(operation, parameters, place)
     of_named = ec2_calls.request_keys(parameters.get("Tags") or ())  # CreateTags, DeleteTags
-    return Call(f"ec2:{operation}", tuple(dict.fromkeys([*named, *made])) or ("*",), of_named, made)
+    return JudgedCall(f"ec2:{operation}", tuple(dict.fromkeys([*named, *made])) or ("*",), of_named, made)
 
 
 def _sts(_: str, parameters: Parameters, __: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.iam.patterns import Context
-from localcloud.iam.policy import Call
+from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
 
@@ -63,10 +63,10 @@ def made(operation: str, parameters: Parameters, place: str) -> dict[str, Contex
     return {_arn(kind, "*", place): request_keys(tags.get(kind, ())) for kind in _MADE.get(operation, ())}
 
 
-def tagging(operation: str, parameters: Parameters, place: str) -> Call | None:
+def tagging(operation: str, parameters: Parameters, place: str) -> JudgedCall | None:
     """The CreateTags that a call with TagSpecifications is beside what it is; None without tags."""
     of_resource = {_arn(kind, "*", place): request_keys(tags) for kind, tags in _specified(parameters).items() if tags}
-    return Call("ec2:CreateTags", tuple(of_resource), {"ec2:createaction": (operation,)}, of_resource) if of_resource else None
+    return JudgedCall("ec2:CreateTags", tuple(of_resource), {"ec2:createaction": (operation,)}, of_resource) if of_resource else None
 
 
 def request_keys(tags: Iterable[Any]) -> Context:

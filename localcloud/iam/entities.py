@@ -13,7 +13,7 @@ from typing import Any
 
 from moto.iam.models import IAMBackend, InstanceProfile, Role, iam_backends
 
-from localcloud.iam.policy import Call
+from localcloud.iam.policy import JudgedCall
 
 PARTITION = "aws"
 _BY_BOUNDARY = {
@@ -23,7 +23,7 @@ _BY_BOUNDARY = {
 _GIVE_A_PROFILE = ("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation", "RunInstances")
 
 
-def looked_up(call: Call, account: str) -> Call:
+def looked_up(call: JudgedCall, account: str) -> JudgedCall:
     """The call with the full ARNs of what it names, and the boundary of its role as a condition key. The caller holds the lock."""
     if not call.action.startswith("iam:"):
         return call
@@ -36,7 +36,7 @@ def looked_up(call: Call, account: str) -> Call:
     return replace(call, resources=resources, context={**call.context, **keys})
 
 
-def passed(service: str, operation: str, parameters: Mapping[str, Any], account: str) -> list[Call]:
+def passed(service: str, operation: str, parameters: Mapping[str, Any], account: str) -> list[JudgedCall]:
     """The PassRole that a call is besides."""
     backend: IAMBackend = iam_backends[account][PARTITION]
     roles: list[Role] = []
@@ -45,7 +45,7 @@ def passed(service: str, operation: str, parameters: Mapping[str, Any], account:
     if service == "ec2" and operation in _GIVE_A_PROFILE:
         wanted = (parameters.get("IamInstanceProfile") or {}).values()
         roles = [role for one in backend.get_instance_profiles() if one.name in wanted or one.arn in wanted for role in one.roles]
-    return [Call("iam:PassRole", (role.arn,), {"iam:passedtoservice": ("ec2.amazonaws.com",)}) for role in roles]
+    return [JudgedCall("iam:PassRole", (role.arn,), {"iam:passedtoservice": ("ec2.amazonaws.com",)}) for role in roles]
 
 
 def _all(backend: IAMBackend) -> Iterator[Role | InstanceProfile]:

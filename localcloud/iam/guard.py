@@ -17,7 +17,7 @@ from moto.core.request import Request
 
 from localcloud.iam import boundaries, calls, entities, reading, resource_tags, sessions
 from localcloud.iam.patterns import Context
-from localcloud.iam.policy import Call, Decision, decide
+from localcloud.iam.policy import Decision, JudgedCall, decide
 from localcloud.iam.refusal import Refusal
 
 REMEMBERED = 5000  # calls
@@ -94,7 +94,7 @@ class Guard:
         with self._lock:
             self._records.clear()
 
-    def _note(self, session: sessions.Session, call: Call, decision: Decision) -> None:
+    def _note(self, session: sessions.Session, call: JudgedCall, decision: Decision) -> None:
         role = session.role.name if session.role else ""
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         record = Record(
@@ -104,7 +104,7 @@ class Guard:
             self._records.append(record)
 
 
-def _decide(session: sessions.Session, call: Call) -> Decision:
+def _decide(session: sessions.Session, call: JudgedCall) -> Decision:
     if call.action in _ALWAYS:
         return Decision(True)
     for kind, policies in session.policy_sets:
@@ -114,7 +114,7 @@ def _decide(session: sessions.Session, call: Call) -> Decision:
     return Decision(True)
 
 
-def _refusal(service: str, session: sessions.Session, call: Call, decision: Decision) -> Refusal:
+def _refusal(service: str, session: sessions.Session, call: JudgedCall, decision: Decision) -> Refusal:
     """In the words of the service."""
     who = f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} {decision.reason}"
     if service == "ec2":
@@ -124,7 +124,7 @@ def _refusal(service: str, session: sessions.Session, call: Call, decision: Deci
     return Refusal("AuthorizationError" if service == "sns" else "AccessDenied", who)
 
 
-def _calls(service: str, operation: str, parameters: dict[str, Any], region: str, account: str) -> list[Call]:
+def _calls(service: str, operation: str, parameters: dict[str, Any], region: str, account: str) -> list[JudgedCall]:
     """What the caller of a request must be allowed."""
     asked = (service, operation, parameters, region, account)
     found = [calls.call(*asked), calls.implied(*asked), *entities.passed(service, operation, parameters, account)]

@@ -16,7 +16,7 @@ Policy = Mapping[str, Any]  # a policy document
 
 
 @dataclass(frozen=True)
-class Call:
+class JudgedCall:
     """One call in IAM's words; each of its resources must be allowed.
 
     ``of_resource`` has the condition keys that are one resource's own: its tags, or those it is to be made with.
@@ -45,7 +45,7 @@ IDENTITY, BOUNDARY, SESSION = "identity-based policy", "permissions boundary", "
 """Kinds of policies. Each kind that a caller has must allow a call."""
 
 
-def decide(policies: Sequence[Policy], call: Call, kind: str = IDENTITY) -> Decision:
+def decide(policies: Sequence[Policy], call: JudgedCall, kind: str = IDENTITY) -> Decision:
     """May the call be made by whoever has exactly these policies? ``kind`` is what a refusal calls them."""
     for resource in call.resources:
         context = call.context_of(resource)

@@ -13,12 +13,12 @@ from moto.ec2.models import ec2_backends
 
 from localcloud.iam import ec2_calls
 from localcloud.iam.patterns import Context
-from localcloud.iam.policy import Call
+from localcloud.iam.policy import JudgedCall
 
 PREFIXES = ("aws:resourcetag/", "ec2:resourcetag/")
 
 
-def looked_up(call: Call, region: str, account: str) -> Call:
+def looked_up(call: JudgedCall, region: str, account: str) -> JudgedCall:
     """The call with the tags its resources have now. The caller holds the lock of the model."""
     known = {resource: found for resource in call.resources if (found := _keys(resource, region, account))}
     return replace(call, of_resource={one: {**call.of_resource.get(one, {}), **known.get(one, {})} for one in {*call.of_resource, *known}})

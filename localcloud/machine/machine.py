@@ -12,7 +12,7 @@ from localcloud.machine.address_pool import why_not_listen
 from localcloud.machine.kvm_probe import accelerator
 from localcloud.machine.layer_store import GIB, run_qemu_img
 from localcloud.machine.qemu import drives, process, program, saved_states
-from localcloud.machine.qemu.command_line import Files, Tools, command_line
+from localcloud.machine.qemu.command_line import MachineFiles, Tools, command_line
 from localcloud.machine.qemu.firmware import find_firmware
 from localcloud.machine.qemu.qmp import Monitor
 from localcloud.machine.qemu.spec import Controller, Drive, MachineSpec
@@ -38,9 +38,9 @@ class Machine:
         return self.runtime / f"{self.folder.name}.imds"
 
     @property
-    def files(self) -> Files:
+    def files(self) -> MachineFiles:
         """Every file this machine has a hand in."""
-        return Files(
+        return MachineFiles(
             pid=self.folder / "pid",
             log=self.folder / "qemu.log",
             console=self.folder / "console.log",

@@ -55,7 +55,7 @@ def serve(folder: Path, port: int) -> None:
         install(host)
         cloudformation.install(host)
         codebuild.install()
-        keeper = state_store.Keeper(folder, SERVICES, host.lock)
+        keeper = state_store.StateStore(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
         _restore(host)

@@ -128,7 +128,7 @@ def load(path: Path, services: Services) -> Header | None:
     return header
 
 
-class Keeper:
+class StateStore:
     """Writes the state; each file is complete (written beside, synced, renamed), and an older one never replaces a newer."""
 
     def __init__(self, folder: Path, services: Services, lock: AbstractContextManager[object]) -> None:

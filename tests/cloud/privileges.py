@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.iam.patterns import matches
-from localcloud.iam.policy import Call, decide
+from localcloud.iam.policy import JudgedCall, decide
 from localcloud.server.control import Endpoint
 
 Policy = Mapping[str, Any]
@@ -41,9 +41,9 @@ def assert_least_privilege(endpoint: Endpoint, role: str, policy: Policy) -> Non
     assert not unused, f"{role} may do what it never did: {', '.join(unused)}"
 
 
-def _call(record: Mapping[str, Any]) -> Call:
+def _call(record: Mapping[str, Any]) -> JudgedCall:
     of_resource = {resource: _keys(found) for resource, found in record["of_resource"].items()}
-    return Call(record["action"], tuple(record["resources"]), _keys(record["context"]), of_resource)
+    return JudgedCall(record["action"], tuple(record["resources"]), _keys(record["context"]), of_resource)
 
 
 def _keys(found: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:

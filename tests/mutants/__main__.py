@@ -20,8 +20,8 @@ from build.bake import image_tests
 from build.bake.run import start
 from build.bake.state import Bake
 from build.bake.steps.candidate import LaunchCandidate
-from build.bake.steps.security_group import OpenNetwork
-from build.bake.steps.source_image import FindImage
+from build.bake.steps.security_group import CreateSecurityGroup
+from build.bake.steps.source_image import FindSourceImage
 from build.errors import HubsmithError, RemoteError, UserError
 from build.images import listing
 from build.manifest import load
@@ -84,7 +84,7 @@ class PutMistakesBack(Step[Bake]):
         state.report.note(f"red: {', '.join(outcome.broken) or 'nothing'}")
         return outcome.failed > 0
 
-    def _test(self, state: Bake, tests: Sequence[str], name: str) -> image_tests.Outcome:
+    def _test(self, state: Bake, tests: Sequence[str], name: str) -> image_tests.TestSummary:
         files = [Path(f"{state.manifest.tests_folder}/{test}") for test in tests]
         target, folder = state.candidate.target, state.run.folder
         return image_tests.run(state.manifest, files, [target], f"mutant-{name}", folder, state.report, {"HUBSMITH_STAGE": "candidate"})
@@ -137,7 +137,7 @@ def put_back(mistakes: Sequence[Mistake], image_id: str | None, report: Reporter
     image_id = image_id or (published.image_id if published else None)
     if image_id is None:
         raise UserError("there is no image yet", hint="make build-ami")
-    steps = [FindImage(image_id), OpenNetwork(), LaunchCandidate(), PutMistakesBack(mistakes)]
+    steps = [FindSourceImage(image_id), CreateSecurityGroup(), LaunchCandidate(), PutMistakesBack(mistakes)]
     with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
         Runner[Bake](report, OnFailure.CLEANUP).run(steps, Bake(manifest, clients, run, report))
     report.note(f"{len(mistakes)} mistakes put back, each noticed")

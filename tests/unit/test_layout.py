@@ -82,6 +82,21 @@ def test_no_import_runs_upwards(folder: str) -> None:
     assert back == []
 
 
+# Sections of the manifest are named as its keys are: `Hub` and `Publish` are what hub: and publish: hold.
+SECTIONS = "build/manifest/schema/"
+
+
+@pytest.mark.parametrize("package", ["build", "localcloud"])
+def test_no_class_name_stands_twice_in_a_package(package: str) -> None:
+    seen: dict[str, list[str]] = {}
+    for path in (REPO / package).rglob("*.py"):
+        name = path.relative_to(REPO).as_posix()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not name.startswith(SECTIONS):
+                seen.setdefault(node.name, []).append(name)
+    assert {name: places for name, places in seen.items() if len(places) > 1} == {}
+
+
 def test_the_local_cloud_knows_little_of_the_product() -> None:
     seen = {name for path in (REPO / "localcloud").rglob("*.py") for name in imports(path) if name.startswith("build.")}
     modules = ("build.errors", "build.paths", "build.kernel_console", "build.aws")

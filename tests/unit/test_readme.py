@@ -17,7 +17,7 @@ from invoke import Collection, Task
 
 from build.manifest import load
 from localcloud.iam.patterns import matches
-from localcloud.iam.policy import Call, decide
+from localcloud.iam.policy import JudgedCall, decide
 from tasks import namespace
 
 REPO = Path(__file__).parents[2]
@@ -95,7 +95,7 @@ SSM = "arn:aws:ssm:us-east-1:123456789012:parameter/hubsmith"
 @pytest.mark.parametrize("name", ["admin-password", "host-keys", "status"])
 @pytest.mark.parametrize("action", ["GetParameter", "GetParametersByPath", "PutParameter", "DeleteParameter", "AddTagsToResource"])
 def test_a_builds_policy_reaches_no_parameter_of_a_hub(name: str, action: str) -> None:
-    call = Call(f"ssm:{action}", (f"{SSM}/hubs/hub.example.org/{name}",))
+    call = JudgedCall(f"ssm:{action}", (f"{SSM}/hubs/hub.example.org/{name}",))
     assert not decide([documents()[0]], call).allowed
     patterns = [one for statement in documents()[0]["Statement"] for one in listed(statement["Resource"]) if one != "*"]
     assert not [pattern for pattern in patterns if matches(pattern, call.resources[0])]
@@ -103,7 +103,7 @@ def test_a_builds_policy_reaches_no_parameter_of_a_hub(name: str, action: str) -
 
 def test_a_builds_policy_reaches_the_parameters_of_its_image() -> None:
     name = load(REPO / "manifest.yaml").image.name
-    for call in (Call("ssm:PutParameter", (f"{SSM}/{name}/latest",)), Call("ssm:GetParameter", (f"{SSM}/{name}/rebuild",))):
+    for call in (JudgedCall("ssm:PutParameter", (f"{SSM}/{name}/latest",)), JudgedCall("ssm:GetParameter", (f"{SSM}/{name}/rebuild",))):
         assert decide([documents()[0]], call).allowed
 
 
@@ -129,7 +129,7 @@ MAKING = ("CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary")
     ],
 )
 def test_a_launchs_policy_makes_roles_within_the_boundary_only(action: str, role: str, keys: Any, allowed: bool) -> None:
-    call = Call(f"iam:{action}", (f"arn:aws:iam::123456789012:role/{role}",), keys)
+    call = JudgedCall(f"iam:{action}", (f"arn:aws:iam::123456789012:role/{role}",), keys)
     assert decide(documents()[:2], call).allowed is allowed
 
 

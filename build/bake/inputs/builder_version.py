@@ -63,7 +63,7 @@ def current_version() -> str:
     return VERSION
 
 
-def in_words(part: str) -> str | None:
+def describe_part(part: str) -> str | None:
     """One of those names for a reader; None if it is the name of something else."""
     return f"Hubsmith's {part.removeprefix(_START)}" if part.startswith(_START) else None
 

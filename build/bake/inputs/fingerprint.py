@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from build.bake.inputs.provisioner_files import laid_over
 from build.manifest import ProvisionerUse, environment, template_variables
-from build.remote.file_tree import Entry
+from build.remote.file_tree import FileEntry
 
 SCRIPT = "install.sh"
 SCHEME = 2
@@ -90,13 +90,13 @@ def _script(use: ProvisionerUse) -> str:
     return of_bytes((use.folder / SCRIPT).read_bytes())
 
 
-def _entry(entry: Entry) -> list[object]:
+def _entry(entry: FileEntry) -> list[object]:
     """Who owns it and who may do what with it, and its target if it is a link, else its content."""
     owned = entry.ownership
     return [owned.owner, owned.group, owned.mode, entry.link_to or "", "" if entry.link_to else of_bytes(entry.content)]
 
 
-def _part(use: ProvisionerUse, path: str, entry: Entry) -> str:
+def _part(use: ProvisionerUse, path: str, entry: FileEntry) -> str:
     """A template counts with its own text: a value that has changed is named itself, and not all templates that hold it."""
     source = of_bytes((use.folder / path).read_bytes()) if path.endswith(".j2") and not entry.link_to else ""
     return digest(*(_entry(entry)[:-1] if source else _entry(entry)), source)

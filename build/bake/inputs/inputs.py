@@ -84,7 +84,7 @@ def of(manifest: Manifest, base_id: str, base_name: str, login_user: str = "") -
     return Inputs(base_id, base_name, fingerprint.chain(base_id, manifest.provisioners), settings, {**parts, **builder, **after})
 
 
-def changes(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str] | None = None) -> list[str]:
+def diff_tags(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str] | None = None) -> list[str]:
     """What is not as the tags of an image say, a line each; empty when a build would be made of the same.
 
     ``gone`` may hold more names and digests of parts (from a record or from git): a digest in a tag does not tell the name of a
@@ -150,7 +150,7 @@ def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str,
     if not before:
         return
     for name in sorted({*now.parts, *gone}):
-        if not (name.startswith(start) if start else builder_version.in_words(name)):
+        if not (name.startswith(start) if start else builder_version.describe_part(name)):
             continue
         was = before.get(tag_values.packed(name, "")[:4])
         if name not in now.parts:
@@ -164,7 +164,7 @@ def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str,
 
 def _spoken(part: str) -> str:
     """A file by its path, a variable by its name, the lock by whose packages it pins."""
-    if words := builder_version.in_words(part):
+    if words := builder_version.describe_part(part):
         return words
     _, provisioner, inside = part.split("/", 2)
     if inside.startswith(fingerprint.LOCKED):

@@ -15,7 +15,7 @@ IGNORED = ("__pycache__", "*.pyc", "*~", "*.swp", "*.swo", "*.orig", "*.rej", ".
 """Names of files, or of folders with all they hold, that editors and interpreters leave behind: they are not sent."""
 
 
-def laid_over(use: ProvisionerUse) -> dict[str, file_tree.Entry]:
+def laid_over(use: ProvisionerUse) -> dict[str, file_tree.FileEntry]:
     """What is laid over /, by the path that it has in the provisioner's folder (``files/etc/motd.j2``).
 
     Raises OSError for a file that cannot be read, UserError for a template that cannot be rendered.

@@ -17,14 +17,14 @@ from build.bake.state import Bake
 from build.manifest import Manifest, ProvisionerUse
 from build.manifest.schema import ARCH
 from build.pipeline import Step
-from build.remote.sight import Sight, look
+from build.remote.sight import Availability, probe_url
 
 _FILE = "file://"
 _LOOPBACK = re.compile(r"localhost$|127\.|\[?::1\]?$")
 
 
 @dataclass(frozen=True)
-class Installer:
+class ChosenInstaller:
     """Its distribution and its addresses for the base image's processors, in the order in which the builder tries them."""
 
     distribution: str
@@ -36,7 +36,7 @@ class Installer:
         return f"python.installers.{self.distribution}.urls"
 
 
-class LookForInstaller(Step[Bake]):
+class CheckInstaller(Step[Bake]):
     """See whether an address has the installer, unless the layer has its Python already.
 
     Needs: layer.
@@ -56,7 +56,7 @@ class LookForInstaller(Step[Bake]):
                 state.report.warn(words)
 
 
-def installer_of(use: ProvisionerUse, architecture: str) -> Installer | None:
+def installer_of(use: ProvisionerUse, architecture: str) -> ChosenInstaller | None:
     """What a provisioner that installs the users' packages is going to download, if its distribution has an installer."""
     distribution = str(use.values.get("distribution"))
     installers = cast(Mapping[str, Any], use.values.get("installers") or {})
@@ -64,21 +64,21 @@ def installer_of(use: ProvisionerUse, architecture: str) -> Installer | None:
         return None
     release = installers[distribution]
     fill = {"{version}": str(release["version"]), "{arch}": ARCH[architecture]}
-    return Installer(distribution, tuple(re.sub(r"\{(version|arch)\}", lambda name: fill[name[0]], url) for url in release["urls"]))
+    return ChosenInstaller(distribution, tuple(re.sub(r"\{(version|arch)\}", lambda name: fill[name[0]], url) for url in release["urls"]))
 
 
-def see(url: str, folders: Sequence[Path]) -> Sight:
+def see(url: str, folders: Sequence[Path]) -> Availability:
     """Whether it is there; ``folders`` are the provisioners' whose files are on the builder by then."""
     if url.startswith(_FILE):
         path = url.removeprefix(_FILE).lstrip("/")
         brought = any((folder / "files" / path).is_file() for folder in folders)
-        return Sight(True) if brought else Sight(None, "no provisioner brings it, so the base image has to")
+        return Availability(True) if brought else Availability(None, "no provisioner brings it, so the base image has to")
     if _LOOPBACK.match(urlsplit(url).hostname or ""):
-        return Sight(None, "is the builder itself")
-    return look(url)
+        return Availability(None, "is the builder itself")
+    return probe_url(url)
 
 
-def warnings(installer: Installer, found: Sequence[tuple[str, Sight]], manifest: Manifest) -> Iterator[str]:
+def warnings(installer: ChosenInstaller, found: Sequence[tuple[str, Availability]], manifest: Manifest) -> Iterator[str]:
     """What the operator should know although the build goes on. Raises ManifestError where it cannot."""
     seen = "; ".join(f"{url}: {sight.why}" for url, sight in found if not sight.there)
     if all(sight.there is False for _, sight in found):

@@ -16,7 +16,7 @@ _SECRETS_AT = "/run/hubsmith-secrets"
 _DEVICE = "/dev/sdf"
 
 
-class LookFromOutside(Step[Bake]):
+class InspectImageFiles(Step[Bake]):
     """Attach a volume made of the image's snapshot to the candidate, mounted read-only, and run the tests of its files.
 
     Needs: candidate, snapshot_ids. Adds to: tests.

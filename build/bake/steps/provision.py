@@ -51,9 +51,9 @@ class Provision(Step[Bake]):
     def _send(self, shell: Shell, folder: str, state: Bake) -> None:
         variables = {**environment(self._use), **_standard_variables(state)}
         sent = [
-            file_tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
-            file_tree.Entry(f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)),
-            file_tree.Entry(f"{folder}/environment", exports(variables).encode(), file_tree.roots(0o600)),
+            file_tree.FileEntry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
+            file_tree.FileEntry(f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)),
+            file_tree.FileEntry(f"{folder}/environment", exports(variables).encode(), file_tree.roots(0o600)),
             *given(self._use, folder),
         ]
         shell.send(file_tree.archive(sent), "tar -x -p -f - -C /", root=True)
@@ -85,9 +85,9 @@ class Provision(Step[Bake]):
         )
 
 
-def given(use: ProvisionerUse, folder: str) -> list[file_tree.Entry]:
+def given(use: ProvisionerUse, folder: str) -> list[file_tree.FileEntry]:
     """The texts that are to stand beside its install.sh in ``folder``."""
-    return [file_tree.Entry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600)) for name, text in use.given.items()]
+    return [file_tree.FileEntry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600)) for name, text in use.given.items()]
 
 
 def _standard_variables(state: Bake) -> dict[str, str]:

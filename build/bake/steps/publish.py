@@ -9,7 +9,7 @@ from build.bake.steps.image import PUBLISHED
 from build.pipeline import Step
 
 
-class Publish(Step[Bake]):
+class PublishImage(Step[Bake]):
     """Share the image with whom the manifest names, tag it and its snapshots as published, then let the SSM parameter point to the image.
 
     Needs: image_id, snapshot_ids.

@@ -19,7 +19,7 @@ _HOLD_S = 55
 """Less than what layer.sh lets the file system be held for."""
 
 
-class KeepLayer(Step[Bake]):
+class SaveLayer(Step[Bake]):
     """Take a snapshot of the builder as it is now, for later builds.
 
     Needs: builder, inputs, since. A layer that cannot be taken is a pity and no failure. It is no part of the run: it stays.

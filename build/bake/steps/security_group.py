@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from build.aws import security_groups, tags
-from build.bake.state import Bake, Network
+from build.bake.state import Bake, BuilderNetwork
 from build.errors import UserError
 from build.pipeline import Step
 from build.remote.public_ip import caller_cidr
@@ -11,7 +11,7 @@ from build.remote.public_ip import caller_cidr
 SSH, HTTP, HTTPS = 22, 80, 443
 
 
-class OpenNetwork(Step[Bake]):
+class CreateSecurityGroup(Step[Bake]):
     """Find the VPC, ask who is calling, and make a security group for ssh (and, for the candidate, the hub).
 
     Produces: network.
@@ -40,7 +40,7 @@ class OpenNetwork(Step[Bake]):
                 for port in (SSH, HTTP, HTTPS)
             ],
         )
-        state.network = Network(vpc_id, state.manifest.builder.subnet_id, cidr, self._group_id)
+        state.network = BuilderNetwork(vpc_id, state.manifest.builder.subnet_id, cidr, self._group_id)
 
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""

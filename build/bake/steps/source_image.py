@@ -34,7 +34,7 @@ class FindBaseImage(Step[Bake]):
         state.report.note(f"base image {state.base.id} ({state.base.name})")
 
 
-class FindImage(Step[Bake]):
+class FindSourceImage(Step[Bake]):
     """Look an image up that is to be tested.
 
     Produces: base, image_id, snapshot_ids.

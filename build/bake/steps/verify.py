@@ -56,7 +56,7 @@ def run_tests(
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)
-        journal = diagnostics.keep(state, machines, stage)
+        journal = diagnostics.collect(state, machines, stage)
         raise HubsmithError(
             f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
             hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal}",

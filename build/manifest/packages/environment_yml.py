@@ -17,7 +17,7 @@ from build.manifest.packages.requirements_txt import Named, Requirements, entry
 from build.manifest.schema import fields as f
 from build.manifest.yaml.files import read as read_yaml
 from build.manifest.yaml.messages import UNKNOWN_KEY, did_you_mean
-from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Node, Scalar, describe
+from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Node, Scalar, describe
 
 _KEYS = ("name", "channels", "dependencies", "prefix")
 _CHANNEL: TypeAdapter[str] = TypeAdapter(f.CondaChannel)
@@ -108,7 +108,7 @@ def _pip(path: KeyPath, node: MapNode, file: Path) -> Requirements:
     return found
 
 
-def _pip_lines(path: KeyPath, section: Entry, file: Path) -> Requirements:
+def _pip_lines(path: KeyPath, section: MapEntry, file: Path) -> Requirements:
     if isinstance(section.value, Scalar) and section.value.value is None:
         return Requirements()
     if not isinstance(section.value, ListNode):

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from build.errors import Problem
 from build.manifest.packages import lockfile_format
-from build.manifest.packages.lockfile_format import Lock, MadeOf, Packages, Pins
+from build.manifest.packages.lockfile_format import Lock, LockInputs, Packages, Pins
 from build.manifest.provisioners.definition import ProvisionerUse
 from build.manifest.schema import ARCH, CLOUDS, WITH_CONDA, Arch, Base, Distribution
 from build.manifest.yaml.files import display
-from build.manifest.yaml.frozen import thaw
+from build.manifest.yaml.frozen import to_plain
 from build.manifest.yaml.nodes import KeyPath, MapNode, Mark, place_of
 
 _WITHOUT_PROFILES: KeyPath = ("packages",)
@@ -93,7 +93,7 @@ def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
     return _mismatch(locked, distribution, arch, wanted)
 
 
-def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: MadeOf) -> Problem:
+def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: LockInputs) -> Problem:
     """Why nothing in the lock is of this manifest; another profile's section says nothing about that."""
     sections = [(path, found) for path, found in locked.sections() if found.get(distribution)]
     path, packages = next(((path, found) for path, found in sections if path in (locked.own, _WITHOUT_PROFILES)), ((), {}))
@@ -115,13 +115,13 @@ def distribution_of(use: ProvisionerUse) -> Distribution:
     return cast(Distribution, use.values["distribution"])
 
 
-def made_of(use: ProvisionerUse, base: Base) -> MadeOf:
+def made_of(use: ProvisionerUse, base: Base) -> LockInputs:
     """What a lock for this provisioner has to be made of now."""
-    values = cast(dict[str, Any], thaw(use.values))
+    values = cast(dict[str, Any], to_plain(use.values))
     distribution = distribution_of(use)
     has_conda = distribution in WITH_CONDA
     installer = (values.get("installers") or {}).get(distribution) or {}
-    return MadeOf(
+    return LockInputs(
         python=(installer.get("python") if has_conda else _python_of(base)) or _OLDEST_PYTHON,
         hub_version=values.get("hub_version"),
         channels=tuple(values.get("channels") or ()) if has_conda else (),
@@ -131,7 +131,7 @@ def made_of(use: ProvisionerUse, base: Base) -> MadeOf:
     )
 
 
-def to_resolve(wanted: MadeOf) -> tuple[str, ...]:
+def to_resolve(wanted: LockInputs) -> tuple[str, ...]:
     """What a build without a lock takes the newest of."""
     hub = (f"jupyterhub=={wanted.hub_version}",) if wanted.hub_version else ()
     return (*wanted.conda_packages, *wanted.packages, *hub)
@@ -164,7 +164,7 @@ def _python_of(base: Base) -> str | None:
     return next((version for part, version in _PYTHON if part in name), None)
 
 
-def changes(locked: MadeOf, wanted: MadeOf) -> Iterator[str]:
+def changes(locked: LockInputs, wanted: LockInputs) -> Iterator[str]:
     """What the manifest asks for now and the lock was not made of, in words."""
     for name, was in locked.model_dump().items():
         now = getattr(wanted, name)

@@ -50,7 +50,7 @@ def _only(entry: re.Pattern[str]) -> Callable[[str], str | None]:
     return rule
 
 
-class MadeOf(Section):
+class LockInputs(Section):
     """What decides which packages it has to be."""
 
     python: str = Field(description="The oldest Python it is to hold for")
@@ -64,7 +64,7 @@ class MadeOf(Section):
 class Pins(Section):
     """The packages for one kind of processors."""
 
-    made_of: MadeOf
+    made_of: LockInputs
     conda: Annotated[str, f.checked(_only(CONDA_ENTRY))] = ""
     pip: Annotated[str, f.checked(_only(PIP_ENTRY))] = ""
 

@@ -82,7 +82,7 @@ def _empty_is_no_keys(value: object) -> object:
     return {} if value is None else value
 
 
-class Locked(Section):
+class LockSettings(Section):
     """That it installs the users' packages. It reads the variables distribution, packages and, if it has them, conda_packages,
     channels, installers, accept_terms and hub_version, and gets of them what its distribution uses (distributions.py); what the manifest's
     lock says is beside its install.sh: lock/conda.txt and lock/pip.txt.
@@ -110,7 +110,7 @@ class Definition(Section):
         f.Frozen,
         f.Thawed,
     ] = Field(default={}, description="What it reads")
-    lock: Locked | None = Field(default=None, description="It installs what the manifest's lock says")
+    lock: LockSettings | None = Field(default=None, description="It installs what the manifest's lock says")
     files: Annotated[Mapping[AbsolutePath, FileMode], f.Frozen, f.Thawed] = Field(
         default={}, description="Owner, group and mode of what is not root's with the usual mode"
     )

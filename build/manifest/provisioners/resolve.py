@@ -18,9 +18,9 @@ from build.manifest.provisioners import folder as provisioners_folder
 from build.manifest.provisioners.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
 from build.manifest.provisioners.folder import Folder
 from build.manifest.schema import ARCH, ManifestFile, distributions
-from build.manifest.yaml.frozen import freeze, freeze_map, thaw
+from build.manifest.yaml.frozen import freeze, freeze_map, to_plain
 from build.manifest.yaml.messages import did_you_mean
-from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, plain
+from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar, describe, find, plain
 
 FOLDER = "provisioners"
 
@@ -32,7 +32,7 @@ class Listed:
     path: KeyPath
     mark: Mark
     name: str
-    variables: Mapping[str, Entry]
+    variables: Mapping[str, MapEntry]
 
 
 def resolve(tree: Node, settings: ManifestFile | None, folder: Path) -> tuple[tuple[ProvisionerUse, ...], tuple[Problem, ...]]:
@@ -148,9 +148,9 @@ def _as_text(value: object) -> str:
 
 
 def _as_json(value: object) -> str:
-    return json.dumps(thaw(value), sort_keys=True, ensure_ascii=False)
+    return json.dumps(to_plain(value), sort_keys=True, ensure_ascii=False)
 
 
 def template_variables(use: ProvisionerUse) -> dict[str, object]:
     """The variables as templates below files/ see them: by their own names, as plain values JSON can carry."""
-    return {name: thaw(value) for name, value in use.values.items()}
+    return {name: to_plain(value) for name, value in use.values.items()}

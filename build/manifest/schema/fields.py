@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from build.manifest.yaml.frozen import freeze, thaw
+from build.manifest.yaml.frozen import freeze, to_plain
 
 _T = TypeVar("_T")
 
@@ -65,7 +65,7 @@ def checked(rule: Callable[[_T], str | None]) -> AfterValidator:
 
 
 Frozen = AfterValidator(freeze)
-Thawed = PlainSerializer(thaw)
+Thawed = PlainSerializer(to_plain)
 
 
 def _unique(values: tuple[str, ...]) -> str | None:

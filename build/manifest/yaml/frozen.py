@@ -50,10 +50,10 @@ def freeze(value: object) -> object:
     return value
 
 
-def thaw(value: object) -> object:
+def to_plain(value: object) -> object:
     """The opposite of freeze: plain dicts and lists, as JSON and Jinja2 want them."""
     if isinstance(value, Mapping):
-        return {key: thaw(item) for key, item in value.items()}
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [thaw(item) for item in value]
+        return [to_plain(item) for item in value]
     return value

@@ -66,7 +66,7 @@ class ListNode:
 
 
 @dataclass(frozen=True)
-class Entry:
+class MapEntry:
     """A key of a mapping with the place of the key, and its value."""
 
     mark: Mark
@@ -78,7 +78,7 @@ class MapNode:
     """Keys and values, in the order of the file."""
 
     mark: Mark
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, MapEntry]
 
 
 Node = Scalar | ListNode | MapNode

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from build.errors import UserError
-from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar
+from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar
 from build.manifest.yaml.parse import parse
 
 ALTERNATIVES: Mapping[KeyPath, tuple[frozenset[str], ...]] = {
@@ -34,7 +34,7 @@ def merge(below: Node, above: Node, path: KeyPath = ()) -> Node:
     entries = dict(_without_alternatives(below, above, path).entries)
     for key, entry in above.entries.items():
         under = entries.get(key)
-        entries[key] = Entry(entry.mark, merge(under.value, entry.value, (*path, key))) if under else entry
+        entries[key] = MapEntry(entry.mark, merge(under.value, entry.value, (*path, key))) if under else entry
     return MapNode(below.mark, entries)
 
 
@@ -74,7 +74,7 @@ def _marked(node: Node, mark: Mark) -> Node:
         return Scalar(mark, node.value, node.text, node.quoted)
     if isinstance(node, ListNode):
         return ListNode(mark, tuple(_marked(item, mark) for item in node.items))
-    return MapNode(mark, {key: Entry(mark, _marked(entry.value, mark)) for key, entry in node.entries.items()})
+    return MapNode(mark, {key: MapEntry(mark, _marked(entry.value, mark)) for key, entry in node.entries.items()})
 
 
 def assign(tree: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
@@ -89,7 +89,7 @@ def assign(tree: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
     if isinstance(tree, ListNode):
         return _assign_in_list(tree, str(here), rest, value, done)
     if isinstance(tree, Scalar) and done[:1] == ("provisioners",) and len(done) == 2:
-        tree = MapNode(tree.mark, {"name": Entry(tree.mark, tree)})  # a bare name is short for {name: …}
+        tree = MapNode(tree.mark, {"name": MapEntry(tree.mark, tree)})  # a bare name is short for {name: …}
     if isinstance(tree, Scalar) and tree.value is not None:
         raise OverrideError((*done, *path), f"{'.'.join(map(str, done))} is a single value and has no {here}")
     return _assign_in_map(tree, str(here), rest, value, done)
@@ -99,9 +99,9 @@ def _assign_in_map(tree: Node, here: str, rest: KeyPath, value: Node, done: KeyP
     below = tree if isinstance(tree, MapNode) else MapNode(value.mark, {})
     old = below.entries.get(here)
     child = assign(old.value if old else MapNode(value.mark, {}), rest, value, (*done, here))
-    above = MapNode(value.mark, {here: Entry(value.mark, child)})
+    above = MapNode(value.mark, {here: MapEntry(value.mark, child)})
     kept = _without_alternatives(below, above, done)
-    return MapNode(below.mark, {**kept.entries, here: Entry(value.mark, child)})
+    return MapNode(below.mark, {**kept.entries, here: MapEntry(value.mark, child)})
 
 
 def _assign_in_list(tree: ListNode, here: str, rest: KeyPath, value: Node, done: KeyPath) -> ListNode:

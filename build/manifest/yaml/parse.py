@@ -9,7 +9,7 @@ from __future__ import annotations
 import yaml
 
 from build.errors import Problem
-from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar
+from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar
 
 
 def parse(text: str, file: str) -> tuple[Node | None, tuple[Problem, ...]]:
@@ -78,13 +78,13 @@ class _Reader:
         self._refuse_foreign(node, mark, path)
         self._find_duplicates(node, path)
         self._flatten(node, mark, path)
-        entries: dict[str, Entry] = {}
+        entries: dict[str, MapEntry] = {}
         for key, value in node.value:
             place = Mark(self.file, key.start_mark.line + 1, key.start_mark.column + 1)
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(place.problem(path, "a key has to be a word"))
                 continue
-            entries[key.value] = Entry(place, self.read(value, (*path, key.value)))
+            entries[key.value] = MapEntry(place, self.read(value, (*path, key.value)))
         return MapNode(mark, entries)
 
     def _find_duplicates(self, node: yaml.MappingNode, path: KeyPath) -> None:

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from build.rebuild.schedule.weekly_time import When
+from build.rebuild.schedule.weekly_time import WeeklyTime
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SETUP = "make .venv/.runtime"
@@ -29,7 +29,7 @@ class Job:
     """
 
     image: str
-    when: When
+    when: WeeklyTime
     options: tuple[str, ...]
     max_age: str = ""
     prune: bool = False

@@ -13,7 +13,7 @@ _HINT = 'such as "Mon 03:00", "Mon,Thu 03:00", "Mon-Fri 22:30" or "daily 03:00"'
 
 
 @dataclass(frozen=True)
-class When:
+class WeeklyTime:
     """Days (0 is Monday; all seven: daily) and a time of day."""
 
     days: tuple[int, ...]
@@ -21,7 +21,7 @@ class When:
     minute: int
 
     @classmethod
-    def parse(cls, text: str) -> When:
+    def parse(cls, text: str) -> WeeklyTime:
         """Raises UserError for what is no such time."""
         found = re.fullmatch(r"\s*(?P<days>[A-Za-z,.\-]+)\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})\s*", text)
         if not found or int(found["hour"]) > 23 or int(found["minute"]) > 59:

@@ -7,7 +7,7 @@ from moto.ec2.responses import EC2Response
 
 from localcloud.ec2.responses.base import LocalActions
 from localcloud.ec2.rules import images, permissions
-from localcloud.ec2.rules.permissions import BLOCKED, UNBLOCKED, Change
+from localcloud.ec2.rules.permissions import BLOCKED, UNBLOCKED, PermissionChange
 
 
 class SharingActions(LocalActions):
@@ -33,12 +33,12 @@ class SharingActions(LocalActions):
         permissions.change_snapshot(self.backend, self.text("SnapshotId"), self._change("CreateVolumePermission", "GroupNames"))
         return EmptyResult()
 
-    def _change(self, parameter: str, groups: str) -> Change:
+    def _change(self, parameter: str, groups: str) -> PermissionChange:
         """What is asked for as {Add, Remove}, or as OperationType with lists."""
         asked = self._get_param(parameter, {}) or {}
         listed = [{"Group": name} for name in self.values(groups)] + [{"UserId": name} for name in self.values("UserIds")]
         adding, removing = (listed if self.text("OperationType") == kind else [] for kind in ("add", "remove"))
-        return Change([*asked.get("Add", []), *adding], [*asked.get("Remove", []), *removing])
+        return PermissionChange([*asked.get("Add", []), *adding], [*asked.get("Remove", []), *removing])
 
     def get_image_block_public_access_state(self) -> ActionResult:
         """GetImageBlockPublicAccessState."""

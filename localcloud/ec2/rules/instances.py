@@ -22,7 +22,7 @@ LISTED_AFTER_TERMINATION = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Change:
+class InstanceChange:
     """One line of StartInstances', StopInstances' and TerminateInstances' answers."""
 
     instance_id: str
@@ -30,7 +30,7 @@ class Change:
     current_state: InstanceState
 
 
-def start(backend: LocalBackend, instance_ids: list[str]) -> list[Change]:
+def start(backend: LocalBackend, instance_ids: list[str]) -> list[InstanceChange]:
     """StartInstances; one that runs already stays as it is."""
     chosen = _chosen(backend, instance_ids)
     for instance in chosen:
@@ -47,7 +47,7 @@ def _has_root(instance: LocalInstance) -> bool:
     return any(found.device == instance.root_device_name and found.status != "detaching" for found in instance.attachments)
 
 
-def stop(backend: LocalBackend, instance_ids: list[str], *, force: bool) -> list[Change]:
+def stop(backend: LocalBackend, instance_ids: list[str], *, force: bool) -> list[InstanceChange]:
     """StopInstances; force ends the machine at once, also one that is stopping already."""
     chosen = _chosen(backend, instance_ids)
     for instance in chosen:
@@ -72,7 +72,7 @@ def reboot(backend: LocalBackend, instance_ids: list[str]) -> None:
         backend.wake_instance(instance.id)
 
 
-def terminate(backend: LocalBackend, instance_ids: list[str]) -> list[Change]:
+def terminate(backend: LocalBackend, instance_ids: list[str]) -> list[InstanceChange]:
     """TerminateInstances; terminating twice is no error."""
     chosen = _chosen(backend, instance_ids)
     for instance in chosen:
@@ -93,7 +93,7 @@ def _chosen(backend: LocalBackend, instance_ids: list[str]) -> list[LocalInstanc
     return [backend.instance(instance_id) for instance_id in dict.fromkeys(instance_ids)]
 
 
-def _begin(backend: LocalBackend, instance: LocalInstance, state: str, from_states: set[str]) -> Change:
+def _begin(backend: LocalBackend, instance: LocalInstance, state: str, from_states: set[str]) -> InstanceChange:
     previous = instance.instance_state
     if instance.state in from_states:
         user_ends_it = state != "pending"
@@ -103,7 +103,7 @@ def _begin(backend: LocalBackend, instance: LocalInstance, state: str, from_stat
             instance.launch_time = utcnow()
             addresses.give_public_address(backend, instance)
     backend.wake_instance(instance.id)
-    return Change(instance.id, previous, instance.instance_state)
+    return InstanceChange(instance.id, previous, instance.instance_state)
 
 
 def console(backend: LocalBackend, instance_id: str) -> str:

@@ -20,14 +20,14 @@ _AWS_KEY = "alias/aws/ebs"
 
 
 @dataclass(frozen=True)
-class Change:
+class PermissionChange:
     """Permissions to add and to take away."""
 
     add: Permissions
     remove: Permissions
 
 
-def check_image(backend: LocalBackend, image_id: str, change: Change) -> None:
+def check_image(backend: LocalBackend, image_id: str, change: PermissionChange) -> None:
     """Raises EC2's error when the image is another account's, or may not be shared so."""
     image = images.get(backend, image_id)
     if image.owner_id != backend.account_id and (change.add or change.remove):
@@ -42,7 +42,7 @@ def check_image(backend: LocalBackend, image_id: str, change: Change) -> None:
         _check_encryption(backend.snapshot(snapshot_id), change.add)
 
 
-def change_snapshot(backend: LocalBackend, snapshot_id: str, change: Change) -> None:
+def change_snapshot(backend: LocalBackend, snapshot_id: str, change: PermissionChange) -> None:
     """ModifySnapshotAttribute."""
     snapshot = backend.snapshot(snapshot_id)
     if snapshot.owner_id != backend.account_id:

@@ -24,7 +24,7 @@ PORTS = 8
 
 
 @dataclass(frozen=True)
-class Files:
+class MachineFiles:
     """Where one machine keeps what; the sockets are in a folder with a short name (108 bytes are Linux's limit)."""
 
     pid: Path
@@ -45,7 +45,7 @@ class Tools:
     socat: str
 
 
-def command_line(spec: MachineSpec, files: Files, tools: Tools, saved: str | None) -> list[str]:
+def command_line(spec: MachineSpec, files: MachineFiles, tools: Tools, saved: str | None) -> list[str]:
     """The whole command; saved is the stored name of a saved state to go on from."""
     return [
         *tools.program.command,
@@ -112,7 +112,7 @@ def _identity(instance_id: str) -> list[str]:
     ]
 
 
-def _firmware(files: Files, firmware: Firmware) -> list[str]:
+def _firmware(files: MachineFiles, firmware: Firmware) -> list[str]:
     code = {"driver": "raw", "node-name": "uefi-code", "read-only": True, "file": {"driver": "file", "filename": str(firmware.code)}}
     variables = {"driver": "qcow2", "node-name": "uefi-vars", "file": {"driver": "file", "filename": str(files.uefi_variables)}}
     return [

@@ -77,17 +77,17 @@ class Root:
         variables = {**environment(use), "CONDA_CHANNEL_ALIAS": f"{mirror}/conda"}
         self._send(
             [
-                file_tree.Entry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
-                file_tree.Entry(
+                file_tree.FileEntry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
+                file_tree.FileEntry(
                     f"{WORK}/run_install.sh", (REPO / "build/bake/scripts/run_install.sh").read_bytes(), file_tree.roots(0o700)
                 ),
-                file_tree.Entry(f"{WORK}/environment", exports(variables).encode(), file_tree.roots(0o600)),
+                file_tree.FileEntry(f"{WORK}/environment", exports(variables).encode(), file_tree.roots(0o600)),
                 *given(use, WORK),
             ]
         )
         return self.run(f"cd {WORK} && bash ./run_install.sh 2>&1", timeout_s=900)
 
-    def _send(self, entries: list[file_tree.Entry]) -> None:
+    def _send(self, entries: list[file_tree.FileEntry]) -> None:
         subprocess.run([*self._enter, "tar", "-x", "-p", "-f", "-", "-C", "/"], input=file_tree.archive(entries), check=True)
 
 

@@ -61,7 +61,7 @@ def client(host: Host) -> Client:
 
 def restart(host: Host) -> None:
     """What a server that ends and comes up again does to its state: all that is there afterwards was kept."""
-    keeper = state_store.Keeper(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
     keeper.save()
     forget()
     state_store.load(keeper.path, daemon.SERVICES)

@@ -17,7 +17,7 @@ from build.manifest import load
 from build.rebuild.schedule import cloudformation as schedule_cloudformation
 from build.rebuild.schedule.cloudformation_template import Source, template
 from build.rebuild.schedule.job import Job
-from build.rebuild.schedule.weekly_time import When
+from build.rebuild.schedule.weekly_time import WeeklyTime
 from build.report.reporter import Reporter
 from localcloud.ec2.host import Host
 from tests.localcloud.cloudformation.conftest import Client
@@ -31,7 +31,7 @@ QUIET = Reporter(quiet=True)
 def a_schedule(image: str, every: str, *, notify: str = "ada@example.org") -> tuple[str, str]:
     """The name of the stack, and its template."""
     manifest = load(TINY, cloud="aws", overrides=[f"image.name={image}"])
-    job = Job(image, When.parse(every), ("--cloud", "aws"), "7d")
+    job = Job(image, WeeklyTime.parse(every), ("--cloud", "aws"), "7d")
     return job.name, template(job, manifest, SOURCE, notify)
 
 

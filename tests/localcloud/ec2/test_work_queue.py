@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from localcloud.ec2.work_queue import Workers
+from localcloud.ec2.work_queue import KeyedQueue
 
 
 def test_a_key_woken_while_it_is_worked_on_runs_again_and_never_twice_at_once() -> None:
-    workers, gate, begun = Workers(), threading.Event(), threading.Event()
+    workers, gate, begun = KeyedQueue(), threading.Event(), threading.Event()
     running, most, runs = 0, 0, 0
     counting = threading.Lock()
 
@@ -32,7 +32,7 @@ def test_a_key_woken_while_it_is_worked_on_runs_again_and_never_twice_at_once() 
 
 
 def test_keys_do_not_wait_for_each_other() -> None:
-    workers, gate, done = Workers(), threading.Event(), threading.Event()
+    workers, gate, done = KeyedQueue(), threading.Event(), threading.Event()
     workers.wake("slow", lambda: gate.wait(10) and None)
     workers.wake("quick", done.set)
     assert done.wait(10)
@@ -42,7 +42,7 @@ def test_keys_do_not_wait_for_each_other() -> None:
 
 
 def test_work_that_fails_does_not_end_the_key() -> None:
-    workers, done = Workers(), threading.Event()
+    workers, done = KeyedQueue(), threading.Event()
 
     def fail() -> None:
         raise ValueError("expected by the test")
@@ -54,7 +54,7 @@ def test_work_that_fails_does_not_end_the_key() -> None:
 
 
 def test_closed_workers_take_nothing() -> None:
-    workers, done = Workers(), threading.Event()
+    workers, done = KeyedQueue(), threading.Event()
     workers.close()
     workers.wake("i-1", done.set)
     assert not done.wait(0.2)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.iam.patterns import matches
-from localcloud.iam.policy import Call, decide
+from localcloud.iam.policy import JudgedCall, decide
 from localcloud.iam.resource_tags import keys_of
 
 NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
@@ -26,7 +26,7 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def is_allowed(statement: dict[str, Any], call: Call) -> bool:
+def is_allowed(statement: dict[str, Any], call: JudgedCall) -> bool:
     return decide([policy(statement)], call).allowed
 
 
@@ -55,12 +55,12 @@ def is_allowed(statement: dict[str, Any], call: Call) -> bool:
     ],
 )
 def test_actions_and_resources(statement: dict[str, Any], allowed: bool) -> None:
-    call = Call("ssm:GetParameter", ("arn:aws:ssm:us-east-1:123456789012:parameter/hub/a",))
+    call = JudgedCall("ssm:GetParameter", ("arn:aws:ssm:us-east-1:123456789012:parameter/hub/a",))
     assert is_allowed(statement, call) is allowed
 
 
-def records(*names: str) -> Call:
-    return Call(
+def records(*names: str) -> JudgedCall:
+    return JudgedCall(
         "route53:ChangeResourceRecordSets", (ZONE,), {NAMES.lower(): names, "aws:userid": ("AROA:i-1",), "n": ("5",), "ip": ("127.0.0.1",)}
     )
 
@@ -98,29 +98,29 @@ def records(*names: str) -> Call:
         ({"StringEquals": {"aws:userid": "AROA:i-1"}, "NumericEquals": {"n": "4"}}, records(), False),  # all of them
     ],
 )
-def test_conditions(condition: dict[str, Any], call: Call, allowed: bool) -> None:
+def test_conditions(condition: dict[str, Any], call: JudgedCall, allowed: bool) -> None:
     assert is_allowed(allow("route53:*", ZONE, Condition=condition), call) is allowed
 
 
 def test_dates() -> None:
-    call = Call("a:b", context={"aws:currenttime": ("2026-11-25T01:00:00Z",)})
+    call = JudgedCall("a:b", context={"aws:currenttime": ("2026-11-25T01:00:00Z",)})
     assert is_allowed(allow("*", Condition={"DateLessThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}}), call)
     assert not is_allowed(allow("*", Condition={"DateGreaterThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}}), call)
 
 
 def test_what_nobody_here_can_judge_is_refused_and_named() -> None:
-    decision = decide([policy(allow("*", Condition={"BinaryEquals": {"x": "y"}}))], Call("a:b"))
+    decision = decide([policy(allow("*", Condition={"BinaryEquals": {"x": "y"}}))], JudgedCall("a:b"))
     assert (decision.allowed, "BinaryEquals" in decision.reason) == (False, True)
 
 
 def test_every_resource_of_a_call_has_to_be_allowed() -> None:
-    decision = decide([policy(allow("ssm:*", "arn:a"))], Call("ssm:GetParameters", ("arn:a", "arn:b")))
+    decision = decide([policy(allow("ssm:*", "arn:a"))], JudgedCall("ssm:GetParameters", ("arn:a", "arn:b")))
     assert (decision.allowed, decision.resource) == (False, "arn:b")
 
 
-def tagged(tags: dict[str, dict[str, str]]) -> Call:
+def tagged(tags: dict[str, dict[str, str]]) -> JudgedCall:
     """A call on these resources, with the tags of each."""
-    return Call("ec2:AttachVolume", tuple(tags), of_resource={one: keys_of(found.items()) for one, found in tags.items()})
+    return JudgedCall("ec2:AttachVolume", tuple(tags), of_resource={one: keys_of(found.items()) for one, found in tags.items()})
 
 
 OURS, OTHERS = {"arn:i": {"Run": "1"}}, {"arn:vol": {"Owner": "eve"}}
@@ -136,13 +136,13 @@ OURS, OTHERS = {"arn:i": {"Run": "1"}}, {"arn:vol": {"Owner": "eve"}}
         ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({**OURS, **OTHERS}), False),  # each resource has to have it
         ({"Null": {"aws:ResourceTag/Run": "false"}}, tagged(OURS), True),
         ({"Null": {"aws:ResourceTag/Run": "false"}}, tagged({**OTHERS, **OURS}), False),
-        ({"Null": {"aws:ResourceTag/Run": "false"}}, Call("ec2:AttachVolume", ("arn:i",)), False),
+        ({"Null": {"aws:ResourceTag/Run": "false"}}, JudgedCall("ec2:AttachVolume", ("arn:i",)), False),
         ({"StringNotEquals": {"aws:ResourceTag/Owner": "eve"}}, tagged({**OURS, **OTHERS}), False),
         ({"StringNotEquals": {"aws:ResourceTag/Owner": "eve"}}, tagged(OURS), True),
         ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({"arn:i": {"Run": "1", "run": "2"}}), False),  # which one, nobody says
     ],
 )
-def test_tags_of_resources(condition: dict[str, Any], call: Call, allowed: bool) -> None:
+def test_tags_of_resources(condition: dict[str, Any], call: JudgedCall, allowed: bool) -> None:
     assert is_allowed(allow("ec2:*", Condition=condition), call) is allowed
 
 
@@ -183,25 +183,25 @@ statements = st.builds(
     resources,
 )
 calls = st.builds(
-    lambda action, resource: Call(action, (resource,)),
+    lambda action, resource: JudgedCall(action, (resource,)),
     st.sampled_from(["ssm:GetParameter", "route53:GetChange", "ec2:DescribeVpcs"]),
     st.sampled_from(["arn:a", "arn:b", "*"]),
 )
 
 
 @given(st.lists(statements), calls)
-def test_the_order_and_the_grouping_of_statements_do_not_matter(found: list[dict[str, Any]], call: Call) -> None:
+def test_the_order_and_the_grouping_of_statements_do_not_matter(found: list[dict[str, Any]], call: JudgedCall) -> None:
     assert decide([policy(*found)], call).allowed == decide([policy(one) for one in reversed(found)], call).allowed
 
 
 @given(st.lists(statements), statements, calls)
-def test_an_allow_never_takes_away_and_a_deny_never_gives(found: list[dict[str, Any]], extra: dict[str, Any], call: Call) -> None:
+def test_an_allow_never_takes_away_and_a_deny_never_gives(found: list[dict[str, Any]], extra: dict[str, Any], call: JudgedCall) -> None:
     before, after = decide([policy(*found)], call).allowed, decide([policy(*found, extra)], call).allowed
     assert after >= before if extra["Effect"] == "Allow" else after <= before
 
 
 @given(st.lists(statements), calls)
-def test_nothing_is_allowed_that_no_statement_allows_and_a_deny_of_all_ends_it(found: list[dict[str, Any]], call: Call) -> None:
+def test_nothing_is_allowed_that_no_statement_allows_and_a_deny_of_all_ends_it(found: list[dict[str, Any]], call: JudgedCall) -> None:
     if not any(one["Effect"] == "Allow" for one in found):
         assert not decide([policy(*found)], call).allowed
     assert not decide([policy(*found, {"Effect": "Deny", "Action": "*", "Resource": "*"})], call).allowed

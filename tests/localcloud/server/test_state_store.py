@@ -45,7 +45,7 @@ def backend(service: str, region: str = REGION) -> Any:
 
 
 def keep_and_restore(host: Host) -> None:
-    keeper = state_store.Keeper(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
     keeper.save()
     forget()
     assert state_store.load(keeper.path, daemon.SERVICES) is not None
@@ -139,7 +139,7 @@ def test_an_unreadable_state_is_set_aside_with_its_disks(host: Host) -> None:
 
 def test_an_older_state_never_replaces_a_newer_one(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads have changed the model; the one that took its copy first comes last to the disk."""
-    keeper = state_store.Keeper(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
     written: list[bytes] = []
     contents = iter([b"old", b"new"])
     may_write_old = threading.Event()
@@ -177,7 +177,7 @@ def test_an_older_state_never_replaces_a_newer_one(host: Host, monkeypatch: pyte
 
 
 def test_a_crash_while_writing_leaves_the_state_before(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper = state_store.Keeper(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
     backend("ec2").create_key_pair("before", "ed25519", {})
     keeper.save()
 

@@ -21,16 +21,16 @@ from build.bake import instances, layers, recipe
 from build.bake.inputs import inputs
 from build.bake.inputs.builder_version import BUILDER_RECIPE, IMAGE_RECIPE
 from build.bake.run import Run
-from build.bake.state import Bake, BaseImage, Network
+from build.bake.state import Bake, BaseImage, BuilderNetwork
 from build.bake.steps.builder import LaunchBuilder
-from build.bake.steps.check_installer import LookForInstaller
+from build.bake.steps.check_installer import CheckInstaller
 from build.bake.steps.image import CreateImage, StopBuilder
 from build.bake.steps.preflight import Preflight
 from build.bake.steps.provision import Provision
 from build.bake.steps.restore_layer import FindLayer, PrepareBuilder
-from build.bake.steps.save_layer import KeepLayer
+from build.bake.steps.save_layer import SaveLayer
 from build.bake.steps.seal import Seal
-from build.bake.steps.security_group import OpenNetwork
+from build.bake.steps.security_group import CreateSecurityGroup
 from build.bake.steps.source_image import FindBaseImage
 from build.bake.steps.verify import Verify
 from build.manifest import Manifest, load
@@ -45,13 +45,13 @@ RECORDED: Mapping[type[Step[Bake]], str] = {
     FindLayer: "start from a layer",
     PrepareBuilder: "start from a layer",
     Provision: "provision",
-    KeepLayer: "keep a layer",
+    SaveLayer: "keep a layer",
     Seal: "seal",
     StopBuilder: "create the image",
     CreateImage: "create the image",
 }
 """Steps that do something to a builder or make the image of it, by the name of their recipe number."""
-NOT_RECORDED = (FindBaseImage, Preflight, LookForInstaller, OpenNetwork, Verify)
+NOT_RECORDED = (FindBaseImage, Preflight, CheckInstaller, CreateSecurityGroup, Verify)
 """They look, open the way to the builder, or test it."""
 ORDER = "order of the steps"
 NUMBERS = {**BUILDER_RECIPE, **IMAGE_RECIPE}
@@ -136,7 +136,7 @@ def _state(manifest: Manifest, folder: Path, ec2: Any) -> Bake:
     clients = Clients(Cloud("example", "us-east-1"), "000000000000", ec2, nobody(), nobody(), nobody())
     state = Bake(manifest, clients, run, Reporter(quiet=True))
     state.base = BaseImage(_BASE_ID, "example-1", "000000000000", "x86_64", "/dev/xvda", 8, "admin")
-    state.network = Network("vpc-1", None, "127.0.0.1/32", "sg-1")
+    state.network = BuilderNetwork("vpc-1", None, "127.0.0.1/32", "sg-1")
     return state
 
 

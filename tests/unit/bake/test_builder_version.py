@@ -32,7 +32,7 @@ from build.manifest import load
 manifest = load(Path(sys.argv[1]), profiles=["layered"])
 now = inputs.of(manifest, *sys.argv[2:])
 keys = [layers.key_of(now, number) for number in range(len(manifest.provisioners))]
-print(json.dumps({"tags": now.tags(), "layers": keys, "changes": inputs.changes(now, json.load(sys.stdin))}))
+print(json.dumps({"tags": now.tags(), "layers": keys, "changes": inputs.diff_tags(now, json.load(sys.stdin))}))
 """
 
 
@@ -117,8 +117,8 @@ def test_who_logs_in_to_the_base_image_is_part_of_a_layer(tiny: Manifest) -> Non
 
 @pytest.mark.parametrize("named", [builder_version.on_the_builder, builder_version.after_it])
 def test_each_has_words(named: Callable[[], dict[str, str]]) -> None:
-    assert all((words := builder_version.in_words(name)) and words.startswith("Hubsmith's ") for name in named())
-    assert builder_version.in_words("provisioners/base/install.sh") is None
+    assert all((words := builder_version.describe_part(name)) and words.startswith("Hubsmith's ") for name in named())
+    assert builder_version.describe_part("provisioners/base/install.sh") is None
 
 
 def test_the_version_is_that_of_the_project() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from build.bake.inputs.inputs import Inputs, changes, of
+from build.bake.inputs.inputs import Inputs, diff_tags, of
 from build.errors import UserError
 from build.manifest import load
 
@@ -48,7 +48,7 @@ def test_the_shipped_manifest_fits_into_tags_file_by_file(project: Project) -> N
 
 
 def test_the_same_is_the_same(project: Project) -> None:
-    assert changes(project.inputs(), project.inputs().tags()) == []
+    assert diff_tags(project.inputs(), project.inputs().tags()) == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_same_is_the_same(project: Project) -> None:
     ],
 )
 def test_what_changed_in_the_manifest_is_named(project: Project, override: str, said: list[str]) -> None:
-    assert changes(project.inputs(override), project.inputs().tags()) == said
+    assert diff_tags(project.inputs(override), project.inputs().tags()) == said
 
 
 MINIFORGE = "python.distribution=miniforge"
@@ -77,7 +77,7 @@ MINIFORGE = "python.distribution=miniforge"
     ],
 )
 def test_another_installer_or_package_is_a_change(project: Project, override: str, said: list[str]) -> None:
-    assert changes(project.inputs(MINIFORGE, override), project.inputs(MINIFORGE).tags()) == said
+    assert diff_tags(project.inputs(MINIFORGE, override), project.inputs(MINIFORGE).tags()) == said
 
 
 ARM = "base.architecture=arm64"
@@ -100,7 +100,7 @@ ANACONDA = ("python.distribution=anaconda", "python.accept_terms=true")
 )
 def test_a_pin_that_the_build_does_not_use_is_no_change(project: Project, chosen: tuple[str, ...], override: str) -> None:
     now, before = project.inputs(*chosen, override), project.inputs(*chosen)
-    assert changes(now, before.tags()) == []
+    assert diff_tags(now, before.tags()) == []
     assert now.fingerprint == before.fingerprint
 
 
@@ -114,14 +114,14 @@ def test_a_pin_that_the_build_does_not_use_is_no_change(project: Project, chosen
     ],
 )
 def test_a_pin_that_it_does_use_is_one(project: Project, chosen: tuple[str, ...], override: str) -> None:
-    assert changes(project.inputs(*chosen, override), project.inputs(*chosen).tags()) == ["variable installers of python changed"]
+    assert diff_tags(project.inputs(*chosen, override), project.inputs(*chosen).tags()) == ["variable installers of python changed"]
 
 
 @pytest.mark.parametrize(
     "override", ["builder.instance_types=[m7i.large]", "retention.keep=9", "tests.timeout_minutes=50", "launch.instance_type=t3.small"]
 )
 def test_what_does_not_get_into_the_image_is_no_change(project: Project, override: str) -> None:
-    assert changes(project.inputs(override), project.inputs().tags()) == []
+    assert diff_tags(project.inputs(override), project.inputs().tags()) == []
 
 
 def test_files_are_named(project: Project) -> None:
@@ -133,25 +133,25 @@ def test_files_are_named(project: Project) -> None:
     project.provisioner("boot/install.sh").chmod(0o600)
     names = dict(project.inputs().parts)
     project.provisioner("logging/files/etc/rsyslog.d/20-jupyterhub.conf").unlink()
-    found = changes(project.inputs(), marks)
+    found = diff_tags(project.inputs(), marks)
     assert "provisioners/base/files/etc/hubsmith/README changed" in found
     assert "provisioners/base/files/etc/motd.d/x is new" in found
     assert "provisioner logging changed" in found  # without names: a digest does not tell that of a file that is gone
     assert any(line.startswith("1 part(s) of ") and line.endswith(" are gone") for line in found)
-    named = changes(project.inputs(), marks, names)
+    named = diff_tags(project.inputs(), marks, names)
     assert "provisioners/logging/files/etc/rsyslog.d/20-jupyterhub.conf is gone" in named
     assert not any("part(s)" in line for line in named)
 
 
 def test_another_login_user_is_a_change_unless_the_base_image_names_it(project: Project) -> None:
     other, chosen = "base.login_user=ubuntu", load(project.folder / "manifest.yaml", overrides=["base.login_user=ubuntu"])
-    assert changes(project.inputs(other), project.inputs().tags()) == ["base.login_user changed"]
-    assert changes(of(chosen, *BASE, "admin"), project.inputs().tags()) == []
+    assert diff_tags(project.inputs(other), project.inputs().tags()) == ["base.login_user changed"]
+    assert diff_tags(of(chosen, *BASE, "admin"), project.inputs().tags()) == []
 
 
 def test_another_base_image_is_one_change(project: Project) -> None:
     other = of(load(project.folder / "manifest.yaml"), "ami-1", "debian-13-amd64-20261201")
-    found = changes(other, project.inputs().tags())
+    found = diff_tags(other, project.inputs().tags())
     assert found == [f"base image {BASE[0]} ({BASE[1]}) → ami-1 (debian-13-amd64-20261201)"]
 
 
@@ -162,16 +162,16 @@ def test_more_files_than_tags_hold_are_named_by_provisioner(project: Project) ->
     marks = project.inputs().tags()
     assert "hubsmith:parts" not in marks
     project.provisioner("base/files/opt/7").write_text("changed")
-    assert changes(project.inputs(), marks) == ["provisioner base changed"]
+    assert diff_tags(project.inputs(), marks) == ["provisioner base changed"]
 
 
 def test_tags_that_say_less_still_tell_that_something_changed(project: Project) -> None:
     now = project.inputs()
     old = {"hubsmith:base": " ".join(BASE), "hubsmith:fingerprint": now.fingerprint, "hubsmith:scheme": "2"}
-    assert changes(now, old) == []
-    assert changes(now, {**old, "hubsmith:fingerprint": "0" * 64}) == ["the provisioners changed; the image's tags do not say what"]
+    assert diff_tags(now, old) == []
+    assert diff_tags(now, {**old, "hubsmith:fingerprint": "0" * 64}) == ["the provisioners changed; the image's tags do not say what"]
     noted = {**now.tags(), "hubsmith:settings": f"image.description={now.settings['image.description'][:8]} hubsmith={'0' * 8}"}
-    assert changes(now, noted) == ["what Hubsmith itself sends to the builder changed"]
+    assert diff_tags(now, noted) == ["what Hubsmith itself sends to the builder changed"]
 
 
 @pytest.mark.parametrize("scheme", [None, "1", "3"])
@@ -181,8 +181,8 @@ def test_an_image_of_another_scheme_is_due_for_that_reason_and_no_other(project:
     marks |= {"hubsmith:settings": "image.description=00000000", "hubsmith:provisioners": "base=00000000", "hubsmith:version": "0.0.1"}
     marks |= {"hubsmith:scheme": scheme} if scheme else {}
     reason = "this version of Hubsmith counts what an image is made of in a different way: each image is rebuilt once"
-    assert changes(project.inputs(), marks) == [reason]
-    assert changes(project.inputs(), {**marks, "hubsmith:base": "ami-0 old"}) == [f"base image ami-0 (old) → {' ('.join(BASE)})", reason]
+    assert diff_tags(project.inputs(), marks) == [reason]
+    assert diff_tags(project.inputs(), {**marks, "hubsmith:base": "ami-0 old"}) == [f"base image ami-0 (old) → {' ('.join(BASE)})", reason]
 
 
 def test_what_is_not_sent_is_no_change(project: Project) -> None:
@@ -192,11 +192,11 @@ def test_what_is_not_sent_is_no_change(project: Project) -> None:
     template.write_text("{# A comment. #}" + template.read_text())
     project.provisioner("boot/README").write_text("Not for the machine.\n")
     project.provisioner("boot/install.sh").chmod(0o600)
-    assert changes(project.inputs(), before.tags()) == []
+    assert diff_tags(project.inputs(), before.tags()) == []
 
 
 def test_a_value_in_templates_is_named_and_they_are_not(project: Project) -> None:
-    changed = changes(project.inputs("hub.cpu_limit=50%"), project.inputs().tags())
+    changed = diff_tags(project.inputs("hub.cpu_limit=50%"), project.inputs().tags())
     assert changed == ["variable cpu_limit of jupyterhub changed"]
 
 
@@ -213,7 +213,7 @@ def test_who_owns_a_file_is_part_of_it(project: Project) -> None:
     definition = project.provisioner("base/provisioner.yaml")
     assert "files:" not in definition.read_text()
     definition.write_text(definition.read_text() + 'files: {/etc/hubsmith/README: {mode: "0600"}}\n')
-    assert changes(project.inputs(), before.tags()) == ["provisioners/base/files/etc/hubsmith/README changed"]
+    assert diff_tags(project.inputs(), before.tags()) == ["provisioners/base/files/etc/hubsmith/README changed"]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -227,6 +227,6 @@ def test_a_change_of_any_one_file_is_named_and_nothing_else(project: Project, da
     before = chosen.read_bytes()
     chosen.write_bytes(before + b"\n#x")
     try:
-        assert changes(project.inputs(), marks) == [f"{chosen.relative_to(project.folder).as_posix()} changed"]
+        assert diff_tags(project.inputs(), marks) == [f"{chosen.relative_to(project.folder).as_posix()} changed"]
     finally:
         chosen.write_bytes(before)

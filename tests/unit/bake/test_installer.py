@@ -13,7 +13,7 @@ import pytest
 
 from build.bake.recipe import steps
 from build.bake.state import Bake, Layer
-from build.bake.steps.check_installer import LookForInstaller
+from build.bake.steps.check_installer import CheckInstaller
 from build.errors import ManifestError
 from build.manifest import load
 from build.remote import sight
@@ -56,7 +56,7 @@ def looked(*urls: str, manifest: Path = SHIPPED, layer: Layer | None = None, mor
     chosen = load(manifest, cloud="local", overrides=["python.distribution=miniforge", f"python.installers.miniforge={installer}", *more])
     told: list[str] = []
     state = SimpleNamespace(manifest=chosen, layer=layer, report=SimpleNamespace(warn=told.append))
-    LookForInstaller().run(cast(Bake, state))
+    CheckInstaller().run(cast(Bake, state))
     return told
 
 
@@ -138,4 +138,4 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sight, "_READ_S", 0.2)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert sight.look(f"http://127.0.0.1:{silent.getsockname()[1]}/i.sh") == sight.Sight(None, "no answer")
+        assert sight.probe_url(f"http://127.0.0.1:{silent.getsockname()[1]}/i.sh") == sight.Availability(None, "no answer")

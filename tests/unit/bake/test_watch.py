@@ -170,7 +170,7 @@ def test_the_image_tests_are_broken_off(state: Any, ec2: Any, builder: Any, tmp_
     threading.Timer(2, panic, [ec2]).start()
     began = time.monotonic()
     guard = partial(watch.watched, state, [builder])
-    machine = image_tests.Way(tmp_path / "ssh_config", "127.0.0.1")
+    machine = image_tests.SshTarget(tmp_path / "ssh_config", "127.0.0.1")
     with pytest.raises(RemoteError, match=ERROR):
         image_tests._pytest(
             load(TINY), [hanging], dict(image_tests._told_of([machine])), [machine], tmp_path / "x.xml", state.report, guard

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from invoke import Context, Exit
 
 from build.commands import cloud
-from build.commands.common import confirm, local_cloud, policy, talking
+from build.commands.common import cli_session, confirm, local_cloud, parse_on_failure
 from build.errors import CleanupError, CloudError, HubsmithError, UserError
 from build.pipeline import Interrupted, OnFailure
 from localcloud import base_image, doctor
@@ -23,7 +23,7 @@ def refused(code: str) -> ClientError:
 
 
 def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    with pytest.raises(Exit) as ended, talking():
+    with pytest.raises(Exit) as ended, cli_session():
         raise error
     out, err = capsys.readouterr()
     assert out == ""
@@ -62,9 +62,9 @@ def test_a_bug_is_two_lines_and_the_rest_in_a_file(
 
 
 def test_what_to_do_with_a_failed_build_is_one_of_two_words() -> None:
-    assert (policy("cleanup"), policy("keep")) == (OnFailure.CLEANUP, OnFailure.KEEP)
+    assert (parse_on_failure("cleanup"), parse_on_failure("keep")) == (OnFailure.CLEANUP, OnFailure.KEEP)
     with pytest.raises(UserError, match="--on-failure delete: not a policy") as caught:
-        policy("delete")
+        parse_on_failure("delete")
     assert caught.value.hint == "cleanup or keep"
 
 
@@ -96,7 +96,7 @@ def test_who_can_open_no_ports_hears_it_before_a_base_image_is_made(
         doctor, "low_ports", lambda: Check("ports", False, "ports below 1024 are root's", "sudo sysctl …", "instances answer")
     )
     monkeypatch.setattr(base_image, "ensure", lambda family, **_: made.append(family))
-    with pytest.raises(Exit), talking() as report:
+    with pytest.raises(Exit), cli_session() as report:
         local_cloud(report, "debian-13")
     said = capsys.readouterr().err
     assert "error: the local cloud cannot work for this user" in said

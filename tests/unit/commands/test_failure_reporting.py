@@ -15,7 +15,7 @@ from invoke import Program
 
 from build.rebuild import due as rebuilder
 from build.rebuild.attempts import PAUSE
-from build.rebuild.due import Verdict
+from build.rebuild.due import RebuildDecision
 from tasks import namespace
 from tests.unit.commands.test_rebuild import TINY, Parameters
 
@@ -72,7 +72,7 @@ def parameters(monkeypatch: pytest.MonkeyPatch) -> Parameters:
     """A cloud in which nothing has changed."""
     found = Parameters()
     monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: found)
-    monkeypatch.setattr(rebuilder, "judge", lambda *_: Verdict("ami-old", (), aged=False, inputs="x"))
+    monkeypatch.setattr(rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x"))
     return found
 
 

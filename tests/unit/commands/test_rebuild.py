@@ -16,12 +16,12 @@ from invoke import Program
 from build.errors import UserError
 from build.manifest import Manifest, load
 from build.rebuild import due as rebuilder
-from build.rebuild.due import Verdict
-from build.rebuild.schedule.weekly_time import When
+from build.rebuild.due import RebuildDecision
+from build.rebuild.schedule.weekly_time import WeeklyTime
 from tasks import namespace
 
 TINY = Path(__file__).parents[2] / "cloud" / "tiny" / "manifest.yaml"
-EVERY_DAY = When.parse("daily 00:00")
+EVERY_DAY = WeeklyTime.parse("daily 00:00")
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def builds(state: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     made: list[bool] = []
     command = importlib.import_module("build.commands.rebuild")
 
-    def judge(_: object, __: object, limit: object) -> Verdict:
-        return Verdict("ami-old", ("something changed",), aged=limit is not None, inputs="x")
+    def judge(_: object, __: object, limit: object) -> RebuildDecision:
+        return RebuildDecision("ami-old", ("something changed",), aged=limit is not None, inputs="x")
 
     def bake(*_: object, no_cache: bool) -> str:
         made.append(no_cache)
         return "ami-new"
 
     monkeypatch.setattr(command, "connect_to", lambda *_, **__: object())
-    monkeypatch.setattr(rebuilder, "judge", judge)
+    monkeypatch.setattr(rebuilder, "decide", judge)
     monkeypatch.setattr("build.bake.recipe.bake", bake)
     return made
 
@@ -79,11 +79,11 @@ def test_what_was_missed_is_made_up_for_once(builds: list[bool], tiny: Manifest,
     (last,) = rebuilder.paths.state_dir().glob("rebuild-*.last")
     days_ago = time.time() - 3 * 24 * 3600
     os.utime(last, (days_ago, days_ago))
-    assert rebuilder.missed(tiny, EVERY_DAY)
+    assert rebuilder.is_overdue(tiny, EVERY_DAY)
 
 
 def test_a_run_that_finds_another_at_work_leaves_it_alone(builds: list[bool], tiny: Manifest, capsys: pytest.CaptureFixture[str]) -> None:
-    with rebuilder.turn(tiny) as holder:
+    with rebuilder.rebuild_lock(tiny) as holder:
         assert holder is None
         rebuild()
     assert f"another rebuild of greeting is at work (process {os.getpid()}" in capsys.readouterr().err
@@ -116,13 +116,13 @@ def test_what_fails_before_a_build_is_said_three_times_too(
     builds: list[bool], state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No base image matches, say: looked for at each turn, said until the third and again after the pause."""
-    parameters, judge = Parameters(), rebuilder.judge
+    parameters, judge = Parameters(), rebuilder.decide
 
-    def no_base_image(*_: object) -> Verdict:
+    def no_base_image(*_: object) -> RebuildDecision:
         raise UserError("no base image matches")
 
     monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters)
-    monkeypatch.setattr(rebuilder, "judge", no_base_image)
+    monkeypatch.setattr(rebuilder, "decide", no_base_image)
     said = []
     for _ in range(5):
         rebuild("--scheduled")
@@ -132,7 +132,7 @@ def test_what_fails_before_a_build_is_said_three_times_too(
     assert said[3:] == ["", ""]
     assert "not tried: failed 3 times" in (state / "rebuild.log").read_text()
     assert parameters.failures == 3
-    monkeypatch.setattr(rebuilder, "judge", judge)
+    monkeypatch.setattr(rebuilder, "decide", judge)
     rebuild("--scheduled")
     assert (builds, parameters.failures) == ([False], 0)
 
@@ -141,7 +141,7 @@ def test_a_run_with_nothing_to_do_ends_the_row(builds: list[bool], monkeypatch: 
     parameters = Parameters()
     parameters.kept["/hubsmith/greeting/rebuild"] = json.dumps({"failures": 2, "since": "2026-11-23T03:00:00+00:00"})
     monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters)
-    monkeypatch.setattr(rebuilder, "judge", lambda *_: Verdict("ami-old", (), aged=False, inputs="x"))
+    monkeypatch.setattr(rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x"))
     rebuild("--scheduled")
     assert parameters.failures == 0
 
@@ -152,8 +152,8 @@ def tiny(state: Path) -> Manifest:
 
 
 def test_a_schedule_of_another_image_is_another(state: Path, tiny: Manifest) -> None:
-    assert rebuilder.missed(tiny, EVERY_DAY)
-    rebuilder.ran(tiny)
-    assert not rebuilder.missed(tiny, EVERY_DAY)
+    assert rebuilder.is_overdue(tiny, EVERY_DAY)
+    rebuilder.mark_run(tiny)
+    assert not rebuilder.is_overdue(tiny, EVERY_DAY)
     other: Any = load(TINY, cloud="local", overrides=["image.name=other"])
-    assert rebuilder.missed(other, EVERY_DAY)
+    assert rebuilder.is_overdue(other, EVERY_DAY)

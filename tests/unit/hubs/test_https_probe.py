@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from build.hubs.https_probe import Seen, Trust, look
+from build.hubs.https_probe import HttpsProbe, Trust, probe
 
 DOMAIN = "hub.example.test"
 DAY = timedelta(days=1)
@@ -117,8 +117,8 @@ def answering(pem: Path, status: int) -> Iterator[int]:
         thread.join(timeout=5)
 
 
-def see(port: int, trust: Trust) -> Seen:
-    return look("127.0.0.1", DOMAIN, trust, port=port, timeout_s=5)
+def see(port: int, trust: Trust) -> HttpsProbe:
+    return probe("127.0.0.1", DOMAIN, trust, port=port, timeout_s=5)
 
 
 def test_a_hub_that_is_well(server: Server, authority: Authority) -> None:
@@ -167,6 +167,6 @@ def test_nobody_answers() -> None:
 
 def test_users_hosts_have_to_be_in_the_certificate_where_they_have_some(server: Server, authority: Authority) -> None:
     with server() as port:
-        seen = look("127.0.0.1", DOMAIN, Trust(roots=authority.root), more_names=(f"*.{DOMAIN}",), port=port)
+        seen = probe("127.0.0.1", DOMAIN, Trust(roots=authority.root), more_names=(f"*.{DOMAIN}",), port=port)
     assert seen.problem == f"its certificate is for {DOMAIN}, not for *.{DOMAIN}"
     assert seen.certificate

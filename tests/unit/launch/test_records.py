@@ -16,9 +16,9 @@ from build.errors import UserError
 from build.hubs.hub import Hub
 from build.hubs.models import Address
 from build.launch import dns
-from build.launch.dns import FindZone, PointName, find_zone
-from build.launch.options import Options, wishes
-from build.launch.state import Launch
+from build.launch.dns import FindZone, UpsertDnsRecords, find_zone
+from build.launch.options import CliOptions, resolve_options
+from build.launch.state import LaunchState
 from build.manifest import load
 from build.operate import status
 from localcloud.dns.zones import ensure_zone
@@ -62,23 +62,23 @@ def clients(tmp_path: Path) -> Iterator[Clients]:
             account.clear()
 
 
-def launch(clients: Clients, *overrides: str, **options: Any) -> Launch:
+def launch(clients: Clients, *overrides: str, **options: Any) -> LaunchState:
     """A launch of the hub that has its address."""
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=overrides)
     report: Any = Listening()
-    state = Launch(HUB, wishes(manifest, Options(email="ops@example.test", **options)), manifest, clients, report)
+    state = LaunchState(HUB, resolve_options(manifest, CliOptions(email="ops@example.test", **options)), manifest, clients, report)
     own = dns.own_address(clients, HUB)
     if own is None:
         marks: Any = [{"ResourceType": "elastic-ip", "Tags": [{"Key": key, "Value": value} for key, value in HUB.tags.items()]}]
         made = clients.ec2.allocate_address(Domain="vpc", TagSpecifications=marks)
         own = Address(made["AllocationId"], made["PublicIp"])
-    state.address, state.names = own, HUB.names(subdomains=state.wishes.subdomains)
+    state.address, state.names = own, HUB.names(subdomains=state.options.subdomains)
     return state
 
 
-def run(state: Launch) -> Launch:
+def run(state: LaunchState) -> LaunchState:
     FindZone().run(state)
-    PointName().run(state)
+    UpsertDnsRecords().run(state)
     return state
 
 

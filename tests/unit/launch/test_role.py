@@ -13,7 +13,7 @@ from build.aws.session import Cloud
 from build.hubs.hub import Hub
 from build.hubs.models import Zone
 from build.launch.role import partition, policy
-from localcloud.iam.policy import Call, decide
+from localcloud.iam.policy import JudgedCall, decide
 
 HUB = Hub("hub.example.org")
 
@@ -59,10 +59,10 @@ def test_arns_are_those_of_the_regions_part_of_aws(region: str, part: str) -> No
 BOUNDARY = json.loads((Path(__file__).parents[3] / "docs/hub-boundary.json").read_text(encoding="utf-8"))
 
 
-def calls() -> list[Call]:
+def calls() -> list[JudgedCall]:
     """One for each resource of each action that the policy allows."""
     return [
-        Call(action, (resource,), {key.lower(): tuple(values) for key, values in one.get("Condition", {}).get(ALL_OF, {}).items()})
+        JudgedCall(action, (resource,), {key.lower(): tuple(values) for key, values in one.get("Condition", {}).get(ALL_OF, {}).items()})
         for one in statements(Zone("Z1", "example.org"))
         for action in one["Action"]
         for resource in one["Resource"]
@@ -80,11 +80,11 @@ def test_the_boundary_of_the_documentation_lets_a_hub_do_its_work() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        Call("iam:CreateRole", ("arn:aws:iam::123456789012:role/hubsmith/x",)),
-        Call("ssm:GetParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/other",)),
-        Call("ssm:PutParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/jupyterhub/latest",)),
-        Call("ec2:RunInstances"),
-        Call(
+        JudgedCall("iam:CreateRole", ("arn:aws:iam::123456789012:role/hubsmith/x",)),
+        JudgedCall("ssm:GetParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/other",)),
+        JudgedCall("ssm:PutParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/jupyterhub/latest",)),
+        JudgedCall("ec2:RunInstances"),
+        JudgedCall(
             "route53:ChangeResourceRecordSets",
             ("arn:aws:route53:::hostedzone/Z1",),
             {
@@ -95,5 +95,5 @@ def test_the_boundary_of_the_documentation_lets_a_hub_do_its_work() -> None:
     ],
     ids=lambda call: call.action,
 )
-def test_the_boundary_of_the_documentation_allows_nothing_else(call: Call) -> None:
+def test_the_boundary_of_the_documentation_allows_nothing_else(call: JudgedCall) -> None:
     assert not decide([BOUNDARY], call).allowed

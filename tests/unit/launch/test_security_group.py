@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from build.launch.security_group import UNTIL, Rule, in_words, rules_for, rules_of
+from build.launch.security_group import UNTIL, IngressRule, in_words, rules_for, rules_of
 from build.operate.ssh_ingress import _plain
 
 
@@ -28,15 +28,15 @@ def until(delta: timedelta) -> str:
 def test_a_rule_says_itself_when_it_ends(description: str | int, expired: bool, temporary: bool) -> None:
     if isinstance(description, int):
         description = until(timedelta(minutes=description))
-    rule = Rule(22, 22, "tcp", "192.0.2.7/32", description)
+    rule = IngressRule(22, 22, "tcp", "192.0.2.7/32", description)
     assert (rule.expired, rule.temporary) == (expired, temporary)
 
 
 def test_rules_are_read_as_they_are_written() -> None:
     rules = [
-        Rule(443, 443, "tcp", "0.0.0.0/0", "the hub"),
-        Rule(443, 443, "tcp", "2001:db8::/32", "the hub"),
-        Rule(0, 65535, "-1", "10.0.0.0/8", "a hand's"),
+        IngressRule(443, 443, "tcp", "0.0.0.0/0", "the hub"),
+        IngressRule(443, 443, "tcp", "2001:db8::/32", "the hub"),
+        IngressRule(0, 65535, "-1", "10.0.0.0/8", "a hand's"),
     ]
     group: Any = {"IpPermissions": [rule.permission for rule in rules]}
     assert rules_of(group) == rules

@@ -10,7 +10,7 @@ import yaml
 
 from build.aws.session import Cloud, GuestView
 from build.hubs.hub import Hub
-from build.launch.options import STAGING_DIRECTORY, Options, Wishes, wishes
+from build.launch.options import STAGING_DIRECTORY, CliOptions, LaunchOptions, resolve_options
 from build.launch.user_data import digest, launch_data, render
 from build.manifest import load
 
@@ -22,11 +22,11 @@ VOLUME = "vol-0123456789abcdef0"
 
 
 @pytest.fixture
-def wished() -> Wishes:
-    return wishes(load(Path(__file__).parents[3] / "manifest.yaml"), Options(email="ops@example.org", admin="alice"))
+def wished() -> LaunchOptions:
+    return resolve_options(load(Path(__file__).parents[3] / "manifest.yaml"), CliOptions(email="ops@example.org", admin="alice"))
 
 
-def test_on_aws_nothing_is_said_that_everybody_knows(wished: Wishes) -> None:
+def test_on_aws_nothing_is_said_that_everybody_knows(wished: LaunchOptions) -> None:
     assert launch_data(HUB, wished, AWS, VOLUME) == {
         "schema": 1,
         "domain": "hub.example.org",
@@ -38,7 +38,7 @@ def test_on_aws_nothing_is_said_that_everybody_knows(wished: Wishes) -> None:
     }
 
 
-def test_another_cloud_says_where_its_services_are(wished: Wishes) -> None:
+def test_another_cloud_says_where_its_services_are(wished: LaunchOptions) -> None:
     told = launch_data(HUB, wished, LOCAL, VOLUME)
     assert told["aws_endpoint_url"] == "http://169.254.0.1:5077"
     assert told["acme_directory"] == "https://169.254.0.1:14000/dir"
@@ -47,13 +47,13 @@ def test_another_cloud_says_where_its_services_are(wished: Wishes) -> None:
 
 def test_staging_is_another_directory_on_aws() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml")
-    for options in (Options(email="ops@example.org", staging=True), Options(email="ops@example.org", rehearse=True)):
-        wished = wishes(manifest, options)
+    for options in (CliOptions(email="ops@example.org", staging=True), CliOptions(email="ops@example.org", rehearse=True)):
+        wished = resolve_options(manifest, options)
         assert launch_data(HUB, wished, AWS, VOLUME)["acme_directory"] == STAGING_DIRECTORY
         assert launch_data(HUB, wished, LOCAL, VOLUME)["acme_directory"] != STAGING_DIRECTORY
 
 
-def test_cloud_init_writes_the_two_files(wished: Wishes) -> None:
+def test_cloud_init_writes_the_two_files(wished: LaunchOptions) -> None:
     data = launch_data(HUB, wished, LOCAL, VOLUME)
     text = render(data, ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"])
     assert text.startswith("#cloud-config\n")
@@ -63,7 +63,7 @@ def test_cloud_init_writes_the_two_files(wished: Wishes) -> None:
     assert {(file["owner"], file["permissions"]) for file in files.values()} == {("root:root", "0644")}
 
 
-def test_the_digest_tells_launches_apart_but_not_the_cas_of_a_local_cloud(wished: Wishes) -> None:
+def test_the_digest_tells_launches_apart_but_not_the_cas_of_a_local_cloud(wished: LaunchOptions) -> None:
     data = launch_data(HUB, wished, LOCAL, VOLUME)
     assert digest(data) == digest({**data, "acme_ca": "another"})
     assert digest(data) == digest({**data, "first_password_hours": 5})
@@ -72,13 +72,13 @@ def test_the_digest_tells_launches_apart_but_not_the_cas_of_a_local_cloud(wished
 
 def test_the_hours_of_the_first_password_are_said_where_they_are_not_the_usual() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["launch.first_password_hours=5"])
-    wished = wishes(manifest, Options(email="ops@example.org"))
+    wished = resolve_options(manifest, CliOptions(email="ops@example.org"))
     assert launch_data(HUB, wished, AWS, VOLUME)["first_password_hours"] == 5
 
 
 def test_subdomains_are_said_where_they_are_on() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["hub.subdomains=true"])
-    wished = wishes(manifest, Options(email="ops@example.org"))
+    wished = resolve_options(manifest, CliOptions(email="ops@example.org"))
     data = launch_data(HUB, wished, AWS, VOLUME)
     assert data["subdomains"] is True
     assert digest(data) != digest({key: value for key, value in data.items() if key != "subdomains"})

@@ -15,14 +15,14 @@ from build.aws import console
 from build.aws.console import KernelWatch
 from build.errors import HubsmithError
 from build.hubs import https_probe
-from build.hubs.https_probe import Seen
+from build.hubs.https_probe import HttpsProbe
 from build.hubs.hub import Hub
 from build.launch import wait_for_https
 from build.launch.instance import watch_kept
 from build.launch.wait_for_https import _judge
 from tests.consoles import PANIC, Ec2, recorded
 
-SILENT = Seen("no answer", None)
+SILENT = HttpsProbe("no answer", None)
 
 
 def state(said: dict[str, str] | None) -> Any:
@@ -76,10 +76,10 @@ def launch(ec2: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A launch of i-1 whose hub does not answer, with looks that follow each other in no time."""
     monkeypatch.setattr(console, "EVERY_S", 0.05)
     monkeypatch.setattr(wait_for_https, "_EVERY_S", 0.05)
-    monkeypatch.setattr(https_probe, "look", lambda *_, **__: SILENT)
+    monkeypatch.setattr(https_probe, "probe", lambda *_, **__: SILENT)
     made = state(None)
     made.clients.ec2, made.clients.cloud = ec2, SimpleNamespace(acme_roots="")
-    made.wishes = SimpleNamespace(staging=False, defaults=SimpleNamespace(ready_minutes=1))
+    made.options = SimpleNamespace(staging=False, defaults=SimpleNamespace(ready_minutes=1))
     made.report = SimpleNamespace(waiting=lambda _: None, warn=lambda _: None)
     made.kernel = KernelWatch(ec2, "i-1")
     return made
@@ -97,7 +97,7 @@ def test_a_panic_ends_the_wait_at_once(launch: Any, ec2: Any) -> None:
 
 def test_a_hub_that_answers_is_up_whatever_its_console_shows(launch: Any, ec2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ec2.console = recorded("debian-12-oops")
-    monkeypatch.setattr(https_probe, "look", lambda *_, **__: Seen(""))
+    monkeypatch.setattr(https_probe, "probe", lambda *_, **__: HttpsProbe(""))
     assert wait_for_https.wait(launch, "127.0.0.1") is None
     assert ec2.asked == 0
 
@@ -105,7 +105,7 @@ def test_a_hub_that_answers_is_up_whatever_its_console_shows(launch: Any, ec2: A
 @pytest.mark.parametrize("at_first", ["tiny-stall-then-panic", "debian-12-oops"])
 def test_a_wait_in_vain_names_a_stall_and_not_what_an_earlier_launch_knew(launch: Any, ec2: Any, at_first: str) -> None:
     ec2.console = recorded(at_first)
-    launch.wishes.defaults.ready_minutes = 0.005
+    launch.options.defaults.ready_minutes = 0.005
     launch.kernel = watch_kept(launch, SimpleNamespace(id="i-1", state="running"))  # type: ignore[arg-type]
     ec2.console += recorded("debian-12-lockup")
     with pytest.raises(
@@ -130,6 +130,6 @@ def test_a_hub_whose_certificate_leaves_out_users_hosts_is_as_well_as_it_will_be
     with pytest.raises(
         HubsmithError, match=r"its certificate is not for \*\.hub\.example\.org: no certificate from the ACME server: it refuses"
     ):
-        _judge(launch, Seen("its certificate is for hub.example.org", certificate), set())
+        _judge(launch, HttpsProbe("its certificate is for hub.example.org", certificate), set())
     certificate.names = launch.names
-    assert _judge(launch, Seen("it answers with status 503", certificate), set()).problem == "it answers with status 503"
+    assert _judge(launch, HttpsProbe("it answers with status 503", certificate), set()).problem == "it answers with status 503"

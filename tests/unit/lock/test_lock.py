@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from build.bake.inputs import fingerprint
-from build.bake.inputs.inputs import changes as input_changes
+from build.bake.inputs.inputs import diff_tags as input_changes
 from build.bake.inputs.inputs import of as inputs_of
 from build.errors import HubsmithError, UserError
 from build.lock.diff import changes, summary
 from build.lock.write import write
 from build.manifest.packages import lockfile_format
-from build.manifest.packages.lockfile_format import Lock, MadeOf, Pins
+from build.manifest.packages.lockfile_format import Lock, LockInputs, Pins
 
 if TYPE_CHECKING:
     from tests.registry import Index
@@ -230,7 +230,7 @@ conda_entries = st.builds(
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
 asked = st.lists(texts, max_size=3).map(tuple)
 made_ofs = st.builds(
-    MadeOf,
+    LockInputs,
     python=st.sampled_from(["3.11", "3.14"]),
     hub_version=st.none() | st.just("6.1.1"),
     channels=asked,

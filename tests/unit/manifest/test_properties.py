@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from build.errors import ManifestError, UserError
 from build.manifest import load
-from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, mark_of, plain
+from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar, describe, find, mark_of, plain
 from build.manifest.yaml.overlay import assign, merge, parse_override
 from build.manifest.yaml.parse import parse
 
@@ -146,7 +146,7 @@ def node_of(value: object, file: str = "a.yaml") -> Node:
     def made(value: object) -> Node:
         mark = Mark(file, next(lines), 1)
         if isinstance(value, dict):
-            return MapNode(mark, {key: Entry(Mark(file, next(lines), 1), made(item)) for key, item in value.items()})
+            return MapNode(mark, {key: MapEntry(Mark(file, next(lines), 1), made(item)) for key, item in value.items()})
         return ListNode(mark, tuple(map(made, value))) if isinstance(value, list) else Scalar(mark, value, str(value))
 
     return made(value)

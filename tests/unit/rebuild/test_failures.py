@@ -7,15 +7,15 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from build.errors import UserError
-from build.rebuild.attempts import PAUSE, Attempts
+from build.rebuild.attempts import PAUSE, FailureRecord
 from build.rebuild.due import age_limit, in_words
 
 MONDAY = datetime(2026, 11, 23, 3, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 
 
-def failed(times: int, inputs: str = "same") -> Attempts:
-    attempts = Attempts()
+def failed(times: int, inputs: str = "same") -> FailureRecord:
+    attempts = FailureRecord()
     for day in range(times):
         attempts = attempts.failed("no capacity\nmore", inputs, MONDAY + day * DAY)
     return attempts

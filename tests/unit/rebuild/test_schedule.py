@@ -18,12 +18,12 @@ from build.rebuild.schedule import cloudformation as schedule_cloudformation
 from build.rebuild.schedule import cron, github, policy, systemd
 from build.rebuild.schedule.cloudformation_template import Source, buildspec, document, project, schedule, template
 from build.rebuild.schedule.job import INVOKE, REPOSITORY, Job
-from build.rebuild.schedule.weekly_time import When
+from build.rebuild.schedule.weekly_time import WeeklyTime
 from build.report.reporter import Reporter
 from localcloud.iam import calls, resource_tags
 from localcloud.iam.policy import decide
 
-JOB = Job("jupyter hub/50%", When.parse("Mon 03:00"), ("--cloud", "aws", "--set", "image.description=a 'b' $c"), "7d", prune=True)
+JOB = Job("jupyter hub/50%", WeeklyTime.parse("Mon 03:00"), ("--cloud", "aws", "--set", "image.description=a 'b' $c"), "7d", prune=True)
 SOURCE = Source("https://github.com/ada/hub.git", "main")
 REBUILD = ".venv/bin/invoke rebuild --scheduled --max-age 7d --cloud aws --set 'image.description=a '\"'\"'b'\"'\"' $c'"
 
@@ -70,7 +70,7 @@ def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_cron_keeps_other_lines_and_only_one_of_ours(crontab: Path) -> None:
     crontab.write_text("MAILTO=ada\n5 4 * * * true")
     cron.install(JOB)
-    cron.install(Job(JOB.image, When.parse("Tue 04:00"), ()))
+    cron.install(Job(JOB.image, WeeklyTime.parse("Tue 04:00"), ()))
     lines = crontab.read_text().splitlines()
     assert lines[:2] == ["MAILTO=ada", "5 4 * * * true"]
     assert lines[3].startswith(f"0 4 * * 2 cd {REPOSITORY} && ")
@@ -83,7 +83,7 @@ def test_cron_keeps_other_lines_and_only_one_of_ours(crontab: Path) -> None:
 
 
 def test_cron_has_no_bare_percent_sign() -> None:
-    job = Job("x", When.parse("Mon 03:00"), ("--set", "hub.cpu_limit=50%"))
+    job = Job("x", WeeklyTime.parse("Mon 03:00"), ("--set", "hub.cpu_limit=50%"))
     assert "50\\%" in cron.lines(job)
 
 
