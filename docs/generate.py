@@ -117,8 +117,9 @@ def command_page() -> Iterator[str]:
     for title, commands in GROUPS.items():
         yield f"\n## {title}"
         for name, command in commands.items():
-            yield f"\n### invoke {name}\n\n{inspect.getdoc(command.body)}\n\n| option | |\n|---|---|"
-            yield from (_option(argument) for argument in command.get_arguments())
+            yield f"\n### invoke {name}\n\n{inspect.getdoc(command.body)}"
+            options = [_option(argument) for argument in command.get_arguments()]
+            yield from ("\n| option | |\n|---|---|", *options) if options else ()
 
 
 def _option(argument: Any) -> str:  # noqa: ANN401  # Invoke's

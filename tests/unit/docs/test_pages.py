@@ -13,6 +13,7 @@ import pytest
 from invoke import Collection, Task
 
 from build.aws import tags
+from build.upkeep.schedule.job import KEPT
 from tasks import namespace
 from tests.conftest import REPO
 from tests.unit.docs import pages
@@ -116,3 +117,12 @@ def test_the_table_of_tags_has_all_that_there_are() -> None:
     named = re.findall(r"^\| `([\w:-]+)` \|", pages.text_of(REPO / "docs/reference/tags-and-parameters.md"), re.MULTILINE)
     assert set(named) >= ours
     assert "hubsmith:run" in ours
+
+
+def test_the_page_on_environment_variables_has_all_that_there_are() -> None:
+    """But for those that image tests get about the disk they look at (build/bake/outside.py)."""
+    code = "".join(path.read_text(encoding="utf-8") for room in ("build", "localcloud") for path in (REPO / room).rglob("*.py"))
+    used = set(re.findall(r"\bHUBSMITH_[A-Z_]*[A-Z]\b", code)) - {"HUBSMITH_IMAGE_ROOT", "HUBSMITH_SECRETS"}
+    named = set(re.findall(r"`(\w+)`", pages.text_of(REPO / "docs/reference/environment-variables.md")))
+    assert len(used) > 8
+    assert sorted((used | set(KEPT)) - named) == []
