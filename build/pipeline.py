@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Generic, TypeVar
 
 from build.errors import CleanupError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 State = TypeVar("State")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from build import kernel_console
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.kernel_console import KernelFault, Kind
 
 if TYPE_CHECKING:

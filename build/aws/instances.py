@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws.console import output
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from build.bake import instances
 from build.bake.state import Bake, Instance
 from build.pipeline import Step
-from build.remote import client
+from build.remote import ssh_config
 
 ROLE = "builder"
 
@@ -43,7 +43,7 @@ def how_to_look_inside(state: Bake) -> str | None:
     machines = _kept(state)
     if not machines:
         return None
-    ways = (f"  ssh -F {_config(state, machine)} -o ControlPath=none {client.ALIAS}" for machine in machines)
+    ways = (f"  ssh -F {_config(state, machine)} -o ControlPath=none {ssh_config.ALIAS}" for machine in machines)
     return "\n".join(
         [
             f"kept {', '.join(machine.id for machine in machines)}; look inside:",
@@ -64,4 +64,4 @@ def _kept(state: Bake) -> tuple[Instance, ...]:
 def _config(state: Bake, machine: Instance) -> Path:
     folder = state.run.folder / machine.id
     folder.mkdir(mode=0o700, exist_ok=True)
-    return client.write_config(machine.target, folder, folder / "control")
+    return ssh_config.write_config(machine.target, folder, folder / "control")

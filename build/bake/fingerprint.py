@@ -1,30 +1,34 @@
-"""Fingerprints: what an image is made of, as a chain of digests that is the same on every machine.
+"""Fingerprints: what provisioners send to a builder, as a chain of digests that is the same on every machine.
 
-    content of a provisioner     = sha256 over its name, its files (path, executable or not, content), the values it reads,
-                                   and what the manifest's lock gives it, if there is one
+    content of a provisioner     = sha256 over its name and what it sends: the files that are laid over / (path, owner, group, mode,
+                                   content as rendered), its install.sh, its variables as the script reads them, and what the
+                                   manifest's lock gives it, if there is one
     fingerprint of a provisioner = sha256 over the fingerprint before it (first: the id of the base image) and its content
 
-Not in it: times, owners, the other mode bits (git does not keep them), empty folders (nor these), where the checkout is,
-and what editors and interpreters leave behind (IGNORED). provisioner.yaml is one of the files.
+What is not sent is not in it: the text of provisioner.yaml, a comment of a template, a file beside install.sh, times, and where the
+checkout is. What Hubsmith itself sends is counted apart (builder_version.py).
 """
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from build.manifest import ProvisionerUse, template_variables
+from build.bake.provisioner_files import laid_over
+from build.manifest import ProvisionerUse, environment, template_variables
+from build.remote.file_tree import Entry
 
-IGNORED = ("__pycache__", "*.pyc", "*~", "*.swp", "*.swo", "*.orig", "*.rej", ".#*", "#*#", ".DS_Store", ".git")
-"""Names, of files or of folders with all they hold, that are no part of a provisioner wherever they are in it."""
+SCRIPT = "install.sh"
+SCHEME = 2
+"""The way in which digests are made. Count it up when the same input gets another digest, and add a line here:
 
-SCHEME = "hubsmith fingerprint 1"
-"""Counts up when the same input gets another digest: all fingerprints then change at once, and images say why."""
+    1  the files of a provisioner's folder as they are, and Hubsmith's own source files
+    2  what is sent to the builder
+
+All fingerprints change at once then. An image carries the number of its scheme, so `rebuild` can name the reason.
+"""
 
 VARIABLE = "variable:"
 """In front of a variable's name among the parts of a provisioner; no path has it where its folder begins."""
@@ -42,15 +46,19 @@ class Fingerprint:
 
 
 def chain(base_image_id: str, uses: Sequence[ProvisionerUse]) -> tuple[Fingerprint, ...]:
-    """The fingerprints of the provisioners in order; each depends on all before it. Raises OSError for an unreadable file."""
+    """The fingerprints of the provisioners in order; each depends on all before it.
+
+    Raises OSError for a file that cannot be read, UserError for a template that cannot be rendered.
+    """
     found: list[Fingerprint] = []
     previous = base_image_id
     for use in uses:
         content = digest(
             use.name,
-            [[path.as_posix(), *_content(use.folder / path)] for path in files(use.folder)],
-            template_variables(use),
-            *([dict(use.given)] if use.given else ()),
+            [[entry.path, *_entry(entry)] for entry in laid_over(use).values()],
+            _script(use),
+            environment(use),
+            dict(use.given),
         )
         previous = digest(previous, content)
         found.append(Fingerprint(use.name, previous, content))
@@ -58,34 +66,37 @@ def chain(base_image_id: str, uses: Sequence[ProvisionerUse]) -> tuple[Fingerpri
 
 
 def parts(use: ProvisionerUse) -> dict[str, str]:
-    """A digest of each file (by its path in the provisioner's folder), each value (by VARIABLE and its name) and each part of
-    the lock (by LOCKED and its name): what a change was in.
+    """Digests that say what a change was in: of each file that is sent (by its path in the provisioner's folder), each value (by
+    VARIABLE and its name) and each part of the lock (by LOCKED and its name). Raises as ``chain`` does.
     """
-    found = {path.as_posix(): digest(*_content(use.folder / path)) for path in files(use.folder)}
+    files = {path: _part(use, path, entry) for path, entry in laid_over(use).items()}
     values = {f"{VARIABLE}{name}": digest(value) for name, value in template_variables(use).items()}
-    return found | values | {f"{LOCKED}{name}": digest(text) for name, text in use.given.items()}
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """The files and symbolic links that make up a provisioner, relative to its folder, in an order no locale changes."""
-    inside = [path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-    yield from sorted((path for path in inside if not is_ignored(path)), key=os.fsencode)
-
-
-def is_ignored(path: Path) -> bool:
-    """Whether a path, relative to the provisioner's folder, is a leftover (see IGNORED)."""
-    return any(fnmatch.fnmatchcase(part, pattern) for part in path.parts for pattern in IGNORED)
+    return {**files, SCRIPT: _script(use), **values, **{f"{LOCKED}{name}": digest(text) for name, text in use.given.items()}}
 
 
 def digest(*values: object) -> str:
     """SHA-256 (64 hex digits) of values that JSON can carry."""
-    canonical = json.dumps([SCHEME, *values], sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    whole = [f"hubsmith fingerprint {SCHEME}", *values]
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def _content(path: Path) -> tuple[str, str]:
-    """The kind of a file and its content: the target of a link, else the sha256 of the bytes."""
-    if path.is_symlink():
-        return "link", path.readlink().as_posix()
-    kind = "executable" if path.stat().st_mode & 0o100 else "file"
-    return kind, hashlib.sha256(path.read_bytes()).hexdigest()
+def of_bytes(content: bytes) -> str:
+    """SHA-256 (64 hex digits) of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _script(use: ProvisionerUse) -> str:
+    return of_bytes((use.folder / SCRIPT).read_bytes())
+
+
+def _entry(entry: Entry) -> list[object]:
+    """Who owns it and who may do what with it, and its target if it is a link, else its content."""
+    owned = entry.ownership
+    return [owned.owner, owned.group, owned.mode, entry.link_to or "", "" if entry.link_to else of_bytes(entry.content)]
+
+
+def _part(use: ProvisionerUse, path: str, entry: Entry) -> str:
+    """A template counts with its own text: a value that has changed is named itself, and not all templates that hold it."""
+    source = of_bytes((use.folder / path).read_bytes()) if path.endswith(".j2") and not entry.link_to else ""
+    return digest(*(_entry(entry)[:-1] if source else _entry(entry)), source)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.wait import wait_until
-from build.bake.inputs import TAG_LIMIT
 from build.bake.instances import wait_for_state
 from build.bake.revision import git_revision
 from build.bake.state import Bake
+from build.bake.tag_values import TAG_LIMIT
 from build.bake.watch import watched
 from build.errors import CloudError
 from build.pipeline import Step

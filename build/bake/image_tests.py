@@ -17,9 +17,9 @@ from types import MappingProxyType
 
 from build.errors import HubsmithError, UserError
 from build.manifest import Manifest
-from build.remote import client
+from build.remote import ssh_config
 from build.remote.shell import Target
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 _PLUGINS = Path(__file__).with_name("pytest_plugins")
 Guard = Callable[[Callable[[], object]], AbstractContextManager[object]]
@@ -86,7 +86,7 @@ def run_through(
     """The same, where there are ways to the machines already."""
     junit = folder / f"tests-{stage}.xml"
     for machine in machines:
-        client.share(machine.config)
+        ssh_config.share(machine.config)
     told = {"HUBSMITH_STAGE": stage, **_told_of(machines), **variables}
     status = _pytest(manifest, files, told, machines, junit, report, guard)
     if status == _NOTHING_COLLECTED:
@@ -116,11 +116,11 @@ def _told_of(machines: Sequence[Way]) -> dict[str, str]:
 def _ssh_config(target: Target, folder: Path) -> Iterator[Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as short:
-        config = client.write_config(target, folder, Path(short) / "control")
+        config = ssh_config.write_config(target, folder, Path(short) / "control")
         try:
             yield config
         finally:
-            client.close(config)
+            ssh_config.close(config)
             for path in folder.iterdir():  # the private key has served its purpose
                 path.unlink()
             folder.rmdir()
@@ -137,7 +137,7 @@ def _pytest(
 ) -> int:
     command = [
         *(sys.executable, "-m", "pytest", *(str(path) for path in files)),
-        *(f"--hosts=ssh://{client.ALIAS}", f"--ssh-config={machines[0].config}", f"--junit-xml={junit}"),
+        *(f"--hosts=ssh://{ssh_config.ALIAS}", f"--ssh-config={machines[0].config}", f"--junit-xml={junit}"),
         # A folder of image tests stands on its own: no settings and no conftest.py from above it.
         *(f"--rootdir={manifest.folder}", f"--confcutdir={manifest.tests_folder}", "-c", os.devnull),
         *("--import-mode=importlib", "-o", f"pythonpath={manifest.folder}"),

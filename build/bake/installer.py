@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from build.bake.state import Bake
 from build.manifest import Manifest, ProvisionerUse
-from build.manifest.pins import ARCH
+from build.manifest.schema import ARCH
 from build.pipeline import Step
 from build.remote.sight import Sight, look
 

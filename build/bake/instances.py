@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from build.aws import instances, tags
 from build.aws.console import KernelWatch
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.bake import user_data, watch
 from build.bake.state import Bake, Instance

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from build.aws import tags
-from build.aws.refusals import explain
-from build.bake import layers, watch
+from build.aws.errors import explain
+from build.bake import layers, scripts, watch
 from build.bake.state import Bake
 from build.errors import HubsmithError, RemoteError
 from build.manifest import ProvisionerUse
@@ -46,7 +46,7 @@ class KeepLayer(Step[Bake]):
         made: list[str] = []
         try:
             with watch.shell(state, state.builder) as shell:
-                shell.send(layers.SCRIPT.read_bytes(), "umask 077 && cat > /run/hubsmith-layer.sh", root=True)
+                shell.send(scripts.LAYER.read_bytes(), "umask 077 && cat > /run/hubsmith-layer.sh", root=True)
                 with shell.holding("sh /run/hubsmith-layer.sh hold", until="still", root=True, timeout_s=_HOLD_S):
                     answer = state.clients.ec2.create_snapshot(
                         VolumeId=volume_id,

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.aws import tags
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from build.aws.session import Clients
 
 STATE = "layer"
-SCRIPT = Path(__file__).with_name("layer.sh")
-"""What a layer asks of the builder, before it is taken and after a start from it."""
 
 
 @dataclass(frozen=True)

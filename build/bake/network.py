@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from build.aws import groups, tags
+from build.aws import security_groups, tags
 from build.bake.state import Bake, Network
 from build.errors import UserError
 from build.pipeline import Step
-from build.remote.caller import caller_cidr
+from build.remote.public_ip import caller_cidr
 
 SSH, HTTP, HTTPS = 22, 80, 443
 
@@ -45,7 +45,7 @@ class OpenNetwork(Step[Bake]):
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""
         for group_id in self._groups(state):
-            groups.delete_when_free(state.clients.ec2, group_id, state.report.waiting)
+            security_groups.delete_when_free(state.clients.ec2, group_id, state.report.waiting)
 
     def _groups(self, state: Bake) -> list[str]:
         # By tag as well: an interrupt may have come between the call and its answer.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from build.aws import tags
 from build.aws.wait import wait_until
-from build.bake import watch
+from build.bake import scripts, watch
 from build.bake.plan import OUTSIDE_TEST
 from build.bake.state import Bake
 from build.bake.verify import run_tests
@@ -16,7 +14,6 @@ from build.pipeline import Step
 MOUNTED_AT = "/run/hubsmith-image"
 _SECRETS_AT = "/run/hubsmith-secrets"
 _DEVICE = "/dev/sdf"
-MOUNT = Path(__file__).with_name("mount_image.sh")
 
 
 class LookFromOutside(Step[Bake]):
@@ -35,7 +32,7 @@ class LookFromOutside(Step[Bake]):
             return
         volume_id = self._attach(state)
         with watch.shell(state, state.candidate) as shell:
-            shell.send(MOUNT.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
+            shell.send(scripts.MOUNT_IMAGE.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
             # In a file, as everybody on this machine can read command lines.
             shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
         variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}

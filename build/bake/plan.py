@@ -13,7 +13,7 @@ from build.bake import inputs
 from build.bake.fingerprint import Fingerprint
 from build.bake.inputs import Inputs
 from build.manifest import Manifest, ProvisionerUse, template_variables
-from build.manifest.frozen import thaw
+from build.manifest.yaml.frozen import thaw
 
 WHOLE_IMAGE_TEST = "test_image.py"
 OUTSIDE_TEST = "test_sealed.py"
@@ -155,6 +155,8 @@ def _base_reason(manifest: Manifest) -> str:
 
 def _reason(published: Published, made_of: Inputs) -> str:
     found = inputs.changes(made_of, published.marks)
+    if not inputs.is_comparable(published.marks):
+        return f"{published.image_id} is due: {'; '.join(found)}"
     if not found:
         return f"{published.image_id} is made of the same: a build would only renew what package registries have renewed"
     return f"{published.image_id} is made of something else: {'; '.join(found)}"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from build.bake import fingerprint, watch
+from build.bake import provisioner_files, scripts, watch
 from build.bake.state import Bake
 from build.errors import RemoteError
-from build.manifest import ProvisionerUse, environment, template_variables
+from build.manifest import ProvisionerUse, environment
 from build.pipeline import Step
-from build.remote import tree
+from build.remote import file_tree
 from build.remote.shell import Shell, exports
 
 REMOTE_FOLDER = "/var/lib/hubsmith/build"
 """Not /tmp: hardened images mount it noexec. Sealing removes it."""
 
-_RUNNER = Path(__file__).with_name("run_install.sh")
 _LAST_LINES = 15
 # Said by run_install.sh's ERR trap, and by bash itself for an unset variable or a syntax error.
 _MARKS = (
@@ -26,7 +24,7 @@ _MARKS = (
 
 
 class Provision(Step[Bake]):
-    """Run one provisioner on the builder.
+    """Run one provisioner on the builder. When it sends something else, count BUILDER_RECIPE["provision"] up (builder_version.py).
 
     Needs: builder.
     """
@@ -41,29 +39,23 @@ class Provision(Step[Bake]):
         if state.layer and self._number < state.layer.depth:
             state.report.note("it is in the layer")
             return
-        files = self._files()
+        files = list(provisioner_files.laid_over(self._use).values())
         with watch.shell(state, state.builder) as shell:
             folder = f"{REMOTE_FOLDER}/{self._number:02}-{self._use.name}"
             self._send(shell, folder, state)
             if files:
-                shell.send(tree.archive(files), "tar -x -p -f - -C /", root=True)
+                shell.send(file_tree.archive(files), "tar -x -p -f - -C /", root=True)
             self._install(shell, folder, state)
-
-    def _files(self) -> list[tree.Entry]:
-        folder = self._use.folder / "files"
-        if not folder.is_dir():
-            return []
-        return tree.collect(folder, fingerprint.files(folder), template_variables(self._use), self._use.definition.ownership)
 
     def _send(self, shell: Shell, folder: str, state: Bake) -> None:
         variables = {**environment(self._use), **_standard_variables(state)}
-        scripts = [
-            tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
-            tree.Entry(f"{folder}/run_install.sh", _RUNNER.read_bytes(), tree.roots(0o700)),
-            tree.Entry(f"{folder}/environment", exports(variables).encode(), tree.roots(0o600)),
+        sent = [
+            file_tree.Entry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
+            file_tree.Entry(f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)),
+            file_tree.Entry(f"{folder}/environment", exports(variables).encode(), file_tree.roots(0o600)),
             *given(self._use, folder),
         ]
-        shell.send(tree.archive(scripts), "tar -x -p -f - -C /", root=True)
+        shell.send(file_tree.archive(sent), "tar -x -p -f - -C /", root=True)
 
     def _install(self, shell: Shell, folder: str, state: Bake) -> None:
         lines: list[str] = []
@@ -92,9 +84,9 @@ class Provision(Step[Bake]):
         )
 
 
-def given(use: ProvisionerUse, folder: str) -> list[tree.Entry]:
+def given(use: ProvisionerUse, folder: str) -> list[file_tree.Entry]:
     """The texts that are to stand beside its install.sh in ``folder``."""
-    return [tree.Entry(f"{folder}/lock/{name}.txt", text.encode(), tree.roots(0o600)) for name, text in use.given.items()]
+    return [file_tree.Entry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600)) for name, text in use.given.items()]
 
 
 def _standard_variables(state: Bake) -> dict[str, str]:

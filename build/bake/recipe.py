@@ -24,7 +24,7 @@ from build.bake.state import Bake, TestRun
 from build.bake.verify import Verify
 from build.manifest import Manifest
 from build.pipeline import OnFailure, Runner, Step
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 def steps(state: Bake) -> list[Step[Bake]]:

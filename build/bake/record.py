@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from build import paths
-from build.bake import own
+from build.bake import builder_version, fingerprint
 from build.bake.revision import git_revision
 from build.bake.state import Bake
 from build.manifest import template_variables
@@ -54,7 +54,8 @@ def record_of(state: Bake) -> dict[str, Any]:
         "schema": SCHEMA,
         "image_id": state.image_id,
         "image_name": state.image_name,
-        "hubsmith": own.current_version(),
+        "hubsmith": builder_version.current_version(),
+        "scheme": fingerprint.SCHEME,
         "snapshot_ids": state.snapshot_ids,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "cloud": {"name": state.clients.cloud.name, "account": state.clients.account, "region": state.clients.cloud.region},

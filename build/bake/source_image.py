@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.bake.image import snapshots_of
 from build.bake.state import Bake, BaseImage
 from build.errors import UserError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of
-from build.bake import layers, watch
+from build.aws.errors import code_of
+from build.bake import layers, scripts, watch
 from build.bake.state import Bake, Layer
 from build.pipeline import Step
 
@@ -52,7 +52,7 @@ class PrepareBuilder(Step[Bake]):
         if not state.manifest.layers.enabled and not state.layer:
             return
         with watch.shell(state, state.builder) as shell:
-            shell.send(layers.SCRIPT.read_bytes(), "sh -s -- %s", "resume" if state.layer else "begin", root=True)
+            shell.send(scripts.LAYER.read_bytes(), "sh -s -- %s", "resume" if state.layer else "begin", root=True)
 
 
 def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> str:

@@ -13,7 +13,7 @@ from build.bake.run import Run
 from build.manifest import Manifest
 from build.remote.keys import SshKey
 from build.remote.shell import Target
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 @dataclass(frozen=True)

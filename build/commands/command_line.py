@@ -13,7 +13,7 @@ from invoke import Collection, ParserContext
 
 from build.commands.command import Command
 from build.errors import UserError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 HELP = ("-h", "--help")
 _LIST = ("-l", "--list")

@@ -17,7 +17,7 @@ from invoke import Exit
 from build import paths
 from build.errors import HubsmithError, UserError
 from build.pipeline import Interrupted, OnFailure
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.aws.session import Clients, Cloud
@@ -69,7 +69,7 @@ CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whe
 @contextmanager
 def talking(*, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
     """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an interrupt."""
-    from build.aws.refusals import explain
+    from build.aws.errors import explain
 
     report = Reporter(verbose=verbose, quiet=quiet)
     try:

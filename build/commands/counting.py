@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from build.commands.choice import Choice
 from build.errors import HubsmithError, ManifestError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.manifest import Manifest
@@ -31,7 +31,7 @@ def memory_of(choice: Choice, *, scheduled: bool, check: bool = False) -> Memory
 @contextmanager
 def counting(memory: Memory, report: Reporter) -> Iterator[Counter]:
     """Count failures in a row; the third one says so, and those that are like it afterwards are only logged."""
-    from build.aws.refusals import explain
+    from build.aws.errors import explain
     from build.upkeep import attempts
     from build.upkeep.counter import Counter
 
@@ -62,7 +62,7 @@ def load(choice: Choice, counter: Counter) -> Manifest:
 @contextmanager
 def after_rebuild(choice: Choice, report: Reporter, *, scheduled: bool) -> Iterator[None]:
     """For what a schedule runs behind a rebuild: what stops both, and is said no more, is not said here either."""
-    from build.aws.refusals import explain
+    from build.aws.errors import explain
     from build.upkeep.counter import Counter
 
     try:
@@ -97,7 +97,7 @@ def _failures(counter: Counter, exc: Exception, words: str, report: Reporter) ->
     """One more; how many that makes."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from build.aws.refusals import explain
+    from build.aws.errors import explain
 
     try:
         return counter.failed(exc, words).failures

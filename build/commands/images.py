@@ -100,7 +100,7 @@ def verify(
     from build.bake.recipe import verify as verify_image
     from build.launch.hub import Hub
     from build.launch.way_in import way_in
-    from build.remote.client import Login
+    from build.remote.ssh_config import Login
     from build.upkeep import verify as verifier
 
     with talking(verbose=verbose) as report:

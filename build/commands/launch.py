@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, talking
 from build.errors import UserError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.launch.hub import Hub

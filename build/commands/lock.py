@@ -26,15 +26,15 @@ def lock(choice: Choice, upgrade: bool = False, diff: bool = False, json: bool =
     from build.lock import diff as differences
     from build.lock.resolve import resolve
     from build.lock.write import write
-    from build.manifest import pins
+    from build.manifest.packages import lockfile_format
 
     with talking(when_stopped="the lock is as it was") as report:
         chosen = choice.load()
         path = chosen.lock_path
-        found, _tree, problems = pins.load(path)
+        found, _tree, problems = lockfile_format.load(path)
         if problems:
             raise ManifestError(problems)
-        before = found or pins.Lock()
+        before = found or lockfile_format.Lock()
         with report.step("resolve packages"):
             after = resolve(chosen, before, upgrade=upgrade)
         lines = differences.changes(before, after)

@@ -15,7 +15,7 @@ from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, policy, talking
 from build.commands.counting import counting, is_runner, load, memory_of
 from build.pipeline import OnFailure
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.aws.session import Clients

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from build.commands.choice import SHIPPED, Choice, choosing
 from build.commands.common import talking
 from build.errors import UserError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.manifest import Manifest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, confirm, connect_to, talking
 from build.commands.counting import after_rebuild
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.aws.session import Clients

@@ -5,7 +5,7 @@ The order is that of what holds what. What is gone already is no error, so that 
 
 from __future__ import annotations
 
-from build.aws import groups, tags
+from build.aws import security_groups, tags
 from build.aws.instances import wait_for_state
 from build.aws.session import Clients
 from build.launch import address, dns, instances, lock, operator, password, role, volume
@@ -15,7 +15,7 @@ from build.launch.state import Launch
 from build.launch.wishes import Options, wishes
 from build.manifest import Manifest
 from build.pipeline import Runner, Step
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 class TerminateInstances(Step[Launch]):
@@ -86,7 +86,7 @@ class RemoveGroup(Step[Launch]):
     def run(self, state: Launch) -> None:
         """Raises CloudError when something else uses it."""
         if found := own_group(state.clients, state.hub):
-            groups.delete_when_free(state.clients.ec2, found["GroupId"], state.report.waiting)
+            security_groups.delete_when_free(state.clients.ec2, found["GroupId"], state.report.waiting)
             state.did(f"removed the security group {found['GroupId']}")
 
 

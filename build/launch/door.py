@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from botocore.exceptions import ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.run import owner
 from build.errors import HubsmithError

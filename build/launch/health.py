@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build.aws.errors import code_of
 from build.aws.instances import console_tail
-from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError, HubsmithError
 from build.launch import https

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from build import image_contract
 from build.aws import tags
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.bake.image import PUBLISHED
 from build.errors import UserError
 from build.launch import instances

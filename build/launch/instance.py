@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from build.aws import tags
 from build.aws.console import KernelWatch, kernel_faults
+from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
-from build.aws.refusals import code_of
 from build.aws.wait import wait_until
 from build.launch import instances, operator, user_data
 from build.launch.hub import Hub

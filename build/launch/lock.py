@@ -19,7 +19,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from build import paths
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.run import owner
 from build.errors import HubsmithError

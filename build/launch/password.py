@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.launch import instances
 from build.launch.state import Launch
 from build.pipeline import Step

@@ -28,7 +28,7 @@ from build.launch.volume import MakeVolume
 from build.launch.wishes import Wishes
 from build.manifest import Manifest
 from build.pipeline import Runner, Step
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 def steps() -> list[Step[Launch]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.errors import UserError
 from build.launch.state import Launch, Zone
 from build.pipeline import Step

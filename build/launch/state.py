@@ -9,7 +9,7 @@ from build.aws.session import Clients
 from build.launch.hub import Hub
 from build.launch.wishes import Wishes
 from build.manifest import Manifest
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 @dataclass(frozen=True)

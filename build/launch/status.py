@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from build import kernel_console
 from build.aws.console import output
-from build.aws.refusals import explain
+from build.aws.errors import explain
 from build.aws.session import Clients
 from build.errors import HubsmithError
 from build.launch import address, dns, health, https, instances, volume
@@ -20,7 +20,7 @@ from build.launch.instances import HubInstance
 from build.launch.state import Address
 from build.launch.way_in import way_in
 from build.manifest import Manifest
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 _TOOL = "/usr/lib/hubsmith/status"
 FEW_DAYS = 14

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from build import image_contract, kernel_console
 from build.aws.console import kernel_faults
+from build.aws.errors import code_of
 from build.aws.instances import console_tail
-from build.aws.refusals import code_of
 from build.aws.session import Clients
 from build.errors import HubsmithError, RemoteError
 from build.launch import address, door, instances, operator
@@ -22,9 +22,9 @@ from build.launch.hub import Hub
 from build.launch.instances import HubInstance
 from build.manifest import Manifest
 from build.pipeline import interruptible
-from build.remote import client
-from build.remote.caller import caller_cidr
-from build.report import Reporter
+from build.remote import ssh_config
+from build.remote.public_ip import caller_cidr
+from build.report.reporter import Reporter
 
 _TIMEOUT_S = 900
 _SSH_FAILED = 255  # ssh's own exit status, where any other is that of the command (ssh(1))
@@ -45,7 +45,7 @@ class WayIn:
     def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
         """The ssh command that runs ``line`` (a shell without one)."""
         as_root = "sudo -n -- " if root and self.user != "root" else ""
-        return ["ssh", "-F", str(self.config), *(["-t"] if terminal else []), client.ALIAS, *([as_root + line] if line else [])]
+        return ["ssh", "-F", str(self.config), *(["-t"] if terminal else []), ssh_config.ALIAS, *([as_root + line] if line else [])]
 
     def run(self, line: str, *, data: str = "") -> str:
         """What ``line`` prints, run as root with ``data`` on its standard input. Raises RemoteError with its own words."""
@@ -107,12 +107,12 @@ def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, ope
     ip = own.ip if own else instance.public_ip
     user = instance.login_user or manifest.base.login_user
     with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
-        config = client.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
+        config = ssh_config.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
         with door.opened(hub, clients, caller_cidr(manifest.builder)):
             try:
                 yield WayIn(config, ip, user, hub.domain, instance.image_id, report, lambda: _faults_of(clients, instance))
             finally:
-                client.close(config)
+                ssh_config.close(config)
 
 
 def running_instance(hub: Hub, clients: Clients) -> HubInstance:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from build.errors import UserError
 from build.manifest import Launch as Defaults
 from build.manifest import Manifest
-from build.manifest.rules import admin_problem
+from build.manifest.checks.cross_section import admin_problem
 
 USUAL_PASSWORD_HOURS = 72
 """How long the image itself lets a first password work; an older image knows no other."""

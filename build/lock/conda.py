@@ -15,7 +15,8 @@ from typing import Any
 
 from build import paths
 from build.errors import HubsmithError, UserError
-from build.manifest.pins import CONDA_ENTRY, Arch
+from build.manifest.packages.lockfile_format import CONDA_ENTRY
+from build.manifest.schema import Arch
 
 ADDRESS = "https://conda.anaconda.org"
 """What conda itself puts in front of the names of channels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from build.manifest.pins import CONDA_ENTRY, PIP_ENTRY, Lock, Pins
+from build.manifest.packages.lockfile_format import CONDA_ENTRY, PIP_ENTRY, Lock, Pins
 
 
 def changes(before: Lock, after: Lock) -> list[str]:

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import uv
 
 from build.errors import HubsmithError, UserError
-from build.manifest.pins import PIP_ENTRY, Arch
+from build.manifest.packages.lockfile_format import PIP_ENTRY
+from build.manifest.schema import Arch
 
 # Marker terms that hold for every machine the lock is for; uv writes them behind each package.
 _HERE = "implementation_name == 'cpython' and platform_machine == '{arch}' and sys_platform == 'linux'"

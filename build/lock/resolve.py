@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from build.errors import UserError
 from build.lock import conda, pip
-from build.manifest import Manifest, ProvisionerUse, lockfile
-from build.manifest.pins import ARCH, Arch, Lock, MadeOf, Pins
+from build.manifest import Manifest, ProvisionerUse
+from build.manifest.packages import lockfile
+from build.manifest.packages.lockfile_format import Lock, MadeOf, Pins
+from build.manifest.schema import ARCH, Arch
 
 
 def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from build.manifest.pins import Lock
+from build.manifest.packages.lockfile_format import Lock
 
 _HEADER = "# Written by `invoke lock`, which also renews it (--upgrade); belongs into version control, beside the manifest.\n"
 

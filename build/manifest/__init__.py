@@ -3,10 +3,10 @@
 It reads files and does nothing else: no network, no cloud, no printing.
 """
 
-from build.manifest.definition import Definition, FileMode, Ownership, ProvisionerUse, Variable
 from build.manifest.load import load
 from build.manifest.model import Manifest
-from build.manifest.provisioners import environment, template_variables
+from build.manifest.provisioners.definition import Definition, FileMode, Ownership, ProvisionerUse, Variable
+from build.manifest.provisioners.resolve import environment, template_variables
 from build.manifest.schema import (
     Base,
     Builder,

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import ManifestError, Problem, UserError
-from build.manifest import lockfile, package_files, pins, rules
-from build.manifest.definition import ProvisionerUse
+from build.manifest.checks import cross_section
 from build.manifest.model import Manifest
-from build.manifest.overlay import OverrideError, assign, merge, parse_override
-from build.manifest.positions import KeyPath, ListNode, MapNode, Mark, Node, Scalar, find, without_echoes
-from build.manifest.provisioners import resolve
+from build.manifest.packages import lockfile, lockfile_format, package_files
+from build.manifest.provisioners.definition import ProvisionerUse
+from build.manifest.provisioners.resolve import resolve
 from build.manifest.schema import CLOUDS, ManifestFile
-from build.manifest.sources import display, read
-from build.manifest.words import UNKNOWN_KEY, did_you_mean, validate
+from build.manifest.yaml.files import display, read
+from build.manifest.yaml.messages import UNKNOWN_KEY, did_you_mean, validate
+from build.manifest.yaml.nodes import KeyPath, ListNode, MapNode, Mark, Node, Scalar, find, without_echoes
+from build.manifest.yaml.overlay import OverrideError, assign, merge, parse_override
 
 Override = tuple[KeyPath, Node]
 _ABOUT: Mapping[str, KeyPath] = {"cloud": ("cloud",), "region": ("region",), "image": ("image", "name")}
@@ -73,7 +74,7 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
         raise ManifestError(problems, _about(tree))
     if not choice.building:
         return _manifest(path, applied, settings, uses, tree)
-    locked = lockfile.apply(pins.path_beside(path), uses, settings.base, applied)
+    locked = lockfile.apply(lockfile_format.path_beside(path), uses, settings.base, applied)
     if locked.problems:
         raise ManifestError(locked.problems, _about(tree))
     return _manifest(path, applied, settings, locked.uses, tree, locked.unlocked)
@@ -173,7 +174,7 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
 def _check(tree: Node, folder: Path, *, building: bool) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
     settings, problems = validate(tree, ManifestFile)
-    between = rules.check(settings, tree, folder, building=building) if settings else ()
+    between = cross_section.check(settings, tree, folder, building=building) if settings else ()
     settings, misnamed = package_files.gather(settings, tree, folder) if settings else (None, ())
     uses, misused = resolve(tree, settings, folder)
     return settings, uses, [*problems, *misused, *between, *misnamed]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from build.errors import ManifestError
-from build.manifest import pins
-from build.manifest.definition import ProvisionerUse
-from build.manifest.positions import KeyPath, Node, place_of
+from build.manifest.packages import lockfile_format
+from build.manifest.provisioners.definition import ProvisionerUse
 from build.manifest.schema import Base, Builder, Hub, Image, Launch, Layers, Publish, Python, Retention, Tests
+from build.manifest.yaml.nodes import KeyPath, Node, place_of
 
 _FEW = 5
 
@@ -57,7 +57,7 @@ class Manifest:
     @property
     def lock_path(self) -> Path:
         """Where the lock of the users' packages is, if there is one."""
-        return pins.path_beside(self.path)
+        return lockfile_format.path_beside(self.path)
 
     @property
     def not_reproducible(self) -> str | None:

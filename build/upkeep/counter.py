@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import ClientError
 
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.bake import fingerprint
 from build.upkeep.attempts import Attempts
 from build.upkeep.memory import Memory, Nowhere

@@ -31,9 +31,9 @@ def _record(image_id: str) -> dict[str, Any]:
 
 
 def _names_from_git(manifest: Manifest, revision: str) -> dict[str, str]:
-    """Names of what provisioners (and Hubsmith) had in the commit the image was built from; only names are needed of what is gone."""
+    """Names of what provisioners had in the commit the image was built from; only names are needed of what is gone."""
     commit = revision.removesuffix("-dirty")
-    return {name: "" for name in files_at(manifest.folder, commit) if name.startswith(("provisioners/", "build/"))} if commit else {}
+    return {name: "" for name in files_at(manifest.folder, commit) if name.startswith("provisioners/")} if commit else {}
 
 
 def _with_values(line: str, manifest: Manifest, record: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol
 from botocore.exceptions import ClientError
 
 from build import paths
-from build.aws.refusals import code_of
+from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake import fingerprint
 from build.upkeep.attempts import Attempts

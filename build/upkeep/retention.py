@@ -16,7 +16,7 @@ from build.aws.session import Clients
 from build.bake.image import PUBLISHED, snapshots_of
 from build.bake.layers import STATE as LAYER
 from build.manifest import Manifest
-from build.report import Reporter
+from build.report.reporter import Reporter
 from build.upkeep import sweep
 from build.upkeep.sweep import Leftover
 from build.upkeep.uses import Uses

@@ -14,13 +14,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from build.aws import tags
-from build.aws.refusals import code_of, explain
+from build.aws.errors import code_of, explain
 from build.aws.session import Clients
 from build.aws.wait import wait_until
 from build.bake import run
 from build.bake.image import PUBLISHED
 from build.errors import CleanupError, HubsmithError, UserError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 _GONE_S = 180
 _STILL_THERE = ["pending", "running", "shutting-down", "stopping", "stopped"]

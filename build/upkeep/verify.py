@@ -16,8 +16,8 @@ from build.bake.run import runs_folder
 from build.bake.state import TestRun
 from build.errors import HubsmithError, RemoteError, UserError
 from build.manifest import Manifest
-from build.remote import client
-from build.report import Reporter
+from build.remote import ssh_config
+from build.report.reporter import Reporter
 
 LIGHT, HEAVY = "running", "candidate"
 """Stages: the first leaves out what keeps others from their work (a full disk of logs, a hog, restarts)."""
@@ -45,15 +45,15 @@ def verify(manifest: Manifest, host: str, config: Path, *, heavy: bool, report: 
 
 
 @contextmanager
-def reached(host: str, login: client.Login) -> Iterator[Path]:
+def reached(host: str, login: ssh_config.Login) -> Iterator[Path]:
     """An ssh configuration for a machine that its operator reaches by their own ssh. Raises RemoteError when they do not."""
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
-        config = client.write_operators_config(host, login, Path(folder), Path(folder) / "control")
+        config = ssh_config.write_operators_config(host, login, Path(folder), Path(folder) / "control")
         _require_ssh(config, host)
         try:
             yield config
         finally:
-            client.close(config)
+            ssh_config.close(config)
 
 
 def make_folder(host: str, started: datetime) -> Path:
@@ -65,7 +65,7 @@ def make_folder(host: str, started: datetime) -> Path:
 
 def _require_ssh(config: Path, host: str) -> None:
     done = subprocess.run(
-        ["ssh", "-F", str(config), "-o", "BatchMode=yes", client.ALIAS, "true"], capture_output=True, text=True, timeout=60, check=False
+        ["ssh", "-F", str(config), "-o", "BatchMode=yes", ssh_config.ALIAS, "true"], capture_output=True, text=True, timeout=60, check=False
     )
     if done.returncode != 0:
         raise RemoteError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from build.errors import MachineError, UserError
 from localcloud.base_image import catalogue, debian, tiny
 from localcloud.base_image.catalogue import FAMILIES, BaseImage
+from localcloud.base_image.recipe import recipe_digest
 
 Progress = Callable[[str], None]
 Recipe = Callable[[str, Path, Progress], Path]
@@ -24,7 +24,6 @@ _DETAILS = {
     "debian": ("136693071363", "admin", debian.build, debian.SIZE_GIB, "Debian {release} (amd64)"),
     "tiny": ("000000000000", "root", tiny.build, tiny.SIZE_GIB, "busybox and dropbear on Debian's kernel, for tests"),
 }
-_RECIPES = {"debian": debian.RECIPE, "tiny": tiny.RECIPE}
 
 
 def ensure(family: str, *, rebuild: bool = False, max_age_days: float = 30, progress: Progress) -> BaseImage:
@@ -70,19 +69,6 @@ def _build(family: str, progress: Progress) -> BaseImage:
         catalogue.publish(image, built)
     progress(f"built {image.name} in {time.monotonic() - started:.0f} s; older ones stay, as clouds may stand on them")
     return image
-
-
-def recipe_digest(family: str) -> str:
-    """SHA-256 over what decides what an image of the family holds: its guest's files, assemble.sh, and the number of its recipe.
-
-    The number stands for what the Python code does; a test holds that it is raised when that does something else.
-    """
-    here, kind = Path(__file__).parent, family.partition("-")[0]
-    files = [here / "assemble.sh", *sorted(path for path in (here / "guest" / kind).rglob("*") if path.is_file())]
-    digest = hashlib.sha256(f"{_RECIPES[kind]}\0".encode())
-    for path in files:
-        digest.update(f"{path.relative_to(here)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _is_fresh(image: BaseImage, max_age_days: float) -> bool:

@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from localcloud import host_packages
-from localcloud.base_image import archive, disk, packages, tools
+from localcloud.base_image import archive, debian, disk, packages, tools
 from localcloud.base_image.archive import Entry, File, Folder, Link
 from localcloud.base_image.packages import Apt
 
-RECIPE = 1
-"""As in debian.py."""
 SIZE_GIB = 1
 ESP_MIB = 40  # FAT32 wants 33 at least; kernel and initial file system take 16
 ESP = "boot/efi"
@@ -29,7 +27,7 @@ PACKAGES = ("busybox-static", "bash-static", "dropbear-bin", "util-linux", "syst
 LIBRARIES_OF = ("dropbear-bin", "libblkid1")
 DISK_MODULES = ("virtio_blk",)  # NVMe and ext4 are in the kernel itself
 MODULES = ("virtio_net", "virtio-rng", "button", "evdev")
-COMMAND_LINE = "console=ttyS0,115200 quiet loglevel=4 panic=5 mitigations=off"
+COMMAND_LINE = f"console=ttyS0,115200 quiet loglevel=4 {debian.TRUST_TIMER} panic=5 mitigations=off"
 MERGED = {"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FOLDERS = {
     "dev": 0o755, "proc": 0o755, "sys": 0o755, "run": 0o755, "mnt": 0o755, "tmp": 0o1777, "root/.ssh": 0o700, "root": 0o700,

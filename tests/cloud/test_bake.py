@@ -76,6 +76,12 @@ def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop,
         ("rebooted", 2, 0),
     ]
     assert record["provisioners"][0]["values"] == {"whom": "world"}
+    assert (
+        str(record["scheme"])
+        == workshop.client("ec2").describe_tags(
+            Filters=[{"Name": "resource-id", "Values": [built.last]}, {"Name": "key", "Values": ["hubsmith:scheme"]}]
+        )["Tags"][0]["Value"]
+    )
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["git"])
     assert all(timing["seconds"] >= 0 for timing in record["seconds"])
     assert "launch the builder" in [timing["step"] for timing in record["seconds"]]

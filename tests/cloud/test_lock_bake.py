@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from build.lock.write import write
-from build.manifest import load, lockfile
-from build.manifest.pins import Lock, Pins
+from build.manifest import load
+from build.manifest.packages import lockfile
+from build.manifest.packages.lockfile_format import Lock, Pins
 from tests.cloud.project import Project
 from tests.cloud.workshop import Workshop
 

@@ -26,7 +26,7 @@ from build.errors import HubsmithError, RemoteError, UserError
 from build.manifest import load
 from build.pipeline import OnFailure, Runner, Step
 from build.remote.shell import Shell
-from build.report import Reporter
+from build.report.reporter import Reporter
 from build.upkeep import images
 from localcloud.ec2.host import runtime_folder
 from localcloud.machine.machine import Machine

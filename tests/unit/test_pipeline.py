@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from build.errors import CleanupError, HubsmithError
 from build.pipeline import Interrupted, OnFailure, Runner, Step
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 @dataclass

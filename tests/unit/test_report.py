@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from build.errors import HubsmithError, UserError
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 REPO = Path(__file__).parents[2]
 
@@ -125,7 +125,7 @@ def test_a_document_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    code = "from build.report import Reporter; r = Reporter(); r.result('a'); r.table(('n',), [('1',)]); r.sheet([('n', '1')])"
+    code = "from build.report.reporter import Reporter; r = Reporter(); r.result('a'); r.table(('n',), [('1',)]); r.sheet([('n', '1')])"
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([sys.executable, "-c", code], cwd=REPO, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)

@@ -6,7 +6,7 @@ import pytest
 
 from build.launch import listing
 from build.launch.listing import HubRow
-from build.tables import sheet, widths
+from build.report.tables import sheet, widths
 from build.upkeep import images
 from build.upkeep.images import ImageRow
 

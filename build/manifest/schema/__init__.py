@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from build.manifest import fields as f
-from build.manifest.fields import Section
+from build.manifest.schema import fields as f
 from build.manifest.schema.contents import (
     WITH_CONDA,
     Checksums,
@@ -24,8 +23,11 @@ from build.manifest.schema.contents import (
     Provisioners,
     Python,
 )
+from build.manifest.schema.fields import Section
 from build.manifest.schema.machine import (
+    ARCH,
     DEBIAN_OWNER,
+    Arch,
     Base,
     Builder,
     Mirrors,
@@ -43,9 +45,11 @@ from build.manifest.schema.result import (
 )
 
 __all__ = [
+    "ARCH",
     "CLOUDS",
     "DEBIAN_OWNER",
     "WITH_CONDA",
+    "Arch",
     "Base",
     "Builder",
     "Checksums",

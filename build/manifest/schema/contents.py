@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from build.manifest import fields as f
-from build.manifest.fields import Section
+from build.manifest.schema import fields as f
+from build.manifest.schema.fields import Section
 
 Distribution = Literal["venv", "miniforge", "anaconda"]
 

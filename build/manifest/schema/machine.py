@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from build.manifest import fields as f
-from build.manifest.fields import Section
+from build.manifest.schema import fields as f
+from build.manifest.schema.fields import Section
 
 DEBIAN_OWNER = "136693071363"
+
+Arch = Literal["x86_64", "aarch64"]
+ARCH: Mapping[str, Arch] = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""EC2's name of the processors: that of uname -m."""
 
 
 class Base(Section):

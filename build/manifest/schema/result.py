@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from build.manifest import fields as f
-from build.manifest.fields import Section
+from build.manifest.schema import fields as f
+from build.manifest.schema.fields import Section
 
 
 class Tests(Section):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from build.bake import fingerprint
+from build.bake import provisioner_files
 from build.bake.provision import given
-from build.manifest import Manifest, environment, template_variables
-from build.remote import tree
+from build.manifest import Manifest, environment
+from build.remote import file_tree
 from build.remote.shell import exports
 from tests.image.test_python import LOCK, LOCKED
 
@@ -68,9 +68,7 @@ class Root:
     def lay(self, manifest: Manifest, name: str) -> None:
         """Only the files of a provisioner, over /."""
         use = next(use for use in manifest.provisioners if use.name == name)
-        self._send(
-            tree.collect(use.folder / "files", fingerprint.files(use.folder / "files"), template_variables(use), use.definition.ownership)
-        )
+        self._send(list(provisioner_files.laid_over(use).values()))
 
     def provision(self, manifest: Manifest, name: str, mirror: str) -> Done:
         """One provisioner as Provision does it: its files, then its install.sh."""
@@ -79,16 +77,16 @@ class Root:
         variables = {**environment(use), "CONDA_CHANNEL_ALIAS": f"{mirror}/conda"}
         self._send(
             [
-                tree.Entry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), tree.roots(0o700)),
-                tree.Entry(f"{WORK}/run_install.sh", (REPO / "build/bake/run_install.sh").read_bytes(), tree.roots(0o700)),
-                tree.Entry(f"{WORK}/environment", exports(variables).encode(), tree.roots(0o600)),
+                file_tree.Entry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
+                file_tree.Entry(f"{WORK}/run_install.sh", (REPO / "build/bake/run_install.sh").read_bytes(), file_tree.roots(0o700)),
+                file_tree.Entry(f"{WORK}/environment", exports(variables).encode(), file_tree.roots(0o600)),
                 *given(use, WORK),
             ]
         )
         return self.run(f"cd {WORK} && bash ./run_install.sh 2>&1", timeout_s=900)
 
-    def _send(self, entries: list[tree.Entry]) -> None:
-        subprocess.run([*self._enter, "tar", "-x", "-p", "-f", "-", "-C", "/"], input=tree.archive(entries), check=True)
+    def _send(self, entries: list[file_tree.Entry]) -> None:
+        subprocess.run([*self._enter, "tar", "-x", "-p", "-f", "-", "-C", "/"], input=file_tree.archive(entries), check=True)
 
 
 def proxies() -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 from build.lock.resolve import resolve
 from build.lock.write import write
 from build.manifest import Manifest, load
-from build.manifest.pins import Lock
+from build.manifest.packages.lockfile_format import Lock
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 from tests.cloud.distributions.overlay import PREFIX, Done, Root, overlay, the_images_own_test_agrees_with_the_lock

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from build.bake.outside import MOUNT
+from build.bake.scripts import MOUNT_IMAGE
 from localcloud.server import control
 from tests.cloud.browser import attached
 from tests.cloud.golden import ubuntu_disk
@@ -75,7 +75,7 @@ def test_a_disk_like_ubuntus_is_mounted_with_all_its_partitions(story: Story, tm
         ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdk")
         serial, packed = volume.replace("-", ""), base64.b64encode(gzip.compress(ubuntu_disk.make(tmp_path))).decode()
         story.on_the_machine(WRITE_TO_A_VOLUME.format(serial=serial, packed=packed))
-        story.on_the_machine(f"echo {base64.b64encode(MOUNT.read_bytes()).decode()} | base64 -d | sh -s -- {serial} /run/ubuntu")
+        story.on_the_machine(f"echo {base64.b64encode(MOUNT_IMAGE.read_bytes()).decode()} | base64 -d | sh -s -- {serial} /run/ubuntu")
         assert story.on_the_machine("cd /run/ubuntu/boot && cat vmlinuz efi/loader") == "of the boot partition\nof the EFI partition"
         told = story.on_the_machine("findmnt --list --noheadings --output TARGET,OPTIONS | grep ^/run/ubuntu")
         story.on_the_machine("umount --recursive /run/ubuntu")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from build.errors import MachineError, UserError
-from localcloud.base_image import catalogue, renewal, tiny
+from localcloud.base_image import catalogue, renewal
 
 
 def recipe(family: str, workshop: Path, _progress: renewal.Progress) -> Path:
@@ -67,25 +66,6 @@ def test_an_old_one_that_cannot_be_renewed_is_used_with_a_word_about_it(monkeypa
     assert "no mirror answers" in said[-1]
     with pytest.raises(MachineError):
         renewal.ensure("tiny", rebuild=True, progress=silent)
-
-
-@pytest.mark.parametrize(
-    ("changed", "decides"),
-    [("assemble.sh", True), ("guest/tiny/initramfs/init", True), ("tiny.py", False), ("guest/debian/setup.sh", False)],
-)
-def test_what_decides_the_content_decides_the_digest(changed: str, decides: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shutil.copytree(Path(renewal.__file__).parent, tmp_path / "copy")
-    monkeypatch.setattr(renewal, "__file__", str(tmp_path / "copy" / "renewal.py"))
-    before = renewal.recipe_digest("tiny")
-    with (tmp_path / "copy" / changed).open("a") as file:
-        file.write("# changed\n")
-    assert (renewal.recipe_digest("tiny") != before) is decides
-
-
-def test_a_recipe_with_another_number_has_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = renewal.recipe_digest("tiny")
-    monkeypatch.setitem(renewal._RECIPES, "tiny", tiny.RECIPE + 1)
-    assert renewal.recipe_digest("tiny") != before
 
 
 def test_an_unknown_family_is_the_users_own() -> None:

@@ -14,7 +14,7 @@ from build.aws.session import Cloud
 from build.aws.wait import wait_until
 from build.errors import CloudError
 from build.manifest import load
-from build.report import Reporter
+from build.report.reporter import Reporter
 from build.upkeep.schedule import aws
 from build.upkeep.schedule.job import Job
 from build.upkeep.schedule.template import Source, template

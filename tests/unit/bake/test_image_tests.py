@@ -13,7 +13,7 @@ import pytest
 from build.bake import image_tests
 from build.errors import HubsmithError
 from build.manifest import Manifest
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 
 def following(program: str, minutes: float) -> int:

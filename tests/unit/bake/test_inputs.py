@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from build.bake.inputs import Inputs, changes, of
+from build.errors import UserError
 from build.manifest import load
 
 BASE = ("ami-0123456789abcdef0", "debian-13-amd64-20261123-1130")
@@ -164,14 +165,55 @@ def test_more_files_than_tags_hold_are_named_by_provisioner(project: Project) ->
     assert changes(project.inputs(), marks) == ["provisioner base changed"]
 
 
-def test_an_image_of_an_earlier_version_is_stale_only_by_its_fingerprint(project: Project) -> None:
+def test_tags_that_say_less_still_tell_that_something_changed(project: Project) -> None:
     now = project.inputs()
-    old = {"hubsmith:base": " ".join(BASE), "hubsmith:fingerprint": now.fingerprint}
+    old = {"hubsmith:base": " ".join(BASE), "hubsmith:fingerprint": now.fingerprint, "hubsmith:scheme": "2"}
     assert changes(now, old) == []
     assert changes(now, {**old, "hubsmith:fingerprint": "0" * 64}) == ["the provisioners changed; the image's tags do not say what"]
     noted = {**now.tags(), "hubsmith:settings": f"image.description={now.settings['image.description'][:8]} hubsmith={'0' * 8}"}
-    del noted["hubsmith:version"]
-    assert changes(now, noted) == ["Hubsmith's own scripts changed"]
+    assert changes(now, noted) == ["what Hubsmith itself sends to the builder changed"]
+
+
+@pytest.mark.parametrize("scheme", [None, "1", "3"])
+def test_an_image_of_another_scheme_is_due_for_that_reason_and_no_other(project: Project, scheme: str | None) -> None:
+    """Its digests are all different, so no provisioner is named."""
+    marks = {name: value for name, value in project.inputs().tags().items() if name != "hubsmith:scheme"}
+    marks |= {"hubsmith:settings": "image.description=00000000", "hubsmith:provisioners": "base=00000000", "hubsmith:version": "0.0.1"}
+    marks |= {"hubsmith:scheme": scheme} if scheme else {}
+    reason = "this version of Hubsmith counts what an image is made of in a different way: each image is rebuilt once"
+    assert changes(project.inputs(), marks) == [reason]
+    assert changes(project.inputs(), {**marks, "hubsmith:base": "ami-0 old"}) == [f"base image ami-0 (old) → {' ('.join(BASE)})", reason]
+
+
+def test_what_is_not_sent_is_no_change(project: Project) -> None:
+    before = project.inputs()
+    definition, template = project.provisioner("boot/provisioner.yaml"), next(project.provisioner("jupyterhub").rglob("*.j2"))
+    definition.write_text(definition.read_text().replace("summary: ", "summary: In other words, ") + "# A comment.\n")
+    template.write_text("{# A comment. #}" + template.read_text())
+    project.provisioner("boot/README").write_text("Not for the machine.\n")
+    project.provisioner("boot/install.sh").chmod(0o600)
+    assert changes(project.inputs(), before.tags()) == []
+
+
+def test_a_value_in_templates_is_named_and_they_are_not(project: Project) -> None:
+    changed = changes(project.inputs("hub.cpu_limit=50%"), project.inputs().tags())
+    assert changed == ["variable cpu_limit of jupyterhub changed"]
+
+
+def test_a_template_that_cannot_be_rendered_is_said_before_anything_is_built(project: Project) -> None:
+    template = project.provisioner("base/files/etc/motd.j2")
+    template.write_text("first\n{{ nobody_gives_this }}\n")
+    with pytest.raises(UserError, match="nobody_gives_this") as caught:
+        project.inputs()
+    assert caught.value.where == f"{template}:2"
+
+
+def test_who_owns_a_file_is_part_of_it(project: Project) -> None:
+    before = project.inputs()
+    definition = project.provisioner("base/provisioner.yaml")
+    assert "files:" not in definition.read_text()
+    definition.write_text(definition.read_text() + 'files: {/etc/hubsmith/README: {mode: "0600"}}\n')
+    assert changes(project.inputs(), before.tags()) == ["provisioners/base/files/etc/hubsmith/README changed"]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

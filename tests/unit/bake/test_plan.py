@@ -12,7 +12,7 @@ from build.bake.fingerprint import chain
 from build.bake.plan import Plan, Published, plan, test_files
 from build.bake.plan_words import rows
 from build.manifest import Manifest, load
-from build.tables import sheet
+from build.report.tables import sheet
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 
@@ -152,5 +152,9 @@ def test_what_is_new_since_the_published_image() -> None:
     assert same == "ami-1 is made of the same: a build would only renew what package registries have renewed"
     older = planned(published=Published("ami-1", {**marks, "hubsmith:base": "ami-0 debian-12"})).reason or ""
     assert "base image ami-0 (debian-12) → ami-0123456789abcdef0 (debian-13-amd64-20261123-1130)" in older
+    first = {name: value for name, value in marks.items() if name != "hubsmith:scheme"}
+    assert planned(published=Published("ami-1", first)).reason == (
+        "ami-1 is due: this version of Hubsmith counts what an image is made of in a different way: each image is rebuilt once"
+    )
     values = planned("hub.admin_users=[ada]", published=Published("ami-1", marks))
     assert "why: ami-1 is made of something else: variable admin_users of jupyterhub changed" in lines(values)

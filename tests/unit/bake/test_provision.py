@@ -14,7 +14,7 @@ import pytest
 from build.bake.provision import Provision
 from build.errors import RemoteError
 from build.manifest import Builder, Definition, ProvisionerUse
-from build.report import Reporter
+from build.report.reporter import Reporter
 
 RUNNER = Path(__file__).parents[3] / "build" / "bake" / "run_install.sh"
 

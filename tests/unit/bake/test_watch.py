@@ -18,7 +18,7 @@ from build.bake import image_tests, instances, watch
 from build.errors import HubsmithError, RemoteError
 from build.manifest import load
 from build.pipeline import Interrupted
-from build.report import Reporter
+from build.report.reporter import Reporter
 from tests.consoles import PANIC, Ec2, recorded
 
 TINY = Path(__file__).parents[3] / "tests/cloud/tiny/manifest.yaml"

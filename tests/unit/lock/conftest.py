@@ -11,8 +11,9 @@ import pytest
 from build.errors import ManifestError
 from build.lock.resolve import resolve
 from build.lock.write import write
-from build.manifest import Manifest, load, pins
-from build.manifest.pins import Lock
+from build.manifest import Manifest, load
+from build.manifest.packages import lockfile_format
+from build.manifest.packages.lockfile_format import Lock
 from tests import registry
 from tests.registry import Index
 
@@ -68,7 +69,7 @@ class Project:
 
     def resolve(self, *overrides: str, upgrade: bool = False, profiles: Sequence[str] = ()) -> Lock:
         """The lock `invoke lock` would write."""
-        before, _, problems = pins.load(self.lock)
+        before, _, problems = lockfile_format.load(self.lock)
         assert problems == ()
         return resolve(self.load(*overrides, building=False, profiles=profiles), before or Lock(), upgrade=upgrade)
 

@@ -10,7 +10,7 @@ import pytest
 
 from build.errors import HubsmithError, UserError
 from build.lock.diff import changes
-from build.manifest.pins import Lock
+from build.manifest.packages.lockfile_format import Lock
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 

@@ -15,8 +15,8 @@ from build.bake.inputs import of as inputs_of
 from build.errors import HubsmithError, UserError
 from build.lock.diff import changes, summary
 from build.lock.write import write
-from build.manifest import pins
-from build.manifest.pins import Lock, MadeOf, Pins
+from build.manifest.packages import lockfile_format
+from build.manifest.packages.lockfile_format import Lock, MadeOf, Pins
 
 if TYPE_CHECKING:
     from tests.registry import Index
@@ -257,7 +257,7 @@ locks = st.builds(
 def test_what_is_written_is_read_again_and_differs_from_itself_in_nothing(tmp_path_factory: pytest.TempPathFactory, lock: Lock) -> None:
     path = tmp_path_factory.mktemp("lock") / "manifest.lock"
     write(lock, path)
-    found, _, problems = pins.load(path)
+    found, _, problems = lockfile_format.load(path)
     assert problems == ()
     assert found == lock
     assert changes(lock, found) == []
@@ -278,5 +278,5 @@ def test_a_change_is_said_and_nothing_is_said_of_what_is_the_same(before: Lock, 
 def test_any_text_at_all_is_a_lock_or_told_and_never_a_crash(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("any") / "manifest.lock"
     path.write_text(text, encoding="utf-8", newline="")
-    found, _, problems = pins.load(path)
+    found, _, problems = lockfile_format.load(path)
     assert found is not None or problems

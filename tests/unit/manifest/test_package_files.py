@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from build.bake.fingerprint import parts
-from build.manifest import environment_yml, requirements
+from build.manifest.packages import environment_yml, requirements_txt
 
 if TYPE_CHECKING:
     from tests.unit.manifest.conftest import Project
@@ -167,7 +167,7 @@ breaks = st.sampled_from(["\n", "\r\n", "\n\n", "\n# alone\n"])
 def test_what_pip_would_read_is_read(tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, ...]], joined: bool) -> None:
     between = " \\\n  " if joined else " "
     text = "".join(f"{before}{name}{between}{spec}{after}{comment}{end}" for name, spec, before, after, comment, end in lines)
-    found = requirements.read(written(tmp_path_factory.mktemp("read"), text))
+    found = requirements_txt.read(written(tmp_path_factory.mktemp("read"), text))
     assert found.problems == ()
     assert [each.text for each in found.packages] == [str(Requirement(f"{name}{spec}")) for name, spec, *_ in lines]
     starts = [number for number, line in enumerate(text.splitlines(), start=1)]
@@ -179,7 +179,7 @@ def test_what_pip_would_read_is_read(tmp_path_factory: pytest.TempPathFactory, l
 @given(text=st.text(max_size=60) | st.text("-re =abc.txt\\\n#<>@[];'\"!~:/", max_size=60))
 def test_any_text_at_all_is_read_or_told_and_never_a_crash(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("any")
-    found = requirements.read(written(folder, text))
+    found = requirements_txt.read(written(folder, text))
     assert all(problem.line >= 1 and problem.column >= 1 for problem in found.problems)
     (folder / "environment.yml").write_text(f"dependencies:\n  - pip:\n    - {text}\n", encoding="utf-8", newline="")
     assert all(problem.line >= 1 for problem in environment_yml.read(folder / "environment.yml").problems)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from build.errors import ManifestError, UserError
 from build.manifest import load
-from build.manifest.overlay import assign, merge, parse_override
-from build.manifest.parse import parse
-from build.manifest.positions import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, mark_of, plain
+from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, mark_of, plain
+from build.manifest.yaml.overlay import assign, merge, parse_override
+from build.manifest.yaml.parse import parse
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 TEXT = SHIPPED.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from build.manifest import load, template_variables
-from build.remote import tree
+from build.remote import file_tree
 
 REPO = Path(__file__).parents[3]
 TEMPLATE = Path("etc/jupyterhub/jupyterhub_config.py.j2")
@@ -40,7 +40,7 @@ def configured(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyP
     def read(*overrides: str) -> Config:
         manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
         use = next(one for one in manifest.provisioners if one.name == "jupyterhub")
-        (file,) = tree.collect(use.folder / "files", [TEMPLATE], template_variables(use), {})
+        (file,) = file_tree.collect(use.folder / "files", [TEMPLATE], template_variables(use), {})
         config = Config()
         exec(compile(file.content, file.path, "exec"), {"get_config": lambda: config})
         return config

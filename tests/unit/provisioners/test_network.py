@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build.manifest import load, template_variables
-from build.remote import tree
+from build.remote import file_tree
 
 REPO = Path(__file__).parents[3]
 POOL = IPv4Network("100.64.0.0/10")
@@ -60,7 +60,7 @@ class TestSettings:
     def test_the_file_says_what_the_manifest_says(self, settings: ModuleType, tmp_path: Path, overrides: tuple[str, ...]) -> None:
         manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
         use = next(one for one in manifest.provisioners if one.name == "network")
-        (file,) = tree.collect(use.folder / "files", [Path("etc/hubsmith/network.json.j2")], template_variables(use), {})
+        (file,) = file_tree.collect(use.folder / "files", [Path("etc/hubsmith/network.json.j2")], template_variables(use), {})
         (tmp_path / "network.json").write_bytes(file.content)
         read = settings.read(tmp_path / "network.json")
         assert str(read.addresses) == manifest.hub.network.addresses

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from build.remote import tree
+from build.remote import file_tree
 
 BASE = Path(__file__).parents[3] / "provisioners/base"
 APT = Path("etc/apt/apt.conf.d/52hubsmith.j2")
@@ -19,7 +19,7 @@ TIMERS = "apt-daily.timer apt-daily-upgrade.timer"
 @pytest.mark.skipif(not shutil.which("apt-config"), reason="there is no apt here to read it")
 @pytest.mark.parametrize("wanted", [True, False])
 def test_apt_reads_what_was_chosen(tmp_path: Path, wanted: bool) -> None:
-    (file,) = tree.collect(BASE / "files", [APT], {"security_updates": wanted}, {})
+    (file,) = file_tree.collect(BASE / "files", [APT], {"security_updates": wanted}, {})
     (tmp_path / "apt.conf").write_bytes(file.content)
     command = ["apt-config", "-c", str(tmp_path / "apt.conf"), "dump"]
     told = dict(re.findall(r'^(\S+) "(.*)";$', subprocess.run(command, capture_output=True, text=True, check=True).stdout, re.MULTILINE))

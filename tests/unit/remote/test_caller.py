@@ -9,7 +9,7 @@ import pytest
 
 from build.errors import HubsmithError
 from build.manifest import Builder
-from build.remote.caller import caller_cidr
+from build.remote.public_ip import caller_cidr
 from tests.web import answering
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from build.bake.fingerprint import files
+from build.bake.provisioner_files import files
 from build.errors import UserError
 from build.manifest import Ownership
-from build.remote.tree import archive, collect, roots
+from build.remote.file_tree import archive, collect, roots
 
 
 def write(folder: Path, name: str, text: str, mode: int = 0o644) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from build.manifest import Manifest, load
-from build.report import Reporter
+from build.report.reporter import Reporter
 from build.upkeep.schedule import aws, cron, github, policy, systemd
 from build.upkeep.schedule.job import INVOKE, REPOSITORY, Job
 from build.upkeep.schedule.template import Source, buildspec, document, project, schedule, template

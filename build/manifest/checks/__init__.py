@@ -1,0 +1,1 @@
+"""Rules between keys of the manifest, each with its complaint in plain words."""

@@ -1,0 +1,1 @@
+"""The users' packages: files beside the manifest that name them, and the lock."""

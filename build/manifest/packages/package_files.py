@@ -1,0 +1,53 @@
+"""The files of packages that a manifest names: what they ask for goes into the settings, as if it stood in the manifest itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from build.errors import Problem
+from build.manifest.packages import environment_yml, requirements_txt
+from build.manifest.packages.environment_yml import Environment
+from build.manifest.packages.requirements_txt import Named, Requirements
+from build.manifest.schema import ManifestFile, distributions
+from build.manifest.yaml.nodes import Node, place_of
+
+
+def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFile, tuple[Problem, ...]]:
+    """The settings with the packages and channels of python.requirements and python.environment, and what is wrong with the files.
+
+    What the manifest names comes first, except for channels: the file's own have precedence, as with conda.
+    """
+    python = settings.python
+    listed, problems = Requirements(), []
+    environment = Environment()
+    for key, name in (("requirements", python.requirements), ("environment", python.environment)):
+        if name is None:
+            continue
+        if not (folder / name).is_file():
+            problems.append(place_of(tree, ("python", key)).problem(("python", key), f"there is no {name} beside the manifest"))
+        elif key == "requirements":
+            listed = requirements_txt.read(folder / name)
+        else:
+            environment = environment_yml.read(folder / name)
+    refused = [
+        channel.mark.problem(("channels",), complaint)
+        for channel in environment.channels
+        if (complaint := distributions.channel_problem(channel.text, python))
+    ]
+    gathered = python.model_copy(
+        update={
+            "channels": _each_once(_texts(environment.channels), python.channels),
+            "conda_packages": _each_once(python.conda_packages, _texts(environment.conda)),
+            "packages": _each_once(python.packages, _texts(listed.packages), _texts(environment.pip)),
+        }
+    )
+    return settings.model_copy(update={"python": gathered}), (*problems, *listed.problems, *environment.problems, *refused)
+
+
+def _texts(named: Iterable[Named]) -> Iterable[str]:
+    return (each.text for each in named)
+
+
+def _each_once(*groups: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for group in groups for text in group))

@@ -1,0 +1,156 @@
+"""The provisioners a manifest lists: found, in an order that works, with the values their variables get.
+
+A variable's value is the one in the manifest's entry, else that of the key named by `from`, else its default. Who installs the users'
+packages gets of them what its distribution uses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from build.errors import Problem
+from build.manifest.provisioners import folder as provisioners_folder
+from build.manifest.provisioners.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
+from build.manifest.provisioners.folder import Folder
+from build.manifest.schema import ARCH, ManifestFile, distributions
+from build.manifest.yaml.frozen import freeze, freeze_map, thaw
+from build.manifest.yaml.messages import did_you_mean
+from build.manifest.yaml.nodes import Entry, KeyPath, ListNode, MapNode, Mark, Node, Scalar, describe, find, plain
+
+FOLDER = "provisioners"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One entry of the manifest's list: where it stands and what it says."""
+
+    path: KeyPath
+    mark: Mark
+    name: str
+    variables: Mapping[str, Entry]
+
+
+def resolve(tree: Node, settings: ManifestFile | None, folder: Path) -> tuple[tuple[ProvisionerUse, ...], tuple[Problem, ...]]:
+    """The provisioners in order, and everything wrong with them, in the manifest and in their own files.
+
+    Without `settings` (the manifest is wrong elsewhere) the names, folders and given variables are still checked.
+    """
+    listed = tuple(_listed(tree))
+    known = provisioners_folder.names(folder / FOLDER)
+    uses: list[ProvisionerUse] = []
+    problems: list[Problem] = []
+    for index, entry in enumerate(listed):
+        earlier = [other.name for other in listed[:index]]
+        read, complaint = _read(entry, folder / FOLDER, known, earlier)
+        problems += [entry.mark.problem(entry.path, complaint)] if complaint else []
+        problems += read.problems if read else ()
+        if read is None or read.definition is None:
+            continue
+        problems += _order(entry, read.definition, known, earlier)
+        problems += _variables(entry, read, settings)
+        if settings is not None:
+            uses.append(_use(entry, read.path, read.definition, settings))
+    return tuple(uses), tuple(problems)
+
+
+def _listed(tree: Node) -> Iterator[Listed]:
+    """The entries that have a name; about the others the schema has already complained."""
+    section = find(tree, ("provisioners",))
+    for index, item in enumerate(section.items if isinstance(section, ListNode) else ()):
+        name = find(item, ("name",)) if isinstance(item, MapNode) else item
+        given = find(item, ("variables",))
+        if isinstance(name, Scalar) and isinstance(name.value, str):
+            yield Listed(("provisioners", index), name.mark, name.value, given.entries if isinstance(given, MapNode) else {})
+
+
+def _read(entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[str]) -> tuple[Folder | None, str | None]:
+    if entry.name in earlier:
+        return None, f"{entry.name} is there twice"
+    if entry.name not in known:
+        return None, f"there is no provisioner {entry.name!r}{did_you_mean(entry.name, known)}"
+    if not (folder / entry.name / provisioners_folder.DEFINITION).is_file():
+        return None, f"the folder {FOLDER}/{entry.name} has no {provisioners_folder.DEFINITION}"
+    return provisioners_folder.read(folder / entry.name, known), None
+
+
+def _order(entry: Listed, definition: Definition, known: Sequence[str], earlier: Sequence[str]) -> Iterator[Problem]:
+    for need in definition.needs:
+        if need in known and need not in earlier:
+            yield entry.mark.problem(entry.path, f"{entry.name} needs {need}, which has to come before it")
+
+
+def _variables(entry: Listed, read: Folder, settings: ManifestFile | None) -> Iterator[Problem]:
+    declared = read.definition.variables if read.definition else {}
+    for key, given in entry.variables.items():
+        path = (*entry.path, "variables", key)
+        if key not in declared:
+            yield given.mark.problem(path, f"{entry.name} has no variable {key!r}{did_you_mean(key, declared)}")
+            continue
+        complaint = mismatch(plain(given.value), declared[key].kind or type_of(_referred(declared[key], settings)))
+        if complaint:
+            yield given.value.mark.problem(path, f"{complaint}, is {describe(given.value)}")
+    for key, variable in declared.items():
+        if settings is not None:
+            yield from _value_problems(entry, read.source, key, variable, settings)
+
+
+def _value_problems(entry: Listed, source: Node | None, key: str, variable: Variable, settings: ManifestFile) -> Iterator[Problem]:
+    referred = find(source, ("variables", key, "from")) if source else None
+    complaint = mismatch(_referred(variable, settings), variable.kind)
+    if complaint and referred:
+        yield referred.mark.problem(("variables", key), f"{complaint}, and {variable.from_} is {_referred(variable, settings)!r}")
+    if variable.required and _value(entry, key, variable, settings) is None:
+        about = f" ({variable.description})" if variable.description else ""
+        yield entry.mark.problem((*entry.path, "variables", key), f"{entry.name} has to be given this{about}")
+
+
+def _use(entry: Listed, folder: Path, definition: Definition, settings: ManifestFile) -> ProvisionerUse:
+    values: Mapping[str, object] = {key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()}
+    if definition.lock:
+        values = distributions.used(values, ARCH[settings.base.architecture])
+    limit = settings.provisioners[int(entry.path[1])].timeout_minutes or definition.timeout_minutes
+    return ProvisionerUse(entry.name, folder, definition.model_copy(update={"timeout_minutes": limit}), freeze_map(values))
+
+
+def _value(entry: Listed, key: str, variable: Variable, settings: ManifestFile) -> object:
+    if key in entry.variables:
+        return plain(entry.variables[key].value)
+    referred = _referred(variable, settings)
+    return variable.default if referred is None else referred
+
+
+def _referred(variable: Variable, settings: ManifestFile | None) -> object:
+    """What the manifest has at the key named by `from` (a section as a mapping); None where it has nothing."""
+    here: object = settings if variable.from_ else None
+    for part in (variable.from_ or "").split("."):
+        here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
+    return freeze(here.model_dump()) if isinstance(here, BaseModel) else here
+
+
+def environment(use: ProvisionerUse) -> dict[str, str]:
+    """The variables as install.sh sees them: upper case; null is empty, lists one entry a line, mappings JSON."""
+    return {name.upper(): _as_text(value) for name, value in sorted(use.values.items())}
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "\n".join(_as_json(item) if isinstance(item, list | tuple) else _as_text(item) for item in value)
+    return _as_json(value) if isinstance(value, Mapping) else str(value)
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(thaw(value), sort_keys=True, ensure_ascii=False)
+
+
+def template_variables(use: ProvisionerUse) -> dict[str, object]:
+    """The variables as templates below files/ see them: by their own names, as plain values JSON can carry."""
+    return {name: thaw(value) for name, value in use.values.items()}

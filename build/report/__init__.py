@@ -1,0 +1,1 @@
+"""Everything that is printed: progress, results, tables, errors."""
