@@ -18,7 +18,8 @@ FIRST_CONTRACT = "0.1.0"
 SINCE = {
     "users --reset": "0.2.0",  # ends every cookie, token and server of the user before it says so
     "users --remove": "0.2.0",  # the same; nothing opens the account again
-    "launch.first_password_hours": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
+    "hub.subdomains": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
+    "launch.first_password_hours": "0.2.0",  # the same
 }
 """What needs an image of a certain contract at least: commands as users type them, settings as the manifest names them."""
 

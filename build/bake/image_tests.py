@@ -148,6 +148,7 @@ def _pytest(
     environment = {
         **os.environ,
         **told,
+        "HUBSMITH_ACCEPTED_OPENINGS": json.dumps(manifest.tests.accepted_openings),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
     }

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from build.aws import tags
-from build.bake import fingerprint, inputs
-from build.bake.inputs import Inputs
+from build.bake.inputs import fingerprint, inputs
+from build.bake.inputs.inputs import Inputs
 from build.bake.state import Layer
 from build.manifest import Manifest, ProvisionerUse
 

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from build.aws import tags
-from build.bake import inputs
-from build.bake.fingerprint import Fingerprint
-from build.bake.inputs import Inputs
+from build.bake.inputs import inputs
+from build.bake.inputs.fingerprint import Fingerprint
+from build.bake.inputs.inputs import Inputs
 from build.manifest import Manifest, ProvisionerUse, template_variables
 from build.manifest.yaml.frozen import thaw
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from build.aws.session import Clients
-from build.bake.builder import LaunchBuilder, how_to_look_inside
-from build.bake.candidate import LaunchCandidate, RebootCandidate
-from build.bake.image import CreateImage, StopBuilder
-from build.bake.installer import LookForInstaller
-from build.bake.keep_layer import KeepLayer
-from build.bake.network import OpenNetwork
-from build.bake.outside import LookFromOutside
-from build.bake.preflight import Preflight
-from build.bake.provision import Provision
-from build.bake.publish import Publish
-from build.bake.record import WriteRecord
 from build.bake.run import start
-from build.bake.seal import Seal
-from build.bake.source_image import FindBaseImage, FindImage
-from build.bake.start_layer import FindLayer, PrepareBuilder
 from build.bake.state import Bake, TestRun
-from build.bake.verify import Verify
+from build.bake.steps.builder import LaunchBuilder, how_to_look_inside
+from build.bake.steps.candidate import LaunchCandidate, RebootCandidate
+from build.bake.steps.check_installer import LookForInstaller
+from build.bake.steps.image import CreateImage, StopBuilder
+from build.bake.steps.inspect_disk import LookFromOutside
+from build.bake.steps.preflight import Preflight
+from build.bake.steps.provision import Provision
+from build.bake.steps.publish import Publish
+from build.bake.steps.record import WriteRecord
+from build.bake.steps.restore_layer import FindLayer, PrepareBuilder
+from build.bake.steps.save_layer import KeepLayer
+from build.bake.steps.seal import Seal
+from build.bake.steps.security_group import OpenNetwork
+from build.bake.steps.source_image import FindBaseImage, FindImage
+from build.bake.steps.verify import Verify
 from build.manifest import Manifest
 from build.pipeline import OnFailure, Runner, Step
 from build.report.reporter import Reporter

@@ -8,7 +8,7 @@ from typing import Any
 
 from build.aws.console import KernelWatch
 from build.aws.session import Clients
-from build.bake.inputs import Inputs
+from build.bake.inputs.inputs import Inputs
 from build.bake.run import Run
 from build.manifest import Manifest
 from build.remote.keys import SshKey

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from build.aws.console import EVERY_S
-from build.bake import evidence
+from build.bake import diagnostics
 from build.bake.state import Bake, Instance
 from build.errors import HubsmithError, RemoteError
 from build.remote.shell import Shell
@@ -21,7 +21,7 @@ def check(state: Bake, instance: Instance, *, now: bool = False, error: Exceptio
     fault = instance.kernel.check(state.report.warn, now=now)
     if fault is None:
         return
-    kept = evidence.keep_console(state, instance)
+    kept = diagnostics.keep_console(state, instance)
     where = error.where if isinstance(error, HubsmithError) else None
     raise RemoteError(f"{instance.id}: {fault}", where=where, hint=f"its console is kept in {kept}") from error
 

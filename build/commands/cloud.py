@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from invoke import Context
 
-from build.commands.choice import Several
 from build.commands.command import command
 from build.commands.common import JSON, confirm, local_cloud, talking
+from build.commands.options import Several
 from build.errors import HubsmithError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 
 from invoke import Context
 
-from build.commands.choice import Several
 from build.commands.command import command
 from build.commands.common import JSON, talking
+from build.commands.options import Several
 from build.errors import UserError
 
 _HELP = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from invoke import Exit
 
-from build.commands.choice import Choice, Several, choosing
 from build.commands.common import JSON, connect_to, talking
 from build.commands.launch import DOMAIN
+from build.commands.options import Choice, Several, choosing
 from build.errors import HubsmithError, UserError
 
 KEY = {"operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"}
@@ -21,11 +21,11 @@ _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 @choosing(help=JSON)
 def hubs(choice: Choice, json: bool = False) -> None:
     """List the hubs: image, age, address, certificate, health."""
-    from build.launch import door, listing
+    from build.operate import listing, ssh_ingress
 
     with talking() as report:
         clients = connect_to(choice.load(), report)
-        door.close_everywhere(clients)
+        ssh_ingress.close_everywhere(clients)
         rows = listing.list_hubs(clients)
         report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
 
@@ -37,8 +37,8 @@ def status(choice: Choice, domain: str = "", operator_key: str = "", no_spawn: b
     Instance, data volume, DNS record, kernel, https, hub, proxy, certificate,
     and the start of a test server.
     """
-    from build.launch import status as statuses
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
+    from build.operate import status as statuses
 
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()
@@ -78,8 +78,8 @@ def users(
     json: bool = False,
 ) -> None:
     """List, add, reset or remove users; prints first passwords once."""
-    from build.launch.hub import Hub
-    from build.launch.way_in import way_in
+    from build.hubs.hub import Hub
+    from build.operate.ssh import way_in
 
     with talking() as report:
         adding = [*(add or ()), *_names_in(from_)]
@@ -115,8 +115,8 @@ def _names_in(file: str) -> list[str]:
 @choosing(help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"})
 def ssh(choice: Choice, domain: str = "", operator_key: str = "", command: str = "") -> None:
     """Open a shell on a hub; port 22 is open to you meanwhile."""
-    from build.launch.hub import Hub
-    from build.launch.way_in import way_in
+    from build.hubs.hub import Hub
+    from build.operate.ssh import way_in
 
     with talking(when_stopped="port 22 is closed again") as report:
         hub, chosen = Hub.named(domain), choice.load()
@@ -148,8 +148,8 @@ def logs(
 ) -> None:
     """Show a hub's log, or its console."""
     from build.aws.instances import console_tail
-    from build.launch.hub import Hub
-    from build.launch.way_in import running_instance, way_in
+    from build.hubs.hub import Hub
+    from build.operate.ssh import running_instance, way_in
 
     with talking(when_stopped="") as report:
         hub, chosen = Hub.named(domain), choice.load()
@@ -174,8 +174,8 @@ def open_(choice: Choice, domain: str = "", browser: str = "", dry_run: bool = F
     Whatever this machine's DNS and CAs say: for hubs of the local cloud, and
     for names that are not yet known everywhere.
     """
-    from build.launch import browser as browsers
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
+    from build.operate import browser as browsers
 
     with talking() as report:
         hub, chosen = Hub.named(domain), choice.load()

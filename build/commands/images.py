@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, policy, talking
+from build.commands.options import Choice, choosing
 from build.errors import UserError
 
 
@@ -25,10 +25,11 @@ def plan(choice: Choice, json: bool = False) -> None:
 
     Launches nothing. A base image of the local cloud that is missing is made.
     """
-    from build.bake import inputs, layers, plan_words
+    from build.bake import layers, plan_table
+    from build.bake.inputs import inputs
     from build.bake.plan import plan as plan_of
-    from build.bake.source_image import find as find_base_image
-    from build.upkeep import images as image_list
+    from build.bake.steps.source_image import find as find_base_image
+    from build.images import listing as image_list
 
     with talking() as report:
         chosen = choice.load(building=True)
@@ -38,7 +39,7 @@ def plan(choice: Choice, json: bool = False) -> None:
         found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name, base.login_user))
         hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
         planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
-        report.document(planned.document()) if json else report.sheet(plan_words.rows(planned))
+        report.document(planned.document()) if json else report.sheet(plan_table.rows(planned))
 
 
 @choosing(
@@ -98,10 +99,10 @@ def verify(
     required.
     """
     from build.bake.recipe import verify as verify_image
-    from build.launch.hub import Hub
-    from build.launch.way_in import way_in
+    from build.hubs.hub import Hub
+    from build.images import verify_host as verifier
+    from build.operate.ssh import way_in
     from build.remote.ssh_config import Login
-    from build.upkeep import verify as verifier
 
     with talking(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
@@ -125,7 +126,7 @@ def verify(
 @choosing(help=JSON)
 def images(choice: Choice, json: bool = False) -> None:
     """List the images, newest first."""
-    from build.upkeep import images as image_list
+    from build.images import listing as image_list
 
     with talking() as report:
         rows = image_list.list_images(connect_to(choice.load(), report))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, talking
+from build.commands.options import Choice, choosing
 from build.errors import UserError
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
     from build.launch.state import Launch
 
 DOMAIN = {"domain": "DOMAIN  The hub's name, such as hub.example.org (required)"}
@@ -32,7 +32,7 @@ _GOES_ON = "the same command again goes on from here"
         "no-dns": "Leave DNS alone; print the record to create",
         "rehearse": "Do everything but the DNS record, with staging certificates",
         "take-over": "Replace a DNS record that points elsewhere",
-        "replace": "Replace the running instance where image, type or launch data differ",
+        "replace": "Replace the running instance where image, type, subdomains or launch data differ",
         "no-wait": "Do not wait until the hub answers",
     },
 )
@@ -59,9 +59,9 @@ def launch(
     Makes the instance, its address, DNS record, data volume, security group
     and role. Safe to run again: it changes what differs.
     """
+    from build.hubs.hub import Hub
     from build.launch import recipe
-    from build.launch.hub import Hub
-    from build.launch.wishes import Options, wishes
+    from build.launch.options import Options, wishes
 
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
@@ -95,8 +95,8 @@ def destroy(choice: Choice, domain: str = "", yes: bool = False, with_data: bool
     Removes its instance, DNS record, address, role, security group and
     parameters.
     """
-    from build.launch import destroy as destroyer
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
+    from build.operate import destroy as destroyer
 
     with talking(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)

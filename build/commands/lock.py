@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from invoke import Exit
 
-from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, talking
+from build.commands.options import Choice, choosing
 from build.errors import ManifestError
 
 CHANGED = 3

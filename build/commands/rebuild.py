@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from invoke import Exit
 
 from build import paths
-from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, connect_to, policy, talking
-from build.commands.counting import counting, is_runner, load, memory_of
+from build.commands.failure_reporting import counting, is_runner, load, memory_of
+from build.commands.options import Choice, choosing
 from build.pipeline import OnFailure
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.manifest import Manifest
-    from build.upkeep.counter import Counter
-    from build.upkeep.rebuild import Verdict
+    from build.rebuild.counter import Counter
+    from build.rebuild.due import Verdict
 
 STALE = 3
 
@@ -87,8 +87,8 @@ def _logging(report: Reporter, *, check: bool) -> AbstractContextManager[None]:
 
 def _run(choice: Choice, wish: Wish, report: Reporter, counter: Counter) -> Verdict | None:
     """The verdict of a check; None of what has been done about it."""
-    from build.upkeep import rebuild as rebuilder
-    from build.upkeep.schedule.when import When
+    from build.rebuild import due as rebuilder
+    from build.rebuild.schedule.weekly_time import When
 
     when_failed, limit = policy(wish.on_failure), rebuilder.age_limit(wish.max_age)
     chosen = load(choice, counter)
@@ -108,8 +108,8 @@ def _run(choice: Choice, wish: Wish, report: Reporter, counter: Counter) -> Verd
 
 def _rebuild(manifest: Manifest, wish: Wish, report: Reporter, counter: Counter, limit: timedelta | None, when_failed: OnFailure) -> None:
     from build.bake.recipe import bake
-    from build.upkeep import rebuild as rebuilder
-    from build.upkeep.memory import Parameter
+    from build.rebuild import due as rebuilder
+    from build.rebuild.memory import Parameter
 
     with rebuilder.turn(manifest) as holder:
         if holder:
@@ -140,7 +140,7 @@ def _rebuild(manifest: Manifest, wish: Wish, report: Reporter, counter: Counter,
 
 
 def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> Verdict:
-    from build.upkeep import rebuild as rebuilder
+    from build.rebuild import due as rebuilder
 
     with report.step("compare with the published image"):
         return rebuilder.judge(manifest, clients, limit)

@@ -7,16 +7,16 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from build.commands.choice import SHIPPED, Choice, choosing
 from build.commands.common import talking
+from build.commands.options import SHIPPED, Choice, choosing
 from build.errors import UserError
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.manifest import Manifest
-    from build.upkeep.schedule.job import Job
-    from build.upkeep.schedule.template import Source
-    from build.upkeep.schedule.when import When
+    from build.rebuild.schedule.cloudformation_template import Source
+    from build.rebuild.schedule.job import Job
+    from build.rebuild.schedule.weekly_time import When
 
 KEEPERS = ("systemd", "cron", "github", "aws")
 
@@ -56,9 +56,9 @@ def schedule(
 
     By a systemd timer, cron, a GitHub workflow or a CodeBuild project.
     """
-    from build.upkeep.rebuild import age_limit
-    from build.upkeep.schedule.job import Job
-    from build.upkeep.schedule.when import When
+    from build.rebuild.due import age_limit
+    from build.rebuild.schedule.job import Job
+    from build.rebuild.schedule.weekly_time import When
 
     with talking() as report:
         keeper = _keeper(on)
@@ -77,7 +77,7 @@ def schedule(
 
 
 def _keeper(on: str) -> str:
-    from build.upkeep.schedule import systemd
+    from build.rebuild.schedule import systemd
 
     if not on:
         return "systemd" if systemd.BOOTED.is_dir() else "cron"
@@ -87,7 +87,7 @@ def _keeper(on: str) -> str:
 
 
 def _when(every: str) -> When:
-    from build.upkeep.schedule.when import When
+    from build.rebuild.schedule.weekly_time import When
 
     if not every:
         raise UserError("--every is required", hint='invoke schedule --every "Mon 03:00"')
@@ -96,7 +96,7 @@ def _when(every: str) -> When:
 
 def _options(choice: Choice) -> tuple[str, ...]:
     """The options of the commands that will run, from the checkout's own folder."""
-    from build.upkeep.schedule.job import REPOSITORY
+    from build.rebuild.schedule.job import REPOSITORY
 
     path = os.path.relpath(choice.manifest, REPOSITORY)
     path = os.path.abspath(choice.manifest) if path.startswith("..") else path  # noqa: PTH100  # not resolved: a link may be meant
@@ -108,8 +108,8 @@ def _options(choice: Choice) -> tuple[str, ...]:
 
 
 def _text(job: Job, keeper: str, manifest: Manifest, source: str, revision: str, notify: str) -> str:
-    from build.upkeep.schedule import cron, github, systemd
-    from build.upkeep.schedule.template import template
+    from build.rebuild.schedule import cron, github, systemd
+    from build.rebuild.schedule.cloudformation_template import template
 
     if keeper == "systemd":
         return "\n".join(f"# {systemd.folder() / name}\n{content}" for name, content in systemd.units(job).items())
@@ -122,8 +122,9 @@ def _text(job: Job, keeper: str, manifest: Manifest, source: str, revision: str,
 
 def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: str) -> None:
     from build.aws.session import cloudformation
-    from build.upkeep.schedule import aws, cron, github, systemd
-    from build.upkeep.schedule.job import REPOSITORY
+    from build.rebuild.schedule import cloudformation as schedule_cloudformation
+    from build.rebuild.schedule import cron, github, systemd
+    from build.rebuild.schedule.job import REPOSITORY
 
     if keeper == "systemd":
         report.note(systemd.install(job))
@@ -141,14 +142,15 @@ def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: 
         path.write_text(text, encoding="utf-8")
         report.note(f"template {path}")
         with report.step("deploy the stack"):
-            aws.deploy(cloudformation(manifest.region), job.name, text, report)
+            schedule_cloudformation.deploy(cloudformation(manifest.region), job.name, text, report)
     report.result(job.name)
 
 
 def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None:
     from build.aws.session import cloudformation
-    from build.upkeep.schedule import aws, cron, github, systemd
-    from build.upkeep.schedule.job import REPOSITORY
+    from build.rebuild.schedule import cloudformation as schedule_cloudformation
+    from build.rebuild.schedule import cron, github, systemd
+    from build.rebuild.schedule.job import REPOSITORY
 
     if keeper == "systemd":
         there = systemd.remove(job.name)
@@ -160,13 +162,13 @@ def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None
         path.unlink(missing_ok=True)
     else:
         with report.step("delete the stack"):
-            there = aws.remove(cloudformation(manifest.region), job.name, report)
+            there = schedule_cloudformation.remove(cloudformation(manifest.region), job.name, report)
     report.note(f"{job.name}: removed" if there else f"there is no {job.name} on {keeper}")
 
 
 def _source(url: str, revision: str) -> Source:
     """The repository CodeBuild clones: an ssh address is of no use to it."""
-    from build.upkeep.schedule.template import Source
+    from build.rebuild.schedule.cloudformation_template import Source
 
     url = url or _git("remote", "get-url", "origin")
     if url.startswith("git@") and ":" in url:
@@ -178,7 +180,7 @@ def _source(url: str, revision: str) -> Source:
 
 
 def _git(*arguments: str) -> str:
-    from build.upkeep.schedule.job import REPOSITORY
+    from build.rebuild.schedule.job import REPOSITORY
 
     done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from build.commands.choice import Choice, choosing
 from build.commands.common import JSON, confirm, connect_to, talking
-from build.commands.counting import after_rebuild
+from build.commands.failure_reporting import after_rebuild
+from build.commands.options import Choice, choosing
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @choosing(help=JSON | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"})
 def sweep(choice: Choice, dry_run: bool = False, run: str = "", json: bool = False) -> None:
     """Remove what builds that died have left behind."""
-    from build.upkeep import sweep as sweeper
+    from build.images import sweep as sweeper
 
     with talking() as report:
         clients = connect_to(choice.load(), report)
@@ -45,7 +45,7 @@ def prune(choice: Choice, dry_run: bool = False, yes: bool = False, scheduled: b
 
     With their snapshots; never one that is in use.
     """
-    from build.upkeep import retention
+    from build.images import retention
 
     with talking() as report:
         ready = _ready(choice, report, scheduled=scheduled)

@@ -1,1 +1,1 @@
-"""From an image to a hub that people use, what looks after it, and its end: read recipe.py first, the list of steps."""
+"""From an image to a hub that people use: recipe.py is the list of the steps, a file each."""

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from build.aws import tags
 from build.aws.errors import code_of
 from build.errors import CloudError, UserError
-from build.launch import instances
+from build.hubs import instances
 from build.launch.state import Address, Launch
 from build.pipeline import Step
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import AddressTypeDef
 
     from build.aws.session import Clients
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
 
 GIVEN = "hubsmith:given"
 """On an address that the manifest named: destroy lets go of it and does not release it."""

@@ -1,23 +1,28 @@
-"""The hub's name: which hosted zone it is in, whether it is free, and the record that points to the address."""
+"""The hub's name: which hosted zone it is in, whether it is free, and the records that point to the address.
+
+With subdomains a wildcard beside the name leads users' hosts there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from build.aws import tags
 from build.aws.wait import wait_until
 from build.errors import UserError
+from build.hubs import instances
+from build.hubs.dns import in_words, labels_below, plain, points_to, records_of
 from build.launch.address import own_address
 from build.launch.state import Launch, Zone
 from build.pipeline import Step
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
-    from build.launch.hub import Hub
 
 TTL_S = 60
 _INSYNC_S = 600
-_NAMING = ("A", "AAAA", "CNAME")
+_LONGEST_WITH_SUBDOMAINS = 253 - len(".") - 32  # DNS takes 253 in all; labels of users have 32 at most (hubsmith_hub.hosts)
 
 
 class FindZone(Step[Launch]):
@@ -30,6 +35,12 @@ class FindZone(Step[Launch]):
 
     def run(self, state: Launch) -> None:
         """Raises UserError when there is no zone, or a record points elsewhere and --take-over was not given."""
+        if state.wishes.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
+            raise UserError(
+                f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with users' hosts below it there may be"
+                f" {_LONGEST_WITH_SUBDOMAINS}",
+                hint="a shorter --domain",
+            )
         state.zone = find_zone(state.clients, state.hub.domain)
         if state.zone is None:
             if state.wishes.dns:
@@ -40,57 +51,89 @@ class FindZone(Step[Launch]):
             state.report.warn(f"no hosted zone holds {state.hub.domain}: the hub cannot get a certificate for it")
             return
         state.report.note(f"zone {state.zone.name} ({state.zone.id})")
-        if state.wishes.dns and not state.wishes.take_over:
-            self._require_free(state, state.zone)
+        if not state.wishes.dns:
+            return
+        names = self._names(state)
+        if not state.wishes.take_over:
+            self._require_free(state, state.zone, names)
+        if len(names) > 1 and (labels := labels_below(state.clients, state.zone, state.hub)):
+            state.report.warn(
+                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they go before its wildcard,"
+                " and a user of such a name has no server there"
+            )
 
-    def _require_free(self, state: Launch, zone: Zone) -> None:
+    def _names(self, state: Launch) -> tuple[str, ...]:
+        """Those that this launch may have to lead to the hub: of the instance that is kept, and of one that is launched."""
+        subdomains = state.wishes.subdomains or any(one.subdomains for one in instances.of_hub(state.clients, state.hub))
+        return state.hub.names(subdomains=subdomains)
+
+    def _require_free(self, state: Launch, zone: Zone, names: tuple[str, ...]) -> None:
         address = own_address(state.clients, state.hub)
-        foreign = [
-            record for record in records_of(state.clients, zone, state.hub) if not points_to(record, address.ip if address else None)
-        ]
+        records = records_of(state.clients, zone, *names)
+        foreign = [record for record in records if not points_to(record, address.ip if address else None)]
         if foreign:
+            taken = {name: [in_words(record) for record in foreign if plain(record) == name] for name in names}
             raise UserError(
-                f"{state.hub.domain} points elsewhere already: {', '.join(map(in_words, foreign))}",
+                "; ".join(f"{name} points elsewhere already: {', '.join(words)}" for name, words in taken.items() if words),
                 hint="--take-over replaces the record; --no-dns leaves it alone",
             )
 
 
 class PointName(Step[Launch]):
-    """Let the name point to the address, and wait until all of Route 53's servers know.
+    """Let the name point to the address, with subdomains the wildcard below it too, and wait until all of Route 53's servers know.
 
-    Needs: zone, address.
+    Needs: zone, address, names.
     """
 
     title = "point the name to the address"
 
     def run(self, state: Launch) -> None:
         """Raises UserError for a record that cannot be replaced, CloudError when Route 53 takes too long."""
-        wanted: dict[str, Any] = {
-            "Name": f"{state.hub.domain}.",
-            "Type": "A",
-            "TTL": TTL_S,
-            "ResourceRecords": [{"Value": state.address.ip}],
-        }
         if not state.wishes.dns or state.zone is None:
-            if not state.wishes.rehearse:
-                state.report.note(f"make this record: {state.hub.domain}. {TTL_S} IN A {state.address.ip}")
+            for name in () if state.wishes.rehearse else state.names:
+                state.report.note(f"make this record: {name}. {TTL_S} IN A {state.address.ip}")
             return
-        there = records_of(state.clients, state.zone, state.hub)
-        if [record for record in there if record["Type"] in _NAMING] == [wanted]:
-            return
+        there = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
+        changes = {name: self._changes(state, name, [one for one in there if plain(one) == name]) for name in state.names}
+        if any(changes.values()):
+            if state.hub.wildcard in state.names:
+                mark = tags.as_list({tags.SUBDOMAINS: "true"})
+                state.clients.ec2.create_tags(Resources=[state.address.allocation_id], Tags=mark)
+            change(state, state.zone, [one for some in changes.values() for one in some])
+            for name in (name for name, some in changes.items() if some):
+                state.did(f"{name} points to {state.address.ip}")
+        if state.hub.wildcard not in state.names:
+            self._remove_wildcard(state, state.zone, there)
+
+    def _changes(self, state: Launch, name: str, there: list[Any]) -> list[Any]:
+        wanted: dict[str, Any] = {"Name": f"{name}.", "Type": "A", "TTL": TTL_S, "ResourceRecords": [{"Value": state.address.ip}]}
+        if [{**record, "Name": f"{plain(record)}."} for record in there] == [wanted]:
+            return []
         if any("SetIdentifier" in record for record in there):
-            raise UserError(f"{state.hub.domain} has records with a routing policy", hint="remove them in Route 53, then run this again")
+            raise UserError(f"{name} has records with a routing policy", hint="remove them in Route 53, then run this again")
         gone = [{"Action": "DELETE", "ResourceRecordSet": record} for record in there if record["Type"] in ("AAAA", "CNAME")]
-        change(state, state.zone, [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}])
-        state.did(f"{state.hub.domain} points to {state.address.ip}")
+        return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
+
+    def _remove_wildcard(self, state: Launch, zone: Zone, there: list[Any]) -> None:
+        """The one that a launch has made before; its tag on the address tells it from one that somebody else wants to have."""
+        own = [record for record in there if plain(record) == state.hub.wildcard and points_to(record, state.address.ip)]
+        address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])["Addresses"][0]
+        if tags.SUBDOMAINS not in tags.as_dict(address.get("Tags")):
+            return
+        _remove(state, zone, own)
+        state.clients.ec2.delete_tags(Resources=[state.address.allocation_id], Tags=[{"Key": tags.SUBDOMAINS}])
 
 
-def remove_record(state: Launch, zone: Zone, ip: str) -> None:
-    """Remove the A record if it is this hub's own, which is to say points to ``ip``."""
-    own = [record for record in records_of(state.clients, zone, state.hub) if points_to(record, ip)]
-    if own:
-        change(state, zone, [{"Action": "DELETE", "ResourceRecordSet": record} for record in own])
-        state.did(f"removed the record of {state.hub.domain}")
+def remove_records(state: Launch, zone: Zone, ip: str) -> None:
+    """Remove the A records that are this hub's own, which is to say point to ``ip``."""
+    there = records_of(state.clients, zone, *state.hub.names(subdomains=True))
+    _remove(state, zone, [record for record in there if points_to(record, ip)])
+
+
+def _remove(state: Launch, zone: Zone, records: list[Any]) -> None:
+    if records:
+        change(state, zone, [{"Action": "DELETE", "ResourceRecordSet": record} for record in records])
+        state.did(f"removed the record of {' and '.join(map(plain, records))}")
 
 
 def change(state: Launch, zone: Zone, changes: list[Any]) -> None:
@@ -120,22 +163,3 @@ def find_zone(clients: Clients, domain: str) -> Zone | None:
 def longest_match(domain: str, zones: Iterable[str]) -> str | None:
     """Of the zone names those that are ``domain`` or end it at a dot; of them the longest."""
     return max((zone for zone in zones if zone and f".{domain}".endswith(f".{zone}")), key=len, default=None)
-
-
-def records_of(clients: Clients, zone: Zone, hub: Hub) -> list[Any]:
-    """The records at the hub's own name that say where it is."""
-    name = f"{hub.domain}."
-    pages = clients.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone.id)
-    return [record for page in pages for record in page["ResourceRecordSets"] if record["Name"] == name and record["Type"] in _NAMING]
-
-
-def points_to(record: Mapping[str, Any], ip: str | None) -> bool:
-    """Whether it is an A record with this one address."""
-    return record["Type"] == "A" and ip is not None and [value["Value"] for value in record.get("ResourceRecords", [])] == [ip]
-
-
-def in_words(record: Mapping[str, Any]) -> str:
-    """``A 192.0.2.7``."""
-    alias = f"alias {record.get('AliasTarget', {}).get('DNSName', '?')}"
-    values = [value["Value"] for value in record.get("ResourceRecords", [])]
-    return f"{record['Type']} {' '.join(values) or alias}"

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from build import image_contract
 from build.aws import tags
 from build.aws.errors import code_of
-from build.bake.image import PUBLISHED
+from build.bake.steps.image import PUBLISHED
 from build.errors import UserError
-from build.launch import instances
+from build.hubs import instances
 from build.launch.state import HubImage, Launch
 from build.pipeline import Step
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
     from build.aws.session import Clients
-    from build.launch.instances import HubInstance
+    from build.hubs.instances import HubInstance
 
 
 class FindImage(Step[Launch]):

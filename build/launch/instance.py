@@ -14,10 +14,11 @@ from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
 from build.aws.wait import wait_until
-from build.launch import instances, operator, user_data
-from build.launch.hub import Hub
+from build.hubs import instances, operator_key
+from build.hubs.hub import Hub
+from build.hubs.instances import HubInstance
+from build.launch import user_data
 from build.launch.image import of_instance
-from build.launch.instances import HubInstance
 from build.launch.state import Launch
 from build.pipeline import Step
 
@@ -32,7 +33,7 @@ _TOKEN_S = 600
 class RunInstance(Step[Launch]):
     """Keep the instance that runs, finish a replacement that was interrupted, or launch an instance.
 
-    Needs: image, place, profile, group_id, volume_id. Produces: instance_id, kernel, old_id while one takes over from another.
+    Needs: image, place, profile, group_id, volume_id. Produces: instance_id, kernel, names, old_id while one takes over from another.
     """
 
     title = "find or launch the instance"
@@ -42,15 +43,15 @@ class RunInstance(Step[Launch]):
         current, successor = instances.current_and_successor(instances.of_hub(state.clients, state.hub), state.hub.domain)
         if current and successor:
             state.report.note(f"{successor.id} was to take over from {current.id}: going on from there")
-            state.instance_id, state.old_id = successor.id, current.id
-            state.kernel = watch_kept(state, successor)
+            state.old_id = current.id
+            _keep(state, successor)
         elif current and not self._is_to_be_replaced(state, current):
-            state.instance_id = current.id
-            state.kernel = watch_kept(state, current)
+            _keep(state, current)
         else:
             state.old_id = current.id if current else None
             state.instance_id = _launch(state)
             state.kernel = KernelWatch(state.clients.ec2, state.instance_id)
+            state.names = state.hub.names(subdomains=state.wishes.subdomains)
         ensure_running(state, state.instance_id)
         _token_file(state.hub).unlink(missing_ok=True)  # the next launch is another one
 
@@ -79,8 +80,14 @@ def differences(state: Launch, current: HubInstance) -> list[str]:
     if current.instance_type != state.wishes.instance_type:
         found.append(f"it is a {current.instance_type}, not a {state.wishes.instance_type}")
     if current.launch_digest != user_data.digest(_data(state)):
-        found.append("its launch data (admin, email, certificates from staging or not) differ")
+        found.append("its launch data (admin, email, subdomains, certificates from staging or not) differ")
     return found
+
+
+def _keep(state: Launch, instance: HubInstance) -> None:
+    state.instance_id = instance.id
+    state.kernel = watch_kept(state, instance)
+    state.names = state.hub.names(subdomains=instance.subdomains)
 
 
 def watch_kept(state: Launch, instance: HubInstance) -> KernelWatch:
@@ -152,6 +159,8 @@ def _request(state: Launch) -> RunInstancesRequestTypeDef:
     marks = {**state.hub.tags, tags.LOGIN_USER: state.image.login_user, tags.LAUNCH: user_data.digest(data)}
     if state.wishes.staging:
         marks[tags.ACME] = "staging"
+    if state.wishes.subdomains:
+        marks[tags.SUBDOMAINS] = "true"
     if state.old_id:
         marks[tags.REPLACES] = state.old_id
     root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
@@ -160,7 +169,7 @@ def _request(state: Launch) -> RunInstancesRequestTypeDef:
         "InstanceType": state.wishes.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
-        "UserData": user_data.render(data, operator.public_keys(state.hub, state.wishes)),
+        "UserData": user_data.render(data, operator_key.public_keys(state.hub, state.wishes)),
         "IamInstanceProfile": {"Name": state.profile},
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         "BlockDeviceMappings": [{"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}],

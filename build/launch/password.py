@@ -13,13 +13,13 @@ from botocore.exceptions import ClientError
 
 from build.aws import tags
 from build.aws.errors import code_of
-from build.launch import instances
+from build.hubs import instances
 from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
 
 SHOWN = "hubsmith:shown"
 _BYTES = 15  # 20 characters

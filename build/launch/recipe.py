@@ -11,21 +11,23 @@ from dataclasses import asdict
 from typing import Any
 
 from build.aws.session import Clients
-from build.launch import lock, operator, password
+from build.hubs import lock
+from build.hubs import operator_key as hubs_operator_key
+from build.hubs.hub import Hub
+from build.launch import password
 from build.launch.address import MakeAddress, MoveAddress
 from build.launch.dns import FindZone, PointName
-from build.launch.group import MakeGroup
-from build.launch.health import WaitForHub
-from build.launch.hub import Hub
 from build.launch.image import FindImage
 from build.launch.instance import RunInstance
+from build.launch.options import Wishes
 from build.launch.password import MakePassword
-from build.launch.place import FindPlace
+from build.launch.replacement import AttachData, RetireOld
 from build.launch.role import MakeRole
+from build.launch.security_group import MakeGroup
 from build.launch.state import Launch
-from build.launch.take_over import AttachData, RetireOld
+from build.launch.subnet import FindPlace
 from build.launch.volume import MakeVolume
-from build.launch.wishes import Wishes
+from build.launch.wait_for_https import WaitForHub
 from build.manifest import Manifest
 from build.pipeline import Runner, Step
 from build.report.reporter import Reporter
@@ -57,7 +59,7 @@ def launch(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, wis
     Raises HubsmithError or what botocore raised; then the same call again goes on from there.
     """
     with lock.held(hub, clients, "launch"), report.logging_to(hub.folder / "launch.log"):
-        operator.ensure_key(hub, operator_key)
+        hubs_operator_key.ensure_key(hub, operator_key)
         state = Launch(hub, wishes, manifest, clients, report)
         Runner[Launch](report).run(steps(), state)
         if not state.changes:
@@ -70,6 +72,7 @@ def document(state: Launch) -> dict[str, Any]:
     return {
         "url": state.hub.url,
         "domain": state.hub.domain,
+        "names": list(state.names),
         "address": state.address.ip,
         "instance_id": state.instance_id,
         "image_id": state.image.id,

@@ -15,7 +15,7 @@ from build.pipeline import Step
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
 
 PATH = "/hubsmith/"
 _POLICY = "hub"

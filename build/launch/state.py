@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from build.aws.console import KernelWatch
 from build.aws.session import Clients
-from build.launch.hub import Hub
-from build.launch.wishes import Wishes
+from build.hubs.hub import Hub
+from build.launch.options import Wishes
 from build.manifest import Manifest
 from build.report.reporter import Reporter
 
@@ -85,6 +85,8 @@ class Launch:
     address: Address = field(init=False)
     volume_id: str = field(init=False)
     instance_id: str = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    """What record and certificate of ``instance_id`` are for: the domain, and with subdomains ``*.domain``."""
     kernel: KernelWatch = field(init=False)
     """Watches the kernel of ``instance_id``."""
     old_id: str | None = None

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import yaml
 
 from build.aws.session import Cloud
-from build.launch.hub import Hub
-from build.launch.wishes import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
+from build.hubs.hub import Hub
+from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
 
 SCHEMA = 1
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
@@ -40,6 +40,8 @@ def launch_data(hub: Hub, wishes: Wishes, cloud: Cloud, volume_id: str) -> dict[
     }
     if (hours := wishes.defaults.first_password_hours) != USUAL_PASSWORD_HOURS:
         data["first_password_hours"] = hours
+    if wishes.subdomains:
+        data["subdomains"] = True
     if wishes.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one

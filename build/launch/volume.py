@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef, VolumeTypeDef
 
     from build.aws.session import Clients
-    from build.launch.hub import Hub
+    from build.hubs.hub import Hub
 
 DATA = "data"
 DEVICE = "/dev/sdf"

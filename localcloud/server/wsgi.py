@@ -18,6 +18,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
+from localcloud.dns import asterisk
 from localcloud.ec2.host import Host
 from localcloud.faults import calls
 from localcloud.faults.fault import RESET, STATUS, Call
@@ -60,6 +61,9 @@ class CloudApp:
         if fault_control.is_ours(request.path):
             return fault_control.answer(self._host, request, body)(environ, start_response)
         call = calls.read(request, body, SERVICES)
+        if call.service == "route53":
+            body = asterisk.for_moto(body)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         if (code := self._delayed(call)) == RESET:
             _reset(environ)
         try:
@@ -102,6 +106,8 @@ class CloudApp:
         self._host.finish_answer()
         if service == "route53" and self._host.faults.route53_pending:
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
+        if service == "route53":
+            response.data = asterisk.as_listed(response.data)
         return response
 
     def _full(self) -> str:

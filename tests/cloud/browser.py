@@ -132,7 +132,7 @@ class Page:
 
 
 class Browser(Page):
-    """A browser of one page. ``domain`` is looked for at ``address``; of certificates only what ``roots`` (PEM) has signed is good."""
+    """A browser of one page. ``domain`` and all below it are at ``address``; only certificates of ``roots`` (PEM) are good."""
 
     def __init__(self, folder: Path, domain: str, address: str, roots: str) -> None:
         command = [
@@ -141,7 +141,7 @@ class Browser(Page):
             *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"),
             "--remote-debugging-port=0",
             f"--user-data-dir={folder / 'profile'}",
-            f"--host-resolver-rules=MAP {domain} {address}",
+            f"--host-resolver-rules=MAP {domain} {address}, MAP *.{domain} {address}",
             f"--window-size={SIZE[0]},{SIZE[1]}",
             "about:blank",
         ]

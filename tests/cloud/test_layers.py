@@ -18,7 +18,7 @@ from tests.cloud.project import Project
 from tests.cloud.workshop import REPO, Workshop
 
 pytestmark = pytest.mark.vm
-SCRIPT = REPO / "build" / "bake" / "layer.sh"
+SCRIPT = REPO / "build/bake/scripts/layer.sh"
 TRIAL = ("--set", "publish.channel=trial")
 """So that the first image stays what the project's channel says."""
 MAY_DIFFER = {"./var/lib/tiny/instance-id"}

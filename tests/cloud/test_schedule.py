@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from build.manifest import load
-from build.upkeep.schedule import policy
+from build.rebuild.schedule import policy
 from tests.cloud.workshop import REPO, TINY, Workshop, as_on_a_terminal
 
 pytestmark = pytest.mark.vm

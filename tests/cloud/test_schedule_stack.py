@@ -34,7 +34,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This checkout's files elsewhere: the template is written into the checkout."""
     folder = tmp_path_factory.mktemp("stack") / "hubsmith"
     folder.mkdir()
-    for name in ("build", "provisioners", "tests", "tasks.py", "manifest.yaml", "pyproject.toml"):
+    for name in ("build", "localcloud", "provisioners", "tests", "tasks.py", "manifest.yaml", "pyproject.toml"):
         found = REPO / name
         (shutil.copytree if found.is_dir() else shutil.copy2)(found, folder / name)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])

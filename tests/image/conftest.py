@@ -11,6 +11,9 @@
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
     kernel              a kernel in that server (see kernel_client.py)
+    prober              the same, with the functions of networks.PROBES
+    neighbour           another ordinary user with a running server (see unix_users.py); one for all tests
+    settings            the network that the image gives to users' servers (see networks.py)
     admin               a session of somebody who administers the hub
     alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
 
@@ -21,12 +24,12 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import testinfra
@@ -36,12 +39,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does n
 
 from hub_client import HubClient, Person, trusting
 from kernel_client import Kernel
+from networks import PROBES, Settings, read_settings
 from turns import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol  # noqa: F401 - pytest finds them here
+from unix_users import Neighbour, unix_user
 
 SERVED = "/etc/hubsmith/tls/fullchain.pem"
 LAUNCH_DATA = "/etc/hubsmith/launch.json"
-# Not to be kept on a data volume, where whoever has a number from 2000 is never forgotten.
-OF_THE_MACHINE = "--key UID_MIN=1500 --key UID_MAX=1999"
 
 
 @pytest.fixture(scope="session")
@@ -122,45 +125,37 @@ def person(machine: Host) -> Iterator[Person]:
         yield one
 
 
-# Who has logged in is in the hub's own database too. Fails (1) for who never did, and while the hub is down.
-FORGET = """\
-import sys
-sys.path.insert(0, "/usr/lib/hubsmith/hub")
-from hubsmith_hub import operator
-try:
-    operator.call("DELETE", operator.user_path(sys.argv[1]), timeout_s=120)
-except operator.HubError as exc:
-    sys.exit(str(exc))
-"""
-
-
-@contextmanager
-def unix_user(host: Host, *groups: str) -> Iterator[Person]:
-    """Somebody with a password, and gone afterwards."""
-    one = Person(f"test-{secrets.token_hex(4)}", secrets.token_urlsafe(16))
-    with host.sudo():
-        make = f"useradd {OF_THE_MACHINE} --create-home --key HOME_MODE=0700 --shell /bin/bash --groups %s %s && echo %s | chpasswd"
-        host.run_test(make, ",".join(groups), one.name, f"{one.name}:{one.password}")
-    yield one
-    with host.sudo():
-        host.run_test(f"/usr/bin/python3 -I -c '{FORGET}' %s", one.name)
-        host.run_test("systemctl stop %s; userdel --force --remove %s", f"jupyter-{one.name}-singleuser", one.name)
-
-
 @pytest.fixture(scope="session")
-def hub(machine: Host) -> Iterator[Callable[[], HubClient]]:
+def hub(machine: Host, launch_data: dict[str, Any] | None) -> Iterator[Callable[[], HubClient]]:
     with machine.sudo():
         context = trusting(machine.file(SERVED).content_string)
     sessions: list[HubClient] = []
+    url = os.environ["HUBSMITH_HUB_URL"]
 
     def open_session() -> HubClient:
-        sessions.append(HubClient(os.environ["HUBSMITH_HUB_URL"], context))
+        sessions.append(HubClient(url, context))
         sessions[-1].wait_until_up()
         return sessions[-1]
 
-    yield open_session
+    with pytest.MonkeyPatch.context() as patch:
+        if launch_data and launch_data.get("subdomains"):
+            # Such a hub is used by its names only, which may be unknown to DNS here, as on the local cloud.
+            lead(patch, launch_data["domain"], str(urlsplit(url).hostname))
+            url = f"https://{launch_data['domain']}"
+        yield open_session
     for session in sessions:
         session.session.close()
+
+
+def lead(patch: pytest.MonkeyPatch, domain: str, address: str) -> None:
+    """Let a domain and all below it be at an address."""
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *rest: Any, **more: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        return real(address if f".{name}".endswith(f".{domain}") else host, *rest, **more)
+
+    patch.setattr(socket, "getaddrinfo", resolve)
 
 
 @pytest.fixture(scope="session")
@@ -185,3 +180,21 @@ def notebook(hub: Callable[[], HubClient], person: Person) -> Iterator[HubClient
 def kernel(notebook: HubClient) -> Iterator[Kernel]:
     with Kernel.start(notebook) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def neighbour(machine: Host, hub: Callable[[], HubClient]) -> Iterator[Neighbour]:
+    """With a name that needs escaping in addresses and units, as an address of e-mail does."""
+    with unix_user(machine, domain="@example.org") as one:
+        yield Neighbour(one, hub)
+
+
+@pytest.fixture(scope="session")
+def settings(machine: Host) -> Settings:
+    return read_settings(machine)
+
+
+@pytest.fixture(scope="session")
+def prober(kernel: Kernel) -> Kernel:
+    kernel.run(PROBES)
+    return kernel

@@ -54,11 +54,14 @@ def trusting(certificate_pem: str) -> ssl.SSLContext:
 class HubClient:
     """One browser session with the hub at ``url`` (no path). ``context`` says which certificates to trust.
 
+    ``servers_url`` is where the user's servers are: the same, but on a hub with subdomains a host of that user.
+
     All waiting is bounded by ``timeout_s`` seconds; requests.RequestException goes through to the caller.
     """
 
     def __init__(self, url: str, context: ssl.SSLContext | None = None, timeout_s: float = 300) -> None:
         self.url = url.rstrip("/")
+        self.servers_url = self.url
         self.context = context or ssl.create_default_context()
         self.timeout_s = timeout_s
         self.user = ""
@@ -118,9 +121,11 @@ class HubClient:
             if not state or time.monotonic() > deadline:
                 raise HubError(f"the server of {self.user} did not start: {state or 'the hub has given it up'}")
             time.sleep(1)
+        self.servers_url = self._origin(state["url"])
         # The first page of the server sends the browser to the hub and back, which gives the server its own cookie.
-        self.get(f"{self.base(server)}api/status", headers={"Accept": "text/html"})
-        self.get(f"{self.base(server)}lab").raise_for_status()
+        first, lab = (f"{self.servers_url}{self.base(server)}{page}" for page in ("api/status", "lab"))
+        self.session.get(first, headers={"Accept": "text/html"}, timeout=_REQUEST_S)
+        self.session.get(lab, timeout=_REQUEST_S).raise_for_status()
 
     def stop_server(self, server: str = "") -> None:
         """Press "Stop My Server" and wait until it is gone. Raises HubError when it stays."""
@@ -150,8 +155,8 @@ class HubClient:
     def server_api(self, method: str, path: str, server: str = "", **options: Any) -> requests.Response:
         """Call the Jupyter Server API of the user's server; options are those of requests."""
         base = self.base(server)
-        headers = {"X-XSRFToken": self._xsrf(base), "Referer": self.url + base}
-        return self.session.request(method, f"{self.url}{base}api/{path}", headers=headers, timeout=_REQUEST_S, **options)
+        headers = {"X-XSRFToken": self._xsrf(base), "Referer": self.servers_url + base}
+        return self.session.request(method, f"{self.servers_url}{base}api/{path}", headers=headers, timeout=_REQUEST_S, **options)
 
     def hub_api(self, method: str, path: str, **options: Any) -> requests.Response:
         """Call the hub's API as its own pages do; options are those of requests."""
@@ -164,21 +169,25 @@ class HubClient:
         return self.session.post(self.url + path, data={**fields, "_xsrf": self._xsrf("/hub/")}, timeout=_REQUEST_S)
 
     def socket(self, path: str) -> websocket.WebSocket:
-        """Open a websocket to ``path``, as a page of this session would."""
+        """Open a websocket to ``path`` of one of the user's servers, as a page of it would."""
         opened = websocket.WebSocket(sslopt={"context": self.context})
-        address = urlsplit(self.url)
+        address = urlsplit(self.servers_url)
         opened.connect(
             f"{'wss' if address.scheme == 'https' else 'ws'}://{address.netloc}{path}",
             cookie=self.cookies(path),
-            origin=self.url,
+            origin=self.servers_url,
             timeout=self.timeout_s,
         )
         return opened
 
     def cookies(self, path: str) -> str:
-        """The Cookie header a browser would send to ``path``."""
-        request = self.session.prepare_request(requests.Request("GET", self.url + path))
+        """The Cookie header a browser would send to ``path`` of one of the user's servers."""
+        request = self.session.prepare_request(requests.Request("GET", self.servers_url + path))
         return request.headers.get("Cookie") or ""
+
+    def _origin(self, url: str) -> str:
+        found = urlsplit(url)
+        return f"{found.scheme}://{found.netloc}" if found.netloc else self.url
 
     def _xsrf(self, path: str) -> str:
         for cookie in self.session.cookies:

@@ -57,6 +57,8 @@ class TestOfADomain:
     def test_the_certificate_is_for_it(self, root: Host, launched: dict[str, Any]) -> None:
         shown = root.check_output(f"openssl x509 -noout -ext subjectAltName -in /etc/letsencrypt/live/{launched['domain']}/fullchain.pem")
         assert f"DNS:{launched['domain']}" in shown
+        if launched.get("subdomains"):
+            assert f"DNS:*.{launched['domain']}" in shown
 
     def test_it_is_the_one_that_is_served(self, root: Host, launched: dict[str, Any]) -> None:
         serial = "openssl x509 -noout -serial"

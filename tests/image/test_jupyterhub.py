@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from hub_client import HubClient, LoginRefused, Person
 from kernel_client import Kernel
+from networks import HUB_PORT, Settings
 from testinfra.host import Host
 
 HUB = "/opt/hub"
@@ -97,13 +98,13 @@ class TestLogin:
 
 
 @pytest.mark.usefixtures("booted")
-def test_who_stops_servers_that_nobody_uses_sees_them_and_may(root: Host, notebook: HubClient) -> None:
+def test_who_stops_servers_that_nobody_uses_sees_them_and_may(root: Host, notebook: HubClient, settings: Settings) -> None:
     if "jupyterhub_idle_culler" not in root.file(CONFIG).content_string:
         pytest.skip("hub.idle_timeout_minutes is null")
     culler = root.check_output("pgrep --full '[m] jupyterhub_idle_culler --timeout='")
     ask = (
         f"token=$(tr '\\0' '\\n' < /proc/{culler}/environ | sed --quiet s/^JUPYTERHUB_API_TOKEN=//p);"
-        ' curl --silent --header "Authorization: token $token" http://100.64.0.1:881/hub/api/users'
+        f' curl --silent --header "Authorization: token $token" http://{settings.host}:{HUB_PORT}/hub/api/users'
     )
     ready = {user["name"]: user["servers"] for user in json.loads(root.check_output(f"{ask}?state=ready"))}
     assert {"last_activity", "started", "ready"} <= set(ready[notebook.user][""])

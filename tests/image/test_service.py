@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from networks import HUB_PORT, Settings
 from testinfra.host import Host
 
 UNITS = ("jupyterhub", "jupyterhub-proxy")
@@ -81,12 +82,13 @@ class TestRunning:
         record_property(f"exposure of {unit}", exposure)  # goes into the JUnit file
         assert exposure <= bound
 
-    def test_the_world_sees_sshd_and_the_proxy_only(self, host: Host) -> None:
+    def test_the_world_sees_sshd_and_the_proxy_only(self, host: Host, settings: Settings) -> None:
         listening = {line.split()[3] for line in host.check_output("ss --no-header --listening --tcp --numeric").splitlines()}
         outer = {address for address in listening if not address.startswith(("127.", "[::1]", "[::ffff:127."))}
-        # The hub's address is for users' servers; tests/image/test_network.py knocks at it from where it is closed.
-        assert {address for address in outer if address.startswith("100.64.")} == {"100.64.0.1:881"}
-        assert {address.rpartition(":")[2] for address in outer} == {"22", "80", "443", "881"}
+        # The hub's address is for users' servers; network/test_machine.py knocks at it from where it is closed.
+        hub = f"{settings.host}:{HUB_PORT}"
+        assert {address for address in outer if address.startswith(f"{settings.host}:")} == {hub}
+        assert {address.rpartition(":")[2] for address in outer - {hub}} == {"22", "80", "443"}
 
     def test_no_other_protocol_is_answered_either(self, host: Host) -> None:
         listening = {line.split()[3] for line in host.check_output("ss --no-header --listening --udp --numeric").splitlines()}

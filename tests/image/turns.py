@@ -1,9 +1,9 @@
 """Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and those that others would notice alone.
 
 A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and after: no other
-test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook and its user stay together, as do
-tests of the hub without one, so that one user and one server of theirs are enough. A file of tests that would notice each
-other says so (``pytestmark = pytest.mark.xdist_group(...)``).
+test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook, its user and their neighbour stay
+together, as do tests of the hub without them, so that one server of each is enough. A file of tests that would notice each other
+says so (``pytestmark = pytest.mark.xdist_group(...)``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ALONE = "alone"
-_GROUPS = {"notebook": "notebook", "person": "notebook", "hub": "hub"}  # by the fixture that is asked for
+_GROUPS = {"notebook": "notebook", "person": "notebook", "neighbour": "notebook", "hub": "hub"}  # by the fixture that is asked for
 
 
 def _asked(item: pytest.Item) -> list[str]:

@@ -279,8 +279,8 @@ MISTAKES = (
         23,
         "22 open to everybody, 80 closed",
         "launch",
-        ("tests/unit/launch/test_group.py::test_users_reach_the_hub_and_nothing_else",),
-        "sed -i 's/^PORTS = .*/PORTS = (443, 22)/' build/launch/group.py",
+        ("tests/unit/launch/test_security_group.py::test_users_reach_the_hub_and_nothing_else",),
+        "sed -i 's/^PORTS = .*/PORTS = (443, 22)/' build/launch/security_group.py",
     ),
     Mistake(
         24,

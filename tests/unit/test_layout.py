@@ -83,14 +83,14 @@ def test_the_local_cloud_knows_little_of_the_product() -> None:
 
 def test_the_manifest_and_the_plan_start_nothing_and_ask_nobody() -> None:
     pure = [
-        *(REPO / "build" / "manifest").glob("*.py"),
+        *(REPO / "build" / "manifest").rglob("*.py"),
         REPO / "build/bake/plan.py",
-        REPO / "build/bake/plan_words.py",
-        REPO / "build/bake/fingerprint.py",
-        REPO / "build/bake/inputs.py",
-        REPO / "build/bake/provisioner_files.py",
+        REPO / "build/bake/plan_table.py",
+        REPO / "build/bake/inputs/fingerprint.py",
+        REPO / "build/bake/inputs/inputs.py",
+        REPO / "build/bake/inputs/provisioner_files.py",
         REPO / "build/bake/user_data.py",
-        REPO / "build/bake/builder_version.py",
+        REPO / "build/bake/inputs/builder_version.py",
     ]
     forbidden = {"subprocess", "socket", "requests", "urllib", "boto3", "botocore", "paramiko"}
     assert {path.name: sorted(forbidden & {name.partition(".")[0] for name in imports(path)}) for path in pure} == {

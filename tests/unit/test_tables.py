@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from build.launch import listing
-from build.launch.listing import HubRow
+from build.images import listing as images_listing
+from build.images.listing import ImageRow
+from build.operate import listing
+from build.operate.listing import HubRow
 from build.report.tables import sheet, widths
-from build.upkeep import images
-from build.upkeep.images import ImageRow
 
 AMI, INSTANCE = "ami-0123456789abcdef0", "i-0123456789abcdef0"
 NO_ANSWER = "no answer: the connection was refused, nothing listens there"
@@ -17,7 +17,7 @@ IMAGE = ImageRow(
     AMI, "jupyterhub-20261126-131517-a1b2c3", "jupyterhub", "published", "stable", "2026-11-26T13:15:17.000Z", 16,
     "ami-0fedcba9876543210 debian-13-amd64-20261123", "0" * 64,
 )  # fmt: skip
-TABLES = {"hubs": (listing.COLUMNS, listing.cells(HUB)), "images": (images.COLUMNS, images.cells(IMAGE))}
+TABLES = {"hubs": (listing.COLUMNS, listing.cells(HUB)), "images": (images_listing.COLUMNS, images_listing.cells(IMAGE))}
 
 
 def test_with_room_for_all_each_column_has_what_it_wants() -> None:

@@ -81,7 +81,7 @@ class Network(Section):
 
 
 class Hub(Section):
-    """JupyterHub's own settings, baked into /etc/jupyterhub."""
+    """JupyterHub's own settings, baked into /etc/jupyterhub; subdomains are given to each hub when it is launched."""
 
     version: Annotated[str, f.checked(_version_floor)] | None = Field(
         default=None, description="Exact JupyterHub version; null: the provisioner's own"
@@ -102,6 +102,10 @@ class Hub(Section):
     idle_timeout_minutes: f.Minutes | None = Field(default=120, description="A server not used for so long is stopped; null: never")
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")
     environment: f.Environment = Field(default={}, description="Environment variables every user's server gets")
+    subdomains: bool = Field(
+        default=False,
+        description="Give each user's servers a host of their own, https://NAME.DOMAIN; `launch` makes the record and the certificate",
+    )
     network: Network = Field(default_factory=Network, description="The network of users' servers")
 
 

@@ -195,6 +195,10 @@ OrganizationalUnitArns = Annotated[
     ],
     checked(_unique),
 ]
+Openings = Annotated[
+    tuple[Annotated[str, matching(r"[a-z]+( [a-z]+)*: \S[^\n]*", "a line that the image tests told, such as 'socket: /run/x.sock'")], ...],
+    checked(_unique),
+]
 Email = Annotated[str, matching(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", "an address such as ops@example.org")]
 PublicKeys = Annotated[
     tuple[Annotated[str, matching(r"(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/=]+( [^\n]*)?", "the line of an OpenSSH .pub file")], ...],

@@ -18,6 +18,9 @@ class Tests(Section):
     folder: f.RelativePath = Field(default="tests/image", description="Where they are, seen from the manifest")
     timeout_minutes: f.Minutes = Field(default=30, description="Time limit of one run of them")
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
+    accepted_openings: f.Openings = Field(
+        default=(), description="What notebooks may do to the machine beside what the tests know: lines that the tests have told"
+    )
     machines: int = Field(default=1, ge=1, le=8, description="Fresh instances of the image that share the tests, each with its own part")
 
 

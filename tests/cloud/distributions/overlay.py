@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from build.bake import provisioner_files
-from build.bake.provision import given
+from build.bake.inputs import provisioner_files
+from build.bake.steps.provision import given
 from build.manifest import Manifest, environment
 from build.remote import file_tree
 from build.remote.shell import exports
@@ -78,7 +78,9 @@ class Root:
         self._send(
             [
                 file_tree.Entry(f"{WORK}/install.sh", (use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
-                file_tree.Entry(f"{WORK}/run_install.sh", (REPO / "build/bake/run_install.sh").read_bytes(), file_tree.roots(0o700)),
+                file_tree.Entry(
+                    f"{WORK}/run_install.sh", (REPO / "build/bake/scripts/run_install.sh").read_bytes(), file_tree.roots(0o700)
+                ),
                 file_tree.Entry(f"{WORK}/environment", exports(variables).encode(), file_tree.roots(0o600)),
                 *given(use, WORK),
             ]

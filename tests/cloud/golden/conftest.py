@@ -50,11 +50,12 @@ def begin(workshop: Workshop, domain: str) -> Story:
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hub's name leads to its address, as it would for its users."""
+    """A hub's name, and what is below it, leads to its address, as it would for its users."""
     real = socket.getaddrinfo
 
     def resolve(host: Any, *rest: Any, **more: Any) -> Any:
-        known = _names.get(host.decode() if isinstance(host, bytes) else host)
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        known = next((story for domain, story in _names.items() if f".{name}".endswith(f".{domain}")), None)
         return real(known.address if known else host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)

@@ -40,9 +40,9 @@ class Story:
         """The command that launches it."""
         return ["launch", "--domain", self.domain, "--admin", "alice", "--email", "ops@example.test", "--data-size", "4"]
 
-    def launch(self) -> None:
+    def launch(self, *more: str) -> None:
         """Launch it and keep the document."""
-        done = self.workshop.invoke(*self.launching, "--json", timeout_s=4500)
+        done = self.workshop.invoke(*self.launching, *more, "--json", timeout_s=4500)
         assert done.status == 0, done.err[-5000:]
         self.document = json.loads(done.out)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 import requests
 from hub_client import HubClient
 
 from tests import soak
+from tests.cloud.browser import Browser
+from tests.cloud.golden import trap
 from tests.cloud.golden.story import Story
+from tests.cloud.golden.test_2_browser import log_in
 from tests.cloud.workshop import eventually
 
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
@@ -63,15 +69,42 @@ def test_its_kernel_changes_its_own_code_under_load(story: Story) -> None:
     assert story.on_the_machine("cat /proc/sys/kernel/random/boot_id") == before
 
 
-def test_another_instance_is_the_same_hub(story: Story, alice: HubClient) -> None:
-    first = story.document
+def test_another_instance_is_the_same_hub_and_can_have_subdomains(story: Story, alice: HubClient) -> None:
+    first, of_the_secret = story.document, "sha256sum /srv/jupyterhub/cookie_secret"
+    secret = story.on_the_machine(of_the_secret)
     story.workshop.client("ec2").terminate_instances(InstanceIds=[first["instance_id"]])
-    story.launch()
+    story.launch("--set", "hub.subdomains=true")
     assert story.document["instance_id"] != first["instance_id"]
     assert [story.document[key] for key in ("address", "volume_id")] == [first[key] for key in ("address", "volume_id")]
     assert story.document["admin_password"] is None
-    still_the_same(story, alice)
-    assert story.on_the_machine("id -u alice bob; getent passwd alice bob | cut -d: -f3") == story.uids
+    assert story.document["names"] == sorted(story.document["certificate"]["names"], reverse=True) == [story.domain, f"*.{story.domain}"]
+    told = story.on_the_machine(f"{of_the_secret}; cat /home/alice/kept.txt; echo; id -u alice bob; getent passwd alice bob | cut -d: -f3")
+    assert told == f"{secret}\nof the first instance\n{story.uids}"
+    assert "/hub/login" in alice.get("/hub/home").url, "the cookie of before was for all of the host"
+    parts = story.parts("--no-spawn")
+    assert [name for name in ("name", "https", "hub", "proxy", "certificate", "disk") if parts[name]["ok"] is not True] == []
+
+
+def test_the_page_of_a_users_server_gets_nothing_of_the_hub_in_an_administrators_browser(story: Story, tmp_path: Path) -> None:
+    if not shutil.which("chromium"):
+        pytest.skip("there is no chromium here (tests/host_packages.txt)")
+    story.on_the_machine(trap.lay("bob"))
+    with story.browser_session() as bob, Browser(tmp_path, story.domain, story.address, story.roots) as browser:
+        bob.login(story.people["bob"])
+        bob.start_server()
+        assert bob.servers_url == f"https://bob.{story.domain}"
+        browser.open(f"{story.url}/hub/login?next=%2Fhub%2Fhome")
+        log_in(browser, "alice", story.people["alice"].password)
+        browser.wait_for("location.pathname === '/hub/home'", 120)
+        browser.open(f"{bob.servers_url}{bob.base()}static/{trap.PAGE}")
+        found = trap.spring(browser, story.url)
+        assert found.pop("cookies").partition("=")[0] in ("", "_xsrf")  # that of bob's own server
+        assert found == {"page": "TypeError", "api": "TypeError", "here": "404", "window": "SecurityError", "added": "SecurityError"}
+        browser.open(f"{story.url}/hub/api/users/{trap.NEW_ADMIN}")
+        assert "404" in browser.wait_for("document.body.innerText", 60)
+
+
+def test_its_people_log_in(story: Story) -> None:
     for person in story.people.values():
         with story.browser_session() as client:
             client.login(person)

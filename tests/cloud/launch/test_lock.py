@@ -13,9 +13,9 @@ import pytest
 
 from build.aws.session import Clients, Cloud, connect
 from build.errors import HubsmithError
-from build.launch import lock
-from build.launch.hub import Hub
-from build.launch.lock import Holder
+from build.hubs import lock
+from build.hubs.hub import Hub
+from build.hubs.lock import Holder
 from tests.cloud.customer import Customer
 
 pytestmark = pytest.mark.vm

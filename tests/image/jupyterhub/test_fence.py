@@ -10,6 +10,7 @@ import pytest
 from hub_client import HubClient, Person
 from kernel_client import Kernel
 from testinfra.host import Host
+from unix_users import unit_of
 
 pytestmark = pytest.mark.usefixtures("booted")
 
@@ -64,10 +65,6 @@ print(process.stdout.readline())
 """
 
 
-def unit_of(person: Person) -> str:
-    return f"jupyter-{person.name}-singleuser.service"
-
-
 def slice_of(root: Host, person: Person) -> str:
     return f"jupyter-{root.user(person.name).uid}.slice"
 
@@ -95,7 +92,7 @@ class TestOutOfReach:
             ["PermissionError"] * 3
         )
         assert kernel.run("print(refused('fd00:ec2::254', socket.AF_INET6))") != ""
-        token = "curl --silent --max-time 5 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token"
+        token = "curl --silent --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token"
         assert kernel.run(f"import subprocess; print(subprocess.run({token!r}, shell=True, capture_output=True).returncode)") != "0"
         assert host.check_output(token)  # the machine itself may
 
@@ -146,6 +143,7 @@ class TestOutOfReach:
         assert kernel.run(refused) == "True"
         assert kernel.run("print([l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs')])") == "['1']"
 
+    @pytest.mark.usefixtures("before_reboot")
     def test_devices(self, kernel: Kernel) -> None:
         disks = "import os; print([d for d in os.listdir('/dev') if d.startswith(('vd', 'nvme', 'sd', 'xvd', 'mem', 'kmsg', 'port'))])"
         assert kernel.run(disks) == "[]"
@@ -167,12 +165,14 @@ class TestOutOfReach:
         finally:
             root.check_output(f"rm /dev/shm/hubsmith-probe-of-root && ipcrm --shmem-id {shared}")
 
+    @pytest.mark.usefixtures("before_reboot")
     @pytest.mark.parametrize("ask", ["systemctl status jupyter.slice", "busctl --system list", "loginctl enable-linger"])
     def test_the_systems_bus(self, kernel: Kernel, root: Host, ask: str) -> None:
         """By it systemd tells others' command lines, and logind starts a user manager outside of the unit."""
         assert kernel.run(f"import subprocess; print(subprocess.run({ask!r}, shell=True, capture_output=True, text=True).stdout)") == ""
         assert root.check_output("ls /var/lib/systemd/linger 2> /dev/null || true") == ""
 
+    @pytest.mark.usefixtures("before_reboot")
     def test_namespaces_and_what_only_root_should_ask_the_kernel(self, kernel: Kernel) -> None:
         assert kernel.run("import subprocess; print(subprocess.run(['unshare', '--user', 'true'], stderr=-3).returncode != 0)") == "True"
         assert kernel.run(SYSTEM_CALLS) == "[1, 1]"

@@ -27,9 +27,13 @@ class Member:
     def __init__(self, person: Person, hub: Callable[[], HubClient]) -> None:
         self.person, self.hub = person, hub
         self.session = self.log_in()
-        answer = self.session.hub_api("POST", f"users/{person.name}/tokens", json={})
+        self.token = self.new_token()
+
+    def new_token(self) -> str:
+        """An access token, as the page /hub/token gives one out."""
+        answer = self.session.hub_api("POST", f"users/{self.person.name}/tokens", json={})
         answer.raise_for_status()
-        self.token = answer.json()["token"]
+        return str(answer.json()["token"])
 
     def log_in(self) -> HubClient:
         """In another browser."""
@@ -94,14 +98,6 @@ def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> Non
     assert state_of(root, member.person.name) == "closed"
 
 
-def test_who_is_removed_on_the_admin_page_is_out(root: Host, member: Member, admin: HubClient) -> None:
-    deaf = member.starts_deaf_server(root)
-    assert admin.hub_api("DELETE", f"users/{member.person.name}").status_code == 204
-    assert not root.file(deaf).exists
-    assert member.is_out()
-    assert state_of(root, member.person.name) == "closed"
-
-
 @pytest.mark.usefixtures("alone")
 def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(root: Host, join: Callable[[], Member]) -> None:
     forgetful, leaver = join(), join()
@@ -138,12 +134,15 @@ def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
     assert Member(Person(*given.split("\t")), member.hub).status("GET", "user") == requests.codes.ok
 
 
-def test_ones_own_change_ends_the_others_and_not_this_one(member: Member) -> None:
+def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_everything(
+    member: Member, admin: HubClient, root: Host
+) -> None:
+    """Of one member, because a server takes a while to start."""
     other = member.log_in()
-    member.session.start_server()
-    server = f"{member.session.base()}lab"
+    member.session.start_server("lab")
+    server = f"{member.session.base('lab')}lab"
     assert other.get(server).url.endswith(server)
-    with Kernel.start(member.session) as kernel:
+    with Kernel.start(member.session, server="lab") as kernel:
         kernel.run("kept = 41")
         changed = member.session.submit("/hub/password", old=member.person.password, new="a new one 42", again="a new one 42")
         assert changed.ok, changed.text
@@ -156,4 +155,11 @@ def test_ones_own_change_ends_the_others_and_not_this_one(member: Member) -> Non
         ask = "import os, urllib.request as r; u = r.Request(os.environ['JUPYTERHUB_API_URL'] + '/user'); "
         ask += "u.add_header('Authorization', 'token ' + os.environ['JUPYTERHUB_API_TOKEN']); print(r.urlopen(u).status)"
         assert kernel.run(ask) == "200"
-        assert member.session.server_api("GET", "status").ok
+        assert member.session.server_api("GET", "status", "lab").ok
+        deaf = f"/proc/{kernel.run(DEAF)}"
+    member.token = member.new_token()
+    assert member.status("GET", "user") == requests.codes.ok
+    assert admin.hub_api("DELETE", f"users/{member.person.name}").status_code == 204
+    assert not root.file(deaf).exists
+    assert member.is_out()
+    assert state_of(root, member.person.name) == "closed"

@@ -6,12 +6,11 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import unix_user
 from hub_client import HubClient, LoginRefused, Person
-from kernel_client import Kernel
 from testinfra.host import Host
+from unix_users import Neighbour, unit_of, unix_user
 
-pytestmark = pytest.mark.usefixtures("booted")
+pytestmark = pytest.mark.usefixtures("booted", "before_reboot")
 
 
 @pytest.fixture
@@ -76,8 +75,7 @@ def test_nobody_is_renamed(admin: HubClient, bystander: HubClient) -> None:
 
 LED_ASTRAY = """
 import os, subprocess
-unit = f"jupyter-{os.environ['JUPYTERHUB_USER']}-singleuser"
-file = f"/run/{unit}/{unit}.env"
+file = "/run/UNIT/UNIT.env"
 if os.path.lexists(file):
     os.unlink(file)
 os.symlink("/srv/jupyterhub/hubsmith-probe", file)
@@ -86,25 +84,20 @@ subprocess.Popen(["sh", "-c", "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait;
 
 
 @pytest.mark.usefixtures("heavy")
-def test_a_start_follows_no_link_and_waits_for_the_old_unit(hub: Callable[[], HubClient], machine: Host, root: Host) -> None:
+def test_a_start_follows_no_link_and_waits_for_the_old_unit(neighbour: Neighbour, root: Host) -> None:
     """A link where SystemdSpawner itself writes the environment, while a process that ignores SIGTERM holds up the old unit.
 
     A FIFO in its place would stop the hub for ever.
     """
-    with unix_user(machine) as one:
-        session = hub()
-        session.login(one)
-        session.start_server()
-        with Kernel.start(session) as kernel:
-            kernel.run(LED_ASTRAY)
-            root.check_output(f"timeout 30 sh -c 'until [ -s /home/{one.name}/deaf ]; do sleep 0.2; done'")
-            deaf = root.check_output(f"cat /home/{one.name}/deaf")
-            root.check_output(f"pkill --signal KILL --oldest --uid {one.name} --full jupyterhub-singleuser")
-            root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet jupyter-{one.name}-singleuser; do sleep 0.2; done'")
-            session.hub_api("DELETE", f"users/{one.name}/server").raise_for_status()  # it takes notice
-            session.start_server()
-            kernel.kernel_id = Kernel.start(session).kernel_id  # the old one has gone with its server
-        assert not root.file("/srv/jupyterhub/hubsmith-probe").exists
-        assert not root.file(f"/proc/{deaf}").exists, "the old unit was not gone when the new one started"
-        assert session.get("/hub/health").ok
-        session.stop_server()
+    one, session, unit = neighbour.person, neighbour.session, unit_of(neighbour.person)
+    neighbour.kernel.run(LED_ASTRAY.replace("UNIT", unit.removesuffix(".service")))
+    root.check_output(f"timeout 30 sh -c 'until [ -s /home/{one.name}/deaf ]; do sleep 0.2; done'")
+    deaf = root.check_output(f"cat /home/{one.name}/deaf")
+    root.check_output(f"pkill --signal KILL --oldest --uid {one.name} --full jupyterhub-singleuser")
+    root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet {unit}; do sleep 0.2; done'")
+    neighbour.kernel_has_ended()
+    session.hub_api("DELETE", f"users/{one.name}/server").raise_for_status()  # it takes notice
+    session.start_server()
+    assert not root.file("/srv/jupyterhub/hubsmith-probe").exists
+    assert not root.file(f"/proc/{deaf}").exists, "the old unit was not gone when the new one started"
+    assert session.get("/hub/health").ok

@@ -10,16 +10,26 @@ import pytest
 from hub_client import HubClient, Person
 from kernel_client import Kernel, in_a_terminal
 from testinfra.host import Host
+from unix_users import Neighbour, unit_of
 
 pytestmark = pytest.mark.usefixtures("heavy")
 
-SIZE = 100 * 2**20
 PART = 10 * 2**20
 
 
-def test_100_megabytes_go_up_and_come_down(notebook: HubClient) -> None:
-    data = os.urandom(PART) * (SIZE // PART)
-    parts = range(0, SIZE, PART)
+def test_a_large_file_goes_up_and_comes_down(notebook: HubClient) -> None:
+    up_and_down(notebook, 3 * PART)
+
+
+@pytest.mark.usefixtures("thorough")
+def test_100_megabytes_do_as_well(notebook: HubClient) -> None:
+    """More parts of the same size."""
+    up_and_down(notebook, 10 * PART)
+
+
+def up_and_down(notebook: HubClient, size: int) -> None:
+    data = os.urandom(PART) * (size // PART)
+    parts = range(0, size, PART)
     for number, start in enumerate(parts, start=1):
         chunk = -1 if number == len(parts) else number
         content = base64.b64encode(data[start : start + PART]).decode()
@@ -50,6 +60,15 @@ def test_an_environment_of_ones_own_is_a_kernel(notebook: HubClient, kernel: Ker
     with Kernel.start(notebook, "own") as own:
         assert own.run("import sys; print(sys.prefix)") == f"/home/{person.name}/envs/own"
         assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
+
+
+def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(neighbour: Neighbour, root: Host) -> None:
+    session, unit = neighbour.session, unit_of(neighbour.person)
+    owner = root.check_output(f"stat --format %U /proc/$(systemctl show --value --property MainPID {unit})")
+    assert (session.user, owner) == (neighbour.person.name,) * 2
+    neighbour.has_logged_out()
+    session.logout()
+    root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet {unit}; do sleep 0.5; done'")
 
 
 @pytest.mark.usefixtures("alone")

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, WaiterError
 from localcloud.cloudformation import install as cloudformation
 from localcloud.ec2.host import Host
 from tests.localcloud.cloudformation.conftest import restart
-from tests.localcloud.cloudformation.test_stacks import TRUST, at_rest, group, groups
+from tests.localcloud.cloudformation.test_stacks import TRUST, at_rest, group, groups, reasons
 
 Client = Callable[..., Any]
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
@@ -48,7 +48,8 @@ def test_a_stack_is_made_and_changed_by_change_sets_and_nothing_before(client: C
     assert proposed(client, first["Id"]) == [("Add", "A"), ("Add", "B"), ("Add", "C")]
     assert groups(client) == {}
     made = execute(client, first["Id"])
-    assert (made["StackStatus"], made["Tags"], made["Description"]) == ("CREATE_COMPLETE", [{"Key": "a", "Value": "b"}], "tests")
+    assert made["StackStatus"] == "CREATE_COMPLETE", reasons(client, first["Id"])
+    assert (made["Tags"], made["Description"]) == ([{"Key": "a", "Value": "b"}], "tests")
     assert made["Outputs"] == [{"OutputKey": "Name", "OutputValue": "/a"}]
 
     second = propose(client, "second", "UPDATE", {"A": group("/a", 7), "B": group("/other"), "D": group("/d")})

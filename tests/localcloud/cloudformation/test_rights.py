@@ -14,11 +14,11 @@ from build.aws.session import Cloud
 from build.aws.wait import wait_until
 from build.errors import CloudError
 from build.manifest import load
+from build.rebuild.schedule import cloudformation as schedule_cloudformation
+from build.rebuild.schedule.cloudformation_template import Source, template
+from build.rebuild.schedule.job import Job
+from build.rebuild.schedule.weekly_time import When
 from build.report.reporter import Reporter
-from build.upkeep.schedule import aws
-from build.upkeep.schedule.job import Job
-from build.upkeep.schedule.template import Source, template
-from build.upkeep.schedule.when import When
 from localcloud.ec2.host import Host
 from tests.localcloud.cloudformation.conftest import Client
 from tests.unit.docs.policies import document
@@ -37,7 +37,7 @@ def a_schedule(image: str, every: str, *, notify: str = "ada@example.org") -> tu
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("build.upkeep.schedule.aws.wait_until", partial(wait_until, interval_s=0.1))
+    monkeypatch.setattr("build.rebuild.schedule.cloudformation.wait_until", partial(wait_until, interval_s=0.1))
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def cloudformation(host: Host, client: Client) -> Any:
 
 def test_it_is_enough(cloudformation: Any, client: Client) -> None:
     name, first = a_schedule("jupyterhub", "Mon 03:00")
-    aws.deploy(cloudformation, name, first, QUIET)
+    schedule_cloudformation.deploy(cloudformation, name, first, QUIET)
     _, other = a_schedule("jupyterhub", "Tue 04:30", notify="eve@example.org")
-    aws.deploy(cloudformation, name, other, QUIET)
+    schedule_cloudformation.deploy(cloudformation, name, other, QUIET)
     assert client("scheduler").get_schedule(Name=name)["ScheduleExpression"] == "cron(30 4 ? * TUE *)"
-    assert aws.remove(cloudformation, name, QUIET)
+    assert schedule_cloudformation.remove(cloudformation, name, QUIET)
     assert client("codebuild").list_projects()["projects"] == []
 
 
@@ -67,11 +67,11 @@ def test_without_any_of_it_the_stack_is_not_made(cloudformation: Any, client: Cl
     less = json.loads(json.dumps(document("schedule")).replace(f'"{action}"', '"sts:GetCallerIdentity"'))
     client("iam").put_role_policy(RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(less))
     with pytest.raises(CloudError) as caught:
-        aws.deploy(cloudformation, *a_schedule("jupyterhub", "Mon 03:00"), QUIET)
+        schedule_cloudformation.deploy(cloudformation, *a_schedule("jupyterhub", "Mon 03:00"), QUIET)
     assert action in str(caught.value.hint)
 
 
 def test_it_is_for_such_stacks_only(cloudformation: Any) -> None:
     _, text = a_schedule("jupyterhub", "Mon 03:00")
     with pytest.raises(Exception, match="not authorized to perform: cloudformation:"):
-        aws.deploy(cloudformation, "somebody-elses", text, QUIET)
+        schedule_cloudformation.deploy(cloudformation, "somebody-elses", text, QUIET)

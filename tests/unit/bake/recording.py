@@ -17,21 +17,22 @@ from typing import Any
 from unittest.mock import patch
 
 from build.aws.session import Clients, Cloud
-from build.bake import inputs, instances, layers, recipe
-from build.bake.builder import LaunchBuilder
-from build.bake.builder_version import BUILDER_RECIPE, IMAGE_RECIPE
-from build.bake.image import CreateImage, StopBuilder
-from build.bake.installer import LookForInstaller
-from build.bake.keep_layer import KeepLayer
-from build.bake.network import OpenNetwork
-from build.bake.preflight import Preflight
-from build.bake.provision import Provision
+from build.bake import instances, layers, recipe
+from build.bake.inputs import inputs
+from build.bake.inputs.builder_version import BUILDER_RECIPE, IMAGE_RECIPE
 from build.bake.run import Run
-from build.bake.seal import Seal
-from build.bake.source_image import FindBaseImage
-from build.bake.start_layer import FindLayer, PrepareBuilder
 from build.bake.state import Bake, BaseImage, Network
-from build.bake.verify import Verify
+from build.bake.steps.builder import LaunchBuilder
+from build.bake.steps.check_installer import LookForInstaller
+from build.bake.steps.image import CreateImage, StopBuilder
+from build.bake.steps.preflight import Preflight
+from build.bake.steps.provision import Provision
+from build.bake.steps.restore_layer import FindLayer, PrepareBuilder
+from build.bake.steps.save_layer import KeepLayer
+from build.bake.steps.seal import Seal
+from build.bake.steps.security_group import OpenNetwork
+from build.bake.steps.source_image import FindBaseImage
+from build.bake.steps.verify import Verify
 from build.manifest import Manifest, load
 from build.pipeline import Step
 from build.remote import keys
@@ -57,7 +58,7 @@ NUMBERS = {**BUILDER_RECIPE, **IMAGE_RECIPE}
 COMMAND = ".venv/bin/python -m tests.unit.bake.recording"
 REPO = Path(__file__).parents[3]
 KEPT = Path(__file__).with_name("sent")
-_NUMBERS_IN = "build/bake/builder_version.py"
+_NUMBERS_IN = "build/bake/inputs/builder_version.py"
 
 _BASE_ID = "ami-base"
 _EXAMPLE = {

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import build
-from build.bake import builder_version, inputs, layers
+from build.bake import layers
+from build.bake.inputs import builder_version, inputs
 from build.manifest import Manifest, load
 
 REPO = Path(__file__).parents[3]
@@ -25,7 +26,8 @@ WORK_ON_A_BUILDER = ("build/bake", "build/remote", "build/manifest", "build/aws"
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from build.bake import inputs, layers
+from build.bake import layers
+from build.bake.inputs import inputs
 from build.manifest import load
 manifest = load(Path(sys.argv[1]), profiles=["layered"])
 now = inputs.of(manifest, *sys.argv[2:])
@@ -77,26 +79,26 @@ def test_comments_docstrings_and_names_are_no_change(checkout: Checkout, before:
         for path in (checkout.folder / room).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             path.write_text(re.sub(r'"""(?=[A-Z])', '"""In other words: ', text) + "\n# A comment.\n", encoding="utf-8")
-    checkout.edit("build/bake/provision.py", "_install(", "_run_its_script(")
+    checkout.edit("build/bake/steps/provision.py", "_install(", "_run_its_script(")
     checkout.edit("build/remote/shell.py", "_as_root(", "_with_sudo(")
-    checkout.edit("build/bake/scripts.py", '"layer.sh"', '"half_way.sh"')
-    (checkout.folder / "build/bake/layer.sh").rename(checkout.folder / "build/bake/half_way.sh")
+    checkout.edit("build/bake/scripts/__init__.py", '"layer.sh"', '"half_way.sh"')
+    (checkout.folder / "build/bake/scripts/layer.sh").rename(checkout.folder / "build/bake/scripts/half_way.sh")
     (checkout.folder / "build/bake/user_data.py").rename(checkout.folder / "build/bake/told.py")
-    checkout.edit("build/bake/builder_version.py", "user_data", "told")
+    checkout.edit("build/bake/inputs/builder_version.py", "user_data", "told")
     assert checkout.counted(before["tags"]) == {**before, "changes": []}
 
 
 @pytest.mark.parametrize(
     ("path", "old", "new", "said", "layers_stay"),
     [
-        ("build/bake/run_install.sh", "set -eu", "set -e", "Hubsmith's script that runs install.sh changed", False),
-        ("build/bake/layer.sh", "sync\n", "sync; sync\n", "Hubsmith's script that takes layers changed", False),
-        ("build/bake/layer.sh", "# A layer is", "# It is", "Hubsmith's script that takes layers changed", False),
+        ("build/bake/scripts/run_install.sh", "set -eu", "set -e", "Hubsmith's script that runs install.sh changed", False),
+        ("build/bake/scripts/layer.sh", "sync\n", "sync; sync\n", "Hubsmith's script that takes layers changed", False),
+        ("build/bake/scripts/layer.sh", "# A layer is", "# It is", "Hubsmith's script that takes layers changed", False),
         ("build/bake/user_data.py", "OnActiveSec=", "OnBootSec=", "Hubsmith's user data changed", False),
         ("build/bake/user_data.py", "rm -f /root", "rm -rf /root", "Hubsmith's user data changed", False),
-        ("build/bake/builder_version.py", '"provision": 1', '"provision": 2', "Hubsmith's step 'provision' changed", False),
-        ("build/bake/builder_version.py", '"seal": 1', '"seal": 2', "Hubsmith's step 'seal' changed", True),
-        ("build/bake/seal.sh", "set -eu", "set -e", "Hubsmith's script that seals changed", True),
+        ("build/bake/inputs/builder_version.py", '"provision": 1', '"provision": 2', "Hubsmith's step 'provision' changed", False),
+        ("build/bake/inputs/builder_version.py", '"seal": 1', '"seal": 2', "Hubsmith's step 'seal' changed", True),
+        ("build/bake/scripts/seal.sh", "set -eu", "set -e", "Hubsmith's script that seals changed", True),
         ("build/__init__.py", f'VERSION = "{build.VERSION}"', 'VERSION = "9.9.9"', f"Hubsmith {build.VERSION} → 9.9.9", True),
     ],
 )

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from build.bake.fingerprint import chain
-from build.bake.provisioner_files import files
+from build.bake.inputs.fingerprint import chain
+from build.bake.inputs.provisioner_files import files
 from build.manifest import Definition, ProvisionerUse, environment
 from build.manifest.yaml.frozen import freeze_map
 

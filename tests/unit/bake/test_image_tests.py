@@ -42,7 +42,7 @@ def test_in_time_it_is_pytests_own_status() -> None:
 def test_a_pytest_that_wrote_no_results_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a plugin cannot be imported: its status is that of a run with failures."""
     monkeypatch.setattr(image_tests, "_pytest", lambda *_: 1)
-    monkeypatch.setattr(image_tests.client, "share", lambda _: None)
+    monkeypatch.setattr(image_tests.ssh_config, "share", lambda _: None)
     way = image_tests.Way(tmp_path / "ssh_config", "127.0.0.1")
     manifest = cast(Manifest, None)  # of which only the real _pytest knows anything
     with pytest.raises(HubsmithError, match="could not run: pytest ended with status 1") as caught:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from build.bake.inputs import Inputs, changes, of
+from build.bake.inputs.inputs import Inputs, changes, of
 from build.errors import UserError
 from build.manifest import load
 

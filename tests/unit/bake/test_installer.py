@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from build.bake.installer import LookForInstaller
 from build.bake.recipe import steps
 from build.bake.state import Bake, Layer
+from build.bake.steps.check_installer import LookForInstaller
 from build.errors import ManifestError
 from build.manifest import load
 from build.remote import sight

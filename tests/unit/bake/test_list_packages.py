@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[3] / "build/bake/list_packages.sh"
+SCRIPT = Path(__file__).parents[3] / "build/bake/scripts/list_packages.sh"
 
 
 def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:

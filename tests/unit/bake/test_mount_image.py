@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "build/bake/mount_image.sh"
+SCRIPT = Path(__file__).parents[3] / "build/bake/scripts/mount_image.sh"
 SERIAL = "vol0123456789abcdef0"
 # As util-linux prints them.
 KEYS = ("TYPE", "NAME", "SIZE", "FSTYPE", "PARTTYPE", "LABEL", "UUID", "PARTLABEL", "PARTUUID")

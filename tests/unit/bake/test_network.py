@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from build.bake import instances
-from build.bake.network import find_vpc
-from build.bake.provision import _standard_variables
+from build.bake.steps.provision import _standard_variables
+from build.bake.steps.security_group import find_vpc
 from build.errors import UserError
 from build.manifest import Builder
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from build.bake import preflight
+from build.bake.steps import preflight
 from build.errors import UserError
 from build.manifest import Builder
 

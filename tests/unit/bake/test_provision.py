@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from build.bake.provision import Provision
+from build.bake.steps.provision import Provision
 from build.errors import RemoteError
 from build.manifest import Builder, Definition, ProvisionerUse
 from build.report.reporter import Reporter
 
-RUNNER = Path(__file__).parents[3] / "build" / "bake" / "run_install.sh"
+RUNNER = Path(__file__).parents[3] / "build/bake/scripts/run_install.sh"
 
 
 def run(folder: Path, script: str, environment: str = "") -> tuple[int, list[str]]:

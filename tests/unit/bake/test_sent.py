@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from build.bake import provision, scripts
-from build.bake.builder_version import BUILDER_RECIPE
+from build.bake import scripts
+from build.bake.inputs.builder_version import BUILDER_RECIPE
 from build.bake.state import Bake
+from build.bake.steps import provision
 from build.manifest import load
 from build.report.reporter import Reporter
 from tests.unit.bake import recording
@@ -53,8 +54,8 @@ def test_another_command_asks_for_another_number(
     changed = recording.record()
     file = f"tests/unit/bake/sent/{name.replace(' ', '-')}.txt"
     assert recording.complaint(name, changed[name]) == (
-        f"what {name!r} sends to the builder has changed: bump BUILDER_RECIPE[{name!r}] in build/bake/builder_version.py and note why, "
-        f"then update {file} by .venv/bin/python -m tests.unit.bake.recording"
+        f"what {name!r} sends to the builder has changed: bump BUILDER_RECIPE[{name!r}] in build/bake/inputs/builder_version.py "
+        f"and note why, then update {file} by .venv/bin/python -m tests.unit.bake.recording"
     )
     untouched = [known for known in recording.NUMBERS if known not in (name, "keep a layer")]
     assert [recording.complaint(known, changed[known]) for known in untouched] == [None] * len(untouched)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from build.bake import share
+from build.bake import launch_permissions
 from build.bake.state import Bake
 from build.errors import ManifestError
 from build.manifest import load
@@ -42,14 +42,14 @@ def state(ec2: Ec2, permissions: str) -> Bake:
 
 def test_a_private_image_asks_for_nothing() -> None:
     ec2 = Ec2()
-    share.check(state(ec2, "{}"))
-    share.share(state(ec2, "{}"))
+    launch_permissions.check(state(ec2, "{}"))
+    launch_permissions.share(state(ec2, "{}"))
     assert ec2.asked == []
 
 
 def test_accounts_may_copy_and_organizations_launch_only() -> None:
     ec2 = Ec2()
-    share.share(state(ec2, f"{{user_ids: ['{ACCOUNT}'], organization_arns: ['{ORGANIZATION}']}}"))
+    launch_permissions.share(state(ec2, f"{{user_ids: ['{ACCOUNT}'], organization_arns: ['{ORGANIZATION}']}}"))
     everyone, copiers = [{"UserId": ACCOUNT}, {"OrganizationArn": ORGANIZATION}], [{"UserId": ACCOUNT}]
     copied = {"Attribute": "createVolumePermission", "CreateVolumePermission": {"Add": copiers}}
     assert ec2.asked == [
@@ -60,15 +60,15 @@ def test_accounts_may_copy_and_organizations_launch_only() -> None:
 
 def test_organizations_alone_change_no_snapshot() -> None:
     ec2 = Ec2()
-    share.share(state(ec2, f"{{organization_arns: ['{ORGANIZATION}']}}"))
+    launch_permissions.share(state(ec2, f"{{organization_arns: ['{ORGANIZATION}']}}"))
     assert [name for name, _ in ec2.asked] == ["modify_image_attribute"]
 
 
 def test_only_a_public_image_has_to_be_allowed() -> None:
     ec2 = Ec2("block-new-sharing", "block-all-sharing")
-    share.check(state(ec2, f"{{user_ids: ['{ACCOUNT}']}}"))
+    launch_permissions.check(state(ec2, f"{{user_ids: ['{ACCOUNT}']}}"))
     assert ec2.asked == []
-    share.check(state(Ec2(), "{user_groups: [all]}"))
+    launch_permissions.check(state(Ec2(), "{user_groups: [all]}"))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_only_a_public_image_has_to_be_allowed() -> None:
 )
 def test_a_block_is_told_at_its_line(blocks: tuple[str, str], says: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        share.check(state(Ec2(*blocks), "{user_groups: [all]}"))
+        launch_permissions.check(state(Ec2(*blocks), "{user_groups: [all]}"))
     (problem,) = caught.value.problems
     assert problem.key == "publish.launch_permissions.user_groups"
     assert says in problem.message

@@ -181,6 +181,6 @@ def test_the_image_tests_are_broken_off(state: Any, ec2: Any, builder: Any, tmp_
 def test_every_ssh_connection_of_a_build_is_watched() -> None:
     """But for those that wait for the machine to answer, and ask one that has failed."""
     room = Path(watch.__file__).parent
-    openers = {path.name for path in room.glob("*.py") if re.search(r"\bShell\(", path.read_text(encoding="utf-8"))}
-    assert openers == {"watch.py", "instances.py", "evidence.py"}
+    openers = {path.name for path in room.rglob("*.py") if re.search(r"\bShell\(", path.read_text(encoding="utf-8"))}
+    assert openers == {"watch.py", "instances.py", "diagnostics.py"}
     assert len(re.findall(r"\bShell\(", (room / "instances.py").read_text(encoding="utf-8"))) == 1

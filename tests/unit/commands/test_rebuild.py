@@ -15,9 +15,9 @@ from invoke import Program
 
 from build.errors import UserError
 from build.manifest import Manifest, load
-from build.upkeep import rebuild as rebuilder
-from build.upkeep.rebuild import Verdict
-from build.upkeep.schedule.when import When
+from build.rebuild import due as rebuilder
+from build.rebuild.due import Verdict
+from build.rebuild.schedule.weekly_time import When
 from tasks import namespace
 
 TINY = Path(__file__).parents[2] / "cloud" / "tiny" / "manifest.yaml"

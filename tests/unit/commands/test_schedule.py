@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from invoke import Program
 
-from build.upkeep.schedule import systemd
+from build.rebuild.schedule import systemd
 from tasks import namespace
 
 TINY = Path(__file__).parents[2] / "cloud" / "tiny" / "manifest.yaml"
@@ -28,7 +28,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(systemd, "BOOTED", tmp_path)
     monkeypatch.setattr(systemd, "folder", lambda: tmp_path / "units")
-    monkeypatch.setattr("build.upkeep.schedule.job.REPOSITORY", tmp_path / "checkout")
+    monkeypatch.setattr("build.rebuild.schedule.job.REPOSITORY", tmp_path / "checkout")
     return tmp_path
 
 

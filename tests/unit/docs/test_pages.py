@@ -13,7 +13,7 @@ import pytest
 from invoke import Collection, Task
 
 from build.aws import tags
-from build.upkeep.schedule.job import KEPT
+from build.rebuild.schedule.job import KEPT
 from tasks import namespace
 from tests.conftest import REPO
 from tests.unit.docs import pages

@@ -13,7 +13,7 @@ import pytest
 from botocore import xform_name
 
 from build.manifest import load
-from build.upkeep.schedule import policy
+from build.rebuild.schedule import policy
 from localcloud.iam.patterns import matches
 from localcloud.iam.policy import Call, decide
 from tests.conftest import REPO
@@ -22,6 +22,8 @@ from tests.unit.docs.policies import IAM, actions, document, listed
 GUIDE = (REPO / "docs/howto/aws.md").read_text(encoding="utf-8")
 SERVICES = ("ec2", "iam", "route53", "ssm", "sts")
 OF_STACKS = ("cloudformation", "codebuild", "events", "iam", "logs", "scheduler", "sns")
+BUILDING = ("build/aws", "build/bake", "build/images", "build/rebuild")
+LAUNCHING = ("build/launch", "build/hubs", "build/operate")
 # Asked for by EC2 and IAM themselves, when a call names a role or brings tags along.
 IMPLIED = {"iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"}
 # Asked for by CloudFormation on AWS beside what makes and removes a thing: it reads what it has made, and gives it the stack's tags.
@@ -58,12 +60,12 @@ def asked(*folders: str, services: tuple[str, ...] = SERVICES) -> set[frozenset[
 
 def test_a_builds_policy_has_every_call_that_is_made() -> None:
     allowed = actions("build", "share")
-    assert [sorted(either) for either in asked("build/aws", "build/bake", "build/upkeep") if not either & allowed] == []
+    assert [sorted(either) for either in asked(*BUILDING) if not either & allowed] == []
 
 
 def test_with_a_launchs_policy_every_call_is_allowed() -> None:
     allowed = actions("build", "launch")
-    assert [sorted(either) for either in asked("build/launch") if not either & allowed] == []
+    assert [sorted(either) for either in asked(*LAUNCHING) if not either & allowed] == []
 
 
 SSM = "arn:aws:ssm:us-east-1:123456789012:parameter/hubsmith"
@@ -122,13 +124,13 @@ def test_the_boundary_that_is_created_is_the_one_that_is_asked_for_and_can_be_na
 
 
 def test_no_policy_has_what_nobody_asks_for() -> None:
-    needed = set[str]().union(*asked("build/aws", "build/bake", "build/upkeep", "build/launch"), IMPLIED)
+    needed = set[str]().union(*asked(*BUILDING, *LAUNCHING), IMPLIED)
     assert sorted(actions("build", "launch", "share") - needed) == []
 
 
 def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack_is_made_of() -> None:
     allowed = actions("schedule")
-    calls = asked("build/upkeep/schedule/aws.py", "localcloud/cloudformation/kinds", services=OF_STACKS)
+    calls = asked("build/rebuild/schedule/cloudformation.py", "localcloud/cloudformation/kinds", services=OF_STACKS)
     assert [sorted(either) for either in calls if not either & allowed] == []
     assert sorted(allowed - set[str]().union(*calls, BY_CLOUDFORMATION)) == []
     assert allowed >= BY_CLOUDFORMATION

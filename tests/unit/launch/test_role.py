@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build.aws.session import Cloud
-from build.launch.hub import Hub
+from build.hubs.hub import Hub
 from build.launch.role import partition, policy
 from build.launch.state import Zone
 from localcloud.iam.policy import Call, decide

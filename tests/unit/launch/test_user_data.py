@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from build.aws.session import Cloud, GuestView
-from build.launch.hub import Hub
+from build.hubs.hub import Hub
+from build.launch.options import STAGING_DIRECTORY, Options, Wishes, wishes
 from build.launch.user_data import digest, launch_data, render
-from build.launch.wishes import STAGING_DIRECTORY, Options, Wishes, wishes
 from build.manifest import load
 
 HUB, AWS = Hub("hub.example.org"), Cloud("aws", "eu-west-1")
@@ -74,3 +74,11 @@ def test_the_hours_of_the_first_password_are_said_where_they_are_not_the_usual()
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["launch.first_password_hours=5"])
     wished = wishes(manifest, Options(email="ops@example.org"))
     assert launch_data(HUB, wished, AWS, VOLUME)["first_password_hours"] == 5
+
+
+def test_subdomains_are_said_where_they_are_on() -> None:
+    manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["hub.subdomains=true"])
+    wished = wishes(manifest, Options(email="ops@example.org"))
+    data = launch_data(HUB, wished, AWS, VOLUME)
+    assert data["subdomains"] is True
+    assert digest(data) != digest({key: value for key, value in data.items() if key != "subdomains"})

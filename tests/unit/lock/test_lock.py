@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from build.bake import fingerprint
-from build.bake.inputs import changes as input_changes
-from build.bake.inputs import of as inputs_of
+from build.bake.inputs import fingerprint
+from build.bake.inputs.inputs import changes as input_changes
+from build.bake.inputs.inputs import of as inputs_of
 from build.errors import HubsmithError, UserError
 from build.lock.diff import changes, summary
 from build.lock.write import write

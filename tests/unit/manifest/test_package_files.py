@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from build.bake.fingerprint import parts
+from build.bake.inputs.fingerprint import parts
 from build.manifest.packages import environment_yml, requirements_txt
 
 if TYPE_CHECKING:

@@ -37,6 +37,9 @@ def configured(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "hubsmith_hub.authenticator", SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"))
     monkeypatch.setitem(sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner"))
 
+    launch = program("hubsmith_machine.launch")
+    monkeypatch.setattr(launch, "read", lambda: launch.Launch())
+
     def read(*overrides: str) -> Config:
         manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
         use = next(one for one in manifest.provisioners if one.name == "jupyterhub")
@@ -101,3 +104,23 @@ def test_the_culler_may_do_what_its_documentation_says_it_needs(configured: Call
     role = next(role for role in configured().JupyterHub.load_roles if role["name"] == "idle-culler")
     assert set(role["scopes"]) == {"list:users", "read:users:activity", "read:servers", "delete:servers"}
     assert role["services"] == ["idle-culler"]
+
+
+@pytest.mark.parametrize("subdomains", [False, True])
+def test_a_hub_with_a_name_is_on_https_only_and_with_subdomains_users_have_hosts(
+    configured: Callable[..., Config], program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, subdomains: bool
+) -> None:
+    launch = program("hubsmith_machine.launch")
+    monkeypatch.setattr(launch, "read", lambda: launch.Launch(domain="hub.example.test", subdomains=subdomains))
+    config = configured().JupyterHub
+    strict = config.tornado_settings["headers"]["Strict-Transport-Security"]
+    assert strict == "max-age=15552000" + ("; includeSubDomains" if subdomains else "")
+    assert config.get("subdomain_host") == ("https://hub.example.test" if subdomains else None)
+    assert config.get("cookie_host_prefix_enabled") == (True if subdomains else None)
+    if subdomains:
+        assert config.subdomain_hook("ada", "hub.example.test", kind="user") == "ada.hub.example.test"
+
+
+def test_a_hub_without_a_name_has_no_subdomains_whatever_the_manifest_says(configured: Callable[..., Config]) -> None:
+    config = configured("hub.subdomains=true").JupyterHub
+    assert {"subdomain_host", "subdomain_hook", "cookie_host_prefix_enabled", "tornado_settings"}.isdisjoint(config)

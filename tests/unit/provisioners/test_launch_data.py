@@ -46,8 +46,8 @@ def test_a_machine_without_it_is_a_test_boot(launch: ModuleType, tmp_path: Path)
 
 @pytest.mark.parametrize(
     "more",
-    [{}, LOCAL, {"volume_id": None}, dict.fromkeys(LOCAL), {"first_password_hours": 5}],
-    ids=["aws", "local", "no volume", "nulls", "hours"],
+    [{}, LOCAL, {"volume_id": None}, dict.fromkeys(LOCAL), {"first_password_hours": 5}, {"subdomains": True}],
+    ids=["aws", "local", "no volume", "nulls", "hours", "subdomains"],
 )
 def test_what_is_right_is_read(launch: ModuleType, tmp_path: Path, more: dict[str, Any]) -> None:
     data = launch.read(written(tmp_path, RIGHT | more))
@@ -109,3 +109,16 @@ def test_hours_are_a_number_within_a_year(launch: ModuleType, tmp_path: Path, ho
     assert launch.read(written(tmp_path, RIGHT)).first_password_hours == 72
     with pytest.raises(ValueError, match="first_password_hours should be a whole number from 1 to 8760"):
         launch.read(written(tmp_path, RIGHT | {"first_password_hours": hours}))
+
+
+def test_with_subdomains_the_certificate_is_for_users_hosts_too(launch: ModuleType, tmp_path: Path) -> None:
+    assert launch.read(written(tmp_path, RIGHT)).names == ("hub.example.test",)
+    assert launch.read(written(tmp_path, {**RIGHT, "subdomains": False})).names == ("hub.example.test",)
+    assert launch.read(written(tmp_path, {**RIGHT, "subdomains": True})).names == ("hub.example.test", "*.hub.example.test")
+    assert launch.Launch().names == ()
+
+
+@pytest.mark.parametrize("wrong", ["true", 1, None])
+def test_a_switch_is_on_or_off(launch: ModuleType, tmp_path: Path, wrong: object) -> None:
+    with pytest.raises(ValueError, match="subdomains should be true or false, and is"):
+        launch.read(written(tmp_path, {**RIGHT, "subdomains": wrong}))

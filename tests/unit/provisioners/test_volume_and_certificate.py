@@ -131,13 +131,15 @@ class TestCertificates:
     def launched(self, program: Callable[[str], ModuleType]) -> object:
         return program("hubsmith_machine.launch").Launch(domain="hub.example.test", acme_directory="https://localhost:14000/dir")
 
-    def make(self, folder: Path, name: str = "hub.example.test", days: int = 30, server: str = "https://localhost:14000/dir") -> None:
+    def make(
+        self, folder: Path, name: str = "hub.example.test", days: int = 30, more: str = "", server: str = "https://localhost:14000/dir"
+    ) -> None:
         live = folder / "live" / "hub.example.test"
         live.mkdir(parents=True)
         (folder / "renewal").mkdir()
         (folder / "renewal" / "hub.example.test.conf").write_text(f"[renewalparams]\nserver = {server}\n")
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", str(days)]
-        command += ["-subj", "/CN=x", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"]
+        command += ["-subj", "/CN=x", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1{more}"]
         subprocess.run([*command, "-keyout", live / "privkey.pem", "-out", live / "fullchain.pem"], check=True, capture_output=True)
 
     def test_what_is_kept_is_served(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
@@ -168,3 +170,66 @@ class TestCertificates:
     def test_the_real_one_does_for_a_rehearsal(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
         self.make(tmp_path, server=acme.LETS_ENCRYPT)
         assert acme.usable(replace(launched, acme_directory="https://acme-staging-v02.api.letsencrypt.org/directory"))
+
+    def test_with_subdomains_it_has_to_be_for_users_hosts_too(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+        self.make(tmp_path)
+        assert acme.usable(replace(launched, subdomains=True)) is None
+        assert acme.for_the_hub_alone(replace(launched, subdomains=True))
+
+    def test_one_for_users_hosts_does_without_them(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+        self.make(tmp_path, more=",DNS:*.hub.example.test")
+        assert acme.usable(launched)
+        assert acme.usable(replace(launched, subdomains=True)).names == ("hub.example.test", "127.0.0.1", "*.hub.example.test")
+
+    def test_certbot_is_asked_for_every_name_under_one(
+        self, acme: ModuleType, launched: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked, said = tmp_path / "asked", tmp_path / "certbot"
+        said.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
+        said.chmod(0o755)
+        monkeypatch.setattr(acme, "_CERTBOT", str(said))
+        for subdomains, names in ((False, "--domain hub.example.test"), (True, "--domain hub.example.test --domain *.hub.example.test")):
+            acme.get(replace(launched, email="ops@example.test", subdomains=subdomains), 10)
+            assert f" --cert-name hub.example.test --max-log-backups 20 {names} --renew-with-new-domains " in asked.read_text()
+
+    @pytest.fixture
+    def boot(self, program: Callable[[str], ModuleType], acme: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        """The boot's part; what the proxy serves is in a folder, ACME gives nothing, and systemd is not asked."""
+        module, ensure = program("certificate"), program("hubsmith_certificate.ensure")
+        served = tmp_path / "served"
+        monkeypatch.setattr(program("hubsmith_certificate.pem"), "SERVED", served)
+        monkeypatch.setattr(module, "CERTIFICATE", served / "fullchain.pem")
+        monkeypatch.setattr(module, "KEY", served / "privkey.pem")
+        monkeypatch.setattr(module, "RETRY", "no-such-unit-of-hubsmith.timer")
+        monkeypatch.setattr(module, "_names_in_ec2", list)
+        monkeypatch.setattr(module.os if hasattr(module, "os") else os, "chown", lambda *_: None)
+        monkeypatch.setattr(ensure, "_attempt", lambda *_: "it refuses")
+        monkeypatch.setattr(ensure, "deploy", lambda _: None)
+        return module
+
+    def test_a_self_signed_one_is_for_users_hosts_too(self, boot: ModuleType, launched: object) -> None:
+        for one, names in (
+            (launched, ["hub.example.test"]),
+            (replace(launched, subdomains=True), ["hub.example.test", "*.hub.example.test"]),
+        ):
+            assert boot.certificate(one) == ("self-signed", "it refuses")
+            assert list(boot.pem.read(boot.CERTIFICATE.read_text()).names[: len(names)]) == names
+
+    def test_where_subdomains_are_new_and_no_certificate_is_to_be_had_the_hubs_own_stays(
+        self, boot: ModuleType, launched: object, tmp_path: Path
+    ) -> None:
+        self.make(tmp_path)
+        assert boot.certificate(replace(launched, subdomains=True)) == ("acme", "it refuses")
+        assert not boot.CERTIFICATE.exists()  # no self-signed one in its place
+
+
+def test_the_proxy_looks_at_hosts_on_a_hub_with_subdomains(
+    program: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, launch = program("proxy_options"), program("hubsmith_machine.launch").Launch
+    monkeypatch.setattr(options, "OPTIONS", tmp_path / "run" / "proxy.env")
+    options.proxy_options(launch(domain="hub.example.test", subdomains=True))
+    assert options.OPTIONS.read_text() == "HOST_ROUTING=--host-routing\n"
+    options.proxy_options(launch(domain="hub.example.test"))
+    assert not options.OPTIONS.exists()
+    options.proxy_options(launch())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from build.bake.provisioner_files import files
+from build.bake.inputs.provisioner_files import files
 from build.errors import UserError
 from build.manifest import Ownership
 from build.remote.file_tree import archive, collect, roots

@@ -18,6 +18,7 @@ sys.path.insert(0, "/usr/lib/hubsmith/lib")
 import certificate
 import hub_secrets
 import people
+import proxy_options
 import volume
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
@@ -56,6 +57,7 @@ def _boot(data: Launch, parameters: Parameters) -> None:
         _told(parameters, "volume", told)
     for make in SECRETS:
         make(data)
+    proxy_options.proxy_options(data)
     problems = people.restore(data)
     people.administrator(data, parameters)
     if data.domain:

@@ -9,7 +9,7 @@ import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 
-from hubsmith_certificate import ensure, pem
+from hubsmith_certificate import acme, ensure, pem
 from hubsmith_machine import files, progress
 from hubsmith_machine.launch import Launch
 
@@ -34,6 +34,9 @@ def certificate(launch: Launch) -> tuple[str, str | None]:
     if problem:
         log.error("no certificate for %s: %s", launch.domain, problem)
         subprocess.run(["systemctl", "start", "--no-block", RETRY], check=False)
+        if acme.for_the_hub_alone(launch) and ensure.deploy(launch) is None:
+            # Subdomains are new: the hub's own pages are right, and only its users' hosts wait for the certificate.
+            return "acme", problem
     self_signed(launch)
     return "self-signed", problem
 
@@ -52,7 +55,7 @@ def self_signed(launch: Launch) -> None:
 
 def _is_for(launch: Launch) -> bool:
     """An image of a machine that had another domain must not go on with that one's."""
-    return launch.domain is None or launch.domain in pem.read(CERTIFICATE.read_text(encoding="ascii")).names
+    return set(launch.names) <= set(pem.read(CERTIFICATE.read_text(encoding="ascii")).names)
 
 
 def _ends_soon() -> bool:
@@ -77,7 +80,7 @@ def _make(names: list[str]) -> tuple[bytes, bytes]:
 def _names(launch: Launch) -> list[str]:
     """Everything this machine may be called in a browser: domain, host name, addresses as it and as EC2 sees them."""
     own = subprocess.run(["hostname", "--all-ip-addresses"], capture_output=True, check=False, text=True).stdout.split()
-    candidates = [launch.domain, socket.gethostname(), "localhost", *own, "127.0.0.1", *_names_in_ec2()]
+    candidates = [*launch.names, socket.gethostname(), "localhost", *own, "127.0.0.1", *_names_in_ec2()]
     usable = (name.split("%")[0] for name in candidates if name)
     return list(dict.fromkeys(usable))
 

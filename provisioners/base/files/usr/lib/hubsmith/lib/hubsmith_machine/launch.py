@@ -27,6 +27,7 @@ _FORMS = {
 }
 _FIRST_PASSWORD_HOURS = 72
 _NUMBERS = {"first_password_hours": (1, 8760)}
+_SWITCHES = ("subdomains",)
 _MAY_BE_ABSENT = {"acme_directory", "acme_ca", "aws_endpoint_url"}
 
 
@@ -44,6 +45,14 @@ class Launch:
     acme_ca: str | None = None
     aws_endpoint_url: str | None = None
     first_password_hours: int = _FIRST_PASSWORD_HOURS
+    subdomains: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its certificate has to be for: the domain, and with subdomains the host of each user."""
+        if self.domain is None:
+            return ()
+        return (self.domain, f"*.{self.domain}") if self.subdomains else (self.domain,)
 
     def aws_environment(self) -> dict[str, str]:
         """What a program that talks to AWS is started with: the instance's own role, and nothing of anybody's home."""
@@ -73,7 +82,12 @@ def _problems(data: dict[str, object]) -> list[str]:
         told = json.dumps(data["schema"]) if "schema" in data else "missing"
         return [f"schema is {told}, and this image knows {SCHEMA}: launch it with the Hubsmith that built it"]
     # A misspelt volume_id must not leave the hub on the root disk.
-    problems = [f"{key} is not a key of schema {SCHEMA}" for key in data if key not in {*_FORMS, *_NUMBERS, "schema"}]
+    problems = [f"{key} is not a key of schema {SCHEMA}" for key in data if key not in {*_FORMS, *_NUMBERS, *_SWITCHES, "schema"}]
+    problems += [
+        f"{key} should be true or false, and is {json.dumps(data[key])[:100]}"
+        for key in _SWITCHES
+        if not isinstance(data.get(key, False), bool)
+    ]
     for key, (least, most) in _NUMBERS.items():
         if key in data and (type(value := data[key]) is not int or not least <= value <= most):
             problems.append(f"{key} should be a whole number from {least} to {most}, and is {json.dumps(value)[:100]}")

@@ -1,5 +1,7 @@
 """One certificate for the machine's domain, by certbot and dns-route53 with the instance's role, in /etc/letsencrypt.
 
+With subdomains it is for `*.domain` too, which needs nothing more of the role: the TXT record of both challenges has one name.
+
 That folder is the data volume's: a machine that replaces this one serves the certificate that is there. Let's Encrypt
 gives five of the same names in a week.
 """
@@ -53,6 +55,12 @@ def lineage(launch: Launch) -> Path:
 
 def usable(launch: Launch) -> pem.Certificate | None:
     """The certificate that is kept for this domain, if it can be served: valid, with its key, from where it is wanted from."""
+    found = for_the_hub_alone(launch)
+    return found if found and set(launch.names) <= set(found.names) else None
+
+
+def for_the_hub_alone(launch: Launch) -> pem.Certificate | None:
+    """The same, though it may leave out users' subdomains: such a one is kept where these are new and no other can be had yet."""
     certificate, key = lineage(launch) / "fullchain.pem", lineage(launch) / "privkey.pem"
     try:
         found = pem.read(certificate.read_text(encoding="ascii"))
@@ -78,7 +86,9 @@ def get(launch: Launch, limit_s: float, *, force: bool = False) -> None:
 def _certbot(launch: Launch, limit_s: float, *, force: bool) -> None:
     domain = str(launch.domain)
     command = [_CERTBOT, "certonly", "--non-interactive", "--agree-tos", "--email", str(launch.email), "--no-eff-email"]
-    command += ["--dns-route53", "--server", _directory(launch), "--domain", domain, "--cert-name", domain, "--max-log-backups", "20"]
+    command += ["--dns-route53", "--server", _directory(launch), "--cert-name", domain, "--max-log-backups", "20"]
+    # One that is there for other names, as after a switch of subdomains, is renewed with these.
+    command += [*(word for name in launch.names for word in ("--domain", name)), "--renew-with-new-domains"]
     if force or not _issuer_is_right(launch):
         # The second: a certificate of Let's Encrypt's staging in the place of a real one that can no longer be served.
         command += ["--force-renewal", "--break-my-certs"]

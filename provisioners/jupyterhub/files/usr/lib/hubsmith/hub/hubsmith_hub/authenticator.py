@@ -12,7 +12,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 from tornado import web
 
-from hubsmith_hub import accounts, api, first_login, first_password, logins, opening, server, sessions, watchdog
+from hubsmith_hub import accounts, api, first_login, first_password, logins, opening, own_host, server, sessions, watchdog
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
 
 _BUSY_PAGE = """<!DOCTYPE html>
@@ -87,5 +87,6 @@ class HubsmithAuthenticator(PAMAuthenticator):
         server.configure()
         sessions.complete(app.db)
         first_login.guard()
+        own_host.guard()
         watchdog.start()
         return [*super().get_handlers(app), ("/password", OwnPassword), ("/passwords", InitialPasswords), *api.HANDLERS]

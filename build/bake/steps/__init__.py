@@ -1,0 +1,1 @@
+"""The steps of a build, a file each; recipe.py has them in their order."""

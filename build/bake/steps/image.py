@@ -1,0 +1,122 @@
+"""The image itself: stop the builder, snapshot it, wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from build.aws import tags
+from build.aws.errors import code_of
+from build.aws.wait import wait_until
+from build.bake.inputs.git import git_revision
+from build.bake.inputs.tag_values import TAG_LIMIT
+from build.bake.instances import wait_for_state
+from build.bake.state import Bake
+from build.bake.watch import watched
+from build.errors import CloudError
+from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import ImageTypeDef
+
+CANDIDATE, PUBLISHED = "candidate", "published"
+
+
+class StopBuilder(Step[Bake]):
+    """Stop it, so that the file system is whole when it is copied.
+
+    Needs: builder.
+    """
+
+    title = "stop the builder"
+
+    def run(self, state: Bake) -> None:
+        """Raises CloudError."""
+        state.builder_is_sealed = True
+        state.clients.ec2.stop_instances(InstanceIds=[state.builder.id])
+        with watched(state, [state.builder]):
+            wait_for_state(state, state.builder.id, "stopped", timeout_s=state.manifest.builder.timeouts.stop_s)
+
+
+class CreateImage(Step[Bake]):
+    """Make the AMI, tagged as a candidate together with its snapshots, and wait until it is available.
+
+    Needs: builder, base, inputs. Produces: image_id, snapshot_ids.
+    """
+
+    title = "create the image"
+    makes_product = True
+
+    def run(self, state: Bake) -> None:
+        """Raises CloudError when EC2 says the image failed."""
+        marks = {**state.manifest.image.tags, **describing_tags(state)}
+        state.image_id = state.clients.ec2.create_image(
+            InstanceId=state.builder.id,
+            Name=state.image_name,
+            Description=state.manifest.image.description,
+            TagSpecifications=tags.specifications(marks, "image", "snapshot"),
+        )["ImageId"]
+        image = wait_for_image(state)
+        state.snapshot_ids = snapshots_of(image)
+        state.report.note(f"image {state.image_id} ({state.image_name})")
+
+    def cleanup(self, state: Bake) -> None:
+        """Remove image and snapshots of a build that failed."""
+        remove_images(state)
+
+
+def describing_tags(state: Bake) -> dict[str, str]:
+    """What the image is, for whoever finds it: kept on image and snapshots."""
+    facts = {
+        **state.run.tags,
+        "Name": state.image_name,
+        tags.IMAGE: state.manifest.image.name,
+        tags.STATE: CANDIDATE,
+        **state.inputs.tags(),
+        tags.SINCE: state.since,
+        tags.GIT: git_revision(state.manifest.folder) or "",
+        tags.LOGIN_USER: state.base.login_user,
+    }
+    return {key: value[:TAG_LIMIT] for key, value in facts.items()}
+
+
+def wait_for_image(state: Bake) -> ImageTypeDef:
+    """Wait until the run's image is available; raises CloudError with EC2's reason if it never will be."""
+
+    def look() -> ImageTypeDef | None:
+        try:
+            image = state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0]
+        except (ClientError, IndexError) as exc:
+            if isinstance(exc, IndexError) or code_of(exc) == "InvalidAMIID.NotFound":  # EC2 is eventually consistent
+                return None
+            raise
+        if image["State"] in ("failed", "invalid", "error"):
+            raise CloudError(f"{state.image_id} is {image['State']}: {image.get('StateReason', {}).get('Message', 'no reason given')}")
+        return image
+
+    found = wait_until(
+        look,
+        lambda image: image is not None and image["State"] == "available",
+        what=state.image_id,
+        describe=lambda image: str(image["State"]) if image else "not there yet",
+        timeout_s=state.manifest.builder.timeouts.image_s,
+        on_wait=state.report.waiting,
+    )
+    if found is None:
+        raise CloudError(f"{state.image_id} vanished")
+    return found
+
+
+def snapshots_of(image: ImageTypeDef) -> tuple[str, ...]:
+    """The ids of the snapshots behind an image."""
+    return tuple(mapping["Ebs"]["SnapshotId"] for mapping in image["BlockDeviceMappings"] if "SnapshotId" in mapping.get("Ebs", {}))
+
+
+def remove_images(state: Bake) -> None:
+    """Deregister every image of the run and delete its snapshots, found by tag."""
+    ec2, mine = state.clients.ec2, tags.having(tags.RUN, state.run.id)
+    for image in ec2.describe_images(Owners=["self"], Filters=mine)["Images"]:
+        ec2.deregister_image(ImageId=image["ImageId"])
+    for snapshot in ec2.describe_snapshots(OwnerIds=["self"], Filters=mine)["Snapshots"]:
+        ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])

@@ -1,0 +1,93 @@
+"""A copy of the image's disk beside a running machine: what is on it is seen without booting it."""
+
+from __future__ import annotations
+
+from build.aws import tags
+from build.aws.wait import wait_until
+from build.bake import scripts, watch
+from build.bake.plan import OUTSIDE_TEST
+from build.bake.state import Bake
+from build.bake.steps.verify import run_tests
+from build.errors import CloudError
+from build.pipeline import Step
+
+MOUNTED_AT = "/run/hubsmith-image"
+_SECRETS_AT = "/run/hubsmith-secrets"
+_DEVICE = "/dev/sdf"
+
+
+class LookFromOutside(Step[Bake]):
+    """Attach a volume made of the image's snapshot to the candidate, mounted read-only, and run the tests of its files.
+
+    Needs: candidate, snapshot_ids. Adds to: tests.
+    """
+
+    title = "look at the image's files from outside"
+
+    def run(self, state: Bake) -> None:
+        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py there is nothing to do."""
+        test = state.manifest.tests_folder / OUTSIDE_TEST
+        if not test.is_file():
+            state.report.note(f"no {OUTSIDE_TEST}: skipped")
+            return
+        volume_id = self._attach(state)
+        with watch.shell(state, state.candidate) as shell:
+            shell.send(scripts.MOUNT_IMAGE.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
+            # In a file, as everybody on this machine can read command lines.
+            shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
+        variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}
+        run_tests(state, [test], [state.candidate], "outside", variables)
+
+    def _attach(self, state: Bake) -> str:
+        ec2 = state.clients.ec2
+        placement = ec2.describe_instances(InstanceIds=[state.candidate.id])["Reservations"][0]["Instances"][0]["Placement"]
+        volume_id = ec2.create_volume(
+            SnapshotId=state.snapshot_ids[0],
+            AvailabilityZone=placement["AvailabilityZone"],
+            TagSpecifications=tags.specifications(state.run.tags, "volume"),
+        )["VolumeId"]
+        _wait(state, volume_id, "available")
+        ec2.attach_volume(VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE)
+        _wait(state, volume_id, "in-use")
+        _goes_with_the_candidate(state)
+        return volume_id
+
+    def cleanup(self, state: Bake) -> None:
+        """An attached volume ends with the candidate; one that an interrupt left before that is deleted here."""
+        for volume in state.clients.ec2.describe_volumes(Filters=tags.having(tags.RUN, state.run.id))["Volumes"]:
+            if not volume["Attachments"]:
+                _wait(state, volume["VolumeId"], "available")
+                state.clients.ec2.delete_volume(VolumeId=volume["VolumeId"])
+            elif volume["Attachments"][0]["Device"] == _DEVICE:
+                _goes_with_the_candidate(state)
+
+
+def secrets_of(state: Bake) -> list[str]:
+    """Strings that only this run knows, each long enough to be found by chance nowhere."""
+    keys = [state.run.key, *state.host_keys]
+    private = [line for key in keys for line in key.private.splitlines() if len(line) > 40]
+    runs = [state.run.id, *([state.layer.run_id] if state.layer else [])]
+    return [*runs, *(key.public.split()[1] for key in keys), *private]
+
+
+def _goes_with_the_candidate(state: Bake) -> None:
+    # Volumes attached to a running instance are kept when it ends, unless one says so (EC2 user guide, "Preserve data").
+    state.clients.ec2.modify_instance_attribute(
+        InstanceId=state.candidate.id, BlockDeviceMappings=[{"DeviceName": _DEVICE, "Ebs": {"DeleteOnTermination": True}}]
+    )
+
+
+def _wait(state: Bake, volume_id: str, wanted: str) -> None:
+    def look() -> str:
+        return state.clients.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]["State"]
+
+    seen = wait_until(
+        look,
+        lambda seen: seen in (wanted, "error"),
+        what=volume_id,
+        describe=str,
+        timeout_s=state.manifest.builder.timeouts.image_s,
+        on_wait=state.report.waiting,
+    )
+    if seen != wanted:
+        raise CloudError(f"{volume_id} is {seen}")

@@ -1,0 +1,68 @@
+"""Everything that can be known to go wrong before the first thing is made."""
+
+from __future__ import annotations
+
+from build.bake import launch_permissions
+from build.bake.inputs import inputs
+from build.bake.state import Bake
+from build.errors import UserError
+from build.pipeline import Step
+
+
+class Preflight(Step[Bake]):
+    """Check names, sizes, instance types, and whether the image may be shared.
+
+    Needs: base. Produces: inputs.
+    """
+
+    title = "preflight"
+
+    def run(self, state: Bake) -> None:
+        """Raises UserError for the first thing that cannot work."""
+        check_name_free(state)
+        check_root_volume(state)
+        check_instance_types(state)
+        launch_permissions.check(state)
+        if state.manifest.not_reproducible:
+            state.report.warn(state.manifest.not_reproducible)
+        state.inputs = inputs.of(state.manifest, state.base.id, state.base.name, state.base.login_user)
+
+
+def check_name_free(state: Bake) -> None:
+    """EC2 would refuse the name only at the end, after the work."""
+    images = state.clients.ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [state.image_name]}])["Images"]
+    if images:
+        raise UserError(
+            f"image.name: {state.image_name} is taken by {images[0]['ImageId']}", hint="run the command again: the name carries the time"
+        )
+
+
+def check_root_volume(state: Bake) -> None:
+    """A root volume cannot be smaller than the snapshot it comes from."""
+    wanted = state.manifest.builder.root_volume.size_gib
+    if wanted < state.base.root_size_gib:
+        raise UserError(
+            f"builder.root_volume.size_gib: {wanted} GiB is less than the base image's {state.base.root_size_gib} GiB",
+            where=str(state.manifest.path),
+        )
+
+
+def check_instance_types(state: Bake) -> None:
+    """Each type must be offered in the region and run the base image's architecture."""
+    wanted = list(state.manifest.builder.instance_types)
+    offered = state.clients.ec2.describe_instance_type_offerings(Filters=[{"Name": "instance-type", "Values": wanted}])[
+        "InstanceTypeOfferings"
+    ]
+    missing = sorted(set(wanted) - {str(offer["InstanceType"]) for offer in offered})
+    if missing:
+        raise UserError(
+            f"builder.instance_types: {', '.join(missing)} not offered in {state.clients.cloud.region}", where=str(state.manifest.path)
+        )
+    described = state.clients.ec2.describe_instance_types(InstanceTypes=wanted)["InstanceTypes"]  # type: ignore[arg-type]  # any string EC2 knows
+    for kind in described:
+        architectures = kind.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+        if state.base.architecture not in architectures:
+            raise UserError(
+                f"builder.instance_types: {kind['InstanceType']} runs {', '.join(architectures)}, not {state.base.architecture}",
+                where=str(state.manifest.path),
+            )

@@ -1,0 +1,65 @@
+"""The image tests on the builder, on a fresh instance of the image, and after its reboot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from build.bake import diagnostics, image_tests
+from build.bake.plan import test_files
+from build.bake.state import Bake, Instance, TestRun
+from build.bake.watch import watched
+from build.errors import HubsmithError, UserError
+from build.pipeline import Step
+
+Stage = Literal["builder", "candidate", "rebooted"]
+WHERE = {
+    "builder": "on the builder instance",
+    "candidate": "on a fresh instance of the image",
+    "rebooted": "on the rebooted instance",
+    "outside": "looking from outside",
+}
+
+
+class Verify(Step[Bake]):
+    """Run the tests of the manifest's tests folder.
+
+    Needs: builder or candidates. Adds to: tests.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage: Stage = stage
+        self.title = "test the rebooted instance" if stage == "rebooted" else f"test the {stage}"
+
+    def run(self, state: Bake) -> None:
+        """Raises HubsmithError naming the tests that failed, UserError when there are none to run."""
+        files = test_files(state.manifest)
+        if not files:
+            raise UserError(f"tests.folder: no test file in {state.manifest.tests.folder}", where=str(state.manifest.path))
+        machines = [state.builder] if self._stage == "builder" else state.candidates
+        run_tests(state, files, machines, self._stage)
+
+
+def run_tests(
+    state: Bake, files: Sequence[Path], machines: Sequence[Instance], stage: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Run these test files on instances that share them, note what came out, and raise HubsmithError naming the tests that failed."""
+    started = time.monotonic()
+    targets = [machine.target for machine in machines]
+    guard = partial(watched, state, machines)
+    outcome = image_tests.run(state.manifest, files, targets, stage, state.run.folder, state.report, variables, guard)
+    seconds = round(time.monotonic() - started, 1)
+    state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
+    if outcome.failed:
+        names = "\n".join(f"  {name}" for name in outcome.broken)
+        journal = diagnostics.keep(state, machines, stage)
+        raise HubsmithError(
+            f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
+            hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal}",
+        )
+    skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
+    state.report.note(f"{outcome.passed} tests passed, {WHERE[stage]}{skipped}")

@@ -1,0 +1,47 @@
+"""The records of a hosted zone at a hub's names and below them, as Route 53 lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
+    from build.hubs.hub import Hub
+    from build.launch.state import Zone
+
+_NAMING = ("A", "AAAA", "CNAME")
+
+
+def records_of(clients: Clients, zone: Zone, *names: str) -> list[Any]:
+    """The records at these names that say where they are."""
+    return [record for record in _records(clients, zone) if plain(record) in names and record["Type"] in _NAMING]
+
+
+def labels_below(clients: Clients, zone: Zone, hub: Hub) -> list[str]:
+    """What is directly below the hub's name and could be somebody's host; a name further down makes those above it exist (RFC 4592)."""
+    end = f".{hub.domain}"
+    below = {plain(record).removesuffix(end).rpartition(".")[2] for record in _records(clients, zone) if plain(record).endswith(end)}
+    return sorted(label for label in below if label != "*" and not label.startswith("_"))
+
+
+def _records(clients: Clients, zone: Zone) -> list[Any]:
+    pages = clients.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone.id)
+    return [record for page in pages for record in page["ResourceRecordSets"]]
+
+
+def plain(record: Mapping[str, Any]) -> str:
+    """The name of a record without its final dot; Route 53 writes an asterisk as \\052."""
+    return str(record["Name"]).rstrip(".").replace("\\052", "*")
+
+
+def points_to(record: Mapping[str, Any], ip: str | None) -> bool:
+    """Whether it is an A record with this one address."""
+    return record["Type"] == "A" and ip is not None and [value["Value"] for value in record.get("ResourceRecords", [])] == [ip]
+
+
+def in_words(record: Mapping[str, Any]) -> str:
+    """``A 192.0.2.7``."""
+    alias = f"alias {record.get('AliasTarget', {}).get('DNSName', '?')}"
+    values = [value["Value"] for value in record.get("ResourceRecords", [])]
+    return f"{record['Type']} {' '.join(values) or alias}"

@@ -1,0 +1,102 @@
+"""One look at a hub over https, by its address: the name is in SNI and Host, whatever DNS says at the moment."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from build.launch.state import Certificate
+
+HTTPS = 443
+_HEALTH = "/hub/health"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """``problem`` is empty when the hub answers well with a certificate that is right; ``certificate`` is what was served, if anything."""
+
+    problem: str
+    certificate: Certificate | None = None
+
+    @property
+    def ok(self) -> bool:
+        """As it should be."""
+        return not self.problem
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom to trust: ``roots`` (PEM) instead of this machine's own; not ``chain``: anybody but the hub itself (a staging CA)."""
+
+    roots: str = ""
+    chain: bool = True
+
+    def context(self) -> ssl.SSLContext:
+        """For clients."""
+        context = ssl.create_default_context(cadata=self.roots or None)
+        if not self.chain:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def look(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (), timeout_s: float = 10, port: int = HTTPS) -> Seen:
+    """Ask the hub for its health; never raises for what a network or a server can do wrong.
+
+    ``more_names`` the certificate has to have too, letter by letter.
+    """
+    try:
+        status, certificate = _get((ip, port), domain, trust.context(), timeout_s)
+    except ssl.SSLCertVerificationError as exc:
+        return Seen(f"its certificate is not right: {exc.verify_message}", _served((ip, port), domain, timeout_s))
+    except (OSError, ValueError) as exc:
+        return Seen(f"no answer on {ip}:{port}: {exc}")
+    if certificate.self_signed:
+        return Seen("its certificate is self-signed", certificate)
+    wanted = {*more_names, *(() if trust.chain else (domain,))}
+    if missing := sorted(wanted - {*certificate.names}):
+        return Seen(f"its certificate is for {', '.join(certificate.names)}, not for {', '.join(missing)}", certificate)
+    return Seen("" if status == 200 else f"it answers with status {status}", certificate)
+
+
+def _served(place: tuple[str, int], domain: str, timeout_s: float) -> Certificate | None:
+    try:
+        return _get(place, domain, Trust(chain=False).context(), timeout_s)[1]
+    except (OSError, ValueError):
+        return None
+
+
+def _get(place: tuple[str, int], domain: str, context: ssl.SSLContext, timeout_s: float) -> tuple[int, Certificate]:
+    with socket.create_connection(place, timeout_s) as plain, context.wrap_socket(plain, server_hostname=domain) as tls:
+        certificate = describe(tls.getpeercert(binary_form=True) or b"")
+        tls.sendall(f"GET {_HEALTH} HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
+        first = tls.recv(64).split(b" ")
+        return int(first[1]) if len(first) > 1 else 0, certificate
+
+
+def describe(der: bytes) -> Certificate:
+    """A certificate in our words."""
+    found = x509.load_der_x509_certificate(der)
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    spki = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ends = found.not_valid_after_utc
+    return Certificate(
+        names=tuple(names),
+        issuer=found.issuer.rfc4514_string(),
+        serial=f"{found.serial_number:x}",
+        not_after=ends.isoformat(timespec="seconds"),
+        days_left=(ends - datetime.now(timezone.utc)).days,
+        self_signed=found.issuer == found.subject,
+        spki_sha256=base64.b64encode(hashlib.sha256(spki).digest()).decode(),
+    )

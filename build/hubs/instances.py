@@ -1,0 +1,93 @@
+"""The instances of a hub, as EC2 lists them: one as a rule, two while one takes over from the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from build.aws import tags
+from build.errors import HubsmithError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+
+    from build.aws.session import Clients
+    from build.hubs.hub import Hub
+
+ALIVE = ("pending", "running", "stopping", "stopped")
+
+
+@dataclass(frozen=True)
+class HubInstance:
+    """One instance of a hub."""
+
+    id: str
+    domain: str
+    state: str
+    image_id: str
+    instance_type: str
+    subnet_id: str
+    zone: str
+    launched: str
+    public_ip: str
+    login_user: str
+    replaces: str
+    launch_digest: str
+    staging: bool
+    subdomains: bool
+
+
+def of_hub(clients: Clients, hub: Hub | None) -> list[HubInstance]:
+    """The hub's instances that are not terminated, oldest first; without a hub those of all hubs."""
+    return [_facts(found) for found in listed(clients, hub)]
+
+
+def listed(clients: Clients, hub: Hub | None) -> list[InstanceTypeDef]:
+    """The same, as EC2 tells of them."""
+    marks = tags.having(tags.HUB, hub.domain) if hub else tags.having(tags.HUB)
+    pages = clients.ec2.get_paginator("describe_instances").paginate(
+        Filters=[*marks, {"Name": "instance-state-name", "Values": list(ALIVE)}]
+    )
+    found = [instance for page in pages for reservation in page["Reservations"] for instance in reservation["Instances"]]
+    return sorted(found, key=lambda instance: instance["LaunchTime"])
+
+
+def current_and_successor(instances: list[HubInstance], domain: str) -> tuple[HubInstance | None, HubInstance | None]:
+    """Which of a hub's instances is the hub, and which, if any, was made to take over from it.
+
+    Raises HubsmithError when several are there and none says that it replaces another.
+    """
+    ids = {instance.id for instance in instances}
+    successors = [instance for instance in instances if instance.replaces in ids]
+    others = [instance for instance in instances if instance not in successors]
+    if len(others) > 1 or len(successors) > 1:
+        names = ", ".join(sorted(ids))
+        raise HubsmithError(
+            f"{domain} has more instances than one: {names}", hint="terminate those that are not the hub, then run this again"
+        )
+    return (others[0] if others else None), (successors[0] if successors else None)
+
+
+def look(clients: Clients, instance_id: str) -> HubInstance:
+    """One instance now."""
+    return _facts(clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0])
+
+
+def _facts(found: InstanceTypeDef) -> HubInstance:
+    marks = tags.as_dict(found.get("Tags"))
+    return HubInstance(
+        id=found["InstanceId"],
+        domain=marks.get(tags.HUB, ""),
+        state=str(found["State"]["Name"]),
+        image_id=found["ImageId"],
+        instance_type=str(found["InstanceType"]),
+        subnet_id=found.get("SubnetId", ""),
+        zone=found["Placement"].get("AvailabilityZone", ""),
+        launched=found["LaunchTime"].isoformat(timespec="seconds"),
+        public_ip=found.get("PublicIpAddress", ""),
+        login_user=marks.get(tags.LOGIN_USER, ""),
+        replaces=marks.get(tags.REPLACES, ""),
+        launch_digest=marks.get(tags.LAUNCH, ""),
+        staging=marks.get(tags.ACME) == "staging",
+        subdomains=tags.SUBDOMAINS in marks,
+    )

@@ -1,0 +1,68 @@
+"""The images this product made, as the cloud lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from build.aws import tags
+from build.aws.session import Clients
+from build.bake.plan import Published
+from build.bake.steps.image import PUBLISHED
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image; ``size_gib`` is its root volume's size, ``created`` ISO 8601 in UTC."""
+
+    id: str
+    name: str
+    image: str
+    state: str
+    channel: str
+    created: str
+    size_gib: int
+    base: str
+    fingerprint: str
+
+
+COLUMNS = ("image", "name", "channel", "state", "created", "base")
+
+
+def list_images(clients: Clients) -> list[ImageRow]:
+    """Every image of the account that carries our tag, newest first."""
+    found = clients.ec2.describe_images(Owners=["self"], Filters=tags.having(tags.IMAGE))["Images"]
+    rows = []
+    for image in found:
+        marks = tags.as_dict(image.get("Tags"))
+        sizes = [mapping["Ebs"].get("VolumeSize", 0) for mapping in image["BlockDeviceMappings"] if "Ebs" in mapping]
+        rows.append(
+            ImageRow(
+                id=image["ImageId"],
+                name=image.get("Name", ""),
+                image=marks.get(tags.IMAGE, ""),
+                state=marks.get(tags.STATE, "") if image["State"] == "available" else str(image["State"]),
+                channel=marks.get(tags.CHANNEL, ""),
+                created=image["CreationDate"],
+                size_gib=sizes[0] if sizes else 0,
+                base=marks.get(tags.BASE, ""),
+                fingerprint=marks.get(tags.FINGERPRINT, ""),
+            )
+        )
+    return sorted(rows, key=lambda row: row.created, reverse=True)
+
+
+def cells(row: ImageRow) -> tuple[str, ...]:
+    """The row as a table shows it."""
+    return (row.id, row.name, row.channel or "-", row.state, row.created[:16].replace("T", " "), row.base.partition(" ")[2] or row.base)
+
+
+def newest_published(clients: Clients, image: str, channel: str | None = None) -> Published | None:
+    """The newest published image called ``image``, of ``channel`` if one is given; None before the first."""
+    wanted = [*tags.having(tags.IMAGE, image), *tags.having(tags.STATE, PUBLISHED), {"Name": "state", "Values": ["available"]}]
+    if channel:
+        wanted += tags.having(tags.CHANNEL, channel)
+    found = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
+    if not found:
+        return None
+    newest = max(found, key=lambda one: (one["CreationDate"], one.get("Name", "")))
+    return Published(newest["ImageId"], tags.as_dict(newest.get("Tags")), newest["CreationDate"])

@@ -1,0 +1,116 @@
+"""What is wanted of a launch: the options, and where they say nothing the manifest's ``launch:``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from build.errors import UserError
+from build.manifest import Launch as Defaults
+from build.manifest import Manifest
+from build.manifest.checks.cross_section import admin_problem
+
+USUAL_PASSWORD_HOURS = 72
+"""How long the image itself lets a first password work; an older image knows no other."""
+STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+
+@dataclass(frozen=True)
+class Options:
+    """As given on the command line; empty or 0 where nothing was said."""
+
+    ami: str = ""
+    instance_type: str = ""
+    subnet: str = ""
+    data_size: int = 0
+    email: str = ""
+    admin: str = ""
+    staging: bool = False
+    no_dns: bool = False
+    rehearse: bool = False
+    take_over: bool = False
+    replace: bool = False
+    no_wait: bool = False
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wanted, complete."""
+
+    defaults: Defaults
+    image_id: str | None
+    instance_type: str
+    subnet_id: str | None
+    data_size_gib: int | None
+    """None: as it is; a new volume gets the manifest's size."""
+    email: str
+    admin: str
+    staging: bool
+    subdomains: bool
+    dns: bool
+    rehearse: bool
+    take_over: bool
+    replace: bool
+    wait: bool
+
+    @property
+    def new_volume_gib(self) -> int:
+        """Size of a data volume that has to be made."""
+        return self.data_size_gib or self.defaults.data_volume.size_gib
+
+    @property
+    def settings_of_the_image(self) -> list[str]:
+        """What the image itself has to know to do as is wished, as the manifest names it."""
+        hours = self.defaults.first_password_hours != USUAL_PASSWORD_HOURS
+        return ["launch.first_password_hours"] * hours + ["hub.subdomains"] * self.subdomains
+
+
+def wishes(manifest: Manifest, options: Options) -> Wishes:
+    """Options over defaults. Raises UserError for what cannot be wished."""
+    given = {
+        "instance_type": options.instance_type,
+        "subnet_id": options.subnet,
+        "email": options.email,
+        "admin": options.admin,
+    }
+    defaults = _checked(manifest, {key: value for key, value in given.items() if value})
+    if not defaults.email:
+        raise UserError("whose certificate is it? --email is missing", hint="--email ops@example.org, or launch.email in the manifest")
+    if options.ami and not re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", options.ami):
+        raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
+    if options.data_size < 0 or options.data_size > 16384:
+        raise UserError(f"--data-size {options.data_size}: should be 1 to 16384 GiB")
+    return Wishes(
+        defaults=defaults,
+        image_id=options.ami or None,
+        instance_type=defaults.instance_type,
+        subnet_id=defaults.subnet_id,
+        data_size_gib=options.data_size or None,
+        email=defaults.email,
+        admin=defaults.admin,
+        staging=options.staging or options.rehearse or defaults.staging,
+        subdomains=manifest.hub.subdomains,
+        dns=not (options.no_dns or options.rehearse),
+        rehearse=options.rehearse,
+        take_over=options.take_over,
+        replace=options.replace,
+        wait=not options.no_wait,
+    )
+
+
+_OPTION_OF = {"instance_type": "--instance-type", "subnet_id": "--subnet", "email": "--email", "admin": "--admin"}
+
+
+def _checked(manifest: Manifest, given: dict[str, str]) -> Defaults:
+    """The manifest's section with ``given`` over it, by the same rules."""
+    base = manifest.launch.model_dump()
+    for key, value in given.items():
+        try:
+            Defaults.model_validate({key: value})
+        except ValueError as exc:
+            says = str(exc).splitlines()[2].strip().removeprefix("Value error, ").partition(" [type=")[0]
+            raise UserError(f"{_OPTION_OF[key]} {value}: {says}") from None
+    merged = Defaults.model_validate({**base, **given})
+    if complaint := admin_problem(merged.admin, manifest.base.login_user):
+        raise UserError(f"--admin {merged.admin} {complaint}")
+    return merged

@@ -1,0 +1,91 @@
+"""The data volume goes to the instance; when one takes over from another, so that the old one can come back.
+
+    new one launched (it waits for the volume) → old one stopped → snapshot → volume moves → new one answers with the
+    certificate, on an address of its own → Elastic IP moves (address.py) → old one terminated
+
+Whatever fails before the last arrow: the new one is terminated, the old one gets volume and address back and is started.
+"""
+
+from __future__ import annotations
+
+from build.aws import tags
+from build.aws.instances import wait_for_state
+from build.hubs import instances
+from build.launch import volume, wait_for_https
+from build.launch.instance import ensure_running
+from build.launch.state import Launch
+from build.pipeline import Step
+
+BEFORE = "before-replacement"
+
+
+class AttachData(Step[Launch]):
+    """Attach the data volume to the instance, from an old one if it has it; with an old one, see that the new one works.
+
+    Needs: volume_id, instance_id, old_id.
+    """
+
+    title = "attach the data volume"
+    makes_product = True  # its cleanup is the way back, for a launch that failed
+
+    def run(self, state: Launch) -> None:
+        """Raises CloudError, or HubsmithError when the new instance does not answer as it should."""
+        if state.old_id:
+            _stop(state, state.old_id)
+            if volume.holder_of(state) == state.old_id:
+                _keep_a_snapshot(state)
+                volume.detach(state)
+        volume.attach(state, state.instance_id)
+        if state.old_id and state.wishes.wait:
+            wait_for_https.wait(state, instances.look(state.clients, state.instance_id).public_ip)
+
+    def cleanup(self, state: Launch) -> None:
+        """Bring the old instance back, if there is one and the new one has not taken over yet."""
+        if state.old_id is None or state.proven:
+            return
+        ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
+        ec2.terminate_instances(InstanceIds=[state.instance_id])
+        wait_for_state(ec2, state.instance_id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
+        wait_for_state(ec2, state.old_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
+        volume.attach(state, state.old_id)
+        ensure_running(state, state.old_id)
+        ec2.associate_address(AllocationId=state.address.allocation_id, InstanceId=state.old_id, AllowReassociation=True)
+        state.report.note(f"{state.old_id} is the hub again; {state.instance_id} is gone")
+
+
+class RetireOld(Step[Launch]):
+    """Terminate the instance that was replaced.
+
+    Needs: old_id.
+    """
+
+    title = "retire the old instance, if there is one"
+
+    def run(self, state: Launch) -> None:
+        """From here on there is no way back."""
+        state.proven = True
+        if state.old_id is None:
+            return
+        ec2 = state.clients.ec2
+        ec2.terminate_instances(InstanceIds=[state.old_id])
+        wait_for_state(ec2, state.old_id, "terminated", timeout_s=state.manifest.builder.timeouts.stop_s, on_wait=state.report.waiting)
+        ec2.delete_tags(Resources=[state.instance_id], Tags=[{"Key": tags.REPLACES}])
+        state.did(f"terminated {state.old_id}")
+
+
+def _stop(state: Launch, instance_id: str) -> None:
+    state.report.waiting(f"{instance_id} shuts down")
+    ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
+    if instances.look(state.clients, instance_id).state in ("pending", "running"):
+        ec2.stop_instances(InstanceIds=[instance_id])
+        state.did(f"stopped {instance_id}")
+    wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
+
+
+def _keep_a_snapshot(state: Launch) -> None:
+    """One of the data as the old instance left them; the one of the replacement before goes."""
+    marks = [*tags.having(tags.HUB, state.hub.domain), *tags.having(tags.ROLE, BEFORE)]
+    earlier = state.clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=marks)["Snapshots"]
+    volume.snapshot(state, "before the replacement", BEFORE)
+    for snapshot in earlier:
+        state.clients.ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])

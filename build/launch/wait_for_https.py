@@ -1,0 +1,140 @@
+"""Is the hub there? Its https from outside, what its instance says of itself, and its console when neither helps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from build.aws.errors import code_of
+from build.aws.instances import console_tail
+from build.aws.wait import wait_until
+from build.errors import CloudError, HubsmithError
+from build.hubs import https_probe
+from build.hubs.https_probe import Seen, Trust
+from build.launch.state import Certificate, Launch
+from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
+    from build.hubs.hub import Hub
+
+_EVERY_S = 3.0
+_TRIES_AGAIN = "the instance tries again by itself; run the same command again to see, or `invoke status` for details"
+
+
+@dataclass(frozen=True)
+class BootStatus:
+    """What an instance published at the end of a phase of its boot; empty where it said nothing."""
+
+    phase: str = ""
+    at: str = ""
+    instance_id: str = ""
+    message: str = ""
+    certificate: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.phase}: {self.message}" if self.message else self.phase
+
+
+class WaitForHub(Step[Launch]):
+    """Wait until the hub answers on its address, over https, with a certificate for its name.
+
+    Needs: address, instance_id, names. Produces: certificate.
+    """
+
+    title = "wait for https"
+
+    def run(self, state: Launch) -> None:
+        """Raises HubsmithError with the instance's own words, the end of its console, or what its kernel reports there."""
+        if state.wishes.wait:
+            state.certificate = wait(state, state.address.ip)
+        else:
+            state.report.note(f"not waited for: `invoke status --domain {state.hub.domain}` shows how far it is")
+
+
+def wait(state: Launch, ip: str) -> Certificate | None:
+    """Wait until the hub answers well on ``ip``; the certificate it serves. A kernel panic or an oops ends the wait at once."""
+
+    failures: set[str] = set()
+
+    def look() -> Seen:
+        seen = https_probe.look(ip, state.hub.domain, trust_of(state.clients, staging=state.wishes.staging), more_names=state.names[1:])
+        if seen.ok:
+            return seen
+        _check_kernel(state)
+        return _judge(state, seen, failures)
+
+    try:
+        return wait_until(
+            look,
+            lambda seen: seen.ok,
+            what=state.hub.domain,
+            describe=lambda seen: seen.problem,
+            timeout_s=state.wishes.defaults.ready_minutes * 60,
+            on_wait=state.report.waiting,
+            interval_s=_EVERY_S,
+        ).certificate
+    except CloudError as exc:
+        _check_kernel(state, now=True)
+        raise HubsmithError(exc.message + state.kernel.likely_cause(), hint=_what_the_console_says(state)) from exc
+
+
+def _check_kernel(state: Launch, *, now: bool = False) -> None:
+    if fault := state.kernel.check(state.report.warn, now=now):
+        hint = f"`invoke logs --domain {state.hub.domain} --console` shows the kernel's call trace"
+        raise HubsmithError(f"{state.instance_id}: {fault}", hint=hint)
+
+
+def _judge(state: Launch, seen: Seen, failures: set[str]) -> Seen:
+    """Not well yet: is it under way, as well as it will be, or has it failed? ``failures`` are the times of those seen so far."""
+    status = published(state.clients, state.hub)
+    if not status.phase or status.instance_id not in ("", state.instance_id):  # nothing yet, or of an instance before this one
+        return seen
+    if status.phase == "failed":
+        failures.add(status.at)
+    if len(failures) > 1:  # the instance tries again by itself, and what it needed may have come a moment late
+        raise HubsmithError(f"{state.instance_id} could not start the hub: {status.message}", hint=_what_the_console_says(state))
+    if status.phase == "ready" and seen.certificate and seen.certificate.self_signed:
+        if state.zone is None:
+            return Seen("", seen.certificate)
+        raise HubsmithError(
+            f"the hub answers, but with a certificate of its own making: {status.message or 'it got none'}",
+            hint=_TRIES_AGAIN,
+        )
+    if status.phase == "ready" and seen.certificate and (missing := sorted({*state.names[1:]} - {*seen.certificate.names})):
+        raise HubsmithError(
+            f"the hub answers, but its certificate is not for {', '.join(missing)}: {status.message or 'it got no other'}",
+            hint=_TRIES_AGAIN,
+        )
+    return Seen(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
+
+
+def published(clients: Clients, hub: Hub) -> BootStatus:
+    """What the instance published last."""
+    try:
+        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/status")["Parameter"]["Value"]
+    except ClientError as exc:
+        if code_of(exc) != "ParameterNotFound":
+            raise
+        return BootStatus()
+    try:
+        told = json.loads(value)
+        return BootStatus(*(str(told.get(key) or "") for key in ("phase", "at", "instance_id", "message", "certificate")))
+    except (ValueError, AttributeError):
+        return BootStatus(message=value)
+
+
+def trust_of(clients: Clients, *, staging: bool) -> Trust:
+    """Whose certificates are good: a cloud with an ACME server of its own says so, staging roots are in nobody's store."""
+    if clients.cloud.acme_roots:
+        return Trust(roots=clients.cloud.acme_roots)
+    return Trust(chain=not staging)
+
+
+def _what_the_console_says(state: Launch) -> str:
+    return f"`invoke logs --domain {state.hub.domain}` shows more; the end of the console:\n" + console_tail(
+        state.clients.ec2, state.instance_id
+    )

@@ -1,0 +1,1 @@
+"""Looking after hubs: status, ssh, users, a browser, the end."""

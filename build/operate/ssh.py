@@ -1,0 +1,152 @@
+"""ssh to a hub as its operator: 22 open meanwhile, its host keys known before the first connection, the operator's key."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from build import image_contract, kernel_console
+from build.aws.console import kernel_faults
+from build.aws.errors import code_of
+from build.aws.instances import console_tail
+from build.aws.session import Clients
+from build.errors import HubsmithError, RemoteError
+from build.hubs import instances
+from build.hubs import operator_key as hubs_operator_key
+from build.hubs.hub import Hub
+from build.hubs.instances import HubInstance
+from build.launch import address
+from build.manifest import Manifest
+from build.operate import ssh_ingress
+from build.pipeline import interruptible
+from build.remote import ssh_config
+from build.remote.public_ip import caller_cidr
+from build.report.reporter import Reporter
+
+_TIMEOUT_S = 900
+_SSH_FAILED = 255  # ssh's own exit status, where any other is that of the command (ssh(1))
+
+
+@dataclass(frozen=True)
+class WayIn:
+    """An open way to the machine, for the stock ssh client; ``explain`` says what may keep ssh from reaching it, or nothing."""
+
+    config: Path
+    ip: str
+    user: str
+    domain: str
+    image_id: str
+    report: Reporter
+    explain: Callable[[], str]
+
+    def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
+        """The ssh command that runs ``line`` (a shell without one)."""
+        as_root = "sudo -n -- " if root and self.user != "root" else ""
+        return ["ssh", "-F", str(self.config), *(["-t"] if terminal else []), ssh_config.ALIAS, *([as_root + line] if line else [])]
+
+    def run(self, line: str, *, data: str = "") -> str:
+        """What ``line`` prints, run as root with ``data`` on its standard input. Raises RemoteError with its own words."""
+        done = self._run(line, data)
+        self._check(line, done)
+        return done.stdout
+
+    def show(self, line: str, *, data: str = "") -> bool:
+        """Print here what ``line`` prints, its warnings too, and whether it printed anything; then raises as `run`.
+
+        For what is said once, such as a new password, even where the next thing failed.
+        """
+        done = self._run(line, data)
+        if done.stdout.strip():
+            self.report.result(done.stdout.rstrip("\n"))
+        self._check(line, done)
+        for warning in done.stderr.splitlines():
+            self.report.warn(warning)
+        return bool(done.stdout.strip())
+
+    def _run(self, line: str, data: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(line, root=True), input=data, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+
+    def _check(self, line: str, done: subprocess.CompletedProcess[str]) -> None:
+        if done.returncode != 0:
+            cause = self.explain() if done.returncode == _SSH_FAILED else ""
+            message = f"'{line}' on {self.ip} ended with status {done.returncode}"
+            raise RemoteError(": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout))
+
+    def require(self, what: str) -> None:
+        """Raises UserError when the machine's image is too old for ``what`` (build/image_contract.py)."""
+        if image_contract.SINCE.get(what, image_contract.FIRST_CONTRACT) == image_contract.FIRST_CONTRACT:
+            return
+        has = self.run(f"cat {image_contract.CONTRACT_FILE} 2> /dev/null || echo {image_contract.FIRST_CONTRACT}").strip()
+        image_contract.require(what, has, self.image_id, self.domain)
+
+    def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
+        """Run ``line`` (or a shell) with this terminal as its own; its exit status."""
+        status = subprocess.run(self.command(line, root=root, terminal=terminal), check=False).returncode
+        if status == _SSH_FAILED and (cause := self.explain()):
+            self.report.warn(cause)
+        return status
+
+
+@contextmanager
+def way_in(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = "") -> Iterator[WayIn]:
+    """Open the way for the block; it is closed at its end, however that comes.
+
+    Warns when the kernel has panicked and has not started again: the block may wait for long.
+    Raises HubsmithError when there is no hub to enter, RemoteError when it has not published its host keys.
+    """
+    instance = running_instance(hub, clients)
+    keys = host_keys(hub, clients, instance)
+    identity = hubs_operator_key.require_key(hub, operator_key)
+    for fault in kernel_faults(clients.ec2, instance.id):
+        if fault.kind == "panic" and fault.is_in_this_boot:
+            report.warn(f"{instance.id}: {fault}")
+    own = address.own_address(clients, hub)
+    ip = own.ip if own else instance.public_ip
+    user = instance.login_user or manifest.base.login_user
+    with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
+        config = ssh_config.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
+        with ssh_ingress.opened(hub, clients, caller_cidr(manifest.builder)):
+            try:
+                yield WayIn(config, ip, user, hub.domain, instance.image_id, report, lambda: _faults_of(clients, instance))
+            finally:
+                ssh_config.close(config)
+
+
+def running_instance(hub: Hub, clients: Clients) -> HubInstance:
+    """The hub's instance. Raises HubsmithError when there is none, or it does not run."""
+    there = instances.of_hub(clients, hub)
+    if not there:
+        raise HubsmithError(f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is")
+    running = [instance for instance in there if instance.state == "running"]
+    if not running:
+        raise HubsmithError(f"{there[0].id} is {there[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it")
+    return running[0]
+
+
+def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> Sequence[str]:
+    """The public host keys that the instance published at its boot."""
+    try:
+        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/host-keys")["Parameter"]["Value"]
+    except ClientError as exc:
+        if code_of(exc) != "ParameterNotFound":
+            raise
+        message = f"{instance.id} has not published its host keys, so nobody can know that it is the one who answers"
+        raise RemoteError(
+            "; ".join(filter(None, [message, _faults_of(clients, instance)])),
+            hint=f"is it still booting? The end of its console:\n{console_tail(clients.ec2, instance.id)}",
+        ) from exc
+    return [line for line in value.splitlines() if line.strip()]
+
+
+def _faults_of(clients: Clients, instance: HubInstance) -> str:
+    return "; ".join(str(fault) for fault in kernel_console.newest(kernel_faults(clients.ec2, instance.id)))
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-20:])

@@ -1,0 +1,172 @@
+"""How a hub is, part by part: what the cloud says, what is seen from outside, what the machine says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from build import kernel_console
+from build.aws.console import output
+from build.aws.errors import explain
+from build.aws.session import Clients
+from build.errors import HubsmithError
+from build.hubs import https_probe, instances
+from build.hubs.dns import in_words, plain, points_to, records_of
+from build.hubs.hub import Hub
+from build.hubs.instances import HubInstance
+from build.launch import address, dns, volume, wait_for_https
+from build.launch.state import Address
+from build.manifest import Manifest
+from build.operate.ssh import way_in
+from build.report.reporter import Reporter
+
+_TOOL = "/usr/lib/hubsmith/status"
+FEW_DAYS = 14
+"""A certificate that has fewer days left should have been renewed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a hub: ``ok`` is None where it could not be told, and for what may be over by now."""
+
+    name: str
+    ok: bool | None
+    told: str
+    details: Mapping[str, Any]
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """As a table shows it."""
+        return ({True: "ok", False: "BAD", None: "?"}[self.ok], self.name, self.told)
+
+
+def examine(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str = "") -> list[Part]:
+    """Every part of the hub. Raises HubsmithError when there is no such hub at all."""
+    there = instances.of_hub(clients, hub)
+    own, disk = address.own_address(clients, hub), volume.own_volume(clients, hub)
+    if not there and not own and not disk:
+        raise HubsmithError(f"there is no hub {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists those there are")
+    instance = there[-1] if there else None
+    names = hub.names(subdomains=instance is not None and instance.subdomains)
+    parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own, names)]
+    if instance is None or instance.state != "running":
+        return parts
+    kernel, outside = _kernel(clients, instance), _outside(hub, clients, instance, names, own.ip if own else instance.public_ip)
+    parts += [kernel, outside, _boot(hub, clients, instance)]
+    if has_panicked(kernel) and not outside.details:  # nobody answers, and ssh would try for minutes
+        return [*parts, Part("machine", None, "not asked: its kernel has panicked", {})]
+    return parts + _inside(hub, clients, manifest, report, spawn=spawn, operator_key=operator_key)
+
+
+def _instance(instance: HubInstance | None) -> Part:
+    if instance is None:
+        return Part("instance", False, "there is none; `invoke launch` makes one", {})
+    where = f"{instance.instance_type} in {instance.zone}"
+    told = f"{instance.id} {instance.state}, {where}, of {instance.image_id} since {instance.launched[:16]}"
+    return Part("instance", instance.state == "running", told, asdict(instance))
+
+
+def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  # as boto3 tells of it
+    if disk is None:
+        return Part("data volume", False, "there is none", {})
+    holder = disk["Attachments"][0]["InstanceId"] if disk.get("Attachments") else None
+    told = f"{disk['VolumeId']}, {disk['Size']} GiB, {'attached to ' + holder if holder else 'not attached'}"
+    return Part("data volume", bool(instance and holder == instance.id), told, {"id": disk["VolumeId"], "size_gib": disk["Size"]})
+
+
+def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...]) -> Part:
+    if own is None:
+        return Part("name", False, "the hub has no address", {})
+    zone = dns.find_zone(clients, hub.domain)
+    records = records_of(clients, zone, *names) if zone else []
+    shown = [("" if len(names) == 1 else f"{plain(record)} ") + in_words(record) for record in records]
+    details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
+    if not zone:
+        return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
+    if missing := [name for name in names if name not in map(plain, records)]:
+        told = f"no record in {zone.name}" if hub.domain in missing else f"no record of {' and '.join(missing)} in {zone.name}"
+        return Part("name", False, f"{told}; it has to point to {own.ip}", details)
+    right = all(points_to(record, own.ip) for record in records)
+    return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
+
+
+def _kernel(clients: Clients, instance: HubInstance) -> Part:
+    try:
+        console = output(clients.ec2, instance.id)
+    except (ClientError, BotoCoreError) as exc:
+        return Part("kernel", None, f"its console cannot be read: {explain(exc) or exc}", {})
+    return kernel_part(console)
+
+
+def kernel_part(console: str) -> Part:
+    """What the kernel reports on the console.
+
+    A panic or an oops is bad until the machine starts again. One of an earlier boot, and a stall, are shown and are no failure: the
+    machine has recovered, there is nothing left to do about it, and it stays on the console for as long as EC2 keeps that.
+    """
+    found = kernel_console.newest(kernel_console.faults(console))
+    if not found:
+        return Part("kernel", True, "no fault on its console", {})
+    bad = any(fault.is_fatal and fault.is_in_this_boot for fault in found)
+    return Part("kernel", False if bad else None, "; ".join(map(str, found)), {"faults": [asdict(fault) for fault in found]})
+
+
+def has_panicked(kernel: Part) -> bool:
+    """Whether the kernel has panicked, and the machine has not started again."""
+    return any(fault["kind"] == "panic" and fault["restarts"] == 0 for fault in kernel.details.get("faults", []))
+
+
+def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str, ...], ip: str) -> Part:
+    seen = https_probe.look(ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:])
+    found = seen.certificate
+    told = f"{found.days_left} days left, by {found.issuer}" if found else ""
+    ok = seen.ok and found is not None and found.days_left >= min(FEW_DAYS, 5)
+    return Part("https", ok, "; ".join(filter(None, (seen.problem, told))), asdict(found) if found else {})
+
+
+def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
+    status = wait_for_https.published(clients, hub)
+    if not status.phase or status.instance_id not in ("", instance.id):
+        return Part("boot", None, "it has not said anything yet", {})
+    return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))
+
+
+def _inside(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str) -> list[Part]:
+    """What the machine says of itself, by ssh."""
+    report.waiting("asking the machine" + (", with a spawn" if spawn else ""))
+    try:
+        with way_in(hub, clients, manifest, report, operator_key) as way:
+            told = json.loads(way.run(_TOOL + (" --spawn" if spawn else "")))
+    except (HubsmithError, ClientError, OSError, ValueError) as exc:
+        known = explain(exc) or exc
+        return [Part("machine", None, f"not asked: {known}", {})]
+    return parts_of(told)
+
+
+def parts_of(told: Mapping[str, Any]) -> list[Part]:
+    """The machine's own document (/usr/lib/hubsmith/status), part by part."""
+    parts = [
+        Part(name, bool(told[name].get("ok")), _in_words(told[name]), told[name]) for name in ("hub", "proxy", "spawn") if name in told
+    ]
+    if certificate := told.get("certificate"):
+        served = certificate.get("serial") == certificate.get("served_serial")
+        words = f"{certificate.get('kind')}, {certificate.get('days_left')} days left" + ("" if served else ", but another one is served")
+        parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
+    if disk := told.get("volume"):
+        parts.append(Part("disk", bool(disk.get("mounted")), f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free", disk))
+    if (restart := told.get("restart")) and restart.get("needed"):
+        why = f" for {', '.join(restart['packages'])}" if restart.get("packages") else ""
+        parts.append(Part("restart", None, f"needed since {restart['since'][:16]}{why}: sudo systemctl reboot, by invoke ssh", restart))
+    if "users" in told:
+        parts.append(Part("users", True, f"{told['users']}, {told.get('servers', 0)} with a server", {"users": told["users"]}))
+    return parts
+
+
+def _in_words(part: Mapping[str, Any]) -> str:
+    known = [str(part[key]) for key in ("version", "message") if part.get(key)]
+    seconds = [f"{part['seconds']} s"] if part.get("seconds") is not None else []
+    return ", ".join(known + seconds) or ("answers" if part.get("ok") else "does not answer")

@@ -1,0 +1,59 @@
+"""Options over the manifest's launch:."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from build.errors import UserError
+from build.launch.options import Options, wishes
+from build.manifest import Manifest, load
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    return load(
+        Path(__file__).parents[3] / "manifest.yaml", overrides=["launch.email=default@example.org", "launch.data_volume.size_gib=7"]
+    )
+
+
+def test_where_nothing_is_said_the_manifest_decides(manifest: Manifest) -> None:
+    wished = wishes(manifest, Options())
+    assert (wished.email, wished.admin, wished.instance_type) == ("default@example.org", "hubadmin", "t3.medium")
+    assert (wished.new_volume_gib, wished.data_size_gib) == (7, None)
+    assert wished.dns
+    assert wished.wait
+
+
+def test_an_option_goes_before_the_manifest(manifest: Manifest) -> None:
+    wished = wishes(manifest, Options(email="ops@example.org", admin="alice", instance_type="m7i.large", data_size=9))
+    assert (wished.email, wished.admin, wished.instance_type, wished.new_volume_gib) == ("ops@example.org", "alice", "m7i.large", 9)
+
+
+def test_a_rehearsal_leaves_dns_alone_and_uses_staging(manifest: Manifest) -> None:
+    wished = wishes(manifest, Options(rehearse=True))
+    assert (wished.dns, wished.staging) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (Options(email="ops"), "--email ops: should be an address"),
+        (Options(admin="Alice"), "--admin Alice: should be a Unix user name"),
+        (Options(admin="root"), "--admin root is an account of the base image"),
+        (Options(admin="admin"), "--admin admin is an account of the base image"),
+        (Options(instance_type="large"), "--instance-type large: should be an EC2 instance type"),
+        (Options(subnet="subnet-1"), "--subnet subnet-1: should be a subnet id"),
+        (Options(ami="newest"), "--ami newest: not the id of an image"),
+        (Options(data_size=-1), "--data-size -1"),
+    ],
+)
+def test_a_wrong_option_is_told_by_its_name(manifest: Manifest, options: Options, told: str) -> None:
+    with pytest.raises(UserError, match="^" + told.replace("?", r"\?")):
+        wishes(manifest, options)
+
+
+def test_somebody_has_to_own_the_certificate() -> None:
+    with pytest.raises(UserError, match="--email is missing"):
+        wishes(load(Path(__file__).parents[3] / "manifest.yaml"), Options())
