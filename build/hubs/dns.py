@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.hubs.hub import Hub
-    from build.launch.state import Zone
+    from build.hubs.models import Zone
 
 _NAMING = ("A", "AAAA", "CNAME")
 

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from build.launch.state import Certificate
+from build.hubs.models import Certificate
 
 HTTPS = 443
 _HEALTH = "/hub/health"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from build.errors import UserError
 from build.hubs.hub import Hub
-from build.launch.options import Wishes
 from build.remote.keys import generate
 
 
@@ -27,10 +26,9 @@ def ensure_key(hub: Hub, given: str) -> None:
         _public(hub).write_text(f"{key.public} hubsmith operator of {hub.domain}\n", encoding="utf-8")
 
 
-def public_keys(hub: Hub, wishes: Wishes) -> list[str]:
-    """Every key that is to open the instance."""
-    own = _public(hub).read_text(encoding="utf-8").strip()
-    return list(dict.fromkeys([own, *wishes.defaults.operator_keys]))
+def public_key(hub: Hub) -> str:
+    """The public half, a line as sshd takes it."""
+    return _public(hub).read_text(encoding="utf-8").strip()
 
 
 def require_key(hub: Hub, given: str) -> Path:

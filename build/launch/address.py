@@ -10,7 +10,8 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
-from build.launch.state import Address, Launch
+from build.hubs.models import Address
+from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:

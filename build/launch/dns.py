@@ -13,8 +13,9 @@ from build.aws.wait import wait_until
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.dns import in_words, labels_below, plain, points_to, records_of
+from build.hubs.models import Zone
 from build.launch.address import own_address
-from build.launch.state import Launch, Zone
+from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from build.aws.errors import code_of
 from build.bake.steps.image import PUBLISHED
 from build.errors import UserError
 from build.hubs import instances
-from build.launch.state import HubImage, Launch
+from build.hubs.models import HubImage
+from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:

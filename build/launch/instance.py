@@ -14,7 +14,7 @@ from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
 from build.aws.wait import wait_until
-from build.hubs import instances, operator_key
+from build.hubs import instances
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.launch import user_data
@@ -169,7 +169,7 @@ def _request(state: Launch) -> RunInstancesRequestTypeDef:
         "InstanceType": state.wishes.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
-        "UserData": user_data.render(data, operator_key.public_keys(state.hub, state.wishes)),
+        "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.wishes)),
         "IamInstanceProfile": {"Name": state.profile},
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
         "BlockDeviceMappings": [{"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}],

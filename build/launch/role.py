@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from build.aws.errors import code_of
 from build.errors import UserError
-from build.launch.state import Launch, Zone
+from build.hubs.models import Zone
+from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:

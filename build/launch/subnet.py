@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from build.errors import UserError
 from build.hubs import instances
+from build.hubs.models import Place
 from build.launch import volume
-from build.launch.state import Launch, Place
+from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:

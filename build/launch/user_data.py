@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import yaml
 
 from build.aws.session import Cloud
+from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Wishes
 
@@ -59,6 +60,11 @@ def digest(data: dict[str, object]) -> str:
     """
     told = {key: value for key, value in data.items() if key not in ("acme_ca", "first_password_hours")}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def operator_keys(hub: Hub, wishes: Wishes) -> list[str]:
+    """Every key that is to open the instance."""
+    return list(dict.fromkeys([operator_key.public_key(hub), *wishes.defaults.operator_keys]))
 
 
 def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:

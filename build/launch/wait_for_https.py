@@ -14,7 +14,8 @@ from build.aws.wait import wait_until
 from build.errors import CloudError, HubsmithError
 from build.hubs import https_probe
 from build.hubs.https_probe import Seen, Trust
-from build.launch.state import Certificate, Launch
+from build.hubs.models import Certificate
+from build.launch.state import Launch
 from build.pipeline import Step
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from build.hubs import https_probe, instances
 from build.hubs.dns import in_words, plain, points_to, records_of
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
+from build.hubs.models import Address
 from build.launch import address, dns, volume, wait_for_https
-from build.launch.state import Address
 from build.manifest import Manifest
 from build.operate.ssh import way_in
 from build.report.reporter import Reporter

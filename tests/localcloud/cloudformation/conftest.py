@@ -24,10 +24,17 @@ from tests.web import answering
 Client = Callable[[str], Any]
 
 
+def forget() -> None:
+    for service in daemon.SERVICES.values():
+        for account in service.values():
+            account.clear()
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path)
     host.open()
+    forget()  # another test of this process may have left a backend of moto's own, which would answer here
     install(host)
     cloudformation.install(host)
     codebuild.install()
@@ -36,9 +43,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         yield host
         host.workers.wait_idle(10)
         host.close()
-    for service in daemon.SERVICES.values():
-        for account in service.values():
-            account.clear()
+    forget()
     # Other tests of this process have moto's own, which needs no server.
     for known in (cloudformation_backends, *cloudformation_backends.values()):
         known.backend = CloudFormationBackend
@@ -58,7 +63,5 @@ def restart(host: Host) -> None:
     """What a server that ends and comes up again does to its state: all that is there afterwards was kept."""
     keeper = state_store.Keeper(host.folder, daemon.SERVICES, host.lock)
     keeper.save()
-    for service in daemon.SERVICES.values():
-        for account in service.values():
-            account.clear()
+    forget()
     state_store.load(keeper.path, daemon.SERVICES)

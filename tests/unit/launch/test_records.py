@@ -14,10 +14,11 @@ from werkzeug.serving import make_server
 from build.aws.session import Clients, Cloud, connect
 from build.errors import UserError
 from build.hubs.hub import Hub
+from build.hubs.models import Address
 from build.launch import dns
 from build.launch.dns import FindZone, PointName, find_zone
 from build.launch.options import Options, wishes
-from build.launch.state import Address, Launch
+from build.launch.state import Launch
 from build.manifest import load
 from build.operate import status
 from localcloud.dns.zones import ensure_zone

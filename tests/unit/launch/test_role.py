@@ -11,8 +11,8 @@ import pytest
 
 from build.aws.session import Cloud
 from build.hubs.hub import Hub
+from build.hubs.models import Zone
 from build.launch.role import partition, policy
-from build.launch.state import Zone
 from localcloud.iam.policy import Call, decide
 
 HUB = Hub("hub.example.org")
