@@ -8,7 +8,7 @@ SHARED := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 HOST_PACKAGES := localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup host-packages test-packages shell setup-aws build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements reference clean
+.PHONY: help setup host-packages test-packages shell setup-aws build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements reference docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -22,13 +22,13 @@ check: setup ## check manifest.yaml
 plan: setup ## show what would be built, from what, and why
 	@$(INVOKE) plan $(ARGS)
 
-test: setup test-packages $(VENV)/.dev ## all tests, one build included; a slice of matrices
+test: setup test-packages $(VENV)/.dev $(VENV)/.docs ## all tests, one build included; a slice of matrices
 	@$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
-test-fast: setup $(VENV)/.dev ## tests without virtual machines; some minutes
+test-fast: setup $(VENV)/.dev $(VENV)/.docs ## tests without virtual machines; some minutes
 	@$(BIN)/python -m pytest --numprocesses=auto tests/unit tests/localcloud -m "not vm" $(ARGS)
 
-test-all: setup test-packages $(VENV)/.dev ## all tests, matrices in full
+test-all: setup test-packages $(VENV)/.dev $(VENV)/.docs ## all tests, matrices in full
 	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
 
 bench: setup $(VENV)/.dev ## time a build: cold, one change, no change
@@ -75,14 +75,24 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.localcloud
 	    -r requirements.txt -r localcloud/requirements.txt -r requirements-dev.txt >&2
 	@touch $@
 
+# An environment of its own: docs/requirements.in says why.
+$(VENV)/.docs: docs/requirements.txt
+	@$(PYTHON) -m venv $(VENV)/docs >&2
+	@$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.txt >&2
+	@touch $@
+
 requirements: setup ## lock requirements; ARGS=--upgrade takes the newest
-	@for name in requirements localcloud/requirements requirements-dev; do \
+	@for name in requirements localcloud/requirements requirements-dev docs/requirements; do \
 	    $(BIN)/uv pip compile --quiet $(ARGS) --generate-hashes --universal --python-version 3.10 \
 	        --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt || exit 1; \
 	done
 
-reference: setup ## write docs/reference/ and manifest.schema.json anew
+reference: setup ## write what of docs/ is made from the code
 	@$(BIN)/python -m docs.generate
+
+docs: $(VENV)/.docs ## build the documentation in docs/_build
+	@$(VENV)/docs/bin/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build
+	@echo docs/_build/index.html
 
 clean: ## remove .venv and tool caches; images stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

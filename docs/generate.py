@@ -3,12 +3,15 @@
 manifest.schema.json            for editors: manifest.yaml names it in its first line
 docs/reference/manifest.md      every key of the manifest
 docs/reference/command-line.md  every command and option
+docs/explanation/rooms.md       every module of build/ and localcloud/, by the first line of its docstring
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 REPO = Path(__file__).resolve().parents[1]
 _NOTE = "<!-- Made by `make reference`; change the code instead. -->\n"
+PACKAGES = ("build", "localcloud")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = Mapping[str, Any]
@@ -28,6 +32,7 @@ def generated() -> dict[Path, str]:
         Path("manifest.schema.json"): json.dumps(schema, indent=2) + "\n",
         Path("docs/reference/manifest.md"): "\n".join(manifest_page(schema)) + "\n",
         Path("docs/reference/command-line.md"): "\n".join(command_page()) + "\n",
+        Path("docs/explanation/rooms.md"): "\n".join(rooms_page()) + "\n",
     }
 
 
@@ -112,14 +117,41 @@ def command_page() -> Iterator[str]:
     for title, commands in GROUPS.items():
         yield f"\n## {title}"
         for name, command in commands.items():
-            yield f"\n### invoke {name}\n\n{inspect.getdoc(command.body)}\n\n| option | |\n|---|---|"
-            yield from (_option(argument) for argument in command.get_arguments())
+            yield f"\n### invoke {name}\n\n{inspect.getdoc(command.body)}"
+            options = [_option(argument) for argument in command.get_arguments()]
+            yield from ("\n| option | |\n|---|---|", *options) if options else ()
 
 
 def _option(argument: Any) -> str:  # noqa: ANN401  # Invoke's
     value, _, words = (argument.help or "").partition("  ") if argument.takes_value else ("", "", argument.help or "")
     names = ", ".join(sorted((f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.names), key=len, reverse=True))
     return f"| `{_cell(f'{names} {value}'.strip())}` | {_cell(words)} |"
+
+
+def rooms_page() -> Iterator[str]:
+    """A table for each package: what its modules say of themselves."""
+    yield f"{_NOTE}\n# Rooms and modules"
+    yield "\nEvery module of `build/` and `localcloud/`, with the first line of its docstring."
+    yield "[Architecture](architecture.md) says what each room may not know."
+    for package in PACKAGES:
+        for room in sorted({path.parent for path in (REPO / package).rglob("*.py")}):
+            yield from _room(room)
+
+
+def _room(room: Path) -> Iterator[str]:
+    yield f"\n## {room.relative_to(REPO).as_posix()}/"
+    if (room / "__init__.py").exists():
+        yield f"\n{_first_line(room / '__init__.py')}"
+    modules = [path for path in sorted(room.glob("*.py")) if path.name != "__init__.py"]
+    if modules:
+        yield "\n| module | |\n|---|---|"
+    yield from (f"| `{path.name}` | {_first_line(path)} |" for path in modules)
+
+
+def _first_line(path: Path) -> str:
+    """Of a module's docstring, with what Markdown would take for markup escaped."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return re.sub(r"([<*|\[])", r"\\\1", docstring.partition("\n")[0])
 
 
 def main() -> None:

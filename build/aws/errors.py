@@ -6,10 +6,11 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 from build.errors import CloudError, HubsmithError, UserError
 
+_POLICIES = "docs/howto/aws.md lists the IAM policies that are needed"
 _HINTS = {
-    "UnauthorizedOperation": "the IAM policy in README.md ('Going to AWS') lists what is needed",
-    "AccessDenied": "the IAM policies in README.md ('Going to AWS') list what is needed",
-    "AccessDeniedException": "the IAM policy in README.md ('Going to AWS') lists what is needed",
+    "UnauthorizedOperation": _POLICIES,
+    "AccessDenied": _POLICIES,
+    "AccessDeniedException": _POLICIES,
     "AuthFailure": "check the credentials: `aws sts get-caller-identity`",
     "InvalidClientTokenId": "check the credentials: `aws sts get-caller-identity`",
     "ExpiredToken": "log in again, then run the same command",

@@ -84,7 +84,7 @@ def _bounded(state: LaunchState, call: Callable[[], object]) -> None:
         raise UserError(
             f"launch.permissions_boundary: {exc.response['Error'].get('Message')}",
             where=str(state.manifest.path),
-            hint="an administrator creates the policy once; see 'Going to AWS' in the README",
+            hint="an administrator creates the policy once; see docs/howto/aws.md",
         ) from exc
 
 

@@ -52,7 +52,7 @@ def test_a_missing_permission_ends_it_with_words_and_leaves_nothing(workshop: Wo
     done = workshop.build()
     assert (done.status, done.out) == (1, "")
     assert f"{call}: " in done.err.split("error:")[1]
-    assert "the IAM policy in README.md" in done.err
+    assert "docs/howto/aws.md lists the IAM policies" in done.err
     assert "Traceback" not in done.err
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import REPO
 
-# Looked for only by `invoke lock` of a conda distribution, which says so (README, "The lock").
+# Looked for only by `invoke lock` of a conda distribution, which says so (docs/howto/packages-and-lock.md).
 _OPTIONAL = {"py-rattler"}
 
 IMPORT_ALL = """\
@@ -68,7 +68,7 @@ def test_who_builds_on_aws_alone_needs_nothing_of_the_local_cloud() -> None:
     assert import_without(hidden, "build") > 100
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "localcloud/requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "localcloud/requirements.txt", "requirements-dev.txt", "docs/requirements.txt"])
 def test_every_pin_has_its_hashes_and_no_host_is_named(file: str) -> None:
     text = (REPO / file).read_text(encoding="utf-8")
     pins = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]

@@ -1,9 +1,5 @@
 """What can be written into manifest.yaml: the sections, their defaults and what each key means.
 
-    machine.py   base, builder
-    contents.py  python, hub, provisioners
-    result.py    tests, publish, retention, layers, launch
-
 Units are in the names: _gib, _s (seconds), _minutes. An absent key has the default written here.
 The rules of single values are in ../fields.py; rules between keys stand at the end of a section.
 """

@@ -14,7 +14,7 @@ def path(folder: Path, job: Job) -> Path:
 
 
 def workflow(job: Job, region: str) -> str:
-    """The file. The role it assumes is a variable of the repository, and has the policy of README.md, "Going to AWS"."""
+    """The file. The role it assumes is a variable of the repository, and has the policy docs/reference/iam/build.json."""
     runs = "\n".join(f"      - run: {_scalar(line)}" for line in job.lines(INVOKE))
     return f"""\
 # Written by `invoke schedule --on github`. Set the repository variable AWS_ROLE_ARN to a role that GitHub may assume.

@@ -8,7 +8,7 @@ With a thread for each processor a build makes its image in six minutes instead 
 - Before 8.2 a processor can see a changed memory map before its own cached view of the old one is flushed ("softmmu: Use
   async_run_on_cpu in tcg_commit"). A write to a device is then lost, and the machine can stand still.
 
-Neither can happen where one thread does the work of all. docs/emulation.md has the measurements.
+Neither can happen where one thread does the work of all. docs/explanation/emulation.md has the measurements.
 
 QEMU 7.2 keeps translated code by the address it runs at. Linux gives each process addresses of its own (ASLR), so nearly all of it is
 translated anew: 60 runs of a program took 2 s and more instead of 0.8 s. QEMU 10.0.13 takes 0.8 s in either case.

@@ -12,12 +12,12 @@ from tests.cloud.hubs import Site
 
 pytestmark = pytest.mark.vm
 
-DOCUMENT = Path(__file__).parents[3] / "docs/hub-boundary.json"
+DOCUMENT = Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json"
 
 
 @pytest.fixture
 def boundary(other: Site) -> Iterator[str]:
-    """As the README creates it; its role is gone before it, for IAM deletes no policy that is in use."""
+    """As docs/howto/aws.md creates it; its role is gone before it, for IAM deletes no policy that is in use."""
     iam = other.workshop.client("iam")
     arn = str(iam.create_policy(PolicyName="hubsmith-hub", PolicyDocument=DOCUMENT.read_text())["Policy"]["Arn"])
     yield arn

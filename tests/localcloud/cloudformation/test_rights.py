@@ -1,4 +1,4 @@
-"""The policy that README.md gives for `schedule --on aws` is enough to make, change and remove its stack, and only such a one."""
+"""The policy for `schedule --on aws` is enough to make, change and remove its stack, and only such a one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from build.rebuild.schedule.weekly_time import WeeklyTime
 from build.report.reporter import Reporter
 from localcloud.ec2.host import Host
 from tests.localcloud.cloudformation.conftest import Client
-from tests.unit.test_readme import documents
+from tests.unit.docs.policies import document
 
 TINY = Path(__file__).parents[2] / "cloud/tiny/manifest.yaml"
 SOURCE = Source("https://github.com/ada/hub.git", "main")
@@ -42,11 +42,11 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloudformation(host: Host, client: Client) -> Any:
-    """A client in a role that has the README's policy and no other."""
+    """A client in a role that has that policy and no other."""
     iam = client("iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
     iam.create_role(RoleName="scheduler", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
-    iam.put_role_policy(RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(documents()[2]))
+    iam.put_role_policy(RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(document("schedule")))
     given = client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/scheduler", RoleSessionName="ada")["Credentials"]
     cloud = Cloud("local", "us-east-1", host.url, given["AccessKeyId"], given["SecretAccessKey"])
     return session.client(cloud, "cloudformation", given["SessionToken"])
@@ -64,7 +64,7 @@ def test_it_is_enough(cloudformation: Any, client: Client) -> None:
 
 @pytest.mark.parametrize("action", ["iam:PutRolePolicy", "logs:PutRetentionPolicy", "sns:Subscribe", "scheduler:CreateSchedule"])
 def test_without_any_of_it_the_stack_is_not_made(cloudformation: Any, client: Client, action: str) -> None:
-    less = json.loads(json.dumps(documents()[2]).replace(f'"{action}"', '"sts:GetCallerIdentity"'))
+    less = json.loads(json.dumps(document("schedule")).replace(f'"{action}"', '"sts:GetCallerIdentity"'))
     client("iam").put_role_policy(RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(less))
     with pytest.raises(CloudError) as caught:
         schedule_cloudformation.deploy(cloudformation, *a_schedule("jupyterhub", "Mon 03:00"), QUIET)

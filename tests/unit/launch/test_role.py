@@ -56,7 +56,7 @@ def test_arns_are_those_of_the_regions_part_of_aws(region: str, part: str) -> No
     assert partition(region) == part
 
 
-BOUNDARY = json.loads((Path(__file__).parents[3] / "docs/hub-boundary.json").read_text(encoding="utf-8"))
+BOUNDARY = json.loads((Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json").read_text(encoding="utf-8"))
 
 
 def calls() -> list[JudgedCall]:
