@@ -70,7 +70,7 @@ def test_every_stage_ran_tests_and_none_failed(workshop: Workshop, golden: Done)
 HEAVY = (
     "test_a_hog_of_memory_is_ended_and_nobody_else",
     "test_a_fork_bomb_stays_within_its_server",
-    "test_100_megabytes_go_up_and_come_down",
+    "test_a_large_file_goes_up_and_comes_down",
 )
 
 
