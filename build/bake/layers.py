@@ -3,7 +3,8 @@
 A layer is a snapshot with tags. It is taken while the build goes on, which waits for the call and not for the copy; EC2 says whether it is
 whole, so that one of a build that was killed is either complete or not used. The first build that starts from it registers it as a
 private image. Its key is the fingerprint of everything up to and including its provisioner, so that manifests that share their first
-steps share layers; a layer's age is that of its oldest packages, not of its snapshot. keep_layer.py takes them, start_layer.py uses them.
+steps share layers; a layer's age is that of its oldest packages, not of its snapshot. steps/save_layer.py takes them,
+steps/restore_layer.py uses them.
 """
 
 from __future__ import annotations

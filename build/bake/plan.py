@@ -17,7 +17,7 @@ from build.manifest.yaml.frozen import to_plain
 
 WHOLE_IMAGE_TEST = "test_image.py"
 OUTSIDE_TEST = "test_sealed.py"
-"""Run once, against the files of the finished image (outside.py)."""
+"""Run once, against the files of the finished image (steps/inspect_disk.py)."""
 
 
 class BaseImageFacts(Protocol):

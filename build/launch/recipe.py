@@ -2,7 +2,7 @@
 
 Every step looks before it makes: what is there by its tag is kept, and what differs is put right. So a launch is not
 undone when it fails or is stopped; the same command again completes it. Only a replacement has a way back
-(take_over.py): until the new instance has taken over, the old one can.
+(replacement.py): until the new instance has taken over, the old one can.
 """
 
 from __future__ import annotations

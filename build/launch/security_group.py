@@ -1,4 +1,4 @@
-"""The hub's security group: 443 and 80 for its users; 22 only as long as its operator is at work (door.py)."""
+"""The hub's security group: 443 and 80 for its users; 22 only while its operator is connected (operate/ssh_ingress.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The types of single values: EC2's, SSM's and JupyterHub's own rules, each with its complaint in plain words.
 
-A rule says what the value should be ("should be …"); what it is instead is added by words.py.
+A rule says what the value should be ("should be …"); what it is instead is added by yaml/messages.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading YAML into the tree of positions.py.
+"""Reading YAML into the tree of nodes.py.
 
 PyYAML's `compose()` gives nodes with marks. Duplicate keys, of which PyYAML itself keeps the last without a word, are
 reported; so are scalars it cannot read and tags, which would mean Python objects.

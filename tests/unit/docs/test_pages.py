@@ -121,7 +121,7 @@ def test_the_table_of_tags_has_all_that_there_are() -> None:
 
 
 def test_the_page_on_environment_variables_has_all_that_there_are() -> None:
-    """But for those that image tests get about the disk they look at (build/bake/outside.py)."""
+    """But for those that image tests get about the disk they look at (build/bake/steps/inspect_disk.py)."""
     code = "".join(path.read_text(encoding="utf-8") for room in ("build", "localcloud") for path in (REPO / room).rglob("*.py"))
     used = set(re.findall(r"\bHUBSMITH_[A-Z_]*[A-Z]\b", code)) - {"HUBSMITH_IMAGE_ROOT", "HUBSMITH_SECRETS"}
     named = set(re.findall(r"`(\w+)`", pages.text_of(REPO / "docs/reference/environment-variables.md")))
