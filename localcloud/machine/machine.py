@@ -159,7 +159,10 @@ class Machine:
         drives.attach(self._monitor, drive, controller)
 
     def detach(self, volume_id: str) -> None:
-        """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not. No effect when it is not there."""
+        """Ask the guest for a volume and wait until it has let it go; no effect when it is not there.
+
+        Raises MachineError when the guest has not after some seconds: ask again.
+        """
         drives.detach(self._monitor, volume_id)
 
     def grow(self, volume_id: str, size_gib: int) -> None:

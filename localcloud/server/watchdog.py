@@ -1,7 +1,8 @@
 """One thread that looks at all machines.
 
-It notices guests that ended by themselves and instances that ended an hour ago; it tries doors again that could not be opened; when
-the host's disk was full, it writes down what could not be written and lets the machines go on that QEMU stopped.
+It notices guests that ended by themselves and instances that ended an hour ago. It tries doors again that could not be opened, and asks
+guests again for volumes that they did not let go of. When the host's disk was full, it writes down what could not be written and lets the
+machines go on that QEMU stopped.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _log = logging.getLogger("hubsmith.localcloud.watcher")
 EVERY_S = 0.5
 # Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was seen full.
 ASK_EVERY_S, ASK_AGAIN_S = 20.0, 2.0
-# A port that another program of the host had may be free by now.
+# A port that another program of the host had may be free by now, a guest may have unmounted what it used.
 KNOCK_EVERY_S = 5.0
 
 
@@ -63,19 +64,24 @@ class Watcher:
                     backend.wake_instance(instance_id)
         if dropped or self._host.unsaved():
             self._host.save()
-        self._try_closed_doors()
+        self._try_again()
         self._look_for_space()
 
-    def _try_closed_doors(self) -> None:
+    def _try_again(self) -> None:
+        """Closed doors and busy volumes."""
         now = time.monotonic()
         if now < self._knock_at:
             return
         self._knock_at = now + KNOCK_EVERY_S
         for backend in backends():
             with self._host.lock:
-                closed = [found.id for found in backend.local_instances() if found.state == "running" and found.forward_problems]
+                running = [found for found in backend.local_instances() if found.state == "running"]
+                closed = [found.id for found in running if found.forward_problems]
+                busy = [found.id for found in running if any(volume.status == "busy" for volume in found.attachments)]
             for instance_id in closed:
                 backend.wake_doors(instance_id)
+            for instance_id in busy:
+                backend.wake_instance(instance_id)
 
     def _look_for_space(self) -> None:
         now = time.monotonic()

@@ -90,6 +90,22 @@ def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
     assert cloud.ssh(instance, f"head -n1 {disk(volume)}") == "written-by-a-guest\n"
 
 
+def test_a_guest_that_overlooked_that_it_is_to_let_go_is_asked_again(
+    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+) -> None:
+    """As on EC2 the volume is "busy" for as long as the guest has it, and free as soon as it has not; nobody repeats the call."""
+    attach(cloud, volume, instance)
+    interrupt = "/sys/firmware/acpi/interrupts/gpe01"  # what QEMU's PCI hot plug controller raises
+    cloud.ssh(instance, f"echo disable > {interrupt}")
+    ec2.detach_volume(VolumeId=volume)
+    until(lambda: look(ec2, volume)["Attachments"][0]["State"] == "busy", 60, "the guest's silence")
+    assert look(ec2, volume)["State"] == "in-use"
+    assert cloud.ssh(instance, f"ls {disk(volume)}")
+    cloud.ssh(instance, f"echo clear > {interrupt}; echo enable > {interrupt}")  # the request is lost
+    until(lambda: look(ec2, volume)["State"] == "available", 60, "the guest's letting go")
+    assert cloud.ssh(instance, f"grep -l {volume.replace('-', '')} /sys/block/*/serial || echo gone").strip() == "gone"
+
+
 def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str) -> None:
     attach(cloud, volume, instance)
     cloud.ssh(instance, f"echo before > {disk(volume)} && sync")

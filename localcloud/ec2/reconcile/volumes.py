@@ -29,7 +29,7 @@ def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
     for attachment in instance.attachments:
         if attachment.status == "attaching":
             _plug_in(backend, attachment, machine)
-        elif attachment.status == "detaching":
+        elif attachment.status in ("detaching", "busy"):
             _unplug(backend, attachment, machine)
         if attachment.status == "attached":
             # In this order: a new layer that was begun has the size of then.
@@ -89,11 +89,12 @@ def _unplug(backend: LocalBackend, attachment: Attachment, machine: Machine) -> 
     try:
         machine.detach(attachment.volume.id)
     except MachineError:
-        # As on EC2: a volume the guest does not let go of is "busy"; it can be asked to again.
-        _log.exception("%s: %s is busy", attachment.instance.id, attachment.volume.id)
-        with backend.host.lock:
-            attachment.status = "busy"
-            backend.host.save()
+        # As on EC2: a volume that the guest does not let go of is "busy" until it does. The watchdog has it asked again.
+        if attachment.status == "detaching":
+            _log.exception("%s: %s is busy", attachment.instance.id, attachment.volume.id)
+            with backend.host.lock:
+                attachment.status = "busy"
+                backend.host.save()
         return
     _let_go(backend, attachment)
 

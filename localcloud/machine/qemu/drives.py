@@ -15,7 +15,7 @@ from localcloud.machine.qemu.command_line import block_node, disk_device
 from localcloud.machine.qemu.qmp import Monitor
 from localcloud.machine.qemu.spec import Controller, Drive
 
-UNPLUG_TIMEOUT_S = 30.0
+UNPLUG_TIMEOUT_S = 10.0
 
 
 def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
@@ -34,7 +34,11 @@ def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
 
 
 def detach(monitor: Monitor, volume_id: str) -> None:
-    """Unplug a volume and wait until the guest has let it go; raises MachineError when it does not. No effect when it is not there."""
+    """Ask the guest for a volume and wait until it has let it go; no effect when the volume is not there.
+
+    Raises MachineError when the guest does not within UNPLUG_TIMEOUT_S seconds. It can be asked again, and should be: it may have
+    overlooked the request, or be slow.
+    """
     if _top_node(monitor, volume_id) is not None:
         monitor.execute_until("device_del", {"id": volume_id}, "DEVICE_DELETED", volume_id, timeout_s=UNPLUG_TIMEOUT_S)
     # Overlays of a live switch belong to the device and went with it; the node of the beginning is ours.

@@ -71,6 +71,7 @@ class Pretended:
     running: bool = False
     died: bool = False
     deaf: bool = False  # does its guest overlook the power button?
+    holding: bool = False  # does its guest not let go of volumes?
     disks: dict[str, Path] = field(default_factory=dict)
 
     def is_running(self) -> bool:
@@ -108,6 +109,8 @@ class Pretended:
         self.disks[drive.volume_id] = drive.path
 
     def detach(self, volume_id: str) -> None:
+        if self.holding:
+            raise MachineError("the guest does not let go")
         self.disks.pop(volume_id, None)
 
     def switch_to_overlay(self, volume_id: str, overlay: Path) -> None:

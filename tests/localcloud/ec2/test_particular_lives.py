@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localcloud.ec2.errors import Ec2Error
-from localcloud.ec2.rules import instances
+from localcloud.ec2.rules import attachments, instances
 from tests.localcloud.ec2.test_lifecycle import Life
 
 
@@ -67,4 +67,30 @@ def test_an_instance_without_its_root_volume_is_not_started(works: int) -> None:
     with pytest.raises(Ec2Error, match="does not have a volume attached at root"):
         instances.start(life.backend, [instance.id])
     assert instance.state == "stopped"
+    life.teardown()
+
+
+@pytest.mark.parametrize("end", ["lets go", "is stopped", "is asked again by a customer"])
+def test_a_busy_volume_is_free_in_the_end(end: str) -> None:
+    life = Life()
+    life.begin()
+    life.launches(with_data=True, kept=True)
+    life.come_to_rest()
+    (instance,) = life.backend.local_instances()
+    (data,) = [found for found in instance.attachments if found.device != "/dev/xvda"]
+    guest = life.machines(instance.id)
+    guest.holding = True
+    attachments.detach(life.backend, data.volume.id, None, None)
+    life.come_to_rest()
+    assert (data.status, data.volume.status) == ("busy", "in-use")
+    if end == "is stopped":
+        instances.stop(life.backend, [instance.id], force=False)
+    else:
+        guest.holding = False
+    if end == "is asked again by a customer":
+        attachments.detach(life.backend, data.volume.id, None, None)
+    life.backend.wake_instance(instance.id)  # as the watchdog does
+    life.come_to_rest()
+    assert data.volume.status == "available"
+    guest.holding = False
     life.teardown()
