@@ -35,7 +35,7 @@ def explain(error: BaseException) -> HubsmithError | None:
     if isinstance(error, (NoCredentialsError, TokenRetrievalError)):
         return UserError(f"no usable AWS credentials: {error}", hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE")
     if isinstance(error, EndpointConnectionError):
-        return CloudError(str(error), hint="is the network up? `invoke cloud.status` tells of the local cloud")
+        return CloudError(str(error), hint="check the network; `invoke cloud.status` shows the local cloud")
     if isinstance(error, BotoCoreError):
         return CloudError(str(error))
     return None

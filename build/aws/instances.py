@@ -46,7 +46,7 @@ def wait_for_state(
         on_wait=on_wait,
     )
     if found is None:
-        raise CloudError(f"{instance_id} vanished")
+        raise CloudError(f"{instance_id} no longer exists")
     return found
 
 

@@ -118,7 +118,7 @@ def doctor(_: Context, json: bool = False) -> None:
                 [("ok" if c.ok else "MISSING", c.name, c.detail, c.needed_for, "" if c.ok else c.remedy) for c in checks],
             )
         if not all(found.ok for found in checks):
-            raise HubsmithError("the local cloud lacks something", hint="the last column says what to run")
+            raise HubsmithError("the local cloud needs what is missing here", hint="run the commands of the last column")
 
 
 def _status_rows(status: Status) -> list[tuple[str, str]]:

@@ -56,7 +56,7 @@ def faults(
 
         endpoint = control.find(control.default_folder())
         if endpoint is None:
-            raise UserError("the local cloud is not up", hint="`invoke cloud.up` starts it")
+            raise UserError("the local cloud is not running", hint="`invoke cloud.up` starts it")
         if clear:
             client.clear(endpoint.url, "" if clear == "all" else clear)
         if profile:
@@ -98,7 +98,7 @@ def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
 def _pair(option: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
-        raise UserError(f"--{option} {text}: two words with = between them are expected", hint=_HELP[option])
+        raise UserError(f"--{option} {text}: must be NAME=VALUE", hint=_HELP[option])
     return name, value
 
 

@@ -50,7 +50,7 @@ def status(choice: ManifestOptions, domain: str = "", operator_key: str = "", no
             report.table(("", "part", ""), [part.cells for part in parts])
         bad = [part.name for part in parts if part.ok is False]
         if bad:
-            raise HubsmithError(f"not well: {', '.join(bad)}", hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote")
+            raise HubsmithError(f"unhealthy: {', '.join(bad)}", hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote")
 
 
 @manifest_task(

@@ -81,7 +81,7 @@ def _tell(done: LaunchState, report: Reporter, *, json: bool) -> None:
     else:
         if done.password:
             hours = done.options.defaults.first_password_hours
-            report.note(f"the first login, shown this once; it works for {hours} hours, and has to set a new password:")
+            report.note(f"first login, shown only once; it works for {hours} hours and must set a new password:")
             report.result(f"{done.options.admin} {done.password}")
         report.result(done.hub.url)
     if done.password:
@@ -108,7 +108,7 @@ def destroy(choice: ManifestOptions, domain: str = "", yes: bool = False, with_d
         if json:
             report.document({"domain": hub.domain, "changes": done.changes})
         elif not done.changes:
-            report.note(f"there was nothing of {hub.domain}")
+            report.note(f"no resources of {hub.domain} found")
 
 
 def _ask(hub: Hub, *, with_data: bool) -> None:

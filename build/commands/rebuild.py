@@ -115,7 +115,7 @@ def _rebuild(
 
     with rebuilder.rebuild_lock(manifest) as holder:
         if holder:
-            words = f"another rebuild of {manifest.image.name} is at work ({holder}): nothing to do here"
+            words = f"another rebuild of {manifest.image.name} is running ({holder}); nothing to do"
             report.document({"image_id": None, "built": False, "why_not": words}) if wish.json else report.note(words)
             return
         if wish.scheduled:
@@ -156,6 +156,6 @@ def _tell(verdict: RebuildDecision, report: Reporter, *, json: bool) -> None:
     for reason in verdict.reasons:
         report.note(f"due: {reason}")
     if not verdict.stale:
-        report.note(f"nothing changed: {verdict.image_id} is made of the same")
+        report.note(f"nothing changed: {verdict.image_id} is up to date")
     if verdict.image_id:
         report.result(verdict.image_id)

@@ -63,7 +63,7 @@ def current_and_successor(instances: list[HubInstance], domain: str) -> tuple[Hu
     if len(others) > 1 or len(successors) > 1:
         names = ", ".join(sorted(ids))
         raise HubsmithError(
-            f"{domain} has more instances than one: {names}", hint="terminate those that are not the hub, then run this again"
+            f"{domain} has more than one instance: {names}", hint="terminate those that are not the hub, then run this again"
         )
     return (others[0] if others else None), (successors[0] if successors else None)
 

@@ -52,7 +52,7 @@ def held(hub: Hub, clients: Clients, doing: str) -> Iterator[None]:
             fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise HubsmithError(
-                f"another command on this machine is at work on {hub.domain}", hint="wait until it has ended, then run this again"
+                f"another command on this machine is working on {hub.domain}", hint="wait until it has ended, then run this again"
             ) from None
         mine = _take(hub, clients, doing)
         try:
@@ -87,7 +87,7 @@ def _take(hub: Hub, clients: Clients, doing: str) -> Holder:
         if _put(hub, clients, mine, overwrite=True) == version + 1:
             return mine
         _give_back(hub, clients, version + 1)
-    raise HubsmithError(f"somebody else is at work on {hub.domain}", hint="run this again in a minute")
+    raise HubsmithError(f"another command is working on {hub.domain}", hint="run this again in a minute")
 
 
 def _put(hub: Hub, clients: Clients, holder: Holder, *, overwrite: bool) -> int:
@@ -129,7 +129,7 @@ def _release(hub: Hub, clients: Clients, mine: Holder) -> None:
 def _busy(hub: Hub, holder: Holder) -> HubsmithError:
     since, until = (time[:16].replace("T", " ") for time in (holder.since, holder.until))
     return HubsmithError(
-        f"{holder.owner} is at work on {hub.domain} ({holder.doing}) since {since} UTC",
+        f"{holder.owner} is working on {hub.domain} ({holder.doing}) since {since} UTC",
         hint=f"wait until it has ended; if that machine is gone, the lock ends by itself at {until} UTC, or now by:\n"
         f"  aws ssm delete-parameter --name {name_of(hub)}",
     )

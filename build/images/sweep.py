@@ -52,7 +52,7 @@ def find(clients: Clients, *, only_run: str | None = None) -> list[Leftover]:
     expiry has passed, or when it is named by ``only_run``. Raises UserError when that run still lives.
     """
     if only_run and run.is_alive(only_run):
-        raise UserError(f"{only_run} is still at work", hint="stop it first (Ctrl-C cleans up after itself)")
+        raise UserError(f"{only_run} is still running", hint="stop it first (Ctrl-C cleans up after itself)")
     found: list[Leftover] = []
     for kind, resource_id, marks in _tagged(clients):
         why = _why_dead(marks, only_run)

@@ -70,5 +70,5 @@ def _require_ssh(config: Path, host: str) -> None:
     if done.returncode != 0:
         raise RemoteError(
             f"ssh to {host} failed: {done.stderr.strip()}",
-            hint="say who logs in and with what: --user NAME, --identity FILE; its host key has to be in your known_hosts",
+            hint="give --user NAME and --identity FILE; its host key must be in your known_hosts",
         )

@@ -56,7 +56,7 @@ class EnsureAddress(Step[LaunchState]):
             if code_of(exc) != "AddressLimitExceeded":
                 raise
             raise CloudError(
-                "the account has as many Elastic IPs as it may have",
+                "the account's quota of Elastic IPs is used up",
                 hint="release one, ask for a higher quota ('EC2-VPC Elastic IPs'), or name one in launch.allocation_id",
             ) from exc
         state.record_change(f"allocated the address {made['PublicIp']}")

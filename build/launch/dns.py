@@ -47,7 +47,7 @@ class FindZone(Step[LaunchState]):
             if state.options.dns:
                 raise UserError(
                     f"no public hosted zone of this account holds {state.hub.domain}",
-                    hint="make one in Route 53, or use --no-dns (without a zone there is no certificate by DNS-01 either)",
+                    hint="create one in Route 53, or use --no-dns (without a zone there is no certificate by DNS-01 either)",
                 )
             state.report.warn(f"no hosted zone holds {state.hub.domain}: the hub cannot get a certificate for it")
             return
@@ -92,7 +92,7 @@ class UpsertDnsRecords(Step[LaunchState]):
         """Raises UserError for a record that cannot be replaced, CloudError when Route 53 takes too long."""
         if not state.options.dns or state.zone is None:
             for name in () if state.options.rehearse else state.names:
-                state.report.note(f"make this record: {name}. {TTL_S} IN A {state.address.ip}")
+                state.report.note(f"create this record: {name}. {TTL_S} IN A {state.address.ip}")
             return
         there = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
         changes = {name: self._changes(state, name, [one for one in there if plain(one) == name]) for name in state.names}

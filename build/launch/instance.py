@@ -59,7 +59,7 @@ class RunInstance(Step[LaunchState]):
         different = differences(state, current)
         if not different:
             if state.options.replace:
-                state.report.note(f"{current.id} is as it should be: nothing to replace")
+                state.report.note(f"{current.id} is up to date; nothing to replace")
             return False
         if state.options.replace:
             state.report.note(f"replacing {current.id}: {'; '.join(different)}")

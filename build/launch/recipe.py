@@ -63,7 +63,7 @@ def launch(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, opt
         state = LaunchState(hub, options, manifest, clients, report)
         Runner[LaunchState](report).run(steps(), state)
         if not state.changes:
-            report.note("everything was there already; nothing was changed")
+            report.note("everything is up to date; nothing was changed")
         return state
 
 

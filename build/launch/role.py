@@ -53,12 +53,12 @@ class EnsureRole(Step[LaunchState]):
             request: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
             request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": marks}
             _bounded(state, lambda: iam.create_role(RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request))
-            state.record_change(f"made the role {name}")
+            state.record_change(f"created the role {name}")
             return
         there = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         if boundary and there != boundary:  # null says nothing: an administrator may have given it one
             _bounded(state, lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary))
-            state.record_change(f"put the permissions boundary of {name} right")
+            state.record_change(f"corrected the permissions boundary of {name}")
 
     def _put_policy(self, state: LaunchState, name: str) -> None:
         iam, wanted = state.clients.iam, policy(state.hub, state.clients, state.zone)
@@ -71,7 +71,7 @@ class EnsureRole(Step[LaunchState]):
         if (json.loads(there) if isinstance(there, str) else there) != wanted:
             iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
             if there is not None:
-                state.record_change(f"put the policy of {name} right")
+                state.record_change(f"corrected the policy of {name}")
 
 
 def _bounded(state: LaunchState, call: Callable[[], object]) -> None:

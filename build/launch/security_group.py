@@ -92,7 +92,7 @@ class EnsureSecurityGroup(Step[LaunchState]):
                 TagSpecifications=tags.specifications(state.hub.tags, "security-group"),
             )
             state.group_id = made["GroupId"]
-            state.record_change(f"made the security group {state.group_id}")
+            state.record_change(f"created the security group {state.group_id}")
         there = rules_of(found) if found else []
         wanted = rules_for(state.options.defaults.allowed_cidrs)
         places = {rule.where for rule in wanted}

@@ -58,8 +58,8 @@ def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
     if len(alive) > 1:
         names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
         raise CloudError(
-            f"{hub.domain} has more data volumes than one: {names}",
-            hint=f"take the tag {tags.HUB} from those that are not its own: aws ec2 delete-tags --resources vol-… --tags Key={tags.HUB}",
+            f"{hub.domain} has more than one data volume: {names}",
+            hint=f"remove the tag {tags.HUB} from those that do not belong to it: aws ec2 delete-tags --resources vol-… --tags Key={tags.HUB}",
         )
     return alive[0] if alive else None
 
@@ -76,7 +76,7 @@ def _create(state: LaunchState) -> str:
     if defaults.kms_key_id:
         request["KmsKeyId"] = defaults.kms_key_id
     volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
-    state.record_change(f"made the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}")
+    state.record_change(f"created the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}")
     return volume_id
 
 

@@ -102,7 +102,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
         if state.zone is None:
             return HttpsProbe("", seen.certificate)
         raise HubsmithError(
-            f"the hub answers, but with a certificate of its own making: {status.message or 'it got none'}",
+            f"the hub answers, but with a self-signed certificate: {status.message or 'it got none'}",
             hint=_TRIES_AGAIN,
         )
     if status.phase == "ready" and seen.certificate and (missing := sorted({*state.names[1:]} - {*seen.certificate.names})):

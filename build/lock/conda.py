@@ -95,7 +95,7 @@ def _ask(question: dict[str, object], arch: Arch) -> list[dict[str, Any]]:
 def _refusal(answer: dict[str, Any], arch: Arch) -> HubsmithError:
     reason = "; ".join(line.strip() for line in answer["error"].splitlines() if line.strip())
     if answer["input"]:
-        return UserError(f"conda packages cannot be locked for {arch}: {reason}", hint="nothing was changed; mend the manifest")
+        return UserError(f"conda packages cannot be locked for {arch}: {reason}", hint="nothing was changed; correct the manifest")
     where = "python.channels, their address is builder.mirrors.conda"
     return HubsmithError(f"conda packages could not be locked for {arch}: {reason}", hint=f"nothing was changed; channels are {where}")
 

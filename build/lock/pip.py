@@ -68,7 +68,7 @@ def _refusal(said: str, arch: Arch) -> HubsmithError:
     found = _CAUSE.search(said)
     reason = " ".join((found[1] if found else said).split())
     if "No solution found" in said:
-        return UserError(f"pip packages cannot be locked for {arch}: {reason}", hint="nothing was changed; mend the manifest")
+        return UserError(f"pip packages cannot be locked for {arch}: {reason}", hint="nothing was changed; correct the manifest")
     where = "builder.mirrors.pypi, else PyPI"
     return HubsmithError(f"pip packages could not be locked for {arch}: {reason}", hint=f"nothing was changed; the index is {where}")
 

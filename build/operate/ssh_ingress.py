@@ -1,4 +1,4 @@
-"""Port 22, opened to the operator's own address for as long as they are at work, and closed again.
+"""Port 22, opened to the operator's own address while they are connected, and closed again.
 
 The rule carries its end in its description: what a killed command left open is closed by whichever command of any
 operator comes next. Commands of one machine share the rule; the last of them closes it.

@@ -20,6 +20,6 @@ def caller_cidr(builder: Builder) -> str:
         return f"{ipaddress.IPv4Address(answer.text.strip())}/32"
     except (requests.RequestException, ValueError) as exc:
         raise HubsmithError(
-            f"{builder.caller_ip_url} did not tell this machine's address: {exc}",
+            f"{builder.caller_ip_url} did not return this machine's address: {exc}",
             hint="set builder.caller_cidr, for example 203.0.113.7/32",
         ) from exc

@@ -39,7 +39,7 @@ def provisioned(err: str) -> dict[str, bool]:
     """Which provisioners were run (False: they were in the layer)."""
     lines = err.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("» provision ")]
-    return {lines[number].split()[-1]: "it is in the layer" not in lines[number + 1] for number in starts}
+    return {lines[number].split()[-1]: "already in the layer" not in lines[number + 1] for number in starts}
 
 
 def test_a_build_leaves_a_layer_after_each_provisioner(project: Project, cold: str) -> None:

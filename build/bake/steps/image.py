@@ -104,7 +104,7 @@ def wait_for_image(state: Bake) -> ImageTypeDef:
         on_wait=state.report.waiting,
     )
     if found is None:
-        raise CloudError(f"{state.image_id} vanished")
+        raise CloudError(f"{state.image_id} no longer exists")
     return found
 
 

@@ -38,7 +38,7 @@ class Provision(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises RemoteError with the provisioner's file and line and its last output, or UserError for a template."""
         if state.layer and self._number < state.layer.depth:
-            state.report.note("it is in the layer")
+            state.report.note("already in the layer")
             return
         files = list(provisioner_files.laid_over(self._use).values())
         with watch.shell(state, state.builder) as shell:

@@ -37,7 +37,7 @@ class SaveLayer(Step[Bake]):
         try:
             snapshot_id = self._take(state)
         except (ClientError, BotoCoreError, HubsmithError) as exc:
-            state.report.warn(f"no layer after {self._use.name}: {explain(exc) or exc}")
+            state.report.warn(f"could not save a layer after {self._use.name}: {explain(exc) or exc}")
             return
         state.report.note(f"layer {snapshot_id}")
 

@@ -10,7 +10,7 @@ from build.errors import HubsmithError, UserError
 from build.rebuild.schedule.job import INVOKE, REPOSITORY, Job, environment
 
 BOOTED = Path("/run/systemd/system")
-"""There when systemd is at work (sd_booted(3))."""
+"""Exists where systemd runs (sd_booted(3))."""
 
 
 def units(job: Job) -> dict[str, str]:
@@ -26,7 +26,7 @@ def folder() -> Path:
 
 
 def install(job: Job) -> str:
-    """Write and start the timer; return what there is to know. Raises UserError where systemd is not at work."""
+    """Write and start the timer; return what there is to know. Raises UserError where systemd does not run."""
     _require()
     folder().mkdir(parents=True, exist_ok=True)
     for name, content in units(job).items():
@@ -96,7 +96,7 @@ def _quoted(word: str) -> str:
 
 def _require() -> None:
     if not BOOTED.is_dir():
-        raise UserError("systemd is not at work on this machine", hint="--on cron, or --show to see the units")
+        raise UserError("systemd does not run on this machine", hint="--on cron, or --show to see the units")
 
 
 def _user() -> str:

@@ -41,6 +41,6 @@ def test_a_role_gets_the_boundary_and_keeps_it(other: Site, boundary: str) -> No
     iam, name = other.workshop.client("iam"), f"hubsmith-{other.domain}"
     iam.delete_role_permissions_boundary(RoleName=name)
     again = other.launched("--set", f"launch.permissions_boundary={boundary}")
-    assert again["changes"] == [f"put the permissions boundary of {name} right"]
+    assert again["changes"] == [f"corrected the permissions boundary of {name}"]
     assert other.launched()["changes"] == []
     assert role_of(other)["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary

@@ -86,4 +86,4 @@ def test_status_tells_part_by_part_and_fails_when_one_is_bad(site: Site, made: d
     parts = {part["name"]: part["ok"] for part in json.loads(done.out)}
     assert (parts["instance"], parts["data volume"], parts["name"], parts["https"]) == (True, True, True, False)
     assert done.status == 1
-    assert "not well: https" in done.err
+    assert "unhealthy: https" in done.err

@@ -33,7 +33,7 @@ def test_without_a_zone_there_is_no_launch_but_without_dns(workshop: Workshop, i
     try:
         done = site.launch("--no-dns")
         assert done.status == 0, done.err
-        assert re.search(r"make this record: hub\.elsewhere\.test\. 60 IN A 127\.77\.", done.err)
+        assert re.search(r"create this record: hub\.elsewhere\.test\. 60 IN A 127\.77\.", done.err)
     finally:
         site.destroy()
     assert everything(workshop) == there

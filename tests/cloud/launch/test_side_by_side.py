@@ -27,7 +27,7 @@ def test_two_at_once_exclude_each_other(site: Site, made: dict[str, Any]) -> Non
     with first.paused():
         second = site.launch()
     assert (second.status, second.out) == (1, "")
-    assert "another command on this machine is at work on hub.example.test" in second.err
+    assert "another command on this machine is working on hub.example.test" in second.err
     assert first.process.wait(timeout=120) == 0
     first.end(signal.SIGTERM)
 

@@ -46,6 +46,6 @@ def test_what_the_manifest_says_goes_before(service: ThreadingHTTPServer) -> Non
 
 @pytest.mark.parametrize("text", ["<html>please log in</html>", "", "0.0.0.0/0", "2001:db8::1"])
 def test_an_answer_that_is_no_address_opens_nothing(service: ThreadingHTTPServer, text: str) -> None:
-    with pytest.raises(HubsmithError, match="did not tell this machine's address") as caught:
+    with pytest.raises(HubsmithError, match="did not return this machine's address") as caught:
         seen_by(service, text)
     assert "builder.caller_cidr" in str(caught.value.hint)
