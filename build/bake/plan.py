@@ -158,7 +158,7 @@ def _reason(published: Published, made_of: Inputs) -> str:
     if not inputs.is_comparable(published.marks):
         return f"{published.image_id} is due: {'; '.join(found)}"
     if not found:
-        return f"{published.image_id} is made of the same: a build would only renew what package registries have renewed"
+        return f"{published.image_id} is up to date: a build would only bring newer packages from the registries"
     return f"{published.image_id} is made of something else: {'; '.join(found)}"
 
 

@@ -96,7 +96,7 @@ def test_images_lists_it(workshop: Workshop, built: Done) -> None:
 def test_plan_says_that_the_same_is_there_already_and_makes_nothing(workshop: Workshop, built: Done, nothing_left: None) -> None:
     planned = workshop.invoke("plan", "--manifest", str(TINY))
     assert planned.status == 0
-    assert f"{built.last} is made of the same" in planned.out
+    assert f"{built.last} is up to date" in planned.out
     changed = workshop.invoke("plan", "--manifest", str(TINY), "--profile", "untrue")
     why = " ".join(changed.out.split()).partition(" why ")[2].partition(" base image ")[0]
     assert why.startswith(f"{built.last} is made of something else: ")

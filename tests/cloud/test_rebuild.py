@@ -35,7 +35,7 @@ def test_nothing_changed_is_said_in_seconds_and_launches_nothing(project: Projec
         seconds.append(time.monotonic() - started)
     assert min(seconds) < 5
     assert (done.status, done.out.strip()) == (0, first)
-    assert f"nothing changed: {first} is made of the same" in done.err
+    assert f"nothing changed: {first} is up to date" in done.err
     assert launched(project) == before
     assert project.json("rebuild", "--check") == {"built": False, "image_id": first, "reasons": [], "stale": False}
 
@@ -83,7 +83,7 @@ def test_two_rebuilds_do_not_overlap(project: Project, first: str) -> None:
     slow.wait_for("hanging now")
     other = project.invoke("rebuild", "--profile", "failing")
     assert other.status == 0
-    assert "another rebuild of renewed is at work" in other.err
+    assert "another rebuild of renewed is running" in other.err
     assert slow.stop() == 1
 
 

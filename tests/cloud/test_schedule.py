@@ -93,7 +93,7 @@ def test_the_workflow(checkout: Path, environment: dict[str, str], built: str) -
     done = [run(step["run"], checkout, environment) for step in steps if "run" in step]
     assert [each.returncode for each in done] == [0] * len(done), done[-1].stderr
     assert done[-1].stdout.strip() == built
-    assert f"nothing changed: {built} is made of the same" in done[-1].stderr
+    assert f"nothing changed: {built} is up to date" in done[-1].stderr
 
 
 def test_the_unit_and_the_crontab(checkout: Path, environment: dict[str, str], built: str) -> None:

@@ -30,7 +30,7 @@ def error(call: str, code: str, times: int | None = None) -> dict[str, object]:
 def test_a_refusal_is_told_and_the_next_launch_completes(site: Site) -> None:
     """One chain: each launch comes a call further than the one before."""
     told = {
-        "AllocateAddress": ("AddressLimitExceeded", "as many Elastic IPs as it may have"),
+        "AllocateAddress": ("AddressLimitExceeded", "quota of Elastic IPs is used up"),
         "CreateVolume": ("VolumeLimitExceeded", "CreateVolume"),
         "RunInstances": ("InsufficientInstanceCapacity", "RunInstances"),
         "ChangeResourceRecordSets": ("AccessDenied", "ChangeResourceRecordSets"),

@@ -20,7 +20,7 @@ def test_two_at_once_exclude_each_other(site: Site, made: dict[str, Any]) -> Non
     site.say("lock", json.dumps({**lock, "until": in_an_hour}))
     done = site.launch()
     assert done.status == 1
-    assert "ada@elsewhere is at work on hub.example.test (launch)" in done.err
+    assert "ada@elsewhere is working on hub.example.test (launch)" in done.err
     site.say("lock", json.dumps({**lock, "until": "2026-11-25T00:00:00+00:00"}))
     first = site.start(*site.arguments())
     first.wait_for("» find the image")

@@ -149,7 +149,7 @@ def test_what_is_new_since_the_published_image() -> None:
     marks = planned().tags
     assert planned().reason is None
     same = planned(published=Published("ami-1", marks)).reason
-    assert same == "ami-1 is made of the same: a build would only renew what package registries have renewed"
+    assert same == "ami-1 is up to date: a build would only bring newer packages from the registries"
     older = planned(published=Published("ami-1", {**marks, "hubsmith:base": "ami-0 debian-12"})).reason or ""
     assert "base image ami-0 (debian-12) → ami-0123456789abcdef0 (debian-13-amd64-20261123-1130)" in older
     first = {name: value for name, value in marks.items() if name != "hubsmith:scheme"}

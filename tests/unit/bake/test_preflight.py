@@ -37,7 +37,7 @@ def test_what_can_work_is_let_through() -> None:
 
 
 def test_a_name_that_is_taken() -> None:
-    with pytest.raises(UserError, match=r"image\.name: jupyterhub-20261126-1 is taken by ami-1"):
+    with pytest.raises(UserError, match=r"image\.name: jupyterhub-20261126-1 already exists: ami-1"):
         preflight.check_name_free(state(images=[{"ImageId": "ami-1"}]))
 
 

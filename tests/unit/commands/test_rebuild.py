@@ -86,7 +86,7 @@ def test_a_run_that_finds_another_at_work_leaves_it_alone(builds: list[bool], ti
     with rebuilder.rebuild_lock(tiny) as holder:
         assert holder is None
         rebuild()
-    assert f"another rebuild of greeting is at work (process {os.getpid()}" in capsys.readouterr().err
+    assert f"another rebuild of greeting is running (process {os.getpid()}" in capsys.readouterr().err
     assert builds == []
     rebuild()
     assert builds == [False]
