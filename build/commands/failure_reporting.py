@@ -14,13 +14,12 @@ from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
     from build.manifest import Manifest
-    from build.rebuild.counter import FailureStreak
-    from build.rebuild.memory import FailureStore
+    from build.rebuild.failures import FailureStore, FailureStreak
 
 
 def failure_store(choice: ManifestOptions, *, scheduled: bool, check: bool = False) -> FailureStore:
     """Where the failures of this command line are remembered until its manifest and cloud are known."""
-    from build.rebuild.memory import FileStore, NullStore
+    from build.rebuild.failures import FileStore, NullStore
 
     if not scheduled:
         return NullStore()
@@ -32,8 +31,8 @@ def failure_store(choice: ManifestOptions, *, scheduled: bool, check: bool = Fal
 def counting_failures(memory: FailureStore, report: Reporter) -> Iterator[FailureStreak]:
     """Count failures in a row; the third one says so, and those that are like it afterwards are only logged."""
     from build.aws.errors import explain
-    from build.rebuild import attempts
-    from build.rebuild.counter import FailureStreak
+    from build.rebuild import failures
+    from build.rebuild.failures import FailureStreak
 
     counter = FailureStreak(memory)
     try:
@@ -44,7 +43,7 @@ def counting_failures(memory: FailureStore, report: Reporter) -> Iterator[Failur
         if why := counter.said_already(exc):
             report.note(f"{words}\n{why}")
             return
-        if _failures(counter, exc, words, report) == attempts.LIMIT:
+        if _failures(counter, exc, words, report) == failures.LIMIT:
             raise _third_failure(known or HubsmithError(words), counter) from exc
         raise
     counter.ended()
@@ -63,7 +62,7 @@ def load(choice: ManifestOptions, counter: FailureStreak) -> Manifest:
 def after_rebuild(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> Iterator[None]:
     """For what a schedule runs behind a rebuild: what stops both, and is said no more, is not said here either."""
     from build.aws.errors import explain
-    from build.rebuild.counter import FailureStreak
+    from build.rebuild.failures import FailureStreak
 
     try:
         yield
@@ -80,7 +79,7 @@ def _count_beside_the_image(exc: Exception, counter: FailureStreak) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from build.aws.session import Cloud, connect
-    from build.rebuild.memory import SsmStore
+    from build.rebuild.failures import SsmStore
 
     about = exc.about if isinstance(exc, ManifestError) else {}
     if is_runner() and about.get("cloud") == "aws" and "image" in about and counter.counts:
@@ -107,14 +106,14 @@ def _failures(counter: FailureStreak, exc: Exception, words: str, report: Report
 
 
 def _third_failure(error: HubsmithError, counter: FailureStreak) -> HubsmithError:
-    from build.rebuild import attempts
     from build.rebuild import due as rebuilder
+    from build.rebuild import failures
 
     since = counter.before.since[:16]
-    pause = rebuilder.in_words(attempts.PAUSE)
+    pause = rebuilder.in_words(failures.PAUSE)
     again = f"a schedule tries again after {pause}, or when something has changed; `invoke rebuild` tries at once"
     third = HubsmithError(
-        f"{error}\nthis is the {attempts.LIMIT}rd failure in a row, since {since} UTC", hint="\n".join(filter(None, [error.hint, again]))
+        f"{error}\nthis is the {failures.LIMIT}rd failure in a row, since {since} UTC", hint="\n".join(filter(None, [error.hint, again]))
     )
     third.exit_code = error.exit_code
     return third

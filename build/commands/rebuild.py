@@ -20,8 +20,8 @@ from build.report.reporter import Reporter
 if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.manifest import Manifest
-    from build.rebuild.counter import FailureStreak
     from build.rebuild.due import RebuildDecision
+    from build.rebuild.failures import FailureStreak
 
 STALE = 3
 
@@ -111,7 +111,7 @@ def _rebuild(
 ) -> None:
     from build.bake.recipe import bake
     from build.rebuild import due as rebuilder
-    from build.rebuild.memory import SsmStore
+    from build.rebuild.failures import SsmStore
 
     with rebuilder.rebuild_lock(manifest) as holder:
         if holder:

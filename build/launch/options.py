@@ -75,7 +75,7 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     }
     defaults = _checked(manifest, {key: value for key, value in given.items() if value})
     if not defaults.email:
-        raise UserError("--email is required: the address of the Let's Encrypt account", hint="--email ADDRESS, or launch.email in the manifest")
+        raise UserError("--email is required (Let's Encrypt's account)", hint="--email ADDRESS, or launch.email in the manifest")
     if options.ami and not re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", options.ami):
         raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
     if options.data_size < 0 or options.data_size > 16384:

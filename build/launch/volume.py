@@ -59,7 +59,7 @@ def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
         names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
         raise CloudError(
             f"{hub.domain} has more than one data volume: {names}",
-            hint=f"remove the tag {tags.HUB} from those that do not belong to it: aws ec2 delete-tags --resources vol-… --tags Key={tags.HUB}",
+            hint=f"remove the tag {tags.HUB} from those not its own: aws ec2 delete-tags --resources vol-… --tags Key={tags.HUB}",
         )
     return alive[0] if alive else None
 

@@ -33,7 +33,8 @@ def check_name_free(state: Bake) -> None:
     images = state.clients.ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [state.image_name]}])["Images"]
     if images:
         raise UserError(
-            f"image.name: {state.image_name} already exists: {images[0]['ImageId']}", hint="run the command again: the name contains the time"
+            f"image.name: {state.image_name} already exists: {images[0]['ImageId']}",
+            hint="run this again: the name contains the time",
         )
 
 

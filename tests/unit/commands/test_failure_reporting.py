@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from invoke import Program
 
 from build.rebuild import due as rebuilder
-from build.rebuild.attempts import PAUSE
 from build.rebuild.due import RebuildDecision
+from build.rebuild.failures import PAUSE
 from tasks import namespace
 from tests.unit.commands.test_rebuild import TINY, Parameters
 

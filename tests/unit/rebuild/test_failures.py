@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from build.errors import UserError
-from build.rebuild.attempts import PAUSE, FailureRecord
 from build.rebuild.due import age_limit, in_words
+from build.rebuild.failures import PAUSE, FailureRecord
 
 MONDAY = datetime(2026, 11, 23, 3, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
