@@ -55,5 +55,5 @@ def test_a_wrong_option_is_told_by_its_name(manifest: Manifest, options: CliOpti
 
 
 def test_somebody_has_to_own_the_certificate() -> None:
-    with pytest.raises(UserError, match="--email is missing"):
+    with pytest.raises(UserError, match="--email is required"):
         resolve_options(load(Path(__file__).parents[3] / "manifest.yaml"), CliOptions())

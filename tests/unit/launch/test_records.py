@@ -149,7 +149,7 @@ def test_names_below_that_go_before_the_wildcard_are_told(clients: Clients) -> N
 def test_without_dns_every_record_to_make_is_printed(clients: Clients) -> None:
     state = run(launch(clients, "hub.subdomains=true", no_dns=True))
     notes = getattr(state.report, "notes", [])
-    assert [words for words in notes if "make this" in words] == [
+    assert [words for words in notes if "create this" in words] == [
         f"create this record: {name}. 60 IN A {state.address.ip}" for name in BOTH
     ]
     assert listed(clients) == {}
