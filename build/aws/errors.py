@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, TokenRetrievalError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
 
 from build.errors import CloudError, HubsmithError, UserError
 
@@ -31,9 +37,14 @@ def explain(error: BaseException) -> HubsmithError | None:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         code = details.get("Code", "")
-        return CloudError(f"{error.operation_name}: {details.get('Message', error)} ({code})", hint=_HINTS.get(code))
+        return CloudError(
+            f"{error.operation_name}: {details.get('Message', error)} ({code})", hint=_HINTS.get(code)
+        )
     if isinstance(error, (NoCredentialsError, TokenRetrievalError)):
-        return UserError(f"no usable AWS credentials: {error}", hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE")
+        return UserError(
+            f"no usable AWS credentials: {error}",
+            hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE",
+        )
     if isinstance(error, EndpointConnectionError):
         return CloudError(str(error), hint="check the network; `invoke cloud.status` shows the local cloud")
     if isinstance(error, BotoCoreError):

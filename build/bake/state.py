@@ -51,7 +51,9 @@ class Instance:
 
 @dataclass(frozen=True)
 class Layer:
-    """A snapshot to start from: how many provisioners are in it, the run that took it, and when its first package was installed."""
+    """A snapshot to start from: how many provisioners are in it, the run that took it, and when its first
+    package was installed.
+    """
 
     snapshot_id: str
     depth: int

@@ -1,4 +1,5 @@
-"""manifest.yaml and provisioner.yaml → frozen, validated values; every mistake with its file, line and column. Read load.py first.
+"""manifest.yaml and provisioner.yaml → frozen, validated values; every mistake with its file, line and
+column. Read load.py first.
 
 It reads files and does nothing else: no network, no cloud, no printing.
 """

@@ -10,7 +10,9 @@ Value = TypeVar("Value", covariant=True)
 
 
 class FrozenMap(Mapping[Key, Value]):
-    """A mapping without a way to change it; unlike types.MappingProxyType it can be copied, pickled and hashed."""
+    """A mapping without a way to change it; unlike types.MappingProxyType it can be copied, pickled and
+    hashed.
+    """
 
     __slots__ = ("_items",)
 

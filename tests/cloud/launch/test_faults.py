@@ -1,4 +1,6 @@
-"""A launch on a cloud that has a bad day: each refusal is told in words, nothing is lost, and the next launch completes it."""
+"""A launch on a cloud that has a bad day: each refusal is told in words, nothing is lost, and the next launch
+completes it.
+"""
 
 from __future__ import annotations
 

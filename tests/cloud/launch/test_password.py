@@ -1,4 +1,6 @@
-"""The first password's parameter: deleted by the machine when it has been used, and never made again for the same administrator."""
+"""The first password's parameter: deleted by the machine when it has been used, and never made again for the
+same administrator.
+"""
 
 from __future__ import annotations
 

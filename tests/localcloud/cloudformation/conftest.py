@@ -38,7 +38,9 @@ def host(tmp_path: Path) -> Iterator[Host]:
     install(host)
     cloudformation.install(host)
     codebuild.install()
-    with answering(make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)) as server:
+    with answering(
+        make_server("127.0.0.1", 0, CloudApp(host, dict), threaded=True, request_handler=QuietHandler)
+    ) as server:
         host.url = f"http://127.0.0.1:{server.port}"
         yield host
         host.workers.wait_idle(10)
@@ -54,7 +56,9 @@ def client(host: Host) -> Client:
     """Service -> a client, with keys of nobody in particular."""
 
     def make(service: str, *, aws_access_key_id: str = "test", aws_session_token: str | None = None) -> Any:
-        return session.client(Cloud("local", "us-east-1", host.url, aws_access_key_id, "test"), service, aws_session_token)
+        return session.client(
+            Cloud("local", "us-east-1", host.url, aws_access_key_id, "test"), service, aws_session_token
+        )
 
     return functools.cache(make)
 

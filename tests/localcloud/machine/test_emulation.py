@@ -62,7 +62,9 @@ def fetch(host: Path, banner: str, release: str) -> None:
         ("", "0", False),
     ],
 )
-def test_a_qemu_emulates_well_from_the_version_that_was_measured(banner: str, release: str, well: bool) -> None:
+def test_a_qemu_emulates_well_from_the_version_that_was_measured(
+    banner: str, release: str, well: bool
+) -> None:
     found = Program((program.NAME,), banner)
     assert (found.release, found.emulates_well) == (release, well)
 
@@ -92,7 +94,9 @@ def test_an_update_of_the_systems_qemu_is_noticed(host: Path) -> None:
     assert program.chosen("tcg").release == "10.0.13"
 
 
-def test_with_an_old_one_the_newest_in_the_cache_emulates_and_the_systems_own_works_with_kvm(host: Path) -> None:
+def test_with_an_old_one_the_newest_in_the_cache_emulates_and_the_systems_own_works_with_kvm(
+    host: Path,
+) -> None:
     qemu(host / "bin", OLD)
     fetch(host, "QEMU emulator version 9.2.0", "9.2.0")
     fetch(host, GOOD, "10.0.13")
@@ -171,4 +175,9 @@ class TestSavedStates:
         assert self.names(drive) == ["probe@q35-7.2.22"]
 
     def test_where_there_is_none_nothing_is_done(self, drive: Drive, tmp_path: Path) -> None:
-        assert saved_states.discard_misfits([drive, Drive("vol-2", tmp_path / "missing.qcow2")], "booted", "10.0.13") == []
+        assert (
+            saved_states.discard_misfits(
+                [drive, Drive("vol-2", tmp_path / "missing.qcow2")], "booted", "10.0.13"
+            )
+            == []
+        )

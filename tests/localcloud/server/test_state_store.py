@@ -78,11 +78,25 @@ def test_ssm_parameters_come_back_with_versions_and_tags(host: Host) -> None:
     assert restored.get_parameter("/hubsmith/latest").value == "ami-2"
     assert restored.get_parameter("/hubsmith/latest:1").value == "ami-1"
     assert restored.list_tags_for_resource("Parameter", "/hubsmith/latest") == {"owner": "me"}
-    restored.put_parameter("/another", "", "x", "String", "", "", False, [{"Key": "still", "Value": "works"}], "text", "Standard", "")
+    restored.put_parameter(
+        "/another",
+        "",
+        "x",
+        "String",
+        "",
+        "",
+        False,
+        [{"Key": "still", "Value": "works"}],
+        "text",
+        "Standard",
+        "",
+    )
 
 
 def test_zones_and_roles_come_back(host: Host) -> None:
-    zone = backend("route53", "aws").create_hosted_zone("example.org", private_zone=False, caller_reference="x")
+    zone = backend("route53", "aws").create_hosted_zone(
+        "example.org", private_zone=False, caller_reference="x"
+    )
     backend("iam", "aws").create_role("hub", "{}", "/", None, "", {}, "3600")
     keep_and_restore(host)
     assert backend("route53", "aws").get_hosted_zone(zone.id).name.rstrip(".") == "example.org"
@@ -113,9 +127,13 @@ def test_what_a_state_of_hubsmith_0_1_names_is_found(former: str, now: object) -
     [
         (b"", "is not a state file"),
         (b"rubbish", "is not a state file"),
-        (json.dumps({"schema": 99, "moto": "9", "boot_id": ""}).encode() + b"\n", "another version of Hubsmith"),
         (
-            json.dumps({"schema": state_store.SCHEMA, "moto": "1.2.3", "boot_id": ""}).encode() + b"\nrubbish",
+            json.dumps({"schema": 99, "moto": "9", "boot_id": ""}).encode() + b"\n",
+            "another version of Hubsmith",
+        ),
+        (
+            json.dumps({"schema": state_store.SCHEMA, "moto": "1.2.3", "boot_id": ""}).encode()
+            + b"\nrubbish",
             "written by moto 1.2.3, cannot be read",
         ),
     ],

@@ -39,7 +39,9 @@ def test_in_time_it_is_pytests_own_status() -> None:
     assert following("import sys; print('1 failed'); sys.exit(1)", 1) == 1
 
 
-def test_a_pytest_that_wrote_no_results_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pytest_that_wrote_no_results_could_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As when a plugin cannot be imported: its status is that of a run with failures."""
     monkeypatch.setattr(image_tests, "_pytest", lambda *_: 1)
     monkeypatch.setattr(image_tests.ssh_config, "share", lambda _: None)

@@ -1,4 +1,6 @@
-"""The other end of a build's wires, for recording.py: EC2 and a builder's sshd, as far as a build that goes well asks them."""
+"""The other end of a build's wires, for recording.py: EC2 and a builder's sshd, as far as a build that goes
+well asks them.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,14 @@ _SCRIPTS = {
 }
 """The content of the first three counts by itself (builder_version.py), the last one only looks."""
 _NOT_IN_THE_IMAGE = {
-    "Name", "Description", "TagSpecifications", "ClientToken", "NetworkInterfaces", "InstanceType", "MinCount", "MaxCount",
+    "Name", "Description", "TagSpecifications", "ClientToken", "NetworkInterfaces", "InstanceType",
+    "MinCount", "MaxCount",
     "InstanceInitiatedShutdownBehavior",
 }  # fmt: skip
-"""Parameters of EC2's calls: what a thing is called and costs, how it is reached and how it ends. Some count as settings (inputs.py)."""
+"""Parameters of EC2's calls: what a thing is called and costs, how it is reached and how it ends.
+
+Some count as settings (inputs.py).
+"""
 _SNAPSHOT_ID, _BUILDER_ID, _IMAGE_ID = "snap-layer", "i-builder", "ami-made"
 
 
@@ -40,7 +46,9 @@ class Wire:
 
     def ec2(self) -> Any:
         """A client that never leaves this process; botocore still checks its parameters."""
-        client = boto3.Session().client("ec2", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        client = boto3.Session().client(
+            "ec2", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
         client.meta.events.register("provide-client-params.ec2.*", self._called)
         client.meta.events.register("before-call.ec2.*", self._answered)
         return client
@@ -57,7 +65,10 @@ class Wire:
         for forget in (False, True):
             minutes = int((self.state.run.expires - self.state.run.started).total_seconds() // 60)
             known = user_data.render(
-                host_key=self.state.host_keys[-1], run_key=self.state.run.key, shutdown_after_minutes=minutes, forget_keys=forget
+                host_key=self.state.host_keys[-1],
+                run_key=self.state.run.key,
+                shutdown_after_minutes=minutes,
+                forget_keys=forget,
             )
             if value == known:
                 return f"the user data, with forget_keys={forget}"
@@ -70,15 +81,18 @@ class Wire:
     def _answers(self, asked: Mapping[str, Any]) -> dict[str, object]:
         disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeId": "vol-root", "SnapshotId": _SNAPSHOT_ID}}
         image = {
-            "ImageId": _IMAGE_ID, "State": "available", "Architecture": "x86_64", "EnaSupport": True, "SriovNetSupport": "simple",
+            "ImageId": _IMAGE_ID, "State": "available", "Architecture": "x86_64", "EnaSupport": True,
+            "SriovNetSupport": "simple",
             "BootMode": "uefi-preferred", "ImdsSupport": "v2.0", "BlockDeviceMappings": [disk],
         }  # fmt: skip
         machine = {
-            "InstanceId": _BUILDER_ID, "State": {"Name": self._builder}, "PublicIpAddress": "127.0.0.1", "RootDeviceName": "/dev/xvda",
+            "InstanceId": _BUILDER_ID, "State": {"Name": self._builder}, "PublicIpAddress": "127.0.0.1",
+            "RootDeviceName": "/dev/xvda",
             "BlockDeviceMappings": [disk],
         }  # fmt: skip
         layer = {
-            "SnapshotId": _SNAPSHOT_ID, "State": "completed", "VolumeSize": 9, "Encrypted": True, "StartTime": datetime.now(timezone.utc),
+            "SnapshotId": _SNAPSHOT_ID, "State": "completed", "VolumeSize": 9, "Encrypted": True,
+            "StartTime": datetime.now(timezone.utc),
             "Tags": [{"Key": key, "Value": value} for key, value in (self._layer_tags or {}).items()],
         }  # fmt: skip
         return {
@@ -93,7 +107,9 @@ class Wire:
 
 
 class Channel:
-    """A channel of paramiko's whose other end is Wire: each command succeeds; one that is held says so until its input ends."""
+    """A channel of paramiko's whose other end is Wire: each command succeeds; one that is held says so until
+    its input ends.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire, self._output, self._ended, self.closed = wire, b"", True, False
@@ -130,14 +146,19 @@ class Channel:
 
 
 def _shown(data: bytes) -> Iterator[str]:
-    """What goes to a command's standard input: a script by its name, an archive by what is in it, else its text."""
+    """What goes to a command's standard input: a script by its name, an archive by what is in it, else its
+    text.
+    """
     if data in _SCRIPTS:
         yield f"<{_SCRIPTS[data]}>"
     elif b"ustar" in data[:512]:
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             for one in tar:
                 owned = f"{one.uname}:{one.gname} {one.uid}:{one.gid} {one.mode:o} mtime {one.mtime}"
-                yield f"{one.name}{f' -> {one.linkname}' if one.linkname else ''}  type {one.type.decode()} {owned}"
+                yield (
+                    f"{one.name}{f' -> {one.linkname}' if one.linkname else ''}  type {one.type.decode()} "
+                    f"{owned}"
+                )
                 content = tar.extractfile(one) if one.isfile() else None
                 yield from (f"    {line}" for line in _shown(content.read())) if content else ()
     else:

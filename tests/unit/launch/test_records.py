@@ -1,4 +1,6 @@
-"""The records of a hub in the local cloud's Route 53, which lists an asterisk as AWS does: made, kept, taken over, removed."""
+"""The records of a hub in the local cloud's Route 53, which lists an asterisk as AWS does: made, kept, taken
+over, removed.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,11 @@ def clients(tmp_path: Path) -> Iterator[Clients]:
     host.open()
     install(host)
     ensure_zone("example.test")
-    with answering(make_server("127.0.0.1", 0, CloudApp(host, lambda: {"pid": 1}), threaded=True, request_handler=QuietHandler)) as server:
+    with answering(
+        make_server(
+            "127.0.0.1", 0, CloudApp(host, lambda: {"pid": 1}), threaded=True, request_handler=QuietHandler
+        )
+    ) as server:
         yield connect(Cloud("local", "us-east-1", f"http://127.0.0.1:{server.port}", "test", "test"))
     host.close()
     for backends in (ec2_backends, route53_backends):
@@ -66,10 +72,21 @@ def launch(clients: Clients, *overrides: str, **options: Any) -> LaunchState:
     """A launch of the hub that has its address."""
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=overrides)
     report: Any = Listening()
-    state = LaunchState(HUB, resolve_options(manifest, CliOptions(email="ops@example.test", **options)), manifest, clients, report)
+    state = LaunchState(
+        HUB,
+        resolve_options(manifest, CliOptions(email="ops@example.test", **options)),
+        manifest,
+        clients,
+        report,
+    )
     own = dns.own_address(clients, HUB)
     if own is None:
-        marks: Any = [{"ResourceType": "elastic-ip", "Tags": [{"Key": key, "Value": value} for key, value in HUB.tags.items()]}]
+        marks: Any = [
+            {
+                "ResourceType": "elastic-ip",
+                "Tags": [{"Key": key, "Value": value} for key, value in HUB.tags.items()],
+            }
+        ]
         made = clients.ec2.allocate_address(Domain="vpc", TagSpecifications=marks)
         own = Address(made["AllocationId"], made["PublicIp"])
     state.address, state.names = own, HUB.names(subdomains=state.options.subdomains)
@@ -88,7 +105,9 @@ def listed(clients: Clients) -> dict[str, list[str]]:
     assert zone
     found = clients.route53.list_resource_record_sets(HostedZoneId=zone.id)["ResourceRecordSets"]
     return {
-        f"{one['Name']} {one['Type']}": [value["Value"] for value in one["ResourceRecords"]] for one in found if HUB.domain in one["Name"]
+        f"{one['Name']} {one['Type']}": [value["Value"] for value in one["ResourceRecords"]]
+        for one in found
+        if HUB.domain in one["Name"]
     }
 
 

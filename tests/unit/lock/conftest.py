@@ -1,4 +1,6 @@
-"""A project whose provisioner python installs what is locked, and registries on loopback that have a few packages."""
+"""A project whose provisioner python installs what is locked, and registries on loopback that have a few
+packages.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ class Project:
         """The lock `invoke lock` would write."""
         before, _, problems = lockfile_format.load(self.lock)
         assert problems == ()
-        return resolve(self.load(*overrides, building=False, profiles=profiles), before or Lock(), upgrade=upgrade)
+        return resolve(
+            self.load(*overrides, building=False, profiles=profiles), before or Lock(), upgrade=upgrade
+        )
 
     def locked(self, *overrides: str, upgrade: bool = False, profiles: Sequence[str] = ()) -> Lock:
         """As `invoke lock`."""

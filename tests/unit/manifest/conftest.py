@@ -1,4 +1,6 @@
-"""A small project (manifest, three provisioners, a tests folder) in a temporary folder that is the current one."""
+"""A small project (manifest, three provisioners, a tests folder) in a temporary folder that is the current
+one.
+"""
 
 from __future__ import annotations
 

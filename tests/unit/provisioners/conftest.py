@@ -1,4 +1,6 @@
-"""Programs of the image, importable as they are there: each folder of modules on the path, for the length of a test."""
+"""Programs of the image, importable as they are there: each folder of modules on the path, for the length of
+a test.
+"""
 
 from __future__ import annotations
 

@@ -31,9 +31,15 @@ class Machine:
         self.accounts, self.shadow, self.member_of = accounts, folder / "shadow", {}
         self.expires: dict[str, str] = {}
         groups = [SimpleNamespace(gr_name=name, gr_gid=gid) for name, gid in GROUPS.items()]
-        monkeypatch.setattr(accounts, "pwd", SimpleNamespace(getpwnam=lambda name: SimpleNamespace(pw_uid=UIDS[name], pw_gid=UIDS[name])))
+        monkeypatch.setattr(
+            accounts,
+            "pwd",
+            SimpleNamespace(getpwnam=lambda name: SimpleNamespace(pw_uid=UIDS[name], pw_gid=UIDS[name])),
+        )
         monkeypatch.setattr(accounts, "grp", SimpleNamespace(getgrall=lambda: groups))
-        monkeypatch.setattr(accounts.os, "getgrouplist", lambda name, gid: [gid, *self.member_of.get(name, [])])
+        monkeypatch.setattr(
+            accounts.os, "getgrouplist", lambda name, gid: [gid, *self.member_of.get(name, [])]
+        )
         monkeypatch.setattr(accounts, "_SHADOW", self.shadow)
         monkeypatch.setattr(accounts.registry, "IN_USE", folder / "in-use")
         monkeypatch.setattr(accounts.registry, "REGISTRY", folder / "users.json")

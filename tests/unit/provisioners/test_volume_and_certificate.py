@@ -1,4 +1,6 @@
-"""What a boot decides before it touches anything: is this disk to be formatted, is it time to ask for a certificate again?"""
+"""What a boot decides before it touches anything: is this disk to be formatted, is it time to ask for a
+certificate again?
+"""
 
 from __future__ import annotations
 
@@ -46,10 +48,13 @@ class TestRealFiles:
 
     @pytest.fixture
     def disk(self, volume: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/sbin")  # root has it, and ordinary users of Debian do not
+        # root has it, and ordinary users of Debian do not
+        monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/sbin")
         run = volume._run
         listed = '{"blockdevices": [{"name": "x"}]}'
-        monkeypatch.setattr(volume, "_run", lambda *command: listed if command[0] == "lsblk" else run(*command))
+        monkeypatch.setattr(
+            volume, "_run", lambda *command: listed if command[0] == "lsblk" else run(*command)
+        )
         path = tmp_path / "disk"
         with path.open("wb") as stream:
             stream.truncate(64 * 2**20)
@@ -60,9 +65,13 @@ class TestRealFiles:
         volume._prepare(str(disk), "vol-1")
         made = volume._look(str(disk))
         assert (made.signatures, made.label, volume.complaint(made)) == (("ext4",), "hubsmith-data", None)
-        before = subprocess.run(["dumpe2fs", "-h", str(disk)], capture_output=True, text=True, check=True).stdout
+        before = subprocess.run(
+            ["dumpe2fs", "-h", str(disk)], capture_output=True, text=True, check=True
+        ).stdout
         volume._prepare(str(disk), "vol-1")
-        after = subprocess.run(["dumpe2fs", "-h", str(disk)], capture_output=True, text=True, check=True).stdout
+        after = subprocess.run(
+            ["dumpe2fs", "-h", str(disk)], capture_output=True, text=True, check=True
+        ).stdout
         uuid = [line for line in before.splitlines() if "UUID" in line]
         assert uuid == [line for line in after.splitlines() if "UUID" in line]
 
@@ -85,7 +94,9 @@ class TestRealFiles:
         ],
         ids=["another's", "unnamed", "swap", "unknown", "partitions"],
     )  # fmt: skip
-    def test_anything_else_is_left_as_it_is(self, volume: ModuleType, disk: Path, make: list[str], words: str) -> None:
+    def test_anything_else_is_left_as_it_is(
+        self, volume: ModuleType, disk: Path, make: list[str], words: str
+    ) -> None:
         subprocess.run([*make, str(disk)], check=True, capture_output=True)
         before = disk.read_bytes()
         with pytest.raises(volume.VolumeError, match=f"vol-1 .* is not a hub's: {words}"):
@@ -94,7 +105,9 @@ class TestRealFiles:
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=12), st.floats(0, 2e6))
-def test_the_acme_server_is_never_asked_too_often(attempts: ModuleType, moments: list[float], now: float) -> None:
+def test_the_acme_server_is_never_asked_too_often(
+    attempts: ModuleType, moments: list[float], now: float
+) -> None:
     earlier = sorted(moments)
     pause = attempts.pause_s(earlier, now)
     assert 0 <= pause <= attempts.LONGEST_PAUSE_S
@@ -122,25 +135,49 @@ def test_failures_are_kept_and_forgotten(attempts: ModuleType, tmp_path: Path) -
 
 class TestCertificates:
     @pytest.fixture
-    def acme(self, program: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    def acme(
+        self, program: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> ModuleType:
         module = program("hubsmith_certificate.acme")
         monkeypatch.setattr(module, "FOLDER", tmp_path)
         return module
 
     @pytest.fixture
     def launched(self, program: Callable[[str], ModuleType]) -> object:
-        return program("hubsmith_machine.launch").Launch(domain="hub.example.test", acme_directory="https://localhost:14000/dir")
+        return program("hubsmith_machine.launch").Launch(
+            domain="hub.example.test", acme_directory="https://localhost:14000/dir"
+        )
 
     def make(
-        self, folder: Path, name: str = "hub.example.test", days: int = 30, more: str = "", server: str = "https://localhost:14000/dir"
+        self,
+        folder: Path,
+        name: str = "hub.example.test",
+        days: int = 30,
+        more: str = "",
+        server: str = "https://localhost:14000/dir",
     ) -> None:
         live = folder / "live" / "hub.example.test"
         live.mkdir(parents=True)
         (folder / "renewal").mkdir()
         (folder / "renewal" / "hub.example.test.conf").write_text(f"[renewalparams]\nserver = {server}\n")
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", str(days)]
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-noenc",
+            "-days",
+            str(days),
+        ]
         command += ["-subj", "/CN=x", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1{more}"]
-        subprocess.run([*command, "-keyout", live / "privkey.pem", "-out", live / "fullchain.pem"], check=True, capture_output=True)
+        subprocess.run(
+            [*command, "-keyout", live / "privkey.pem", "-out", live / "fullchain.pem"],
+            check=True,
+            capture_output=True,
+        )
 
     def test_what_is_kept_is_served(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
         self.make(tmp_path)
@@ -155,7 +192,17 @@ class TestCertificates:
 
     def test_one_without_its_key_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
         self.make(tmp_path)
-        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", tmp_path / "live/hub.example.test/privkey.pem"], check=True)
+        subprocess.run(
+            [
+                "openssl",
+                "genpkey",
+                "-algorithm",
+                "ed25519",
+                "-out",
+                tmp_path / "live/hub.example.test/privkey.pem",
+            ],
+            check=True,
+        )
         assert acme.usable(launched) is None
 
     def test_a_broken_one_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
@@ -163,23 +210,37 @@ class TestCertificates:
         (tmp_path / "live/hub.example.test/fullchain.pem").write_text("cut off")
         assert acme.usable(launched) is None
 
-    def test_a_rehearsals_is_not_kept_for_the_real_thing(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_a_rehearsals_is_not_kept_for_the_real_thing(
+        self, acme: ModuleType, launched: object, tmp_path: Path
+    ) -> None:
         self.make(tmp_path, server="https://acme-staging-v02.api.letsencrypt.org/directory")
         assert acme.usable(replace(launched, acme_directory=None)) is None
 
-    def test_the_real_one_does_for_a_rehearsal(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_the_real_one_does_for_a_rehearsal(
+        self, acme: ModuleType, launched: object, tmp_path: Path
+    ) -> None:
         self.make(tmp_path, server=acme.LETS_ENCRYPT)
-        assert acme.usable(replace(launched, acme_directory="https://acme-staging-v02.api.letsencrypt.org/directory"))
+        assert acme.usable(
+            replace(launched, acme_directory="https://acme-staging-v02.api.letsencrypt.org/directory")
+        )
 
-    def test_with_subdomains_it_has_to_be_for_users_hosts_too(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_with_subdomains_it_has_to_be_for_users_hosts_too(
+        self, acme: ModuleType, launched: object, tmp_path: Path
+    ) -> None:
         self.make(tmp_path)
         assert acme.usable(replace(launched, subdomains=True)) is None
         assert acme.for_the_hub_alone(replace(launched, subdomains=True))
 
-    def test_one_for_users_hosts_does_without_them(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_one_for_users_hosts_does_without_them(
+        self, acme: ModuleType, launched: object, tmp_path: Path
+    ) -> None:
         self.make(tmp_path, more=",DNS:*.hub.example.test")
         assert acme.usable(launched)
-        assert acme.usable(replace(launched, subdomains=True)).names == ("hub.example.test", "127.0.0.1", "*.hub.example.test")
+        assert acme.usable(replace(launched, subdomains=True)).names == (
+            "hub.example.test",
+            "127.0.0.1",
+            "*.hub.example.test",
+        )
 
     def test_certbot_is_asked_for_every_name_under_one(
         self, acme: ModuleType, launched: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -188,13 +249,27 @@ class TestCertificates:
         said.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
         said.chmod(0o755)
         monkeypatch.setattr(acme, "_CERTBOT", str(said))
-        for subdomains, names in ((False, "--domain hub.example.test"), (True, "--domain hub.example.test --domain *.hub.example.test")):
+        for subdomains, names in (
+            (False, "--domain hub.example.test"),
+            (True, "--domain hub.example.test --domain *.hub.example.test"),
+        ):
             acme.get(replace(launched, email="ops@example.test", subdomains=subdomains), 10)
-            assert f" --cert-name hub.example.test --max-log-backups 20 {names} --renew-with-new-domains " in asked.read_text()
+            assert (
+                f" --cert-name hub.example.test --max-log-backups 20 {names} --renew-with-new-domains "
+                in asked.read_text()
+            )
 
     @pytest.fixture
-    def boot(self, program: Callable[[str], ModuleType], acme: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-        """The boot's part; what the proxy serves is in a folder, ACME gives nothing, and systemd is not asked."""
+    def boot(
+        self,
+        program: Callable[[str], ModuleType],
+        acme: ModuleType,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> ModuleType:
+        """The boot's part; what the proxy serves is in a folder, ACME gives nothing, and systemd is not
+        asked.
+        """
         module, ensure = program("certificate"), program("hubsmith_certificate.ensure")
         served = tmp_path / "served"
         monkeypatch.setattr(program("hubsmith_certificate.pem"), "SERVED", served)

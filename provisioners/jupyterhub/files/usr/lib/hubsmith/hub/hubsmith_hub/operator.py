@@ -1,4 +1,6 @@
-"""The running hub as seen by root of its machine: calls of its API with the token that the boot program made."""
+"""The running hub as seen by root of its machine: calls of its API with the token that the boot program
+made.
+"""
 
 from __future__ import annotations
 

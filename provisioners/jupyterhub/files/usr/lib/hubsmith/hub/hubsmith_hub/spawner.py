@@ -1,4 +1,6 @@
-"""SystemdSpawner with a unit for each of a user's servers, in that user's slice and network, for open accounts of the hub's users alone."""
+"""SystemdSpawner with a unit for each of a user's servers, in that user's slice and network, for open
+accounts of the hub's users alone.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,15 @@ from tornado import web
 from hubsmith_hub import accounts, network, systemctl
 from hubsmith_hub.units import slice_name, unit_name
 
-# Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which systemd gives to the
-# user: a link there would be followed by root, a FIFO would stop the hub.
+# Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which
+# systemd gives to the user: a link there would be followed by root, a FIFO would stop the hub.
 systemd.RUN_ROOT = "/run/hubsmith/environment"
 
 
 class HubsmithSpawner(SystemdSpawner):
-    """Users' servers are units named after user and server; SystemdSpawner itself has one name for all servers of a user."""
+    """Users' servers are units named after user and server; SystemdSpawner itself has one name for all
+    servers of a user.
+    """
 
     _token_id: int | None = None
 
@@ -31,7 +35,10 @@ class HubsmithSpawner(SystemdSpawner):
             self.unit_extra_properties = {**self.unit_extra_properties, "SyslogIdentifier": self.unit_name}
 
     async def start(self) -> tuple[str, int]:
-        """Start the unit; (address, port). Raises HTTPError, which the hub's page shows, for an account that may have no server."""
+        """Start the unit; (address, port).
+
+        Raises HTTPError, which the hub's page shows, for an account that may have no server.
+        """
         if problem := accounts.refusal(self.user.name):
             raise web.HTTPError(403, problem)
         uid = pwd.getpwnam(self.user.name).pw_uid
@@ -47,9 +54,13 @@ class HubsmithSpawner(SystemdSpawner):
         return started
 
     def get_env(self) -> dict[str, str]:
-        """SystemdSpawner.start() has just drawn a port of the machine; it is the user's namespace that counts."""
+        """SystemdSpawner.start() has just drawn a port of the machine; it is the user's namespace that
+        counts.
+        """
         others = [spawner for spawner in self.user.spawners.values() if spawner is not self]
-        self.port = network.port_beside({*(one.port for one in others), *(one.server.port for one in others if one.server)})
+        self.port = network.port_beside(
+            {*(one.port for one in others), *(one.server.port for one in others if one.server)}
+        )
         environment: dict[str, str] = super().get_env()
         return environment
 
@@ -70,7 +81,11 @@ class HubsmithSpawner(SystemdSpawner):
     def _limits(self) -> dict[str, str]:
         memory = str(self.mem_limit) if self.mem_limit is not None else "infinity"
         processors = f"{int(self.cpu_limit * 100)}%" if self.cpu_limit is not None else ""
-        return {"MemoryMax": memory, "CPUQuota": processors, "TasksMax": str(self.unit_extra_properties.get("TasksMax", "infinity"))}
+        return {
+            "MemoryMax": memory,
+            "CPUQuota": processors,
+            "TasksMax": str(self.unit_extra_properties.get("TasksMax", "infinity")),
+        }
 
     async def _enter_network(self, uid: int) -> None:
         """All servers of a user are in one network namespace, where nobody else can listen or connect."""
