@@ -1,7 +1,7 @@
 """Find kernel faults on a serial console: panics and oopses, and the stalls that a machine may recover from.
 
-A console continues across boots. The kernel starts each of its lines with the seconds since its start, "[
-35.343297] ", often behind something that a program left on the same line. systemd forwards what services
+A console continues across boots. The kernel starts each of its lines with the seconds since its start,
+"[   35.343297] ", often behind something that a program left on the same line. systemd forwards what services
 write in the same form, but with the service's name before the text ("[   26.171649] cloud-init[448]: …"): a
 fault must stand directly behind the stamp.
 """

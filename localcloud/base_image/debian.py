@@ -68,7 +68,8 @@ def guest_files(
     depends on the host.
     """
     rendered = {
-        "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 {TRUST_TIMER} {_AFTER_A_PANIC}\n",
+        "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 "
+        f"{TRUST_TIMER} {_AFTER_A_PANIC}\n",
         "etc/fstab": (
             f"UUID={layout.root_uuid} / ext4 errors=remount-ro 0 1\n"
             f"UUID={layout.fstab_esp} /{layout.esp_folder} vfat "

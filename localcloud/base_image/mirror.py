@@ -110,8 +110,8 @@ def _indextargets() -> str:
 def _defaults(release: str) -> list[Source]:
     """What mmdebstrap would take by itself, read off a run that downloads nothing."""
     listing = tools.run(
-        ["mmdebstrap", "--quiet", "--variant=custom", "--skip=update,cleanup,check/signed-by", "--format=null",
-         '--setup-hook=cat "$1/etc/apt/sources.list" >&2', release, "/dev/null"],
+        ["mmdebstrap", "--quiet", "--variant=custom", "--skip=update,cleanup,check/signed-by",
+         "--format=null", '--setup-hook=cat "$1/etc/apt/sources.list" >&2', release, "/dev/null"],
         "ask mmdebstrap for its default mirror",
     )  # fmt: skip
     return list(parse_one_line_sources(listing.splitlines()))

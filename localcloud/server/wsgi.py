@@ -223,5 +223,6 @@ def _error(service: str, request: Request, status: int, code: str, message: str)
     if service == "ec2":
         text = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>local</RequestID></Response>"
     else:
-        text = f"<ErrorResponse><Error><Type>Receiver</Type>{error}</Error><RequestId>local</RequestId></ErrorResponse>"
+        error = f"<Error><Type>Receiver</Type>{error}</Error>"
+        text = f"<ErrorResponse>{error}<RequestId>local</RequestId></ErrorResponse>"
     return Response(f'<?xml version="1.0" encoding="UTF-8"?>{text}', status, mimetype="text/xml")

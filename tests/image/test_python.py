@@ -16,8 +16,8 @@ PREFIX = "/opt/anaconda"
 
 STALE = textwrap.dedent("""
     import importlib.util, pathlib, site, struct, sys
-    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython ipykernel zmq jedi pip".split()
-    for package in packages:
+    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython"
+    for package in [*packages.split(), "ipykernel", "zmq", "jedi", "pip"]:
         folder = pathlib.Path(site.getsitepackages()[0], package)
         for source in folder.rglob("*.py"):
             if {"test", "tests"} & set(source.parts):
@@ -62,8 +62,10 @@ WHEEL = textwrap.dedent("""
         wheel.writestr("hubsmith_probe/__init__.py", "answer = 42\\n")
         info = "hubsmith_probe-1.0.dist-info/"
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hubsmith-probe\\nVersion: 1.0\\n")
-        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in wheel.namelist()) + info + "RECORD,,\\n")
+        tags = "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\n" + tags)
+        files = [*wheel.namelist(), info + "RECORD"]
+        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in files))
 """)
 
 

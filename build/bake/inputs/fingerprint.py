@@ -1,11 +1,11 @@
 """Fingerprints: what provisioners send to a builder, as a chain of digests that is the same on every machine.
 
     content of a provisioner     = sha256 over its name and what it sends: the files that are laid over /
-    (path, owner, group, mode,
-                                   content as rendered), its install.sh, its variables as the script reads
-                                   them, and what the manifest's lock gives it, if there is one
-    fingerprint of a provisioner = sha256 over the fingerprint before it (first: the id of the base image) and
-    its content
+                                   (path, owner, group, mode, content as rendered), its install.sh, its
+                                   variables as the script reads them, and what the manifest's lock gives
+                                   it, if there is one
+    fingerprint of a provisioner = sha256 over the fingerprint before it (first: the id of the base image)
+                                   and its content
 
 What is not sent is not in it: the text of provisioner.yaml, a comment of a template, a file beside
 install.sh, times, and where the checkout is. What Hubsmith itself sends is counted apart

@@ -107,7 +107,8 @@ class LockSettings(Section):
     )
     overrides: f.RelativeFile | None = Field(
         default=None,
-        description="What holds whatever packages ask for (uv's --override), in a lock too, a file in its folder",
+        description="What holds whatever packages ask for (uv's --override), in a lock too, "
+        "a file in its folder",
     )
 
     def files(self) -> tuple[tuple[str, str | None], ...]:

@@ -69,7 +69,8 @@ class Python(Section):
     )
     environment: f.RelativeFile | None = Field(
         default=None,
-        description="An environment.yml beside the manifest with more of both, and with channels that go first",
+        description="An environment.yml beside the manifest with more of both, and with channels "
+        "that go first",
     )
 
 
@@ -95,7 +96,8 @@ class Network(Section):
 
     addresses: f.UserNetwork = Field(
         default="100.64.0.0/10",
-        description="Network from which users' servers get their addresses; nothing else of the machine may use it",
+        description="Network from which users' servers get their addresses; nothing else of the machine "
+        "may use it",
     )
     internet: bool = Field(default=True, description="Let users' servers connect to the internet")
     allowed: f.PrivateNetworks = Field(

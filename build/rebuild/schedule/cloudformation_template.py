@@ -53,8 +53,8 @@ def document(job: Job, manifest: Manifest, source: Source, notify: str = "") -> 
     """The template as CloudFormation reads it."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Rebuilds the image {manifest.image.name} when something has changed ({job.when}); written by "
-        "invoke schedule",
+        "Description": f"Rebuilds the image {manifest.image.name} when something has changed ({job.when}); "
+        "written by invoke schedule",
         "Resources": {
             "Logs": _resource(
                 "AWS::Logs::LogGroup", {"LogGroupName": f"/hubsmith/{job.name}", "RetentionInDays": _LOG_DAYS}
@@ -212,7 +212,8 @@ def _rule(job: Job) -> Properties:
                         "status": "$.detail.build-status",
                         "logs": "$.detail.additional-information.logs.deep-link",
                     },
-                    "InputTemplate": f'"The rebuild of the image {job.image} ended as <status>. Its log: <logs>"',
+                    "InputTemplate": f'"The rebuild of the image {job.image} ended as <status>. '
+                    'Its log: <logs>"',
                 },
             }
         ],

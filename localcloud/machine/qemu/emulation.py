@@ -30,7 +30,8 @@ _SHARE = 16  # of this machine's memory, at most one part in so many
 
 def accel_option() -> str:
     """The value of -accel for an emulated machine."""
-    return f"tcg,thread=single,tb-size={translations_mib(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))}"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"tcg,thread=single,tb-size={translations_mib(memory)}"
 
 
 def translations_mib(memory_bytes: int) -> int:

@@ -29,7 +29,8 @@ _MOUNT = """
 mount -t overlay overlay -o lowerdir=/,upperdir="$1/upper",workdir="$1/work" "$1/root"
 mount --rbind /dev "$1/root/dev"; mount -t proc proc "$1/root/proc"; mount -t tmpfs tmpfs "$1/root/run"
 mkdir -p "$1/root/run/hubsmith/apt"
-[ ! -e "$1/root/etc/resolv.conf" ] || [ -s "$1/root/etc/resolv.conf" ] || cat /etc/resolv.conf > "$1/root/etc/resolv.conf"
+resolv="$1/root/etc/resolv.conf"
+[ ! -e "$resolv" ] || [ -s "$resolv" ] || cat /etc/resolv.conf > "$resolv"
 echo up; read -r _ || true
 """
 

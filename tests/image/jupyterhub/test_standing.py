@@ -86,7 +86,8 @@ file = "/run/UNIT/UNIT.env"
 if os.path.lexists(file):
     os.unlink(file)
 os.symlink("/srv/jupyterhub/hubsmith-probe", file)
-subprocess.Popen(["sh", "-c", "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"], start_new_session=True)
+deaf = "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"
+subprocess.Popen(["sh", "-c", deaf], start_new_session=True)
 """
 
 

@@ -34,7 +34,8 @@ from build.manifest import load
 manifest = load(Path(sys.argv[1]), profiles=["layered"])
 now = inputs.of(manifest, *sys.argv[2:])
 keys = [layers.key_of(now, number) for number in range(len(manifest.provisioners))]
-print(json.dumps({"tags": now.tags(), "layers": keys, "changes": inputs.diff_tags(now, json.load(sys.stdin))}))
+changes = inputs.diff_tags(now, json.load(sys.stdin))
+print(json.dumps({"tags": now.tags(), "layers": keys, "changes": changes}))
 """
 
 

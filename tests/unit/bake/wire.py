@@ -55,8 +55,9 @@ class Wire:
 
     def _called(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
         if not model.name.startswith(("Describe", "Get")):
-            self.log += [f"EC2 {model.name}", *(f"    {name}: {self._value(name, value)}" for name, value in sorted(params.items())
-                                                if name not in _NOT_IN_THE_IMAGE)]  # fmt: skip
+            in_image = sorted(each for each in params.items() if each[0] not in _NOT_IN_THE_IMAGE)
+            self.log.append(f"EC2 {model.name}")
+            self.log += [f"    {name}: {self._value(name, value)}" for name, value in in_image]
 
     def _value(self, name: str, value: object) -> str:
         assert self.state is not None

@@ -118,7 +118,8 @@ def project(tmp_path: Path, index: Index, cache: Path, monkeypatch: pytest.Monke
         "provisioner.yaml": PROVISIONER,
         "install.sh": "true\n",
         "own.in": "lab   # what starts servers\n",
-        "own.txt": f"base==1.0 \\\n    --hash=sha256:{index.sha256('base', '1.0')}\n    # via lab\nlab==1.0\n",
+        "own.txt": f"base==1.0 \\\n    --hash=sha256:{index.sha256('base', '1.0')}\n"
+        "    # via lab\nlab==1.0\n",
     }.items():
         (made.provisioner / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

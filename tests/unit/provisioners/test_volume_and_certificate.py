@@ -27,10 +27,16 @@ def attempts(program: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @given(
-    st.lists(st.sampled_from(["ext4", "xfs", "dos", "gpt", "LVM2_member", "crypto_LUKS", "swap"]), max_size=2, unique=True),
+    st.lists(
+        st.sampled_from(["ext4", "xfs", "dos", "gpt", "LVM2_member", "crypto_LUKS", "swap"]),
+        max_size=2,
+        unique=True,
+    ),
     st.sampled_from([None, "hubsmith-data", "other"]),
-    st.booleans(), st.booleans(), st.booleans(),
-)  # fmt: skip
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_a_disk_is_formatted_only_if_nothing_is_on_it(
     volume: ModuleType, signatures: list[str], label: str | None, partitions: bool, zeros: bool, marked: bool
 ) -> None:
@@ -86,14 +92,20 @@ class TestRealFiles:
     @pytest.mark.parametrize(
         ("make", "words"),
         [
-            (["mkfs.ext4", "-q", "-F", "-L", "photos"], "its file system is called photos, not hubsmith-data"),
+            (
+                ["mkfs.ext4", "-q", "-F", "-L", "photos"],
+                "its file system is called photos, not hubsmith-data",
+            ),
             (["mkfs.ext4", "-q", "-F"], "its file system is called nothing, not hubsmith-data"),
             (["mkswap"], "it holds swap"),
-            (["sh", "-c", 'echo precious | dd of="$0" bs=1 seek=9000 conv=notrunc'], "it has no file system, and is not blank either"),
+            (
+                ["sh", "-c", 'echo precious | dd of="$0" bs=1 seek=9000 conv=notrunc'],
+                "it has no file system, and is not blank either",
+            ),
             (["sh", "-c", 'echo "label: gpt" | sfdisk --quiet "$0"'], "it has partitions"),
         ],
         ids=["another's", "unnamed", "swap", "unknown", "partitions"],
-    )  # fmt: skip
+    )
     def test_anything_else_is_left_as_it_is(
         self, volume: ModuleType, disk: Path, make: list[str], words: str
     ) -> None:

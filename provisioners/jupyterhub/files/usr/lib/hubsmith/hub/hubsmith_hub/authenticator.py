@@ -29,7 +29,8 @@ from hubsmith_hub import (
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
 
 _BUSY_PAGE = """<!DOCTYPE html>
-<html lang="en"><title>Too many failed logins</title><h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
+<html lang="en"><title>Too many failed logins</title>
+<h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
 """
 
 
