@@ -37,7 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--matrix") == "all":
         return
     commit = _commit()
-    chosen, left = [], []
+    chosen: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         (chosen if _is_chosen(item, commit) else left).append(item)
     items[:] = chosen

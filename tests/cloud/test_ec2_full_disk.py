@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import base_image
+from localcloud.machine.machine import Machine
 from localcloud.server import state_store
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import FAST, Customer, Key, refused, until
@@ -106,7 +107,7 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     return cloud
 
 
-def _machine(cloud: Customer, instance_id: str):  # noqa: ANN202  # Machine, imported late as conftest does
+def _machine(cloud: Customer, instance_id: str) -> Machine:
     from localcloud.ec2.host import Host
 
     return Host(cloud.folder).machine(instance_id)

@@ -92,7 +92,8 @@ def assumed(cloud: Customer, service: str, role: str) -> Any:
     arn = cloud.client("iam").get_role(RoleName=role)["Role"]["Arn"]
     given = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
     secrets = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
-    return boto3.client(
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+    return session.client(
         service,
         endpoint_url=cloud.endpoint.url,
         region_name="us-east-1",

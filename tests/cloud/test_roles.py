@@ -136,7 +136,8 @@ def as_role(cloud: Customer, service: str, credentials: Any) -> Any:
         "aws_session_token": key.token,
     }
     config = Config(retries={"total_max_attempts": 1})
-    return boto3.client(
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+    return session.client(
         service, endpoint_url=cloud.endpoint.url, region_name="us-east-1", config=config, **secrets
     )
 

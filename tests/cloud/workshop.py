@@ -144,7 +144,8 @@ class Workshop:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the cloud, as anybody would make it."""
-        return boto3.client(
+        session: Any = boto3.Session()  # whose stubs want the service as a literal
+        return session.client(
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",

@@ -191,7 +191,7 @@ class HubClient:
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a websocket to ``path`` of one of the user's servers, as a page of it would."""
-        opened = websocket.WebSocket(sslopt={"context": self.context})
+        opened: Any = websocket.WebSocket(sslopt={"context": self.context})  # its connect() has no types
         address = urlsplit(self.servers_url)
         opened.connect(
             f"{'wss' if address.scheme == 'https' else 'ws'}://{address.netloc}{path}",
@@ -199,6 +199,7 @@ class HubClient:
             origin=self.servers_url,
             timeout=self.timeout_s,
         )
+        assert isinstance(opened, websocket.WebSocket)
         return opened
 
     def cookies(self, path: str) -> str:

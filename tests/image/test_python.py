@@ -133,7 +133,7 @@ def test_nobody_is_in_the_group_yet(host: Host, stage: str) -> None:
 
 def python(root: Host, code: str) -> str:
     """What the users' Python prints, as nobody: whoever may change it must not get more by this."""
-    return root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code)
+    return str(root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code))
 
 
 def test_servers_start_from_compiled_modules(root: Host) -> None:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from test_python import LOCK, LOCKED
+
 from build.bake.inputs import provisioner_files
 from build.bake.steps.provision import given
 from build.manifest import Manifest, environment
 from build.remote import file_tree
 from build.remote.shell import exports
-from tests.image.test_python import LOCK, LOCKED
 
 REPO = Path(__file__).parents[3]
 PREFIX = "/opt/anaconda"

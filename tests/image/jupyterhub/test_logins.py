@@ -38,12 +38,12 @@ def wrong(name: str, **more: Any) -> dict[str, Any]:
 
 def hub_address(root: Host) -> str:
     """Where the hub itself listens, behind its proxy."""
-    return root.check_output("sed --quiet 's/^HUB_URL=//p' /run/hubsmith/network/hub.env")
+    return str(root.check_output("sed --quiet 's/^HUB_URL=//p' /run/hubsmith/network/hub.env"))
 
 
 def median_s(results: list[dict[str, Any]]) -> float:
     assert [one["status"] for one in results] == [IN] * len(results)
-    return statistics.median(one["seconds"] for one in results)
+    return float(statistics.median(one["seconds"] for one in results))
 
 
 @pytest.mark.usefixtures("thorough")

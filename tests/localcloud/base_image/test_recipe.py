@@ -169,7 +169,7 @@ def disk_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
             return 0
 
     monkeypatch.setattr(disk, "_as_root", list)
-    monkeypatch.setattr(disk.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(tools, "run", lambda command, _: said.append(command))
     with disk.assembling(recipe.LAYOUT, tmp_path / "raw", io.BytesIO()):
         pass

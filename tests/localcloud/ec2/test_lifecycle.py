@@ -67,7 +67,7 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.machines = Machines()
-        self.patches = [
+        self.patches: list[Any] = [
             patch("localcloud.machine.layer_store.run_qemu_img", qemu_img),
             patch.object(reconcile_volumes, "GUEST_UP_S", 0),
             patch.object(Host, "machine", lambda _, instance_id: self.machines(instance_id)),

@@ -127,8 +127,8 @@ def test_a_policy_that_is_in_use_or_has_versions_is_not_deleted(client: Client, 
         == "DeleteConflict: Cannot delete a policy attached to entities."
     )
     ask(client, "DeleteRole", RoleName="hub")
-    more = {"PolicyDocument": policy({"Action": "ssm:*", "Resource": "*"}), "SetAsDefault": "true"}
-    ask(client, "CreatePolicyVersion", PolicyArn=boundary, **more)
+    wider = policy({"Action": "ssm:*", "Resource": "*"})
+    ask(client, "CreatePolicyVersion", PolicyArn=boundary, PolicyDocument=wider, SetAsDefault="true")
     assert ask(client, "DeletePolicy", PolicyArn=boundary).startswith(
         "DeleteConflict: This policy has more than one version."
     )

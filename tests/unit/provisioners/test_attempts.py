@@ -42,7 +42,7 @@ def known(attempts: ModuleType, clock: Clock) -> Any:
 
 def wait(known: Any, clock: Clock, address: str, name: str) -> float:
     """Seconds until the next attempt."""
-    return max(0.0, known.due(address, name) - clock())
+    return max(0.0, float(known.due(address, name)) - clock())
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 @pytest.fixture(scope="module")
 def volume(program: Callable[[str], ModuleType]) -> ModuleType:
-    return program("volume")
+    return program("boot.volume")
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ class TestCertificates:
         return module
 
     @pytest.fixture
-    def launched(self, program: Callable[[str], ModuleType]) -> object:
+    def launched(self, program: Callable[[str], ModuleType]) -> Any:
         return program("hubsmith_machine.launch").Launch(
             domain="hub.example.test", acme_directory="https://localhost:14000/dir"
         )
@@ -191,18 +192,18 @@ class TestCertificates:
             capture_output=True,
         )
 
-    def test_what_is_kept_is_served(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_what_is_kept_is_served(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path)
         found = acme.usable(launched)
         assert found.names == ("hub.example.test", "127.0.0.1")
         assert 28 <= found.days_left <= 30
         assert int(found.serial, 16) > 0
 
-    def test_another_names_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_another_names_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path, name="other.example.test")
         assert acme.usable(launched) is None
 
-    def test_one_without_its_key_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_one_without_its_key_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path)
         subprocess.run(
             [
@@ -217,34 +218,32 @@ class TestCertificates:
         )
         assert acme.usable(launched) is None
 
-    def test_a_broken_one_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_a_broken_one_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path)
         (tmp_path / "live/hub.example.test/fullchain.pem").write_text("cut off")
         assert acme.usable(launched) is None
 
     def test_a_rehearsals_is_not_kept_for_the_real_thing(
-        self, acme: ModuleType, launched: object, tmp_path: Path
+        self, acme: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path, server="https://acme-staging-v02.api.letsencrypt.org/directory")
         assert acme.usable(replace(launched, acme_directory=None)) is None
 
-    def test_the_real_one_does_for_a_rehearsal(
-        self, acme: ModuleType, launched: object, tmp_path: Path
-    ) -> None:
+    def test_the_real_one_does_for_a_rehearsal(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path, server=acme.LETS_ENCRYPT)
         assert acme.usable(
             replace(launched, acme_directory="https://acme-staging-v02.api.letsencrypt.org/directory")
         )
 
     def test_with_subdomains_it_has_to_be_for_users_hosts_too(
-        self, acme: ModuleType, launched: object, tmp_path: Path
+        self, acme: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path)
         assert acme.usable(replace(launched, subdomains=True)) is None
         assert acme.for_the_hub_alone(replace(launched, subdomains=True))
 
     def test_one_for_users_hosts_does_without_them(
-        self, acme: ModuleType, launched: object, tmp_path: Path
+        self, acme: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path, more=",DNS:*.hub.example.test")
         assert acme.usable(launched)
@@ -255,7 +254,7 @@ class TestCertificates:
         )
 
     def test_certbot_is_asked_for_every_name_under_one(
-        self, acme: ModuleType, launched: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, acme: ModuleType, launched: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked, said = tmp_path / "asked", tmp_path / "certbot"
         said.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
@@ -282,7 +281,7 @@ class TestCertificates:
         """The boot's part; what the proxy serves is in a folder, ACME gives nothing, and systemd is not
         asked.
         """
-        module, ensure = program("certificate"), program("hubsmith_certificate.ensure")
+        module, ensure = program("boot.certificate"), program("hubsmith_certificate.ensure")
         served = tmp_path / "served"
         monkeypatch.setattr(program("hubsmith_certificate.pem"), "SERVED", served)
         monkeypatch.setattr(module, "CERTIFICATE", served / "fullchain.pem")
@@ -294,7 +293,7 @@ class TestCertificates:
         monkeypatch.setattr(ensure, "deploy", lambda _: None)
         return module
 
-    def test_a_self_signed_one_is_for_users_hosts_too(self, boot: ModuleType, launched: object) -> None:
+    def test_a_self_signed_one_is_for_users_hosts_too(self, boot: ModuleType, launched: Any) -> None:
         for one, names in (
             (launched, ["hub.example.test"]),
             (replace(launched, subdomains=True), ["hub.example.test", "*.hub.example.test"]),
@@ -303,7 +302,7 @@ class TestCertificates:
             assert list(boot.pem.read(boot.CERTIFICATE.read_text()).names[: len(names)]) == names
 
     def test_where_subdomains_are_new_and_no_certificate_is_to_be_had_the_hubs_own_stays(
-        self, boot: ModuleType, launched: object, tmp_path: Path
+        self, boot: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path)
         assert boot.certificate(replace(launched, subdomains=True)) == ("acme", "it refuses")
@@ -313,7 +312,7 @@ class TestCertificates:
 def test_the_proxy_looks_at_hosts_on_a_hub_with_subdomains(
     program: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options, launch = program("proxy_options"), program("hubsmith_machine.launch").Launch
+    options, launch = program("boot.proxy_options"), program("hubsmith_machine.launch").Launch
     monkeypatch.setattr(options, "OPTIONS", tmp_path / "run" / "proxy.env")
     options.proxy_options(launch(domain="hub.example.test", subdomains=True))
     assert options.OPTIONS.read_text() == "HOST_ROUTING=--host-routing\n"

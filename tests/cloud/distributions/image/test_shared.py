@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import unix_user
 from hub_client import HubClient, Person
 from kernel_client import Kernel
 from testinfra.host import Host
+from unix_users import unix_user
 
 MIRROR = Path(__file__).with_name("mirror.txt")
 PREFIX = "/opt/anaconda"

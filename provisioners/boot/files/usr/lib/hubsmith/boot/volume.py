@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import mounts
+from boot import mounts
 from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")

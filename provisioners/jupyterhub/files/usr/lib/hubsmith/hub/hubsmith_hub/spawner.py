@@ -7,6 +7,7 @@ from __future__ import annotations
 import pwd
 import shutil
 from pathlib import Path
+from typing import Any
 
 from jupyterhub.orm import APIToken
 from systemdspawner import SystemdSpawner, systemd
@@ -25,6 +26,7 @@ class HubsmithSpawner(SystemdSpawner):
     servers of a user.
     """
 
+    unit_extra_properties: dict[str, Any]
     _token_id: int | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -64,11 +66,11 @@ class HubsmithSpawner(SystemdSpawner):
         environment: dict[str, str] = super().get_env()
         return environment
 
-    def get_state(self) -> dict[str, object]:
+    def get_state(self) -> dict[str, Any]:
         """With which of the user's tokens is the server's own (see sessions.py)."""
         return {**super().get_state(), "token_id": self._token_id}
 
-    def load_state(self, state: dict[str, object]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Undo `get_state`."""
         super().load_state(state)
         self._token_id = state.get("token_id")
