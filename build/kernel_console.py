@@ -76,9 +76,7 @@ class KernelFault:
 
     @property
     def is_fatal(self) -> bool:
-        """Whether the machine cannot be relied on any more; false for a stall, which a busy host causes
-        too.
-        """
+        """Whether the machine is unreliable from now on; false for a stall, which a busy host causes too."""
         return self.kind in ("panic", "oops")
 
     @property

@@ -1,6 +1,4 @@
-"""The host's tools and the packages they come in: listed once, in host_packages.txt, which
-install-host-packages.sh reads too.
-"""
+"""The host's tools and their packages, listed once in host_packages.txt, which the installer reads too."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Let others launch the image that has passed: launch permissions of the image, and of its snapshots what a
-copy of it needs.
-"""
+"""Let others launch the image that has passed: permissions of the image, and of its snapshots to copy it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Watch the kernels of a build's machines: a panic or an oops ends the build at once, a stall is a
-warning.
-"""
+"""Watch the kernels of a build's machines: a panic or an oops ends the build, a stall is a warning."""
 
 from __future__ import annotations
 

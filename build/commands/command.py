@@ -1,6 +1,4 @@
-"""What every command has in common on the command line: letters set by hand, and a first line that fits a
-list.
-"""
+"""What every command has in common: letters set by hand, and a first line that fits a list."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ class Command(Task[_Body]):
         return options
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        """The options. Invoke takes the help out of the task as it reads them; here they can be read
-        again.
-        """
+        """The options. Invoke takes the help out of the task as it reads it; here it can be read again."""
         kept = dict(self.help)
         try:
             return list(super().get_arguments(ignore_unknown_help))

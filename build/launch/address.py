@@ -33,9 +33,7 @@ class EnsureAddress(Step[LaunchState]):
     title = "find or allocate the address"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError for an address that is another one's, CloudError when the account may have no
-        more.
-        """
+        """Raises UserError for an address of another hub, CloudError when the account may have no more."""
         state.address = own_address(state.clients, state.hub) or self._given(state) or self._allocated(state)
         state.report.note(f"address {state.address.ip}")
 

@@ -36,9 +36,7 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone, or a record points elsewhere and --take-over was not
-        given.
-        """
+        """Raises UserError when there is no zone, or a record points elsewhere and --take-over is missing."""
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
@@ -74,9 +72,7 @@ class FindZone(Step[LaunchState]):
             )
 
     def _names(self, state: LaunchState) -> tuple[str, ...]:
-        """Those that this launch may have to lead to the hub: of the instance that is kept, and of one that
-        is launched.
-        """
+        """Those that this launch may point to the hub: of the instance that is kept, and of a new one."""
         subdomains = state.options.subdomains or any(
             one.subdomains for one in instances.of_hub(state.clients, state.hub)
         )

@@ -1,6 +1,4 @@
-"""The machine: found by tag and kept, or launched. A newer image is put in place only when that is asked
-for.
-"""
+"""The machine: found by tag and kept, or launched. A newer image is put in place only when asked for."""
 
 from __future__ import annotations
 
@@ -169,9 +167,7 @@ def _token_file(hub: Hub) -> Path:
 
 
 def _token(hub: Hub) -> str:
-    """The same one until the instance runs: EC2 answers a repeated request with the instance that it made at
-    first.
-    """
+    """The same until the instance runs: EC2 answers a repeated request with the instance of the first."""
     file = _token_file(hub)
     if not file.exists() or time.time() - file.stat().st_mtime > _TOKEN_S:
         file.write_text(secrets.token_hex(16), encoding="ascii")

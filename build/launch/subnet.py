@@ -1,6 +1,4 @@
-"""Where the hub lives: a subnet in the availability zone of its data volume, for a volume cannot leave its
-zone.
-"""
+"""Where the hub lives: a subnet in the zone of its data volume, which cannot leave its zone."""
 
 from __future__ import annotations
 

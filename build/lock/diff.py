@@ -60,9 +60,7 @@ def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:
 
 
 def _versions(pins: Pins | None) -> dict[tuple[str, str], tuple[str, str]]:
-    """Version and whole entry by manager and name; a package that is pinned per Python has all its
-    versions.
-    """
+    """Version and whole entry by manager and name; a package pinned per Python has all its versions."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for entry in CONDA_ENTRY.finditer(pins.conda if pins else ""):
         name, version, build = entry["package"].rpartition("/")[2].rsplit("-", 2)

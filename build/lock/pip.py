@@ -100,9 +100,7 @@ def _refusal(said: str, arch: Arch) -> HubsmithError:
 
 
 def _checked(pins: str) -> str:
-    """The pins, if each has a hash. Raises UserError for one that has none: what comes from git or a
-    folder.
-    """
+    """The pins, if each has a hash. Raises UserError for one that has none, as from git or a folder."""
     at = 0
     while at < len(pins):
         found = PIP_ENTRY.match(pins, at)

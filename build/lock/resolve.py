@@ -71,9 +71,7 @@ def _pins(
 
 
 def _own(use: ProvisionerUse, hub_version: str | None) -> tuple[Sequence[str], Sequence[str]]:
-    """What the provisioner installs in any case and its own pins, with the manifest's JupyterHub in place of
-    its own.
-    """
+    """What the provisioner always installs and its own pins, with the manifest's version of JupyterHub."""
     own, limits = lockfile.requirements(use), lockfile.constraints(use)
     if hub_version is None:
         return own, limits

@@ -1,6 +1,4 @@
-"""ssh to a hub as its operator: 22 open meanwhile, its host keys known before the first connection, the
-operator's key.
-"""
+"""ssh to a hub as its operator: port 22 open meanwhile, host keys known beforehand, the operator's key."""
 
 from __future__ import annotations
 

@@ -45,9 +45,7 @@ def write_config(target: Target, folder: Path, control_socket: Path) -> Path:
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in to a machine, and with what; where nothing is said the user's own ssh configuration
-    decides.
-    """
+    """Who logs in to a machine, and with what; the user's own ssh configuration decides what is not said."""
 
     user: str = ""
     identity: str = ""

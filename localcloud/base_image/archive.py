@@ -86,9 +86,7 @@ def as_tar(tree: Tree) -> bytes:
 
 
 def as_cpio(tree: Tree) -> bytes:
-    """An archive in cpio's "newc" format, as the kernel unpacks its initial file system from
-    (Documentation/driver-api/early-userspace).
-    """
+    """An archive in cpio's "newc" format, from which the kernel unpacks its initial file system."""
     entries = [*with_folders(tree).items(), ("TRAILER!!!", File(b"", 0))]
     return b"".join(
         _cpio_member(number, path, entry) for number, (path, entry) in enumerate(entries, start=1)

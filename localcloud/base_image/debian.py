@@ -1,6 +1,4 @@
-"""Debian as a base image: what Debian's own EC2 image holds, minus weight, made by mmdebstrap from the host's
-mirror.
-"""
+"""Debian as a base image: what Debian's EC2 image holds, minus weight, by mmdebstrap from a mirror."""
 
 from __future__ import annotations
 

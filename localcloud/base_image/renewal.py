@@ -108,9 +108,7 @@ def _alone(family: str, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def _workshop(family: str) -> Iterator[Path]:
-    """An empty folder beside the images, so that finishing is a rename; what an earlier, killed build left is
-    removed first.
-    """
+    """An empty folder beside the images, so that finishing is a rename; a killed build's is removed first."""
     prefix = f".building-{family}-"
     for leftover in catalogue.folder().glob(f"{prefix}*"):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -90,9 +90,7 @@ def request_keys(tags: Iterable[Any]) -> Context:
 
 
 def id_of(arn: str) -> str | None:
-    """The id at the end of the ARN of something that EC2 has; None for other ARNs and for what is still to be
-    made.
-    """
+    """The id at the end of the ARN of what EC2 has; None for other ARNs and for what is still to be made."""
     kind = _ID.fullmatch(arn.rpartition("/")[2]) if arn.startswith("arn:aws:ec2:") else None
     return kind[0] if kind else None
 

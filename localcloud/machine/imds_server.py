@@ -50,9 +50,7 @@ class InstanceMetadata:
 
 
 class MetadataServer:
-    """Answers one instance on Machine.metadata_socket; lookup is asked on every request, from a thread of its
-    own.
-    """
+    """Answers one instance on Machine.metadata_socket; lookup is asked on every request, in a thread."""
 
     def __init__(self, socket: Path, lookup: Callable[[], InstanceMetadata]) -> None:
         self.socket = socket
@@ -199,9 +197,7 @@ def _error(status: int) -> Response:
 
 
 def _token_key(socket: Path) -> bytes:
-    """The key tokens are signed with: beside the socket, so that they outlive a restart of the server as the
-    machine does.
-    """
+    """The key tokens are signed with: beside the socket, so that they outlive a restart of the server."""
     path = socket.with_suffix(".key")
     if not path.exists():
         path.touch(mode=0o600)

@@ -173,9 +173,7 @@ def _end_server(folder: Path, number: signal.Signals) -> None:
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
-    """What makes any AWS client talk to this cloud: boto3, the aws CLI (2.13 or PyPI's), Packer,
-    Terraform.
-    """
+    """What makes any AWS client talk to this cloud: boto3, aws CLI (2.13 or PyPI's), Packer, Terraform."""
     return {
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_ACCESS_KEY_ID": endpoint.access_key,

@@ -44,9 +44,7 @@ LOCKED = "locked:"
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one provisioner: `content` is its own part, `digest` everything up to and including it (64 hex
-    digits each).
-    """
+    """Of one provisioner: `content` is its own part, `digest` all up to and with it (64 hex digits each)."""
 
     provisioner: str
     digest: str

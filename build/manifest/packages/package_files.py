@@ -1,6 +1,4 @@
-"""The files of packages that a manifest names: what they ask for goes into the settings, as if it stood in
-the manifest itself.
-"""
+"""The files of packages that a manifest names: their contents go into the settings as if written there."""
 
 from __future__ import annotations
 

@@ -169,9 +169,7 @@ class ProvisionerUse:
 
 
 def type_of(value: object) -> VariableType | None:
-    """The name this file has for the type of a value; None for null and for what YAML knows but a shell does
-    not (dates).
-    """
+    """The name this file has for the type of a value; None for null and for types a shell lacks (dates)."""
     if isinstance(value, bool):
         return "boolean"
     kinds: tuple[tuple[type | tuple[type, ...], VariableType], ...] = (

@@ -1,6 +1,4 @@
-"""The distributions of the users' Python: what each reads of the manifest, and whose terms its channels come
-under.
-"""
+"""The distributions of the users' Python: what each reads of the manifest, and its channels' terms."""
 
 from __future__ import annotations
 

@@ -97,9 +97,7 @@ class Layers(Section):
 
 
 class DataVolume(Section):
-    """The volume that outlives the instances of a hub: homes, the hub's database, certificates, the users'
-    registry.
-    """
+    """The volume that outlives a hub's instances: homes, database, certificates, the users' registry."""
 
     size_gib: int = Field(
         default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow"

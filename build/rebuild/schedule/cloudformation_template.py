@@ -1,5 +1,4 @@
-"""A CloudFormation template: EventBridge Scheduler starts a CodeBuild project, which runs what every other
-schedule runs.
+"""A CloudFormation template: EventBridge Scheduler starts a CodeBuild project, which runs the rebuild.
 
 Each role may do what its part needs and no more; logs are kept for three months; a failed build sends a
 message to a topic.
@@ -190,9 +189,7 @@ def _topic_policy() -> Properties:
 
 
 def _rule(job: Job) -> Properties:
-    """One message a failed build; after three failures in a row the runs pause by themselves
-    (build/rebuild/attempts.py).
-    """
+    """One message a failed build; after three failures in a row runs pause (build/rebuild/failures.py)."""
     return {
         "Description": f"A rebuild of the image {job.image} failed",
         "EventPattern": {

@@ -50,9 +50,7 @@ def detach(monitor: Monitor, volume_id: str) -> None:
 
 
 def grow(monitor: Monitor, volume_id: str, size: int) -> None:
-    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where its controller
-    cannot.
-    """
+    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where it refuses."""
     top = _top_node(monitor, volume_id)
     if top is None:
         raise MachineError(f"{volume_id} is not attached")

@@ -1,5 +1,4 @@
-"""How QEMU emulates a machine's processors (TCG) where KVM does not run them: all of a machine's processors
-share one thread.
+"""How QEMU emulates a machine's processors (TCG) without KVM: all of them share one thread.
 
 With a thread for each processor a build makes its image in six minutes instead of nine, but machines die of
 it:

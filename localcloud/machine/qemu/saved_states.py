@@ -1,5 +1,4 @@
-"""Saved states of machines, which are inside their disks: a state fits only the QEMU version and the board it
-was saved with.
+"""Saved states of machines, inside their disks: a state fits only the QEMU version and board it is of.
 
 Each is stored under a name that says both ("booted@q35-10.0.13"), so that one that does not fit is recognised
 before QEMU tries it.

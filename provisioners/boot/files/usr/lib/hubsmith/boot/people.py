@@ -66,9 +66,7 @@ def administrator(launch: Launch, parameters: Parameters) -> None:
 
 
 def _first_password(name: str, hours: int, parameters: Parameters) -> None:
-    """The one from SSM, where the account has none; or where nobody has used the one before, and a launch has
-    made another.
-    """
+    """The one from SSM, where the account has none, or where a launch has made another and none was used."""
     found = first_password.state_of(name)
     is_needed = found == "unfinished" or (found == "none" and not accounts.has_password(name))
     if not is_needed and found not in ("waiting", "expired"):

@@ -1,5 +1,4 @@
-"""One certificate for the machine's domain, by certbot and dns-route53 with the instance's role, in
-/etc/letsencrypt.
+"""One certificate for the machine's domain, by certbot and dns-route53 with the instance's role.
 
 With subdomains it is for `*.domain` too, which needs nothing more of the role: the TXT record of both
 challenges has one name.

@@ -1,6 +1,4 @@
-"""PAM logins of the hub's users, whose accounts are made, opened and closed by acts of an administrator
-only.
-"""
+"""PAM logins of the hub's users, whose accounts only administrators make, open and close."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ _BUSY_PAGE = """<!DOCTYPE html>
 
 
 class HubsmithAuthenticator(PAMAuthenticator):
-    """A user added on the admin page gets a Unix account; one deleted there keeps the files and loses the way
-    in.
-    """
+    """A user added on the admin page gets a Unix account; one deleted there keeps only the files."""
 
     create_system_users = True
     _logins: logins.Logins | None = None

@@ -1,6 +1,4 @@
-"""SystemdSpawner with a unit for each of a user's servers, in that user's slice and network, for open
-accounts of the hub's users alone.
-"""
+"""SystemdSpawner with a unit for each server, in its user's slice and network, for open accounts only."""
 
 from __future__ import annotations
 
@@ -56,9 +54,7 @@ class HubsmithSpawner(SystemdSpawner):
         return started
 
     def get_env(self) -> dict[str, str]:
-        """SystemdSpawner.start() has just drawn a port of the machine; it is the user's namespace that
-        counts.
-        """
+        """SystemdSpawner.start() has just drawn a port of the machine; the user's namespace counts."""
         others = [spawner for spawner in self.user.spawners.values() if spawner is not self]
         self.port = network.port_beside(
             {*(one.port for one in others), *(one.server.port for one in others if one.server)}
