@@ -50,9 +50,10 @@ _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )
 _DIE_HEADER = re.compile(_DIE)
 _LINE_END = re.compile(r"[\r\n]+")
-# Not in a quotation, and not in a copy of the kernel's log that a program prints: "sh[531]: [    0.000000]
-# …", "kernel: [   35.343297] …". The kernel may add the thread or the processor that printed: "[
-# 35.343297][  T577] ".
+# Not in a quotation, and not in a copy of the kernel's log that a program prints:
+#   "sh[531]: [    0.000000] …", "kernel: [   35.343297] …"
+# The kernel may add the thread or the processor that printed:
+#   "[   35.343297][  T577] "
 _STAMP = re.compile(r"""(?<!\]: )(?<!kernel:)(?<!kernel: )(?<!["'`])\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? """)
 _BOOT = "Linux version "
 _FIRMWARE = re.compile(r"BdsDxe: (?:loading|starting) Boot|EFI stub: |SeaBIOS \(version ")
