@@ -102,9 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _write_slowest_groups(terminalreporter: pytest.TerminalReporter) -> None:
-    """The files whose tests, fixtures included, took longest; a file is what one process of a run takes at a
-    time.
-    """
+    """The files whose tests, fixtures included, took longest; one process of a run takes a file at a time."""
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:

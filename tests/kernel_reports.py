@@ -30,9 +30,7 @@ def found_below(folder: Path, since: float) -> str:
 
 
 def _consoles(folder: Path) -> list[Path]:
-    """The machines of a cloud are in FOLDER/…/machines/i-…; those without a cloud in a folder of a test's
-    own.
-    """
+    """A cloud's machines are in FOLDER/…/machines/i-…; those without a cloud in a test's own folder."""
     patterns = ("i-*/console.log", "*/i-*/console.log", "*/*/i-*/console.log", "*/*/*/i-*/console.log")
     # Path.glob raises where a folder is removed in the middle of it. pytest has links to its newest folders:
     # "cloudcurrent" for "cloud0".

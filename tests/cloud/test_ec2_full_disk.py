@@ -1,6 +1,4 @@
-"""The host's disk is full: a clear refusal, nothing lost, machines that wait, and all goes on when there is
-space again.
-"""
+"""The host's disk is full: a clear refusal, nothing lost, machines that wait and go on with new space."""
 
 from __future__ import annotations
 

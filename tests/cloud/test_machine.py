@@ -95,9 +95,7 @@ Copy = Callable[[], Guest]
 def copied(
     guest: Guest, folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool
 ) -> Iterator[Copy]:
-    """Makes machines of their own that go on from the shared one's saved state, with their own disk and
-    address.
-    """
+    """Makes machines that go on from the shared one's saved state, with their own disk and address."""
     made: list[Guest] = []
 
     def copy() -> Guest:

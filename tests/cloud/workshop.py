@@ -38,9 +38,7 @@ class Done:
 
 @dataclass
 class Running:
-    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout when it has
-    ended.
-    """
+    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout at its end."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)

@@ -44,9 +44,7 @@ class Person:
 
 
 def trusting(certificate_pem: str) -> ssl.SSLContext:
-    """A context that accepts this one certificate, whatever name it is for and whoever signed it: the one of
-    this machine.
-    """
+    """A context that accepts this machine's certificate, whatever name it is for and whoever signed it."""
     context = ssl.create_default_context(cadata=certificate_pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is not a root
     context.check_hostname = False

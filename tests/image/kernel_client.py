@@ -92,9 +92,7 @@ class Kernel:
         )
 
     def _is_open(self) -> bool:
-        """Read what came since the last question, which answers the server's pings; False when it said
-        goodbye.
-        """
+        """Read what came since the last question, which answers pings; False when the server said goodbye."""
         self.socket.settimeout(0.1)
         try:
             while self.socket.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:

@@ -153,9 +153,7 @@ def test_packages_fit_together(root: Host) -> None:
 
 @pytest.mark.usefixtures("on_builder")
 def test_what_was_locked_is_what_is_there(root: Host, host: Host) -> None:
-    """Of pip's packages those that conda or an installer has not brought; those for other Pythons are left
-    out.
-    """
+    """Of pip's packages those that neither conda nor an installer has brought, for this Python."""
     if not host.file(f"{LOCK}/pip.txt").exists:
         pytest.skip("built without a lock")
     assert python(root, LOCKED) == ""

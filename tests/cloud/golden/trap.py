@@ -44,9 +44,7 @@ async hub => {
 
 
 def lay(name: str) -> str:
-    """The commands, for root, that put it into a user's home before the server starts; the user can do the
-    same.
-    """
+    """Root's commands to put it into a user's home before the server starts; the user can do the same."""
     home = f"/home/{name}"
     page, configuration = (
         base64.b64encode(text.encode()).decode()

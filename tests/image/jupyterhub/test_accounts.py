@@ -1,6 +1,4 @@
-"""Accounts and passwords, from the admin page to the first login; named servers; a name that needs
-escaping.
-"""
+"""Accounts and passwords, from the admin page to the first login; named servers; an escaped name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Who may have a server: open accounts of the hub's users, whoever asks for it; and what starts one cannot be
-led astray.
-"""
+"""Who may have a server: open accounts of the hub's users, whoever asks; and starting one is safe."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Run in a notebook: sockets of others that it can connect to, by path, by name and by address, and the names
-on buses.
-"""
+"""Run in a notebook: sockets of others that it can connect to, by path, name and address; buses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Instances, volumes and snapshots in any order of requests, background work, crashes and restarts; only QEMU
-is pretended.
-"""
+"""Instances, volumes and snapshots in any order of requests, crashes and restarts; QEMU is pretended."""
 
 from __future__ import annotations
 
@@ -98,9 +96,7 @@ class Life(RuleBasedStateMachine):
         return ec2_backends[ACCOUNT][REGION]  # type: ignore[return-value]
 
     def _save(self) -> None:
-        """What is on disk after a kill -9; the fuse, if one burns: at which write, and whether that one still
-        succeeds.
-        """
+        """What is on disk after a kill -9; the fuse: at which write, and whether that one still succeeds."""
         left, written = self.fuse or (0, True)
         if left != 1 or written:
             self.kept = pickle.dumps(self.backend)

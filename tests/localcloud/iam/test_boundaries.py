@@ -1,6 +1,4 @@
-"""Permissions boundaries and PassRole, over HTTP: IAM's errors, its condition keys, and rights that are an
-intersection.
-"""
+"""Permissions boundaries and PassRole, over HTTP: IAM's errors, condition keys, intersected rights."""
 
 from __future__ import annotations
 

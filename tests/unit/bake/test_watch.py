@@ -1,6 +1,4 @@
-"""A panic or an oops ends what a build waits for at once, and is what its error says; a stall is a
-warning.
-"""
+"""A panic or an oops ends what a build waits for, and is what its error says; a stall is a warning."""
 
 from __future__ import annotations
 

@@ -149,9 +149,7 @@ class Channel:
 
 
 def _shown(data: bytes) -> Iterator[str]:
-    """What goes to a command's standard input: a script by its name, an archive by what is in it, else its
-    text.
-    """
+    """What goes to a command's standard input: a script by name, an archive by its content, else text."""
     if data in _SCRIPTS:
         yield f"<{_SCRIPTS[data]}>"
     elif b"ustar" in data[:512]:

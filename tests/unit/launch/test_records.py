@@ -1,6 +1,4 @@
-"""The records of a hub in the local cloud's Route 53, which lists an asterisk as AWS does: made, kept, taken
-over, removed.
-"""
+"""The records of a hub in the local cloud's Route 53: made, kept, taken over, removed; asterisks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a hub that does not answer yet is taken for, by what its instance said last and what its kernel
-reports.
-"""
+"""What a hub that does not answer yet is taken for, by its instance's last words and its kernel."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A project whose provisioner python installs what is locked, and registries on loopback that have a few
-packages.
-"""
+"""A project whose provisioner python installs what is locked, and small registries on loopback."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Programs of the image, importable as they are there: each folder of modules on the path, for the length of
-a test.
-"""
+"""Programs of the image, importable as they are there: their folders are on the path during a test."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""apt-get for provisioners: a mirror in the place of the archive, and nothing asked of apt that is there
-already.
-"""
+"""apt-get for provisioners: a mirror in the archive's place; nothing asked of apt that is there."""
 
 from __future__ import annotations
 

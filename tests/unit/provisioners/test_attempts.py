@@ -1,6 +1,4 @@
-"""Failed logins: what counts as one address, how the delay grows and fades, and that nothing is ever
-locked.
-"""
+"""Failed logins: what counts as one address, how the delay grows and fades; nothing is ever locked."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Addresses, rules and resolvers of users' servers; what they do on a machine is
-tests/image/test_network.py's.
-"""
+"""Addresses, rules and resolvers of users' servers, without a machine (tests/image/network)."""
 
 from __future__ import annotations
 

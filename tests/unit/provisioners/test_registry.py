@@ -1,6 +1,4 @@
-"""Users and their numbers outlive machines: any life of a hub, replayed on any later machine, gives the same
-people.
-"""
+"""Users and their numbers outlive machines: any life of a hub gives the same people on a later one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a boot decides before it touches anything: is this disk to be formatted, is it time to ask for a
-certificate again?
-"""
+"""What a boot decides first: may this disk be formatted, is it time to ask for a certificate again?"""
 
 from __future__ import annotations
 
@@ -278,9 +276,7 @@ class TestCertificates:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> ModuleType:
-        """The boot's part; what the proxy serves is in a folder, ACME gives nothing, and systemd is not
-        asked.
-        """
+        """The boot's part; the proxy's files are in a folder, ACME gives nothing, systemd is not asked."""
         module, ensure = program("boot.certificate"), program("hubsmith_certificate.ensure")
         served = tmp_path / "served"
         monkeypatch.setattr(program("hubsmith_certificate.pem"), "SERVED", served)

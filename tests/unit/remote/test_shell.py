@@ -1,6 +1,4 @@
-"""The one ssh connection of a build, against a server on loopback that runs what it is told in a shell of
-this machine.
-"""
+"""The one ssh connection of a build, against a server on loopback with a shell of this machine."""
 
 from __future__ import annotations
 

@@ -21,9 +21,7 @@ PREFIX = "/opt/anaconda"
 
 
 def in_a_shell(root: Host, who: Person, command: str) -> tuple[int, str]:
-    """How a command ends in a login shell of theirs, on a site whose conda channels are the mirror's; and all
-    it said.
-    """
+    """How a command ends in their login shell, where conda's channels are the mirror's; and what it said."""
     alias = f"export CONDA_CHANNEL_ALIAS={MIRROR.read_text().strip()}/conda; cd"
     done = root.run("cd / && runuser --login %s --command %s 2>&1", who.name, f"{alias}; {command}")
     return done.rc, done.stdout.strip()

@@ -18,9 +18,7 @@ sys.path.insert(0, str(ROOT / "standin"))
 
 
 def settings() -> dict[str, list[str]]:
-    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; a real conda reads all of
-    YAML.
-    """
+    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; no other YAML."""
     found: dict[str, list[str]] = {}
     for file in (Path.home() / ".condarc", ROOT / ".condarc"):
         section = ""
