@@ -30,8 +30,7 @@ names them.
 
 
 def require(what: str, has: str, image_id: str, domain: str) -> None:
-    """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than one of contract
-    ``has``.
+    """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than ``has``.
 
     What is not in SINCE works with every image.
     """

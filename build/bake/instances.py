@@ -31,8 +31,7 @@ _SSH_EVERY_S = 1.0
 
 
 def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
-    """Run one instance of ``image_id`` and wait until it runs; ``role`` goes into its name, ``number`` tells
-    those of a role apart.
+    """Run one instance of ``image_id`` and wait until it runs; ``role`` and ``number`` go into its name.
 
     Instance types are tried in the manifest's order while EC2 has no capacity. Raises CloudError.
     """

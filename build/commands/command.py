@@ -22,9 +22,7 @@ _Body = Callable[..., None]
 
 
 class Command(Task[_Body]):
-    """A task of Invoke's whose options have the letters of SHORT and no others: Invoke would give the first
-    one that is free.
-    """
+    """A task of Invoke's whose options have only the letters of SHORT: Invoke would take any free one."""
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:  # noqa: ANN401  # as Invoke has it
         """What Invoke makes an option of."""

@@ -64,9 +64,7 @@ _CONTEXT_AND_CHOICE = [
 def manifest_task(
     *, help: Mapping[str, str] = MappingProxyType({}), iterable: Iterable[str] = (), **settings: object
 ) -> Callable[[_Body], Command]:
-    """A task like Invoke's own, whose function gets a Choice where another gets a Context; the options come
-    before its own.
-    """
+    """A task like Invoke's own, whose function gets a Choice for a Context; its options come first."""
 
     def declare(body: _Body) -> Command:
         @wraps(body)

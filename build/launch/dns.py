@@ -97,8 +97,7 @@ class FindZone(Step[LaunchState]):
 
 
 class UpsertDnsRecords(Step[LaunchState]):
-    """Let the name point to the address, with subdomains the wildcard below it too, and wait until all of
-    Route 53's servers know.
+    """Let the name (and the wildcard below it) point to the address; wait until Route 53 says INSYNC.
 
     Needs: zone, address, names.
     """
@@ -148,9 +147,7 @@ class UpsertDnsRecords(Step[LaunchState]):
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
     def _remove_wildcard(self, state: LaunchState, zone: Zone, there: list[Any]) -> None:
-        """The one that a launch has made before; its tag on the address tells it from one that somebody else
-        wants to have.
-        """
+        """The one that a launch has made before, known by its tag on the address."""
         own = [
             record
             for record in there

@@ -96,8 +96,7 @@ def _keep(state: LaunchState, instance: HubInstance) -> None:
 
 
 def watch_kept(state: LaunchState, instance: HubInstance) -> KernelWatch:
-    """Watch the kernel of an instance that an earlier launch made: what it has recovered from does not fail
-    this one.
+    """Watch the kernel of an earlier launch's instance: what it has recovered from is no failure now.
 
     A machine that runs, and has not started again since its kernel panicked, has not recovered.
     """
@@ -131,9 +130,7 @@ def _data(state: LaunchState) -> dict[str, object]:
 
 
 def _launch(state: LaunchState) -> str:
-    """Launch one instance; the one that an interrupted launch of a moment ago made already, if EC2 does not
-    list it yet.
-    """
+    """Launch one instance, or find that of an interrupted launch which EC2 does not list yet."""
     request = _request(state)
 
     def attempt() -> str:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 
 class FindSubnet(Step[LaunchState]):
-    """The subnet given, else one of the default VPC that offers the instance type, in the zone of the data
-    volume if there is one.
+    """The subnet given, else one of the default VPC with the type, in the zone of the data volume if any.
 
     Produces: subnet.
     """

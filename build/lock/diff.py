@@ -8,8 +8,7 @@ from build.manifest.packages.lockfile_format import CONDA_ENTRY, PIP_ENTRY, Lock
 
 
 def changes(before: Lock, after: Lock) -> list[str]:
-    """`+` for what comes, `-` for what goes, `~` for another version or build; below the name of what it is
-    locked for.
+    """`+` for what comes, `-` for what goes, `~` for another version or build, by what it is locked for.
 
     Empty only when nothing at all is another.
     """

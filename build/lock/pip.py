@@ -30,8 +30,7 @@ def compile(
     index: str | None = None,
     overrides: Sequence[str] = (),
 ) -> str:
-    """What pip has to install for ``wanted`` and nothing else, as pins with hashes for this ``python`` and
-    newer.
+    """What pip has to install for ``wanted`` alone, as pins with hashes, from this ``python`` on.
 
     ``limits`` hold for packages that are needed, ``before`` are earlier pins that are kept where they fit,
     ``overrides`` hold whatever packages ask for. ``index`` is asked instead of the one uv itself would ask.

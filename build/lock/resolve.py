@@ -14,8 +14,7 @@ from build.manifest.schema import ARCH, Arch
 
 
 def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:
-    """The lock with what ``manifest`` asks for now: its distribution, for its processors and those that were
-    locked before.
+    """The lock with what ``manifest`` asks for now, for its processors and those locked before.
 
     It goes into the section of the manifest's profiles. Earlier pins are kept where they fit, unless
     ``upgrade``. Raises UserError when nothing in the manifest can be locked or the packages cannot be had,

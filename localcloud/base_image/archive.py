@@ -66,9 +66,7 @@ def with_folders(tree: Tree) -> dict[str, Entry]:
 
 
 def as_tar(tree: Tree) -> bytes:
-    """A tar archive of exactly these entries: folders that already exist where it is unpacked keep their
-    owners and modes.
-    """
+    """A tar archive of exactly these entries: folders that are there keep their owners and modes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, entry in sorted(tree.items()):

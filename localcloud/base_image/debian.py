@@ -62,9 +62,7 @@ def guest_files(
     proxies: Mapping[str, str],
     certificates: Sequence[str],
 ) -> dict[str, File]:
-    """The files laid over the system before most packages are installed: those of guest/debian/files and what
-    depends on the host.
-    """
+    """The files laid over the system before most packages: guest/debian/files, and what the host decides."""
     rendered = {
         "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 "
         f"{TRUST_TIMER} {_AFTER_A_PANIC}\n",

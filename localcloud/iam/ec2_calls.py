@@ -59,9 +59,7 @@ def named(operation: str, parameters: Parameters, place: str) -> list[str]:
 
 
 def made(operation: str, parameters: Parameters, place: str) -> dict[str, Context]:
-    """The ARNs of what the call makes, whose ids are not known yet, and the tags that each is asked for with,
-    as condition keys.
-    """
+    """The ARNs of what the call makes, without ids, and the tags asked for with each, as condition keys."""
     tags = _specified(parameters)
     return {_arn(kind, "*", place): request_keys(tags.get(kind, ())) for kind in _MADE.get(operation, ())}
 

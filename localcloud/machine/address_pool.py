@@ -117,9 +117,7 @@ class AddressPool:
 
 
 def why_not_listen(address: str, port: int) -> MachineError | None:
-    """The reason why this user cannot listen on address:port (TCP) right now, with what to do about it; None
-    if they can.
-    """
+    """Why this user cannot listen on address:port (TCP) now, and what to do about it; None if they can."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

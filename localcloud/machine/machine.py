@@ -181,8 +181,7 @@ class Machine:
         drives.switch_to_overlay(self._monitor, volume_id, overlay)
 
     def save(self, tag: str) -> None:
-        """Save memory, devices and disks under a tag inside the disks; start(spec, saved=tag) goes on from
-        there.
+        """Save memory, devices and disks under a tag inside the disks; start(spec, saved=tag) goes on.
 
         virtio-blk only. The guest's clock stands at the saved time afterwards: whoever restores sets it.
         """

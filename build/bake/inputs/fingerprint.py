@@ -115,8 +115,6 @@ def _entry(entry: FileEntry) -> list[object]:
 
 
 def _part(use: ProvisionerUse, path: str, entry: FileEntry) -> str:
-    """A template counts with its own text: a value that has changed is named itself, and not all templates
-    that hold it.
-    """
+    """A template counts with its own text: a changed value is named, not all templates that hold it."""
     source = of_bytes((use.folder / path).read_bytes()) if path.endswith(".j2") and not entry.link_to else ""
     return digest(*(_entry(entry)[:-1] if source else _entry(entry)), source)

@@ -45,9 +45,7 @@ COUNTED_DIFFERENTLY = (
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a build would be made of, or what the tags of an image tell of it (then digests are short and
-    parts have no names).
-    """
+    """What a build would be made of; or what an image's tags tell of it (short digests, unnamed parts)."""
 
     base_id: str
     base_name: str
@@ -180,9 +178,7 @@ def _provisioners(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]
 
 
 def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
-    """The files and variables that are not the same: of the provisioner whose parts start like this, or ("")
-    of Hubsmith itself.
-    """
+    """The files and variables that differ: of the provisioner with this prefix, or ("") of Hubsmith."""
     before = tag_values.unpacked(tags.PARTS, marks)
     if not before:
         return

@@ -17,8 +17,7 @@ _DEVICE = "/dev/sdf"
 
 
 class InspectImageFiles(Step[Bake]):
-    """Attach a volume made of the image's snapshot to the candidate, mounted read-only, and run the tests of
-    its files.
+    """Attach a volume of the image's snapshot to the candidate, read-only, and run the tests of its files.
 
     Needs: candidate, snapshot_ids. Adds to: tests.
     """

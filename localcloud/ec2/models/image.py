@@ -46,9 +46,7 @@ class BlockDevice:
 
 
 class LocalAmi(Ami):
-    """An image with the block device mappings it was made with; moto's own constructor would invent a volume
-    and a snapshot.
-    """
+    """An image with the mappings it was made with; moto's constructor would invent volume and snapshot."""
 
     def __init__(
         self,

@@ -75,9 +75,7 @@ def serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
-    """What is done while the machine is off: its controller chosen, its disks grown and frozen as asked for;
-    the lock is held.
-    """
+    """What is done while the machine is off: controller chosen, disks grown and frozen; the lock is held."""
     instance.controller = backend.host.controller
     for attachment in instance.attachments:
         snapshots.catch_up(backend, attachment.volume)

@@ -22,8 +22,7 @@ def stored_name(tag: str, release: str) -> str:
 
 
 def discard_misfits(drives: Sequence[Drive], tag: str, release: str) -> list[str]:
-    """Delete the states of this tag that QEMU ``release`` cannot go on from, where none of them fits; returns
-    their names.
+    """Delete the states of this tag when QEMU ``release`` can go on from none of them; their names.
 
     The machine must not be running.
     """
