@@ -1,4 +1,4 @@
-"""The list of commands, for Invoke; what each does is in build/commands/ (docs/explanation/architecture.md has the map)."""
+"""The list of commands, for Invoke; what each does is in build/commands/."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from pathlib import Path
 
 from invoke import Collection
 
-from build.commands import cloud, cloud_faults, command_line, hubs, images, launch, lock, rebuild, schedule, upkeep
+from build.commands import (
+    cloud,
+    cloud_faults,
+    command_line,
+    hubs,
+    images,
+    launch,
+    lock,
+    rebuild,
+    schedule,
+    upkeep,
+)
 from build.commands.command import Command
 
 
@@ -15,14 +26,28 @@ def _named(*commands: Command, room: str = "") -> dict[str, Command]:
     return {f"{room}{each.name}": each for each in commands}
 
 
-CLOUD = (cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor, cloud_faults.faults)
+CLOUD = (
+    cloud.up,
+    cloud.down,
+    cloud.status,
+    cloud.env,
+    cloud.ca,
+    cloud.reset,
+    cloud.base,
+    cloud.doctor,
+    cloud_faults.faults,
+)
 GROUPS = {
     "Images": _named(images.check, images.plan, lock.lock, images.build_ami, images.verify, images.images),
-    "Hubs": _named(launch.launch, hubs.hubs, hubs.status, hubs.users, hubs.ssh, hubs.logs, hubs.open_, launch.destroy),
+    "Hubs": _named(
+        launch.launch, hubs.hubs, hubs.status, hubs.users, hubs.ssh, hubs.logs, hubs.open_, launch.destroy
+    ),
     "Rebuilds and cleaning up": _named(rebuild.rebuild, schedule.schedule, upkeep.prune, upkeep.sweep),
     "The local cloud": _named(*CLOUD, room="cloud."),
 }
-namespace = Collection(*(each for title in list(GROUPS)[:-1] for each in GROUPS[title].values()), Collection("cloud", *CLOUD))
+namespace = Collection(
+    *(each for title in list(GROUPS)[:-1] for each in GROUPS[title].values()), Collection("cloud", *CLOUD)
+)
 
 if Path(sys.argv[0]).name in ("invoke", "inv"):
     command_line.prepare(sys.argv[1:], namespace, GROUPS)

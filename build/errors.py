@@ -56,14 +56,18 @@ class Problem:
 class ManifestError(UserError):
     """All the problems of a manifest at once, in the order of the file.
 
-    ``about`` has what it says all the same of ``cloud``, ``region`` and ``image`` (the name), as far as it is text.
+    ``about`` has what it says all the same of ``cloud``, ``region`` and ``image`` (the name), as far as it is
+    text.
     """
 
     def __init__(self, problems: Sequence[Problem], about: Mapping[str, str] = MappingProxyType({})) -> None:
         self.problems = tuple(sorted(problems))
         self.about = about
         count = len(self.problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems), hint=f"{count} problem{'s' * (count != 1)} to mend")
+        super().__init__(
+            "\n".join(str(problem) for problem in self.problems),
+            hint=f"{count} problem{'s' * (count != 1)} to mend",
+        )
 
 
 class CloudError(HubsmithError):

@@ -1,8 +1,9 @@
 """Find kernel faults on a serial console: panics and oopses, and the stalls that a machine may recover from.
 
-A console continues across boots. The kernel starts each of its lines with the seconds since its start, "[   35.343297] ", often behind
-something that a program left on the same line. systemd forwards what services write in the same form, but with the service's name before
-the text ("[   26.171649] cloud-init[448]: …"): a fault must stand directly behind the stamp.
+A console continues across boots. The kernel starts each of its lines with the seconds since its start,
+"[   35.343297] ", often behind something that a program left on the same line. systemd forwards what services
+write in the same form, but with the service's name before the text ("[   26.171649] cloud-init[448]: …"): a
+fault must stand directly behind the stamp.
 """
 
 from __future__ import annotations
@@ -23,34 +24,51 @@ _REPORTED = {
     "rcu stall": "reported an RCU stall",
     "hung task": "reported a hung task",
 }
-# The header of an oops, "general protection fault, …: 0000 [#1] PREEMPT SMP": die() in the kernel. Not the name of a program that ran.
+# The header of an oops, "general protection fault, …: 0000 [#1] PREEMPT SMP": die() in the kernel. Not the
+# name of a program that ran.
 _DIE = r"(?!CPU: )[^\[\"'=]{1,160}: [0-9a-f]{4,16} \[#\d+\](?: |$)"
-# Whoever runs a program names it, and the kernel begins the report of its crash with the name: "Oops: x[577]: segfault at 0 …".
+# Whoever runs a program names it, and the kernel begins the report of its crash with the name: "Oops: x[577]:
+# segfault at 0 …".
 _CRASH_OF_A_PROGRAM = re.compile(r".{1,15}\[\d+\]:? ")
 _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("panic", re.compile(r"Kernel panic - not syncing: ")),
-    ("oops", re.compile(rf"Oops: |BUG: unable to handle |BUG: kernel NULL pointer dereference|kernel BUG at |Internal error: |{_DIE}")),
+    (
+        "oops",
+        re.compile(
+            r"Oops: |BUG: unable to handle |BUG: kernel NULL pointer dereference|kernel BUG at |Internal "
+            rf"error: |{_DIE}"
+        ),
+    ),
     ("soft lockup", re.compile(r"(?:NMI )?watchdog: BUG: soft lockup - CPU#\d+ stuck for ")),
     ("hard lockup", re.compile(r"(?:NMI )?watchdog: .*hard LOCKUP on cpu \d+", re.IGNORECASE)),
-    ("rcu stall", re.compile(r"(?:rcu: )?INFO: rcu_\w+ (?:self-detected stall|detected (?:expedited )?stalls) on CPU")),
+    (
+        "rcu stall",
+        re.compile(r"(?:rcu: )?INFO: rcu_\w+ (?:self-detected stall|detected (?:expedited )?stalls) on CPU"),
+    ),
     ("rcu stall", re.compile(r"rcu: rcu_\w+ kthread (?:timer wakeup didn't happen|starved) for \d+ jiffies")),
     ("hung task", re.compile(r"INFO: task .+:\d+ blocked (?:in I/O wait )?for more than \d+ seconds")),
 )
 _DIE_HEADER = re.compile(_DIE)
 _LINE_END = re.compile(r"[\r\n]+")
-# Not in a quotation, and not in a copy of the kernel's log that a program prints: "sh[531]: [    0.000000] …", "kernel: [   35.343297] …".
-# The kernel may add the thread or the processor that printed: "[   35.343297][  T577] ".
+# Not in a quotation, and not in a copy of the kernel's log that a program prints:
+#   "sh[531]: [    0.000000] …", "kernel: [   35.343297] …"
+# The kernel may add the thread or the processor that printed:
+#   "[   35.343297][  T577] "
 _STAMP = re.compile(r"""(?<!\]: )(?<!kernel:)(?<!kernel: )(?<!["'`])\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? """)
 _BOOT = "Linux version "
 _FIRMWARE = re.compile(r"BdsDxe: (?:loading|starting) Boot|EFI stub: |SeaBIOS \(version ")
-# Stamps are not strictly in order: a processor that the host held up prints late, and systemd's clock drifts away from the kernel's.
+# Stamps are not strictly in order: a processor that the host held up prints late, and systemd's clock drifts
+# away from the kernel's.
 _OUT_OF_ORDER_S = 5.0
 _SAME_REPORT_S = 1.0
 
 
 @dataclass(frozen=True)
 class KernelFault:
-    """One fault. ``seconds`` are since the kernel's start, ``restarts`` says how often the machine has started again since."""
+    """One fault.
+
+    ``seconds`` are since the kernel's start, ``restarts`` says how often the machine has started again since.
+    """
 
     kind: Kind
     seconds: float
@@ -59,7 +77,7 @@ class KernelFault:
 
     @property
     def is_fatal(self) -> bool:
-        """Whether the machine cannot be relied on any more; false for a stall, which a busy host causes too."""
+        """Whether the machine is unreliable from now on; false for a stall, which a busy host causes too."""
         return self.kind in ("panic", "oops")
 
     @property
@@ -69,7 +87,10 @@ class KernelFault:
 
     def __str__(self) -> str:
         again = "; it has started again since" if self.restarts else ""
-        return f"the machine's kernel {_REPORTED[self.kind]} {self.seconds:.1f} s after its start: {self.message}{again}"
+        return (
+            f"the machine's kernel {_REPORTED[self.kind]} {self.seconds:.1f} s after its start: "
+            f"{self.message}{again}"
+        )
 
 
 def faults(console: str) -> list[KernelFault]:
@@ -85,7 +106,11 @@ def faults(console: str) -> list[KernelFault]:
             if boots[-1].ends_before(seconds, text):
                 boots.append(_Boot())
             boots[-1].read(seconds, text)
-    return [replace(fault, restarts=len(boots) - number) for number, boot in enumerate(boots, start=1) for fault in boot.faults()]
+    return [
+        replace(fault, restarts=len(boots) - number)
+        for number, boot in enumerate(boots, start=1)
+        for fault in boot.faults()
+    ]
 
 
 def newest(found: list[KernelFault]) -> list[KernelFault]:

@@ -83,7 +83,9 @@ class Runner(Generic[State]):
                 self._report.warn(leftover)
             raise failure
         if leftovers:
-            raise CleanupError("not removed:\n" + "\n".join(leftovers), hint="run `invoke sweep` to remove what is left")
+            raise CleanupError(
+                "not removed:\n" + "\n".join(leftovers), hint="run `invoke sweep` to remove what is left"
+            )
 
     def _clean(self, started: Sequence[Step[State]], state: State, *, failed: bool) -> list[str]:
         leftovers: list[str] = []
@@ -106,7 +108,7 @@ class Runner(Generic[State]):
 
 @contextmanager
 def interruptible(report: Reporter) -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones only say that cleanup is under way."""
+    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones only say that cleanup is running."""
     seen: list[int] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:

@@ -32,7 +32,10 @@ def setup(app: Sphinx) -> None:
 
 
 def _link_the_repository(_: Sphinx, page: str, source: list[str]) -> None:
-    """A git host shows files beside docs/ where relative links lead. The site has no such files: it gets a copy of each that is linked."""
+    """A git host shows files beside docs/ where relative links lead.
+
+    The site has no such files: it gets a copy of each that is linked.
+    """
     folder = (DOCS / page).parent
 
     def rewritten(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What of the documentation is made from the code: `python -m docs.generate` writes it, a test holds that it is up to date.
+"""Write what of the documentation is made from the code; a test checks that it is up to date.
 
 manifest.schema.json            for editors: manifest.yaml names it in its first line
 docs/reference/manifest.md      every key of the manifest
@@ -46,15 +46,25 @@ def manifest_schema() -> dict[str, Any]:
 def _untitled(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Without the titles that pydantic makes of names: they say nothing more."""
     if isinstance(value, dict):
-        return {key: _untitled(each) for key, each in value.items() if not (key == "title" and isinstance(each, str))}
+        return {
+            key: _untitled(each)
+            for key, each in value.items()
+            if not (key == "title" and isinstance(each, str))
+        }
     return [_untitled(each) for each in value] if isinstance(value, list) else value
 
 
 def manifest_page(schema: Schema) -> Iterator[str]:
     """The reference of manifest.yaml: a table for each section."""
     yield f"{_NOTE}\n# manifest.yaml"
-    yield "\nWhat may be written into the manifest. An absent key has its default. `invoke check` names every mistake with its line"
-    yield "and column; editors that know JSON schemas check it as you type ([manifest.schema.json](../../manifest.schema.json))."
+    yield (
+        "\nWhat may be written into the manifest. An absent key has its default. `invoke check` names "
+        "every mistake with its line"
+    )
+    yield (
+        "and column; editors that know JSON schemas check it as you type "
+        "([manifest.schema.json](../../manifest.schema.json))."
+    )
     yield from _section("", schema, schema)
 
 
@@ -65,17 +75,25 @@ def _section(path: str, part: Schema, schema: Schema) -> Iterator[str]:
         inner = _definition(each, schema)
         if inner is not None:
             deeper.append((name, each, inner))
-        rows.append(f"| `{key}` | {_kind(each, schema)} | {_default(each, required=key in part.get('required', ()))} | {_words(each)} |")
+        rows.append(
+            f"| `{key}` | {_kind(each, schema)} | "
+            f"{_default(each, required=key in part.get('required', ()))} | {_words(each)} |"
+        )
     yield "\n| key | value | default | what it is |\n|---|---|---|---|"
     yield from rows
     for name, each, inner in deeper:
-        yield f"\n{'#' * min(4, name.count('.') + 2)} {name}\n\n{each.get('description') or inner.get('description', '')}."
+        yield (
+            f"\n{'#' * min(4, name.count('.') + 2)} {name}\n\n"
+            f"{each.get('description') or inner.get('description', '')}."
+        )
         yield from _section(name, inner, schema)
 
 
 def _definition(part: Schema, schema: Schema) -> Schema | None:
     """The section that a key holds, if it holds one."""
-    reference = part.get("$ref") or next((each["$ref"] for each in part.get("anyOf", ()) if "$ref" in each), None)
+    reference = part.get("$ref") or next(
+        (each["$ref"] for each in part.get("anyOf", ()) if "$ref" in each), None
+    )
     found = schema["$defs"][reference.rpartition("/")[2]] if reference else None
     return found if found and "properties" in found else None
 
@@ -87,9 +105,19 @@ def _kind(part: Schema, schema: Schema) -> str:
         return ", ".join(f"`{each}`" for each in part.get("enum", [part.get("const")]))
     if "$ref" in part:
         return "section"
-    names = {"array": "list", "object": "mapping", "string": "text", "integer": "whole number", "boolean": "true or false", "null": "null"}
+    names = {
+        "array": "list",
+        "object": "mapping",
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "true or false",
+        "null": "null",
+    }
     kind = names.get(part.get("type", ""), part.get("type", "any"))
-    limits = [f"from {part['minimum']}" if "minimum" in part else "", f"to {part['maximum']}" if "maximum" in part else ""]
+    limits = [
+        f"from {part['minimum']}" if "minimum" in part else "",
+        f"to {part['maximum']}" if "maximum" in part else "",
+    ]
     return " ".join(filter(None, [kind, *limits]))
 
 
@@ -112,7 +140,10 @@ def command_page() -> Iterator[str]:
     from tasks import GROUPS
 
     yield f"{_NOTE}\n# The command line"
-    yield "\n`invoke --list` lists the commands, `invoke COMMAND -h` the options of one. Exit codes: 0 done, 1 failed, 2 the input is"
+    yield (
+        "\n`invoke --list` lists the commands, `invoke COMMAND -h` the options of one. Exit codes: 0 done, "
+        "1 failed, 2 the input is"
+    )
     yield "wrong, 3 a build is due (`rebuild --check`) or the lock would change (`lock --diff`)."
     for title, commands in GROUPS.items():
         yield f"\n## {title}"
@@ -123,8 +154,14 @@ def command_page() -> Iterator[str]:
 
 
 def _option(argument: Any) -> str:  # noqa: ANN401  # Invoke's
-    value, _, words = (argument.help or "").partition("  ") if argument.takes_value else ("", "", argument.help or "")
-    names = ", ".join(sorted((f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.names), key=len, reverse=True))
+    value, _, words = (
+        (argument.help or "").partition("  ") if argument.takes_value else ("", "", argument.help or "")
+    )
+    names = ", ".join(
+        sorted(
+            (f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.names), key=len, reverse=True
+        )
+    )
     return f"| `{_cell(f'{names} {value}'.strip())}` | {_cell(words)} |"
 
 

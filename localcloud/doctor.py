@@ -35,7 +35,10 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Everything the local cloud needs of this machine, asked of it now. The first time, KVM is tried, for some seconds."""
+    """Everything the local cloud needs of this machine, asked of it now.
+
+    The first time, KVM is tried, for some seconds.
+    """
     return [
         *[_package_check(package) for package in packages()],
         _python_check(),
@@ -52,7 +55,13 @@ def examine() -> list[Check]:
 
 def _package_check(package: HostPackage) -> Check:
     found = package.is_present()
-    return Check(package.name, found, "installed" if found else "missing", "" if found else apt_line([package.name]), package.purpose)
+    return Check(
+        package.name,
+        found,
+        "installed" if found else "missing",
+        "" if found else apt_line([package.name]),
+        package.purpose,
+    )
 
 
 def _python_check() -> Check:
@@ -62,19 +71,27 @@ def _python_check() -> Check:
 
 
 def libraries() -> Check:
-    """Whether what localcloud/requirements.txt brings is there; those who build on AWS alone have not installed it."""
+    """Whether what localcloud/requirements.txt brings is there; building on AWS alone does not need it."""
     lacking = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
     detail = f"missing: {', '.join(lacking)}" if lacking else "installed"
-    return Check("libraries", not lacking, detail, "make setup" if lacking else "", "the server of the local cloud")
+    return Check(
+        "libraries", not lacking, detail, "make setup" if lacking else "", "the server of the local cloud"
+    )
 
 
 def _acceleration_check() -> Check:
-    from localcloud.machine.kvm_probe import accelerator  # not before it is asked: importing is what `missing()` must not need
+    # not before it is asked: importing is what `missing()` must not need
+    from localcloud.machine.kvm_probe import accelerator
 
     works = accelerator() == "kvm"
     detail = "KVM works" if works else "KVM does not work here: machines are emulated, several times slower"
     remedy = (
-        "" if works else "nothing to do if this is a virtual machine without nested virtualization; else load kvm and join the kvm group"
+        ""
+        if works
+        else (
+            "nothing to do if this is a virtual machine without nested virtualization; else load kvm and "
+            "join the kvm group"
+        )
     )
     return Check("kvm", True, detail, remedy, "speed")
 
@@ -104,14 +121,18 @@ def _user_namespace_check() -> Check:
     ranges = [Path(name) for name in ("/etc/subuid", "/etc/subgid")]
     absent = [str(file) for file in ranges if not _has_range(file, user)]
     remedy = f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}" if absent else ""
-    detail = f"no range for {user} in {' and '.join(absent)}" if absent else "there is a range of subordinate ids"
+    detail = (
+        f"no range for {user} in {' and '.join(absent)}" if absent else "there is a range of subordinate ids"
+    )
     return Check("subuid", not absent, detail, remedy, purpose)
 
 
 def _has_range(file: Path, user: str) -> bool:
     owners = {user, str(os.getuid())}
     lines = file.read_text().splitlines() if file.exists() else []
-    return any(line.partition(":")[0] in owners and int(line.rpartition(":")[2] or 0) >= 65536 for line in lines)
+    return any(
+        line.partition(":")[0] in owners and int(line.rpartition(":")[2] or 0) >= 65536 for line in lines
+    )
 
 
 def _user_name() -> str:
@@ -130,11 +151,13 @@ def low_ports() -> Check:
     line = f"net.ipv4.ip_unprivileged_port_start={LOWEST_PORT}"
     remedy = "" if ok else f"echo {line} | sudo tee {SYSCTL_FILE} && sudo sysctl -p {SYSCTL_FILE}"
     detail = "may be opened" if ok else f"ports below {start} are root's"
-    return Check("low ports", ok, detail, remedy, "instances answer on ports 22, 80 and 443 of their own addresses")
+    return Check(
+        "low ports", ok, detail, remedy, "instances answer on ports 22, 80 and 443 of their own addresses"
+    )
 
 
 def _has_capability(number: int) -> bool:
-    """Whether this process has a capability (capabilities(7)); root has all of them, except in some containers."""
+    """Whether this process has a capability (capabilities(7)); root has all but in some containers."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
     return bool(int(effective, 16) >> number & 1)

@@ -1,4 +1,4 @@
-"""The ports one cloud listens on: chosen once and kept in its folder, because guests and clients remember them too."""
+"""The ports one cloud listens on: chosen once and kept in its folder, as guests and clients remember them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from build.errors import MachineError
 
 ADDRESS = "127.0.0.1"
 FILE_NAME = "ports.json"
-# Below the ports Linux gives to outgoing connections (32768 and up), so that none of these has taken a port while the cloud is down.
+# Below the ports Linux gives to outgoing connections (32768 and up), so that none of these has taken a port
+# while the cloud is down.
 FIRST, COUNT = 20000, 10000
 
 
@@ -52,7 +53,7 @@ class Ports:
             draft.replace(self._path)
 
     def _others(self) -> list[int]:
-        """Start where the folder's name says: clouds seldom meet, and one made anew mostly gets its old ports back."""
+        """Start where the folder's name says: clouds seldom meet, and a new one mostly gets the old ports."""
         return [FIRST + (self._digest + number) % COUNT for number in range(COUNT)]
 
 

@@ -1,10 +1,12 @@
-"""`make bench`: seconds per step of a cold build and of one whose last provisioner changed, and of a rebuild with nothing to do; memory.
+"""`make bench`: seconds per step of a cold build and of one whose last provisioner changed, and of a rebuild
+with nothing to do; memory.
 
-Cold means: no base image, no local cloud, no state; packages come from the registries. The other build finds the base image, a
-running cloud and the first one's layers. Making its image should take a quarter of what the cold one took at most; proving it right
-takes what it takes, since no image is published untested. A rebuild that has nothing to do should take 5 s.
-Prints a table on stderr and one JSON document on stdout. Works on a copy of the manifest's folder, because it changes a provisioner;
-`make bench ARGS="--set …"` gives all commands more options.
+Cold means: no base image, no local cloud, no state; packages come from the registries. The other build finds
+the base image, a running cloud and the first one's layers. Making its image should take a quarter of what the
+cold one took at most; proving it right takes what it takes, since no image is published untested. A rebuild
+that has nothing to do should take 5 s. Prints a table on stderr and one JSON document on stdout. Works on a
+copy of the manifest's folder, because it changes a provisioner; `make bench ARGS="--set …"` gives all
+commands more options.
 """
 
 from __future__ import annotations
@@ -55,7 +57,14 @@ class Build:
     @property
     def proof_s(self) -> float:
         """Image tests, and the boots that they need."""
-        return round(sum(seconds for step, seconds in self.steps.items() if step.startswith(_PROOF) and ": " not in step), 1)
+        return round(
+            sum(
+                seconds
+                for step, seconds in self.steps.items()
+                if step.startswith(_PROOF) and ": " not in step
+            ),
+            1,
+        )
 
     @property
     def making_s(self) -> float:
@@ -67,8 +76,10 @@ class Build:
 
     @property
     def overhead_percent(self) -> float:
-        """What is neither boots, scripts, tests nor the image itself, base image left out, in percent of those."""
-        own = sum(seconds for step, seconds in self.steps.items() if step.startswith(_OWN_WORK) and ": " not in step)
+        """Percent of the time that is neither boots, scripts, tests nor the image, base image left out."""
+        own = sum(
+            seconds for step, seconds in self.steps.items() if step.startswith(_OWN_WORK) and ": " not in step
+        )
         base = sum(seconds for step, seconds in self.steps.items() if step.startswith("base image "))
         rest = self.seconds - own - base
         return round(100 * rest / own, 1)
@@ -88,8 +99,14 @@ def main(arguments: list[str]) -> None:
             subprocess.run([INVOKE, "cloud.down"], cwd=REPO, env=environment, check=False)
     show(builds)
     cold, changed = builds
-    making, whole = (round(100 * part / of) for part, of in ((changed.making_s, cold.making_s), (changed.seconds, cold.seconds)))
-    sys.stderr.write(f"last provisioner changed: image made in {making} % of cold, whole build {whole} %; nothing changed: {nothing_s} s\n")
+    making, whole = (
+        round(100 * part / of)
+        for part, of in ((changed.making_s, cold.making_s), (changed.seconds, cold.seconds))
+    )
+    sys.stderr.write(
+        f"last provisioner changed: image made in {making} % of cold, whole build {whole} %; nothing "
+        f"changed: {nothing_s} s\n"
+    )
     told = [asdict(each) | each.shares() for each in builds]
     percent = {"last_changed_making_percent": making, "last_changed_percent": whole}
     sys.stdout.write(json.dumps({"builds": told, **percent, "nothing_changed_s": nothing_s}, indent=2) + "\n")
@@ -104,7 +121,9 @@ def copy_of_the_project(folder: Path) -> Path:
 
 def change_the_last_provisioner(project: Path, environment: dict[str, str], arguments: list[str]) -> None:
     """One more comment in its script."""
-    checked = subprocess.run([INVOKE, "plan", "--json", *arguments], cwd=REPO, env=environment, stdout=subprocess.PIPE, check=True)
+    checked = subprocess.run(
+        [INVOKE, "plan", "--json", *arguments], cwd=REPO, env=environment, stdout=subprocess.PIPE, check=True
+    )
     last = json.loads(checked.stdout)["provisioners"][-1]["name"]
     with (project / "provisioners" / last / "install.sh").open("a", encoding="utf-8") as script:
         script.write("# changed\n")
@@ -113,13 +132,17 @@ def change_the_last_provisioner(project: Path, environment: dict[str, str], argu
 def nothing_changed(environment: dict[str, str], arguments: list[str]) -> float:
     """Seconds of a rebuild that has nothing to do."""
     started = time.monotonic()
-    subprocess.run([INVOKE, "rebuild", *arguments], cwd=REPO, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [INVOKE, "rebuild", *arguments], cwd=REPO, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
     return round(time.monotonic() - started, 1)
 
 
 def build(name: str, environment: dict[str, str], folder: Path, arguments: list[str]) -> Build:
     started = time.monotonic()
-    with subprocess.Popen([INVOKE, "build-ami", *arguments], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [INVOKE, "build-ami", *arguments], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         peak = Peak(process.pid)
         assert process.stdout is not None
         image_id = process.stdout.read().strip().splitlines()[-1:]
@@ -129,7 +152,9 @@ def build(name: str, environment: dict[str, str], folder: Path, arguments: list[
         sys.exit(f"the {name} build failed")
     record = json.loads((folder / "state" / "records" / f"{image_id[0]}.json").read_text())
     steps = {timing["step"]: timing["seconds"] for timing in record["seconds"]}
-    status = subprocess.run([INVOKE, "cloud.status", "--json"], cwd=REPO, env=environment, stdout=subprocess.PIPE, check=True)
+    status = subprocess.run(
+        [INVOKE, "cloud.status", "--json"], cwd=REPO, env=environment, stdout=subprocess.PIPE, check=True
+    )
     return Build(name, seconds, steps, peak.mib, peak_mib(json.loads(status.stdout)["endpoint"]["pid"]))
 
 
@@ -160,7 +185,10 @@ def peak_mib(pid: int) -> int:
 
 def show(builds: list[Build]) -> None:
     names = list(dict.fromkeys(step for each in builds for step in each.steps))
-    rows = [(name, *(f"{each.steps[name]:.1f}" if name in each.steps else "-" for each in builds)) for name in names]
+    rows = [
+        (name, *(f"{each.steps[name]:.1f}" if name in each.steps else "-" for each in builds))
+        for name in names
+    ]
     rows.append(("whole command", *(f"{each.seconds:.1f}" for each in builds)))
     rows.append(("making the image", *(f"{each.making_s:.1f}" for each in builds)))
     rows.append(("proving it right (tests and their boots)", *(f"{each.proof_s:.1f}" for each in builds)))

@@ -1,4 +1,6 @@
-"""`make bench-cloud`: what the local cloud costs beside its guests, with the tiny image. One JSON document on stdout.
+"""`make bench-cloud`: what the local cloud costs beside its guests, with the tiny image.
+
+One JSON document on stdout.
 
 ARGS=--soak measures something else: whether QEMU makes machines panic or stand still (soak.py).
 """
@@ -50,7 +52,9 @@ def measure(cloud: Customer) -> dict[str, float]:
     return {
         "run-instances to ssh, median (s)": statistics.median(found.whole_s for found in boots),
         "the guest's own boot, median (s)": statistics.median(found.own_s for found in boots),
-        "beside the guest's own boot, median (%)": statistics.median(found.overhead_percent for found in boots),
+        "beside the guest's own boot, median (%)": statistics.median(
+            found.overhead_percent for found in boots
+        ),
         "processor of the server, 10 s idle with one machine (s)": of_the_server,
         "processor of that machine, 10 s idle (s)": of_the_machine,
         **at_once(cloud),
@@ -59,7 +63,11 @@ def measure(cloud: Customer) -> dict[str, float]:
 
 def at_once(cloud: Customer) -> dict[str, float]:
     ec2, group = cloud.client("ec2"), cloud.open_group(22)
-    parameters: dict[str, Any] = {"ImageId": cloud.tiny, "InstanceType": "t3.nano", "SecurityGroupIds": [group]}
+    parameters: dict[str, Any] = {
+        "ImageId": cloud.tiny,
+        "InstanceType": "t3.nano",
+        "SecurityGroupIds": [group],
+    }
     began = time.monotonic()
     for instance in ec2.run_instances(**parameters, MinCount=AT_ONCE, MaxCount=AT_ONCE)["Instances"]:
         until(lambda address=instance["PublicIpAddress"]: greets(address), 600, "ssh")  # type: ignore[misc]
@@ -73,4 +81,6 @@ def at_once(cloud: Customer) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(soak.main(sys.argv[1:]) if "--soak" in sys.argv else main())
+    if "--soak" in sys.argv:
+        sys.exit(soak.main(sys.argv[1:]))
+    main()

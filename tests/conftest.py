@@ -1,4 +1,6 @@
-"""What every developers' test shares: which process runs what, and the slice of the exhaustive matrices that this commit runs."""
+"""What every developers' test shares: which process runs what, and the slice of the exhaustive matrices that
+this commit runs.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ _left_out: list[str] = []
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--matrix", choices=["slice", "all"], default="slice", help="tests marked matrix: a slice chosen by the commit, or all"
+        "--matrix",
+        choices=["slice", "all"],
+        default="slice",
+        help="tests marked matrix: a slice chosen by the commit, or all",
     )
 
 
@@ -32,7 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--matrix") == "all":
         return
     commit = _commit()
-    chosen, left = [], []
+    chosen: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         (chosen if _is_chosen(item, commit) else left).append(item)
     items[:] = chosen
@@ -79,7 +85,8 @@ class _Several:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        _left_out[:] = getattr(node, "workeroutput", {}).get("left_out", _left_out)  # each has collected the same
+        # each has collected the same
+        _left_out[:] = getattr(node, "workeroutput", {}).get("left_out", _left_out)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -95,7 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _write_slowest_groups(terminalreporter: pytest.TerminalReporter) -> None:
-    """The files whose tests, fixtures included, took longest; a file is what one process of a run takes at a time."""
+    """The files whose tests, fixtures included, took longest; one process of a run takes a file at a time."""
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:

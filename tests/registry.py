@@ -37,7 +37,11 @@ class Index:
             for file, content in self.files.items()
             if kind == "simple" and file.split("-")[0].replace("_", "-") == name
         ]
-        return ("text/html", "\n".join(["<!DOCTYPE html><html><body>", *links, "</body></html>"]).encode()) if links else None
+        return (
+            ("text/html", "\n".join(["<!DOCTYPE html><html><body>", *links, "</body></html>"]).encode())
+            if links
+            else None
+        )
 
 
 @contextmanager
@@ -72,7 +76,12 @@ def serving() -> Iterator[Index]:
 def wheel(name: str, version: str, needs: tuple[str, ...]) -> bytes:
     """One module with its version in it, for any machine."""
     info = f"{name}-{version}.dist-info"
-    metadata = "".join([f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", *(f"Requires-Dist: {need}\n" for need in needs)])
+    metadata = "".join(
+        [
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            *(f"Requires-Dist: {need}\n" for need in needs),
+        ]
+    )
     files = {
         f"{name}.py": f"version = {version!r}\n",
         f"{info}/METADATA": metadata,

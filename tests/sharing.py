@@ -1,4 +1,5 @@
-"""Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the others run the rest.
+"""Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the
+others run the rest.
 
 Files that work on the tiny image of one workshop stay together, as its builds take half a minute each.
 """
@@ -22,9 +23,15 @@ def needs_the_bake(item: pytest.Item) -> bool:
 
 
 def arrange(items: list[pytest.Item], *, shared: bool) -> None:
-    """What needs the bake comes last in one process; of several, one has it from the start, and the others take a file at a time."""
+    """What needs the bake comes last in one process; of several, one has it from the start, and the others
+    take a file at a time.
+    """
     items.sort(key=needs_the_bake, reverse=shared)
-    of_the_workshop = {_file(item) for item in items if WORKSHOP in getattr(item, "fixturenames", ()) and not needs_the_bake(item)}
+    of_the_workshop = {
+        _file(item)
+        for item in items
+        if WORKSHOP in getattr(item, "fixturenames", ()) and not needs_the_bake(item)
+    }
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item, of_the_workshop)))
 

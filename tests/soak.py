@@ -2,13 +2,15 @@
 
 Two measurements, on machines with two processors:
 
-- rounds: a Debian machine has its kernel change its own code under load, again and again. Three shells are busy; the foreground switches
-  a static key (sched_schedstats) on and off, and every fourth time starts a unit with a CPUQuota=, which switches another one. QEMU 7.2
-  with a thread for each processor panics within 150 rounds: localcloud/machine/qemu/emulation.py says why.
+- rounds: a Debian machine has its kernel change its own code under load, again and again. Three shells are
+  busy; the foreground switches a static key (sched_schedstats) on and off, and every fourth time starts a
+  unit with a CPUQuota=, which switches another one. QEMU 7.2 with a thread for each processor panics within
+  150 rounds: localcloud/machine/qemu/emulation.py says why.
 - boots: the tiny image boots until it greets on its console.
 
-What was done is kept in the cache by QEMU version and threads, so an interrupted run goes on where it was. A QEMU that has failed once is
-measured no further. HUBSMITH_QEMU=FILE measures another QEMU than the one that machines get, --threads=multi (or single) another mode.
+What was done is kept in the cache by QEMU version and threads, so an interrupted run goes on where it was. A
+QEMU that has failed once is measured no further. HUBSMITH_QEMU=FILE measures another QEMU than the one that
+machines get, --threads=multi (or single) another mode.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from build import kernel_console
 from build.paths import cache_dir
@@ -43,7 +46,9 @@ _STEP = 25  # rounds between two lines on the console
 
 
 def script(rounds: str, say: str) -> str:
-    """Shell lines, for root, that do so many rounds ("150", or "inf" for ever) and run the command ``say`` after every few."""
+    """Shell lines, for root, that do so many rounds ("150", or "inf" for ever) and run the command ``say``
+    after every few.
+    """
     return f"""\
 for i in 1 2 3; do (while :; do :; done) & busy="$busy $!"; done
 n=0
@@ -104,11 +109,17 @@ class Book:
 
     def add(self, seconds: float = 0.0, *, rounds: int = 0, boots: int = 0, failure: str = "") -> None:
         old = self.record
-        new = replace(old, rounds=old.rounds + rounds, boots=old.boots + boots, seconds=round(old.seconds + seconds, 1), failure=failure)
+        new = replace(
+            old,
+            rounds=old.rounds + rounds,
+            boots=old.boots + boots,
+            seconds=round(old.seconds + seconds, 1),
+            failure=failure,
+        )
         self.file.write_text(json.dumps({**self._all(), self.name: asdict(new)}, indent=2) + "\n")
 
-    def _all(self) -> dict[str, dict[str, float]]:
-        found: dict[str, dict[str, float]] = json.loads(self.file.read_text()) if self.file.exists() else {}
+    def _all(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = json.loads(self.file.read_text()) if self.file.exists() else {}
         return found
 
 
@@ -133,7 +144,10 @@ def soak(book: Book, rounds: int = ROUNDS, boots: int = BOOTS) -> None:
 
 
 def change_code(rounds: int, done: Callable[[int], None]) -> None:
-    """Run rounds on one Debian machine; ``done`` gets how many there were since it was called last. Raises Failed."""
+    """Run rounds on one Debian machine; ``done`` gets how many there were since it was called last.
+
+    Raises Failed.
+    """
     with bare_machine("debian-13", _USER_DATA) as machine:
         seen = 0
         while seen < rounds:
@@ -172,7 +186,10 @@ def bare_machine(family: str, user_data: str = "") -> Iterator[Machine]:
 
 
 def heard(machine: Machine, words: str) -> str:
-    """What the console says once it has said these words. Raises Failed when the kernel panics, or nothing more is said for long."""
+    """What the console says once it has said these words.
+
+    Raises Failed when the kernel panics, or nothing more is said for long.
+    """
     length, last = 0, time.monotonic()
     while words not in (text := machine.console().decode(errors="replace")):
         if fatal := [fault for fault in kernel_console.faults(text[-_TAIL:]) if fault.is_fatal]:

@@ -1,7 +1,9 @@
-"""`python -m tests.trees ONE.qcow2 OTHER.qcow2`: which files differ between two disks of the local cloud, read without booting them.
+"""`python -m tests.trees ONE.qcow2 OTHER.qcow2`: which files differ between two disks of the local cloud,
+read without booting them.
 
-For comparing a layered build with a cold one: contents, links, modes and owners of the root file system (the largest partition), not times.
-Needs qemu-img, sfdisk and debugfs. The local cloud has the disks in layers/ of its state folder.
+For comparing a layered build with a cold one: contents, links, modes and owners of the root file system (the
+largest partition), not times. Needs qemu-img, sfdisk and debugfs. The local cloud has the disks in layers/ of
+its state folder.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ def main(one: str, other: str) -> None:
     before, after = tree(Path(one)), tree(Path(other))
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
-            where = "only in the first" if path not in after else "only in the second" if path not in before else "differs"
+            where = (
+                "only in the first"
+                if path not in after
+                else "only in the second"
+                if path not in before
+                else "differs"
+            )
             sys.stdout.write(f"{where}\t{path}\n")
     sys.stdout.write(f"{len(before)} and {len(after)} entries\n")
 
@@ -28,14 +36,20 @@ def tree(disk: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="hubsmith-trees-") as folder:
         raw, out = Path(folder) / "raw", Path(folder) / "out"
         subprocess.run(["qemu-img", "convert", "-O", "raw", str(disk), str(raw)], check=True)
-        table = json.loads(subprocess.run(["sfdisk", "--json", str(raw)], capture_output=True, check=True).stdout)["partitiontable"]
+        table = json.loads(
+            subprocess.run(["sfdisk", "--json", str(raw)], capture_output=True, check=True).stdout
+        )["partitiontable"]
         root = max(table["partitions"], key=lambda part: part["size"])
         out.mkdir()
         device = f"{raw}?offset={root['start'] * table.get('sectorsize', 512)}"
         subprocess.run(["debugfs", "-R", f"rdump / {out}", device], capture_output=True, check=True)
         found = {}
         listed = subprocess.run(
-            ["find", str(out), "-printf", "%y %m %U:%G %l\\t%P\\n"], capture_output=True, text=True, errors="surrogateescape", check=True
+            ["find", str(out), "-printf", "%y %m %U:%G %l\\t%P\\n"],
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=True,
         )
         for line in listed.stdout.splitlines():
             facts, _, path = line.partition("\t")

@@ -9,7 +9,8 @@ from http.server import HTTPServer
 from typing import TypeVar
 
 Server = TypeVar("Server", bound=HTTPServer)
-_POLL_S = 0.02  # an end waits for so long; with socketserver's own half second, that was most of what many tests took
+# an end waits for so long; with socketserver's own half second, that was most of what many tests took
+_POLL_S = 0.02
 
 
 @contextmanager

@@ -24,7 +24,8 @@ def output(ec2: EC2Client, instance_id: str) -> str:
     try:
         return ec2.get_console_output(InstanceId=instance_id, Latest=True).get("Output", "")
     except ClientError as exc:
-        if code_of(exc) != "UnsupportedOperation":  # an instance on Xen: EC2 has only what was printed around its last start
+        # an instance on Xen: EC2 has only what was printed around its last start
+        if code_of(exc) != "UnsupportedOperation":
             raise
     return ec2.get_console_output(InstanceId=instance_id).get("Output", "")
 
@@ -51,7 +52,10 @@ class KernelWatch:
         self._warned: set[Kind] = set()
 
     def look(self, *, now: bool = False) -> KernelFault | None:
-        """The panic or oops, if there is one. Asks EC2 when the last look was ``EVERY_S`` seconds ago, or ``now``."""
+        """The panic or oops, if there is one.
+
+        Asks EC2 when the last look was ``EVERY_S`` seconds ago, or ``now``.
+        """
         moment = time.monotonic()
         if now or self._looked is None or moment - self._looked >= EVERY_S:
             self._looked = moment

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, TokenRetrievalError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
 
 from build.errors import CloudError, HubsmithError, UserError
 
@@ -15,7 +21,8 @@ _HINTS = {
     "InvalidClientTokenId": "check the credentials: `aws sts get-caller-identity`",
     "ExpiredToken": "log in again, then run the same command",
     "RequestExpired": "log in again, then run the same command; is this machine's clock right?",
-    "InsufficientInstanceCapacity": "add more types to builder.instance_types, or set builder.subnet_id to another zone",
+    "InsufficientInstanceCapacity": "add more types to builder.instance_types, or set builder.subnet_id to "
+    "another zone",
     "VcpuLimitExceeded": "ask for a higher EC2 quota, or put a smaller type into builder.instance_types",
     "OptInRequired": "enable the region or subscribe to the base image first",
 }
@@ -31,9 +38,14 @@ def explain(error: BaseException) -> HubsmithError | None:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         code = details.get("Code", "")
-        return CloudError(f"{error.operation_name}: {details.get('Message', error)} ({code})", hint=_HINTS.get(code))
+        return CloudError(
+            f"{error.operation_name}: {details.get('Message', error)} ({code})", hint=_HINTS.get(code)
+        )
     if isinstance(error, (NoCredentialsError, TokenRetrievalError)):
-        return UserError(f"no usable AWS credentials: {error}", hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE")
+        return UserError(
+            f"no usable AWS credentials: {error}",
+            hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE",
+        )
     if isinstance(error, EndpointConnectionError):
         return CloudError(str(error), hint="check the network; `invoke cloud.status` shows the local cloud")
     if isinstance(error, BotoCoreError):

@@ -22,7 +22,12 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def wait_for_state(
-    ec2: EC2Client, instance_id: str, wanted: str, *, timeout_s: float, on_wait: Callable[[str], object] = lambda _: None
+    ec2: EC2Client,
+    instance_id: str,
+    wanted: str,
+    *,
+    timeout_s: float,
+    on_wait: Callable[[str], object] = lambda _: None,
 ) -> InstanceTypeDef:
     """Wait until the instance is ``wanted``; raises CloudError with EC2's reason when it ends instead."""
 
@@ -34,7 +39,9 @@ def wait_for_state(
                 return None
             raise
         if state_of(seen) == "terminated" != wanted:
-            raise CloudError(f"{instance_id} ended: {seen.get('StateReason', {}).get('Message', 'no reason given')}")
+            raise CloudError(
+                f"{instance_id} ended: {seen.get('StateReason', {}).get('Message', 'no reason given')}"
+            )
         return seen
 
     found = wait_until(

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 
-def delete_when_free(ec2: EC2Client, group_id: str, on_wait: Callable[[str], object], timeout_s: float = 120) -> None:
+def delete_when_free(
+    ec2: EC2Client, group_id: str, on_wait: Callable[[str], object], timeout_s: float = 120
+) -> None:
     """Delete the group as soon as nothing uses it; one that is gone already is fine. Raises CloudError."""
     wait_until(
         lambda: _delete(ec2, group_id),

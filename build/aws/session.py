@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 # Packer's experience: botocore's default of a few attempts "regularly gets tripped" by throttling.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=10, read_timeout=60, user_agent_extra="hubsmith")
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    connect_timeout=10,
+    read_timeout=60,
+    user_agent_extra="hubsmith",
+)
 
 Client = Any
 """A client of a service that is known at run time only: botocore makes its methods then."""
@@ -29,7 +34,7 @@ Client = Any
 
 @dataclass(frozen=True)
 class GuestView:
-    """What a machine of this cloud has to be told, because it differs from the public places; None where it does not."""
+    """What a machine of this cloud has to be told beside the public places; None where nothing differs."""
 
     endpoint_url: str | None = None
     acme_directory: str | None = None
@@ -38,7 +43,10 @@ class GuestView:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where to build. Without an endpoint and keys, botocore's own chain decides (environment, profile, role)."""
+    """Where to build.
+
+    Without an endpoint and keys, botocore's own chain decides (environment, profile, role).
+    """
 
     name: str
     region: str
@@ -86,8 +94,9 @@ def connect(cloud: Cloud) -> Clients:
 
 
 def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
-    """A client of any service of a cloud, for any thread; ``token`` belongs to keys that a role was given for a while."""
-    with _making:  # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
+    """A client of any service of a cloud, for any thread; ``token`` goes with a role's temporary keys."""
+    # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
+    with _making:
         return _shared().client(
             service,
             region_name=cloud.region,

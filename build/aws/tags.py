@@ -1,4 +1,4 @@
-"""The tags of everything a run makes, given in the create call itself: SIGKILL cannot be cleaned up any other way."""
+"""The tags of everything a run makes, given in the create call itself: they are there even after SIGKILL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ OWNER = "hubsmith:owner"
 EXPIRES = "hubsmith:expires"
 IMAGE = "hubsmith:image"
 STATE = "hubsmith:state"
-"""``candidate`` until the image has passed its tests, then ``published``; sweep removes candidates nobody owns."""
+"""``candidate`` until the image has passed its tests, then ``published``; sweep removes candidates nobody
+owns.
+"""
 CHANNEL = "hubsmith:channel"
 BASE = "hubsmith:base"
 FINGERPRINT = "hubsmith:fingerprint"
@@ -23,7 +25,10 @@ HUB = "hubsmith:hub"
 ROLE = "hubsmith:role"
 """What a volume of a hub is for: ``data`` or ``root``."""
 FIRST_PASSWORD = "hubsmith:first-password"  # noqa: S105 - the name of a tag
-"""On a data volume of a hub: the administrator whose first password was generated. It outlives the password and its parameter."""
+"""On a data volume of a hub: the administrator whose first password was generated.
+
+It outlives the password and its parameter.
+"""
 SUBDOMAINS = "hubsmith:subdomains"
 """On an instance of a hub: there when each of its users has a host of their own."""
 REPLACES = "hubsmith:replaces"
@@ -31,7 +36,9 @@ REPLACES = "hubsmith:replaces"
 LAUNCH = "hubsmith:launch"
 """On an instance of a hub: a digest of the launch data it was started with."""
 ACME = "hubsmith:acme"
-"""On an instance of a hub: ``staging`` when its certificates are of the staging directory, which nobody trusts."""
+"""On an instance of a hub: ``staging`` when its certificates are of the staging directory, which nobody
+trusts.
+"""
 PROVISIONERS = "hubsmith:provisioners"
 SETTINGS = "hubsmith:settings"
 PARTS = "hubsmith:parts"
@@ -39,9 +46,13 @@ PARTS = "hubsmith:parts"
 VERSION = "hubsmith:version"
 """Of the Hubsmith that made it."""
 SCHEME = "hubsmith:scheme"
-"""In which way the digests of these tags are made; absent: in the first one (build/bake/inputs/fingerprint.py)."""
+"""In which way the digests of these tags are made; absent: in the first one
+(build/bake/inputs/fingerprint.py).
+"""
 SINCE = "hubsmith:since"
-"""When the first package of an image or layer was installed: older than the image when a build started from a layer."""
+"""When the first package of an image or layer was installed: older than the image when a build started from a
+layer.
+"""
 GIT = "hubsmith:git"
 LAYER = "hubsmith:layer"
 LAYER_OF = "hubsmith:layer-of"
@@ -61,7 +72,9 @@ def as_dict(tags: Iterable[Any] | None) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
-def specifications(tags: Mapping[str, str], *resource_types: ResourceTypeType) -> list[TagSpecificationTypeDef]:
+def specifications(
+    tags: Mapping[str, str], *resource_types: ResourceTypeType
+) -> list[TagSpecificationTypeDef]:
     """TagSpecifications for a create call."""
     return [{"ResourceType": kind, "Tags": as_list(tags)} for kind in resource_types]
 

@@ -16,7 +16,8 @@ from build.errors import CloudError
 Seen = TypeVar("Seen")
 
 INTERVAL_S = 2.0
-_FIRST_S = 0.25  # and twice that, and so on up to the interval: much of what is waited for has happened in a second
+# and twice that, and so on up to the interval: much of what is waited for has happened in a second
+_FIRST_S = 0.25
 
 
 def wait_until(
@@ -30,7 +31,7 @@ def wait_until(
     interval_s: float = INTERVAL_S,
     hint: str = "raise builder.timeouts in the manifest, or look into the cloud's console",
 ) -> Seen:
-    """Call ``look`` until ``done`` says so, and return what was seen then; soon again at first, then every ``interval_s`` seconds.
+    """Call ``look`` until ``done`` says so, often at first, then each ``interval_s``; what was seen then.
 
     ``look`` raises for a state there is no way back from. ``on_wait`` is told the state seen each time.
     Raises CloudError after ``timeout_s`` seconds, naming the last state.
@@ -43,7 +44,9 @@ def wait_until(
         return True
 
     # A little jitter keeps several builds of one account from asking in step.
-    pause = wait_exponential(min(_FIRST_S, interval_s), max=interval_s * 0.9) + wait_random(0, interval_s * 0.2)
+    pause = wait_exponential(min(_FIRST_S, interval_s), max=interval_s * 0.9) + wait_random(
+        0, interval_s * 0.2
+    )
     retrying = Retrying(stop=stop_after_delay(timeout_s), wait=pause, retry=retry_if_result(again))
     try:
         return retrying(look)

@@ -1,4 +1,4 @@
-"""One run of the image tests (pytest with testinfra) against live machines that share them, in a process of its own."""
+"""One run of the image tests (pytest with testinfra), in its own process, on machines that share them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How a machine is reached: an ssh configuration in which it is called client.ALIAS, and where its hub answers."""
+    """How a machine is reached: an ssh configuration that calls it client.ALIAS, and its hub's address."""
 
     config: Path
     address: str
@@ -62,12 +62,14 @@ def run(
 ) -> TestSummary:
     """Run ``files``, each test on one of ``targets``; the JUnit file is ``folder``/tests-<stage>.xml.
 
-    Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too long, and what ``guard``
-    raises.
+    Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too
+    long, and what ``guard`` raises.
     """
     with ExitStack() as stack:
         machines = [
-            SshTarget(stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address)
+            SshTarget(
+                stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address
+            )
             for number, target in enumerate(targets, start=1)
         ]
         return run_with_config(machines, manifest, files, stage, folder, report, variables, guard)
@@ -90,9 +92,16 @@ def run_with_config(
     told = {"HUBSMITH_STAGE": stage, **_told_of(machines), **variables}
     status = _pytest(manifest, files, told, machines, junit, report, guard)
     if status == _NOTHING_COLLECTED:
-        raise UserError(f"tests.folder: nothing to run in {', '.join(path.name for path in files)}", where=str(manifest.path))
-    if status not in (_ALL_PASSED, _SOME_FAILED) or not junit.exists():  # a plugin that cannot be imported has status 1 too
-        raise HubsmithError(f"the image tests could not run: pytest ended with status {status}", hint=f"see {folder}/build.log")
+        raise UserError(
+            f"tests.folder: nothing to run in {', '.join(path.name for path in files)}",
+            where=str(manifest.path),
+        )
+    # a plugin that cannot be imported has status 1 too
+    if status not in (_ALL_PASSED, _SOME_FAILED) or not junit.exists():
+        raise HubsmithError(
+            f"the image tests could not run: pytest ended with status {status}",
+            hint=f"see {folder}/build.log",
+        )
     return read(junit)
 
 
@@ -109,7 +118,11 @@ def _told_of(machines: Sequence[SshTarget]) -> dict[str, str]:
     """What the plugin wants to know, and what a test that knows of one machine only does."""
     ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
     python_path = os.pathsep.join(filter(None, [str(_PLUGINS), os.environ.get("PYTHONPATH", "")]))
-    return {"HUBSMITH_MACHINES": json.dumps(ways), "HUBSMITH_HUB_URL": machines[0].hub_url, "PYTHONPATH": python_path}
+    return {
+        "HUBSMITH_MACHINES": json.dumps(ways),
+        "HUBSMITH_HUB_URL": machines[0].hub_url,
+        "PYTHONPATH": python_path,
+    }
 
 
 @contextmanager
@@ -143,7 +156,14 @@ def _pytest(
         *("--import-mode=importlib", "-o", f"pythonpath={manifest.folder}"),
         *("-o", "junit_family=xunit1"),  # the one that keeps record_property
         *("-p", "no:cacheprovider", "-q", "--tb=short", "--color=no"),
-        *("-p", "hubsmith_machines", "-p", "hubsmith_shells", *_processes(manifest, machines), *manifest.tests.pytest_args),
+        *(
+            "-p",
+            "hubsmith_machines",
+            "-p",
+            "hubsmith_shells",
+            *_processes(manifest, machines),
+            *manifest.tests.pytest_args,
+        ),
     ]
     environment = {
         **os.environ,
@@ -153,7 +173,12 @@ def _pytest(
         "PYTHONUNBUFFERED": "1",
     }
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=manifest.folder
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        cwd=manifest.folder,
     ) as process:
         try:
             with guard(process.terminate):
@@ -187,5 +212,8 @@ def _follow(process: subprocess.Popen[str], minutes: float, report: Reporter) ->
     finally:
         limit.cancel()
     if overdue.is_set():
-        raise HubsmithError(f"the image tests took longer than {minutes:g} min", hint="raise tests.timeout_minutes in the manifest")
+        raise HubsmithError(
+            f"the image tests took longer than {minutes:g} min",
+            hint="raise tests.timeout_minutes in the manifest",
+        )
     return status

@@ -31,7 +31,7 @@ _SSH_EVERY_S = 1.0
 
 
 def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
-    """Run one instance of ``image_id`` and wait until it runs; ``role`` goes into its name, ``number`` tells those of a role apart.
+    """Run one instance of ``image_id`` and wait until it runs; ``role`` and ``number`` go into its name.
 
     Instance types are tried in the manifest's order while EC2 has no capacity. Raises CloudError.
     """
@@ -52,14 +52,16 @@ def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
 
 def wait_for_state(state: Bake, instance_id: str, wanted: str, *, timeout_s: float) -> InstanceTypeDef:
     """Wait until the instance is ``wanted``; raises CloudError with EC2's reason when it ends instead."""
-    return instances.wait_for_state(state.clients.ec2, instance_id, wanted, timeout_s=timeout_s, on_wait=state.report.waiting)
+    return instances.wait_for_state(
+        state.clients.ec2, instance_id, wanted, timeout_s=timeout_s, on_wait=state.report.waiting
+    )
 
 
 def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> str:
     """Wait until sshd answers with the pinned host key; return the boot id.
 
-    With ``since_boot`` (a boot id) waits for another boot than that one. Raises RemoteError with the last lines
-    of the serial console when nobody answers in time, and as ``watch.check`` does.
+    With ``since_boot`` (a boot id) waits for another boot than that one. Raises RemoteError with the last
+    lines of the serial console when nobody answers in time, and as ``watch.check`` does.
     """
 
     def look() -> str:
@@ -77,7 +79,9 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
             look,
             lambda seen: not seen.startswith("not yet") and seen != since_boot,
             what=f"ssh on {instance.id}",
-            describe=lambda seen: "still the old boot" if seen == since_boot else seen.removeprefix("not yet: "),
+            describe=lambda seen: (
+                "still the old boot" if seen == since_boot else seen.removeprefix("not yet: ")
+            ),
             timeout_s=state.manifest.builder.timeouts.ssh_s,
             on_wait=state.report.waiting,
             interval_s=_SSH_EVERY_S,
@@ -85,7 +89,9 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
     except CloudError as exc:
         watch.check(state, instance, now=True)
         message = exc.message + instance.kernel.likely_cause()
-        raise RemoteError(message, hint=f"the end of its console:\n{instances.console_tail(state.clients.ec2, instance.id)}") from exc
+        raise RemoteError(
+            message, hint=f"the end of its console:\n{instances.console_tail(state.clients.ec2, instance.id)}"
+        ) from exc
 
 
 def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
@@ -96,7 +102,7 @@ def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
         if shell.run("command -v cloud-init", check=False).status != 0:
             return
         done = shell.run("cloud-init status --wait --long", timeout_s=timeout_s, check=False)
-    # 2 is "recoverable errors": the boot is done, something was odd (cloud-init's documentation, "Exit codes").
+    # 2 is "recoverable errors": the boot is done, something was odd (cloud-init, "Exit codes").
     if done.status == 2:
         state.report.warn(f"cloud-init on {instance.id} had recoverable errors:\n{done.output}")
     elif done.status != 0:
@@ -112,7 +118,10 @@ def terminate_all(state: Bake, role: str) -> None:
         Filters=[
             *tags.having(tags.RUN, state.run.id),
             *tags.having("Name", _name(state, role)),
-            {"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]},
+            {
+                "Name": "instance-state-name",
+                "Values": ["pending", "running", "shutting-down", "stopping", "stopped"],
+            },
         ]
     )["Reservations"]
     ids = [instance["InstanceId"] for reservation in found for instance in reservation["Instances"]]
@@ -127,7 +136,9 @@ def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -
     types = state.manifest.builder.instance_types
     for tried, instance_type in enumerate(types, start=1):
         try:
-            answer = state.clients.ec2.run_instances(**_request(state, image_id, role, number, host_key, instance_type))
+            answer = state.clients.ec2.run_instances(
+                **_request(state, image_id, role, number, host_key, instance_type)
+            )
             return answer["Instances"][0]["InstanceId"]
         except ClientError as exc:
             if code_of(exc) not in _NO_CAPACITY or tried == len(types):
@@ -136,7 +147,9 @@ def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -
     raise CloudError("builder.instance_types is empty")
 
 
-def _request(state: Bake, image_id: str, role: str, number: int, host_key: SshKey, instance_type: str) -> RunInstancesRequestTypeDef:
+def _request(
+    state: Bake, image_id: str, role: str, number: int, host_key: SshKey, instance_type: str
+) -> RunInstancesRequestTypeDef:
     minutes = max(1, int((state.run.expires - state.run.started).total_seconds() // 60))
     named = {**state.run.tags, "Name": _name(state, role)}
     request: RunInstancesRequestTypeDef = {
@@ -152,7 +165,11 @@ def _request(state: Bake, image_id: str, role: str, number: int, host_key: SshKe
             shutdown_after_minutes=minutes,
             forget_keys=state.layer is not None and image_id == state.source_id,
         ),
-        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": 1,
+        },
         "InstanceInitiatedShutdownBehavior": "terminate",
         "BlockDeviceMappings": [{"DeviceName": state.base.root_device, "Ebs": _root_volume(state)}],
         "NetworkInterfaces": [_interface(state)],

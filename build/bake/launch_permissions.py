@@ -1,4 +1,4 @@
-"""Let others launch the image that has passed: launch permissions of the image, and of its snapshots what a copy of it needs."""
+"""Let others launch the image that has passed: permissions of the image, and of its snapshots to copy it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ def check(state: Bake) -> None:
         "snapshot": ec2.get_snapshot_block_public_access_state()["State"],
     }
     if blocked := [kind for kind, found in blocks.items() if found != _UNBLOCKED]:
-        commands = " and ".join(f"`aws ec2 disable-{kind}-block-public-access --region {region}`" for kind in blocked)
-        message = f"the account blocks public {' and '.join(f'{kind}s' for kind in blocked)} in {region}: {commands} allows them"
+        commands = " and ".join(
+            f"`aws ec2 disable-{kind}-block-public-access --region {region}`" for kind in blocked
+        )
+        message = (
+            f"the account blocks public {' and '.join(f'{kind}s' for kind in blocked)} in {region}: "
+            f"{commands} allows them"
+        )
         raise state.manifest.problem(("publish", "launch_permissions", "user_groups"), message)
 
 
@@ -33,11 +38,15 @@ def share(state: Bake) -> None:
     wanted = state.manifest.publish.launch_permissions
     if not wanted.named:
         return
-    state.clients.ec2.modify_image_attribute(ImageId=state.image_id, LaunchPermission={"Add": launch_permissions(wanted)})
+    state.clients.ec2.modify_image_attribute(
+        ImageId=state.image_id, LaunchPermission={"Add": launch_permissions(wanted)}
+    )
     if copiers := copy_permissions(wanted):
         for snapshot_id in state.snapshot_ids:
             state.clients.ec2.modify_snapshot_attribute(
-                SnapshotId=snapshot_id, Attribute="createVolumePermission", CreateVolumePermission={"Add": copiers}
+                SnapshotId=snapshot_id,
+                Attribute="createVolumePermission",
+                CreateVolumePermission={"Add": copiers},
             )
     state.report.note(f"shared with {', '.join(wanted.named)}")
 
@@ -53,7 +62,7 @@ def launch_permissions(wanted: LaunchPermissions) -> list[LaunchPermissionTypeDe
 
 
 def copy_permissions(wanted: LaunchPermissions) -> list[CreateVolumePermissionTypeDef]:
-    """CopyImage reads the snapshots, for which accounts need a permission of their own; organizations cannot be given it."""
+    """CopyImage reads snapshots: accounts need a permission for them, organizations cannot have one."""
     permissions: list[CreateVolumePermissionTypeDef] = []
     permissions += ({"Group": name} for name in wanted.user_groups)
     permissions += ({"UserId": name} for name in wanted.user_ids)

@@ -1,10 +1,13 @@
-"""Layers: snapshots of a builder between two provisioners, for later builds to start from. Which there are, and why not another.
+"""Layers: snapshots of a builder between two provisioners, for later builds to start from.
 
-A layer is a snapshot with tags. It is taken while the build goes on, which waits for the call and not for the copy; EC2 says whether it is
-whole, so that one of a build that was killed is either complete or not used. The first build that starts from it registers it as a
-private image. Its key is the fingerprint of everything up to and including its provisioner, so that manifests that share their first
-steps share layers; a layer's age is that of its oldest packages, not of its snapshot. steps/save_layer.py takes them,
-steps/restore_layer.py uses them.
+Which there are, and why not another.
+
+A layer is a snapshot with tags. It is taken while the build goes on, which waits for the call and not for the
+copy; EC2 says whether it is whole, so that one of a build that was killed is either complete or not used. The
+first build that starts from it registers it as a private image. Its key is the fingerprint of everything up
+to and including its provisioner, so that manifests that share their first steps share layers; a layer's age
+is that of its oldest packages, not of its snapshot. steps/save_layer.py takes them, steps/restore_layer.py
+uses them.
 """
 
 from __future__ import annotations
@@ -38,8 +41,10 @@ class Found:
 
 
 def key_of(now: Inputs, number: int) -> str:
-    """The key of the layer after the provisioner ``number``: what is in it, and what of Hubsmith put it there."""
-    return fingerprint.digest(now.fingerprints[number].digest, *(now.settings[name] for name in inputs.ON_THE_BUILDER))
+    """The key of the layer after the provisioner ``number``: what is in it, and what of Hubsmith made it."""
+    return fingerprint.digest(
+        now.fingerprints[number].digest, *(now.settings[name] for name in inputs.ON_THE_BUILDER)
+    )
 
 
 def look(manifest: Manifest, clients: Clients, now: Inputs) -> list[Found]:
@@ -47,12 +52,17 @@ def look(manifest: Manifest, clients: Clients, now: Inputs) -> list[Found]:
     if not manifest.layers.enabled:
         return [Found(use.name, None, "layers.enabled is false") for use in manifest.provisioners]
     keys = [key_of(now, number) for number in range(len(manifest.provisioners))]
-    snapshots = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=tags.having(tags.STATE, STATE))["Snapshots"]
+    snapshots = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=tags.having(tags.STATE, STATE))[
+        "Snapshots"
+    ]
     by_key: dict[str, list[SnapshotTypeDef]] = {}
     for snapshot in snapshots:
         by_key.setdefault(tags.as_dict(snapshot.get("Tags")).get(tags.LAYER, ""), []).append(snapshot)
     made = {tags.as_dict(snapshot.get("Tags")).get(tags.LAYER_OF, "") for snapshot in snapshots}
-    return [_best(manifest, use, number, by_key.get(keys[number], []), made) for number, use in enumerate(manifest.provisioners)]
+    return [
+        _best(manifest, use, number, by_key.get(keys[number], []), made)
+        for number, use in enumerate(manifest.provisioners)
+    ]
 
 
 def deepest(found: Sequence[Found]) -> Layer | None:
@@ -63,12 +73,24 @@ def deepest(found: Sequence[Found]) -> Layer | None:
 def start_of(found: Sequence[Found]) -> str:
     """In words, for a plan."""
     layer = deepest(found)
-    return f"layer {layer.snapshot_id}, which has the first {layer.depth} provisioner(s) in it" if layer else "the base image"
+    return (
+        f"layer {layer.snapshot_id}, which has the first {layer.depth} provisioner(s) in it"
+        if layer
+        else "the base image"
+    )
 
 
-def _best(manifest: Manifest, use: ProvisionerUse, number: int, snapshots: Sequence[SnapshotTypeDef], made: set[str]) -> Found:
-    why = f"{use.name} or what is before it is not as when a layer was made" if use.name in made else "none was made yet"
-    for snapshot in sorted(snapshots, key=lambda one: (tags.as_dict(one.get("Tags"))[tags.SINCE], one["StartTime"]), reverse=True):
+def _best(
+    manifest: Manifest, use: ProvisionerUse, number: int, snapshots: Sequence[SnapshotTypeDef], made: set[str]
+) -> Found:
+    why = (
+        f"{use.name} or what is before it is not as when a layer was made"
+        if use.name in made
+        else "none was made yet"
+    )
+    for snapshot in sorted(
+        snapshots, key=lambda one: (tags.as_dict(one.get("Tags"))[tags.SINCE], one["StartTime"]), reverse=True
+    ):
         problem = _problem(manifest, snapshot)
         if problem is None:
             marks = tags.as_dict(snapshot.get("Tags"))
@@ -83,10 +105,15 @@ def _problem(manifest: Manifest, snapshot: SnapshotTypeDef) -> str | None:
     marks, root = tags.as_dict(snapshot.get("Tags")), manifest.builder.root_volume
     if snapshot["State"] != "completed":
         return f"{snapshot['SnapshotId']} is {snapshot['State']}"
-    if datetime.now(timezone.utc) - datetime.fromisoformat(marks[tags.SINCE]) > timedelta(days=manifest.layers.max_age_days):
+    if datetime.now(timezone.utc) - datetime.fromisoformat(marks[tags.SINCE]) > timedelta(
+        days=manifest.layers.max_age_days
+    ):
         return f"{snapshot['SnapshotId']} is older than layers.max_age_days ({manifest.layers.max_age_days})"
     if snapshot["VolumeSize"] > root.size_gib:
-        return f"{snapshot['SnapshotId']} has {snapshot['VolumeSize']} GiB, more than builder.root_volume.size_gib"
+        return (
+            f"{snapshot['SnapshotId']} has {snapshot['VolumeSize']} GiB, more than "
+            "builder.root_volume.size_gib"
+        )
     if snapshot["Encrypted"] and not root.encrypted:
         return f"{snapshot['SnapshotId']} is encrypted, builder.root_volume is not"
     return None

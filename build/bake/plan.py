@@ -67,7 +67,10 @@ class PlannedProvisioner:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that can be said before the first thing is made. `image_name` has the place of time and run in it."""
+    """Everything that can be said before the first thing is made.
+
+    `image_name` has the place of time and run in it.
+    """
 
     cloud: str
     manifest: Path
@@ -89,7 +92,11 @@ class Plan:
         """The plan as JSON can carry it."""
         steps = [{**asdict(step), "values": to_plain(step.values)} for step in self.provisioners]
         whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**{name: to_plain(value) for name, value in whole.items()}, "manifest": str(self.manifest), "provisioners": steps}
+        return {
+            **{name: to_plain(value) for name, value in whole.items()},
+            "manifest": str(self.manifest),
+            "provisioners": steps,
+        }
 
 
 def plan(
@@ -102,8 +109,9 @@ def plan(
 ) -> Plan:
     """The plan for `manifest` on top of `base`. `cloud` says which cloud, account and region it is.
 
-    `layers` says for each provisioner which layer there is or why none, `start` what the builder will be launched from.
-    With `published` it also says what is new since then. Raises OSError for a provisioner file that cannot be read.
+    `layers` says for each provisioner which layer there is or why none, `start` what the builder will be
+    launched from. With `published` it also says what is new since then. Raises OSError for a provisioner file
+    that cannot be read.
     """
     made_of = inputs.of(manifest, base.id, base.name, base.login_user)
     return Plan(
@@ -111,13 +119,20 @@ def plan(
         manifest=manifest.path,
         profiles=manifest.profiles,
         image_name=f"{manifest.image.name}-<time>-<run>",
-        base={"id": base.id, "name": base.name, "owner": base.owner, "architecture": base.architecture, "login_user": base.login_user},
+        base={
+            "id": base.id,
+            "name": base.name,
+            "owner": base.owner,
+            "architecture": base.architecture,
+            "login_user": base.login_user,
+        },
         base_reason=_base_reason(manifest),
         start=start,
         builder=_builder(manifest),
         network=_network(manifest),
         provisioners=tuple(
-            _step(use, mark, layers.get(use.name, "")) for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
+            _step(use, mark, layers.get(use.name, ""))
+            for use, mark in zip(manifest.provisioners, made_of.fingerprints, strict=True)
         ),
         tests=tuple(path.relative_to(manifest.folder).as_posix() for path in test_files(manifest)),
         tags=_tags(manifest, base, made_of),
@@ -128,11 +143,14 @@ def plan(
 
 
 def test_files(manifest: Manifest) -> tuple[Path, ...]:
-    """test_<provisioner>.py and <provisioner>/test_*.py of each provisioner used, then test_image.py, as far as they exist."""
+    """test_<provisioner>.py, <provisioner>/test_*.py of each provisioner used, test_image.py: those there."""
     found: list[Path] = []
     for use in manifest.provisioners:
         name = use.name.replace("-", "_")
-        found += [manifest.tests_folder / f"test_{name}.py", *sorted((manifest.tests_folder / name).glob("test_*.py"))]
+        found += [
+            manifest.tests_folder / f"test_{name}.py",
+            *sorted((manifest.tests_folder / name).glob("test_*.py")),
+        ]
     return tuple(path for path in (*found, manifest.tests_folder / WHOLE_IMAGE_TEST) if path.is_file())
 
 
@@ -141,7 +159,9 @@ test_files.__test__ = False  # type: ignore[attr-defined]  # pytest must not col
 
 def _step(use: ProvisionerUse, mark: Fingerprint, layer: str) -> PlannedProvisioner:
     made_by = use.definition
-    return PlannedProvisioner(use.name, made_by.summary, template_variables(use), made_by.timeout_minutes, mark.digest, layer)
+    return PlannedProvisioner(
+        use.name, made_by.summary, template_variables(use), made_by.timeout_minutes, mark.digest, layer
+    )
 
 
 def _base_reason(manifest: Manifest) -> str:
@@ -158,7 +178,9 @@ def _reason(published: Published, made_of: Inputs) -> str:
     if not inputs.is_comparable(published.marks):
         return f"{published.image_id} is due: {'; '.join(found)}"
     if not found:
-        return f"{published.image_id} is up to date: a build would only bring newer packages from the registries"
+        return (
+            f"{published.image_id} is up to date: a build would only bring newer packages from the registries"
+        )
     return f"{published.image_id} is made of something else: {'; '.join(found)}"
 
 
@@ -167,7 +189,12 @@ def _builder(manifest: Manifest) -> dict[str, object]:
     volume = {name: value for name, value in builder.root_volume.model_dump().items() if value is not None}
     mirrors = {name: value for name, value in builder.mirrors.model_dump().items() if value is not None}
     types = list(builder.instance_types)
-    return {"instance_types": types, "root_volume": volume, "lifetime_minutes": builder.lifetime_minutes, "mirrors": mirrors}
+    return {
+        "instance_types": types,
+        "root_volume": volume,
+        "lifetime_minutes": builder.lifetime_minutes,
+        "mirrors": mirrors,
+    }
 
 
 def _network(manifest: Manifest) -> dict[str, object]:

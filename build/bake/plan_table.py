@@ -1,4 +1,7 @@
-"""A plan as a person reads it: what happens, in its order. Digests nobody reads are named only; the plan's document has them all."""
+"""A plan as a person reads it: what happens, in its order.
+
+Digests nobody reads are named only; the plan's document has them all.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ def rows(planned: Plan) -> list[tuple[str, str]]:
 
 def _from_what(planned: Plan) -> Iterator[tuple[str, str]]:
     yield "cloud", planned.cloud.removeprefix("cloud ")
-    yield "manifest", f"{planned.manifest}" + (f" with profile {', '.join(planned.profiles)}" if planned.profiles else "")
+    yield (
+        "manifest",
+        f"{planned.manifest}" + (f" with profile {', '.join(planned.profiles)}" if planned.profiles else ""),
+    )
     yield "image", planned.image_name
     if planned.reason:
         yield "why", planned.reason
@@ -58,11 +64,15 @@ def _afterwards(planned: Plan) -> Iterator[tuple[str, str]]:
 def _listed(paths: Sequence[str]) -> str:
     """Files, with the folder that they share said once."""
     folder = posixpath.commonpath([posixpath.dirname(path) for path in paths]) if paths else ""
-    return (f"{folder}: " if folder else "") + ", ".join(posixpath.relpath(path, folder or ".") for path in paths)
+    return (f"{folder}: " if folder else "") + ", ".join(
+        posixpath.relpath(path, folder or ".") for path in paths
+    )
 
 
 def _words(facts: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_word(value)}" for name, value in facts.items() if value not in ({}, None))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_word(value)}" for name, value in facts.items() if value not in ({}, None)
+    )
 
 
 def _word(value: object) -> str:

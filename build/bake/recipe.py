@@ -37,7 +37,11 @@ def steps(state: Bake) -> list[Step[Bake]]:
         CreateSecurityGroup(),
         LaunchBuilder(),
         PrepareBuilder(),
-        *(step for number, use in enumerate(state.manifest.provisioners) for step in (Provision(use, number), SaveLayer(use, number))),
+        *(
+            step
+            for number, use in enumerate(state.manifest.provisioners)
+            for step in (Provision(use, number), SaveLayer(use, number))
+        ),
         Verify("builder"),
         Seal(),
         StopBuilder(),
@@ -65,7 +69,9 @@ def steps_of_verify(image_id: str) -> list[Step[Bake]]:
     ]
 
 
-def verify(manifest: Manifest, clients: Clients, report: Reporter, image_id: str) -> tuple[list[TestRun], Path]:
+def verify(
+    manifest: Manifest, clients: Clients, report: Reporter, image_id: str
+) -> tuple[list[TestRun], Path]:
     """Test an image on a fresh instance of it; return what came out and the folder of the JUnit files.
 
     Raises HubsmithError, with the names of the tests that failed, or what botocore raised.
@@ -77,11 +83,14 @@ def verify(manifest: Manifest, clients: Clients, report: Reporter, image_id: str
         return state.tests, run.folder
 
 
-def bake(manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure, *, no_cache: bool = False) -> str:
+def bake(
+    manifest: Manifest, clients: Clients, report: Reporter, on_failure: OnFailure, *, no_cache: bool = False
+) -> str:
     """Build, test and publish an image; return its id.
 
     Nothing temporary is left, whatever happens; with ``OnFailure.KEEP`` the builder of a failed build stays.
-    With ``no_cache`` it starts from the base image whatever layers there are. Raises HubsmithError or what botocore raised.
+    With ``no_cache`` it starts from the base image whatever layers there are. Raises HubsmithError or what
+    botocore raised.
     """
     with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")

@@ -22,8 +22,8 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(_Text, _literal)
 
 
-# A unit in /run, started without waiting: bootcmd runs before sysinit.target, where systemd-run (it asks for the
-# system bus) would wait for ever.
+# A unit in /run, started without waiting: bootcmd runs before sysinit.target, where systemd-run (it asks for
+# the system bus) would wait for ever.
 _START_TIMER = """\
 printf %s "$1" >/run/systemd/system/hubsmith-end.timer
 systemctl daemon-reload
@@ -38,19 +38,32 @@ Unit=poweroff.target
 """
 
 
-# Once an instance and before sshd starts: cloud-init adds keys to those that are there, and a layer has those of an earlier build.
-_FORGET_KEYS = ["cloud-init-per", "instance", "hubsmith-keys", "sh", "-c", "rm -f /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys"]
+# Once an instance and before sshd starts: cloud-init adds keys to those that are there, and a layer has those
+# of an earlier build.
+_FORGET_KEYS = [
+    "cloud-init-per",
+    "instance",
+    "hubsmith-keys",
+    "sh",
+    "-c",
+    "rm -f /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys",
+]
 
 
-def render(*, host_key: SshKey, run_key: SshKey, shutdown_after_minutes: int, forget_keys: bool = False) -> str:
-    """A #cloud-config with the host key (so it can be checked from the first byte), the run's key and a timer.
+def render(
+    *, host_key: SshKey, run_key: SshKey, shutdown_after_minutes: int, forget_keys: bool = False
+) -> str:
+    """A #cloud-config with the host key (to check it from the first byte), the run's key and a timer.
 
-    The timer powers the machine off after ``shutdown_after_minutes``; the instance is launched with
-    shutdown = terminate, so a builder whose build died ends itself. With ``forget_keys`` no key that is in the
-    image's files lets anybody in.
+    The timer powers the machine off after ``shutdown_after_minutes``; the instance is launched with shutdown
+    = terminate, so a builder whose build died ends itself. With ``forget_keys`` no key that is in the image's
+    files lets anybody in.
     """
     config = {
-        "ssh_keys": {"ed25519_private": _Text(host_key.private), "ed25519_public": f"{host_key.public} hubsmith"},
+        "ssh_keys": {
+            "ed25519_private": _Text(host_key.private),
+            "ed25519_public": f"{host_key.public} hubsmith",
+        },
         "ssh_authorized_keys": [f"{run_key.public} hubsmith-run"],
         "bootcmd": [
             *([_FORGET_KEYS] if forget_keys else []),

@@ -1,4 +1,4 @@
-"""Watch the kernels of a build's machines: a panic or an oops ends the build at once, a stall is a warning."""
+"""Watch the kernels of a build's machines: a panic or an oops ends the build, a stall is a warning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from build.remote.shell import Shell
 
 
 def check(state: Bake, instance: Instance, *, now: bool = False, error: Exception | None = None) -> None:
-    """Raise RemoteError when the console shows a panic or an oops; ``error`` is what that led to, if anything.
+    """Raise RemoteError when the console shows a panic or an oops; ``error`` is what it led to, if any.
 
     Asks EC2 only now and then, unless it has to be ``now``. The console is kept in the run's folder.
     """
@@ -23,17 +23,25 @@ def check(state: Bake, instance: Instance, *, now: bool = False, error: Exceptio
         return
     kept = diagnostics.collect_console(state, instance)
     where = error.where if isinstance(error, HubsmithError) else None
-    raise RemoteError(f"{instance.id}: {fault}", where=where, hint=f"its console is kept in {kept}") from error
+    raise RemoteError(
+        f"{instance.id}: {fault}", where=where, hint=f"its console is kept in {kept}"
+    ) from error
 
 
 @contextmanager
-def watched(state: Bake, machines: Sequence[Instance], break_off: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Watch ``machines`` during the block. Raises RemoteError for a panic or an oops, also in place of the error that the block ended with.
+def watched(
+    state: Bake, machines: Sequence[Instance], break_off: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Watch ``machines`` during the block.
+
+    Raises RemoteError for a panic or an oops, also in place of the error that the block ended with.
 
     ``break_off`` makes the block end, however it does: another thread calls it as soon as it sees the fault.
     """
     ended = threading.Event()
-    threading.Thread(target=_look, args=(machines, break_off, ended), name="kernel watch", daemon=True).start()
+    threading.Thread(
+        target=_look, args=(machines, break_off, ended), name="kernel watch", daemon=True
+    ).start()
     try:
         yield
     except Exception as exc:
@@ -47,7 +55,10 @@ def watched(state: Bake, machines: Sequence[Instance], break_off: Callable[[], o
 
 @contextmanager
 def shell(state: Bake, instance: Instance) -> Iterator[Shell]:
-    """An ssh connection to a machine that is watched as long as it lasts. Raises RemoteError as ``Shell`` and ``watched`` do."""
+    """An ssh connection to a machine that is watched as long as it lasts.
+
+    Raises RemoteError as ``Shell`` and ``watched`` do.
+    """
     connection = Shell(instance.target)
     with watched(state, [instance], connection.close), connection:
         yield connection

@@ -1,4 +1,4 @@
-"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base, cloud.doctor.
+"""The local cloud: up, down, status, env, ca, reset, base and doctor, each as cloud.NAME.
 
 Each imports the local cloud when it runs: whoever works on AWS alone has not installed what that runs on.
 """
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from localcloud.server.status import Status
 
 
-@command(help={"base": "NAME  Also build this base image: debian-13, debian-12 or tiny; can be repeated"}, iterable=["base"])
+@command(
+    help={"base": "NAME  Also build this base image: debian-13, debian-12 or tiny; can be repeated"},
+    iterable=["base"],
+)
 def up(_: Context, base: Several = None) -> None:
     """Start the local cloud and print its endpoint."""
     with cli_session() as report:
@@ -83,8 +86,13 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
     with cli_session() as report:
         from localcloud.server import control, disk_usage
 
-        size = disk_usage.readable(sum(place.size for place in control.status().places if cache or place.what != "cache"))
-        gone = f"Every instance, volume and image of the local cloud{' and the cache of base images' * cache}, {size},"
+        size = disk_usage.readable(
+            sum(place.size for place in control.status().places if cache or place.what != "cache")
+        )
+        gone = (
+            "Every instance, volume and image of the local "
+            f"cloud{' and the cache of base images' * cache}, {size},"
+        )
         confirm(f"{gone} will be gone", yes=yes)
         with report.step("reset the local cloud"):
             control.reset(progress=report.waiting, cache=cache)
@@ -115,10 +123,15 @@ def doctor(_: Context, json: bool = False) -> None:
         else:
             report.table(
                 ("", "check", "found", "for", "remedy"),
-                [("ok" if c.ok else "MISSING", c.name, c.detail, c.needed_for, "" if c.ok else c.remedy) for c in checks],
+                [
+                    ("ok" if c.ok else "MISSING", c.name, c.detail, c.needed_for, "" if c.ok else c.remedy)
+                    for c in checks
+                ],
             )
         if not all(found.ok for found in checks):
-            raise HubsmithError("the local cloud needs what is missing here", hint="run the commands of the last column")
+            raise HubsmithError(
+                "the local cloud needs what is missing here", hint="run the commands of the last column"
+            )
 
 
 def _status_rows(status: Status) -> list[tuple[str, str]]:
@@ -126,16 +139,28 @@ def _status_rows(status: Status) -> list[tuple[str, str]]:
     from localcloud.server import disk_usage
 
     up = status.endpoint
-    rows = [("endpoint", up.url if up else "not up; `invoke cloud.up` starts it"), ("state", str(status.folder)), ("log", str(status.log))]
+    rows = [
+        ("endpoint", up.url if up else "not up; `invoke cloud.up` starts it"),
+        ("state", str(status.folder)),
+        ("log", str(status.log)),
+    ]
     if up:
-        rows += [("server", f"pid {up.pid}, {status.resident_mib} MiB"), ("account, region", f"{up.account}, {up.region}")]
+        rows += [
+            ("server", f"pid {up.pid}, {status.resident_mib} MiB"),
+            ("account, region", f"{up.account}, {up.region}"),
+        ]
         rows += [("DNS", f"{up.dns[0]} port {up.dns[1]}, UDP and TCP"), *_acme_rows(status, up)]
     rows += [(place.what, f"{disk_usage.readable(place.size)} in {place.path}") for place in status.places]
-    return rows + [row for instance, pid in status.machines.items() for row in _machine_rows(status, instance, pid)]
+    return rows + [
+        row for instance, pid in status.machines.items() for row in _machine_rows(status, instance, pid)
+    ]
 
 
 def _machine_rows(status: Status, instance: str, pid: int) -> list[tuple[str, str]]:
-    return [("machine", f"{instance} (pid {pid})"), *(("kernel fault", str(fault)) for fault in status.kernel_faults.get(instance, []))]
+    return [
+        ("machine", f"{instance} (pid {pid})"),
+        *(("kernel fault", str(fault)) for fault in status.kernel_faults.get(instance, [])),
+    ]
 
 
 def _acme_rows(status: Status, up: Endpoint) -> list[tuple[str, str]]:
@@ -144,4 +169,8 @@ def _acme_rows(status: Status, up: Endpoint) -> list[tuple[str, str]]:
     from localcloud.server import control
 
     here = up.acme_directory.replace(control.GUESTS_VIEW, control.ADDRESS)
-    return [("ACME directory", here), ("", f"{up.acme_directory} in the machines"), ("root certificate", str(status.roots))]
+    return [
+        ("ACME directory", here),
+        ("", f"{up.acme_directory} in the machines"),
+        ("root certificate", str(status.roots)),
+    ]

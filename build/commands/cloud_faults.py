@@ -12,12 +12,15 @@ from build.commands.options import Several
 from build.errors import UserError
 
 _HELP = {
-    "error": "CALL=CODE  Answer a call with an error: RunInstances=InsufficientInstanceCapacity, 'ec2:Describe*=ConnectionReset'",
+    "error": "CALL=CODE  Answer a call with an error: RunInstances=InsufficientInstanceCapacity, "
+    "'ec2:Describe*=ConnectionReset'",
     "delay": "CALL=SECONDS  Let a call take longer",
     "times": "NUMBER  How often --error and --delay happen (default: always)",
     "where": "PARAMETER=PATTERN  Only for such calls: InstanceType=t3.nano; can be repeated",
-    "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached or optimized take longer",
-    "hide": "RESOURCE=SECONDS  Let Describe overlook each new instance, volume, snapshot, image or security-group for so long; * is all",
+    "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached "
+    "or optimized take longer",
+    "hide": "RESOURCE=SECONDS  Let Describe overlook each new instance, volume, snapshot, image or "
+    "security-group for so long; * is all",
     "route53-pending": "Let Route 53's changes stay PENDING",
     "acme-refuse": "Let Pebble refuse every certificate",
     "profile": "NAME  A set of faults: like-aws (AWS's times), throttled",
@@ -116,5 +119,7 @@ def _rows(there: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         details = [fault.get("code", ""), f"{fault['seconds']:g} s" if "seconds" in fault else ""]
         details += [f"where {name}={pattern}" for name, pattern in fault.get("where", {}).items()]
         left = "always" if fault["left"] is None else f"{fault['left']} times"
-        rows.append((str(fault["number"]), f"{fault['kind']} {place}".strip(), " ".join(filter(None, details)), left))
+        rows.append(
+            (str(fault["number"]), f"{fault['kind']} {place}".strip(), " ".join(filter(None, details)), left)
+        )
     return rows + [("", f"frozen {instance_id}", "", "until it is thawed") for instance_id in there["frozen"]]

@@ -1,7 +1,7 @@
-"""What `invoke` is given, looked at before Invoke does: words and options that a command does not have, and the list of commands.
+"""Look at `invoke`'s words before Invoke does: unknown words and options, and the list of commands.
 
-Invoke lets its own options stand behind a command as well: `invoke prune --dry` would print what it would call, call nothing, and end
-with 0. Here a command takes its own options, and -h.
+Invoke lets its own options stand behind a command as well: `invoke prune --dry` would print what it would
+call, call nothing, and end with 0. Here a command takes its own options, and -h.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ Contexts = Mapping[str, ParserContext]
 
 
 def prepare(arguments: Sequence[str], namespace: Collection, groups: Groups) -> None:
-    """Print the list of commands, or refuse what no command has; then the process ends. Otherwise Invoke goes on."""
+    """Print the list of commands, or refuse what no command has; then the process ends.
+
+    Otherwise Invoke goes on.
+    """
     if len(arguments) == 1 and arguments[0] in _LIST:
         Reporter().result("\n".join(listing(groups)))
         raise SystemExit(0)
     try:
-        check(arguments, {str(name): each for each in namespace.to_contexts() for name in (each.name, *each.aliases)})
+        check(
+            arguments,
+            {str(name): each for each in namespace.to_contexts() for name in (each.name, *each.aliases)},
+        )
     except UserError as exc:
         Reporter().failure(exc)
         raise SystemExit(exc.exit_code) from None
@@ -63,7 +69,9 @@ def check(arguments: Sequence[str], commands: Contexts) -> None:
                 if _takes_next(command, word):
                     next(words, None)
         elif command is not None or place == 0:
-            raise UserError(f"{word}: not a command", hint=_nearest(word, commands, "`invoke --list` shows the commands"))
+            raise UserError(
+                f"{word}: not a command", hint=_nearest(word, commands, "`invoke --list` shows the commands")
+            )
 
 
 def _check_option(command: ParserContext, word: str) -> None:
@@ -71,9 +79,15 @@ def _check_option(command: ParserContext, word: str) -> None:
     if option in command.flags or option in command.inverse_flags:
         return
     letters = "" if word.startswith("--") else option[1:]  # -cVALUE is -c VALUE, -yn is -y -n
-    if len(letters) > 1 and (_takes_next(command, f"-{letters[0]}") or all(f"-{letter}" in command.flags for letter in letters)):
+    if len(letters) > 1 and (
+        _takes_next(command, f"-{letters[0]}") or all(f"-{letter}" in command.flags for letter in letters)
+    ):
         return
-    hint = _nearest(option, [flag for flag in command.flags if flag.startswith("--")], f"`invoke {command.name} -h` lists its options")
+    hint = _nearest(
+        option,
+        [flag for flag in command.flags if flag.startswith("--")],
+        f"`invoke {command.name} -h` lists its options",
+    )
     raise UserError(f"invoke {command.name} has no option {option}", hint=hint)
 
 

@@ -27,7 +27,9 @@ JSON = {"json": "Print one JSON document"}
 
 
 def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> Clients:
-    """Clients of the manifest's cloud. The first line says which one it is; the local one is started if need be.
+    """Clients of the manifest's cloud.
+
+    The first line says which one it is; the local one is started if need be.
 
     With ``base`` the local cloud also gets the base image that the manifest asks for.
     """
@@ -59,7 +61,15 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
     with report.step("local cloud"):
         endpoint = control.ensure_up(progress=report.waiting)
     guest = GuestView(endpoint.guest_url, endpoint.acme_directory, endpoint.acme_ca)
-    return Cloud("local", region or endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key, guest, endpoint.acme_roots)
+    return Cloud(
+        "local",
+        region or endpoint.region,
+        endpoint.url,
+        endpoint.access_key,
+        endpoint.secret_key,
+        guest,
+        endpoint.acme_roots,
+    )
 
 
 _LOCAL_CLOUD = str(Path(__file__).parents[2] / "localcloud")
@@ -67,8 +77,10 @@ CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whe
 
 
 @contextmanager
-def cli_session(*, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP) -> Iterator[Reporter]:
-    """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an interrupt."""
+def cli_session(
+    *, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP
+) -> Iterator[Reporter]:
+    """The one place where errors become words and an exit code; ``when_stopped`` is an interrupt's hint."""
     from build.aws.errors import explain
 
     report = Reporter(verbose=verbose, quiet=quiet)
@@ -105,8 +117,13 @@ def parse_on_failure(on_failure: str) -> OnFailure:
 def _not_installed(exc: Exception) -> HubsmithError | None:
     """A library that only the local cloud needs, and that is not there."""
     frames = traceback.extract_tb(exc.__traceback__)
-    if isinstance(exc, ModuleNotFoundError) and any(frame.filename.startswith(_LOCAL_CLOUD) for frame in frames):
-        return UserError(f"the local cloud's libraries are missing: {exc.name}", hint="run `make setup`; --cloud aws needs none of them")
+    if isinstance(exc, ModuleNotFoundError) and any(
+        frame.filename.startswith(_LOCAL_CLOUD) for frame in frames
+    ):
+        return UserError(
+            f"the local cloud's libraries are missing: {exc.name}",
+            hint="run `make setup`; --cloud aws needs none of them",
+        )
     return None
 
 

@@ -24,12 +24,14 @@ def failure_store(choice: ManifestOptions, *, scheduled: bool, check: bool = Fal
     if not scheduled:
         return NullStore()
     several = (*(choice.profile or ()), "--set", *(choice.set or ()))
-    return FileStore((str(Path(choice.manifest).absolute()), choice.cloud, *several, *(["--check"] if check else [])))
+    return FileStore(
+        (str(Path(choice.manifest).absolute()), choice.cloud, *several, *(["--check"] if check else []))
+    )
 
 
 @contextmanager
 def counting_failures(memory: FailureStore, report: Reporter) -> Iterator[FailureStreak]:
-    """Count failures in a row; the third one says so, and those that are like it afterwards are only logged."""
+    """Count failures in a row; the third one says so, and those like it afterwards are only logged."""
     from build.aws.errors import explain
     from build.rebuild import failures
     from build.rebuild.failures import FailureStreak
@@ -60,7 +62,7 @@ def load(choice: ManifestOptions, counter: FailureStreak) -> Manifest:
 
 @contextmanager
 def after_rebuild(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> Iterator[None]:
-    """For what a schedule runs behind a rebuild: what stops both, and is said no more, is not said here either."""
+    """For what a schedule runs behind a rebuild: what stops both is not said here when it is said no more."""
     from build.aws.errors import explain
     from build.rebuild.failures import FailureStreak
 
@@ -75,7 +77,7 @@ def after_rebuild(choice: ManifestOptions, report: Reporter, *, scheduled: bool)
 
 
 def _count_beside_the_image(exc: Exception, counter: FailureStreak) -> None:
-    """A runner keeps no files: what is wrong with a manifest is counted beside the image that it names all the same."""
+    """A runner keeps no files: a broken manifest is counted beside the image that it names all the same."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from build.aws.session import Cloud, connect
@@ -111,9 +113,12 @@ def _third_failure(error: HubsmithError, counter: FailureStreak) -> HubsmithErro
 
     since = counter.before.since[:16]
     pause = rebuilder.in_words(failures.PAUSE)
-    again = f"a schedule tries again after {pause}, or when something has changed; `invoke rebuild` tries at once"
+    again = (
+        f"a schedule tries again after {pause}, or when something has changed; `invoke rebuild` tries at once"
+    )
     third = HubsmithError(
-        f"{error}\nthis is the {failures.LIMIT}rd failure in a row, since {since} UTC", hint="\n".join(filter(None, [error.hint, again]))
+        f"{error}\nthis is the {failures.LIMIT}rd failure in a row, since {since} UTC",
+        hint="\n".join(filter(None, [error.hint, again])),
     )
     third.exit_code = error.exit_code
     return third

@@ -13,7 +13,9 @@ from build.commands.launch import DOMAIN
 from build.commands.options import ManifestOptions, Several, manifest_task
 from build.errors import HubsmithError, UserError
 
-KEY = {"operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"}
+KEY = {
+    "operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"
+}
 _USERS = "/usr/lib/hubsmith/users"
 _UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 
@@ -27,11 +29,19 @@ def hubs(choice: ManifestOptions, json: bool = False) -> None:
         clients = connect_to(choice.load(), report)
         ssh_ingress.revoke_expired_everywhere(clients)
         rows = listing.list_hubs(clients)
-        report.document([asdict(row) for row in rows]) if json else report.table(listing.COLUMNS, [listing.cells(row) for row in rows])
+        report.document([asdict(row) for row in rows]) if json else report.table(
+            listing.COLUMNS, [listing.cells(row) for row in rows]
+        )
 
 
 @manifest_task(help=JSON | DOMAIN | KEY | {"no-spawn": "Do not start a test server"})
-def status(choice: ManifestOptions, domain: str = "", operator_key: str = "", no_spawn: bool = False, json: bool = False) -> None:
+def status(
+    choice: ManifestOptions,
+    domain: str = "",
+    operator_key: str = "",
+    no_spawn: bool = False,
+    json: bool = False,
+) -> None:
     """Examine a hub, part by part; exit code 1 if one is unhealthy.
 
     Instance, data volume, DNS record, kernel, https, hub, proxy, certificate,
@@ -50,7 +60,10 @@ def status(choice: ManifestOptions, domain: str = "", operator_key: str = "", no
             report.table(("", "part", ""), [part.cells for part in parts])
         bad = [part.name for part in parts if part.ok is False]
         if bad:
-            raise HubsmithError(f"unhealthy: {', '.join(bad)}", hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote")
+            raise HubsmithError(
+                f"unhealthy: {', '.join(bad)}",
+                hint=f"`invoke logs --domain {hub.domain}` shows what the hub wrote",
+            )
 
 
 @manifest_task(
@@ -83,7 +96,8 @@ def users(
 
     with cli_session() as report:
         adding = [*(add or ()), *_names_in(from_)]
-        resets = [("reset", [name]) for name in reset or ()]  # one at a time, as the machine's own program takes them
+        # one at a time, as the machine's own program takes them
+        resets = [("reset", [name]) for name in reset or ()]
         jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
         hub, chosen = Hub.named(domain), choice.load()
         wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
@@ -112,7 +126,9 @@ def _names_in(file: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-@manifest_task(help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"})
+@manifest_task(
+    help=DOMAIN | KEY | {"command": "LINE  Run this and return its exit status (default: a shell)"}
+)
 def ssh(choice: ManifestOptions, domain: str = "", operator_key: str = "", command: str = "") -> None:
     """Open a shell on a hub; port 22 is open to you meanwhile."""
     from build.hubs.hub import Hub
@@ -159,14 +175,17 @@ def logs(
             return
         units = "".join(f" -u {shlex.quote(name)}" for name in unit or _UNITS)
         with ssh_session(hub, clients, chosen, report, operator_key) as way:
-            code = way.follow(f"journalctl --no-pager -o short-iso -n {lines}{' -f' if follow else ''}{units}", root=True)
+            code = way.follow(
+                f"journalctl --no-pager -o short-iso -n {lines}{' -f' if follow else ''}{units}", root=True
+            )
     if code:
         raise Exit(code=code)
 
 
 @manifest_task(
     name="open",
-    help=DOMAIN | {"browser": "NAME  Which browser (default: the first one found)", "dry-run": "Only print the command"},
+    help=DOMAIN
+    | {"browser": "NAME  Which browser (default: the first one found)", "dry-run": "Only print the command"},
 )
 def open_(choice: ManifestOptions, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
     """Open a hub in a browser that finds and trusts it.

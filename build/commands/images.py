@@ -53,7 +53,11 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
     },
 )
 def build_ami(
-    choice: ManifestOptions, on_failure: str = "cleanup", no_cache: bool = False, verbose: bool = False, json: bool = False
+    choice: ManifestOptions,
+    on_failure: str = "cleanup",
+    no_cache: bool = False,
+    verbose: bool = False,
+    json: bool = False,
 ) -> None:
     """Build an image, test it, publish it and print its id."""
     from build.bake.recipe import bake
@@ -108,12 +112,17 @@ def verify(
 
     with cli_session(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
-            raise UserError("verify needs one of --ami, --domain and --host", hint="invoke verify --ami ami-…, or --domain hub.example.org")
+            raise UserError(
+                "verify needs one of --ami, --domain and --host",
+                hint="invoke verify --ami ami-…, or --domain hub.example.org",
+            )
         chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
         elif domain:
-            with ssh_session(Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key) as way:
+            with ssh_session(
+                Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key
+            ) as way:
                 one, folder = verifier.verify(chosen, way.ip, way.config, heavy=heavy, report=report)
             tests = [one]
         else:
@@ -121,8 +130,13 @@ def verify(
                 one, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
             tests = [one]
         report.note(f"JUnit files: {folder}/tests-*.xml")
-        rows = [(test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s") for test in tests]
-        report.document({"tests": [asdict(test) for test in tests], "folder": str(folder)}) if json else report.table(("",) * 4, rows)
+        rows = [
+            (test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s")
+            for test in tests
+        ]
+        report.document(
+            {"tests": [asdict(test) for test in tests], "folder": str(folder)}
+        ) if json else report.table(("",) * 4, rows)
 
 
 @manifest_task(help=JSON)

@@ -66,7 +66,20 @@ def launch(
     with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
-        options = CliOptions(ami, instance_type, subnet, data_size, email, admin, staging, no_dns, rehearse, take_over, replace, no_wait)
+        options = CliOptions(
+            ami,
+            instance_type,
+            subnet,
+            data_size,
+            email,
+            admin,
+            staging,
+            no_dns,
+            rehearse,
+            take_over,
+            replace,
+            no_wait,
+        )
         wanted = resolve_options(chosen, options)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
         _tell(done, report, json=json)
@@ -81,15 +94,21 @@ def _tell(done: LaunchState, report: Reporter, *, json: bool) -> None:
     else:
         if done.password:
             hours = done.options.defaults.first_password_hours
-            report.note(f"first login, shown only once; it works for {hours} hours and must set a new password:")
+            report.note(
+                f"first login, shown only once; it works for {hours} hours and must set a new password:"
+            )
             report.result(f"{done.options.admin} {done.password}")
         report.result(done.hub.url)
     if done.password:
         recipe.password_was_shown(done)
 
 
-@manifest_task(help=JSON | DOMAIN | {"yes": "Do not ask", "with-data": "Delete the data volume and its snapshots too"})
-def destroy(choice: ManifestOptions, domain: str = "", yes: bool = False, with_data: bool = False, json: bool = False) -> None:
+@manifest_task(
+    help=JSON | DOMAIN | {"yes": "Do not ask", "with-data": "Delete the data volume and its snapshots too"}
+)
+def destroy(
+    choice: ManifestOptions, domain: str = "", yes: bool = False, with_data: bool = False, json: bool = False
+) -> None:
     """Remove a hub; its data volume stays, with a snapshot.
 
     Removes its instance, DNS record, address, role, security group and

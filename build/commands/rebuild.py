@@ -33,7 +33,8 @@ STALE = 3
         "check": "Only say whether a build is due; exit code 3 if it is",
         "no-cache": "Do not start from a layer of an earlier build",
         "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
-        "catch-up": 'TIME  Do nothing unless the last scheduled run was before this time of the week: "Mon 03:00"',
+        "catch-up": "TIME  Do nothing unless the last scheduled run was before this time of the week: "
+        '"Mon 03:00"',
         "scheduled": "For timers: print nothing on success; count failures, and pause after three in a row",
     },
 )
@@ -85,7 +86,9 @@ def _logging(report: Reporter, *, check: bool) -> AbstractContextManager[None]:
     return nullcontext() if check else report.logging_to(paths.state_dir() / "rebuild.log")
 
 
-def _run(choice: ManifestOptions, wish: RebuildOptions, report: Reporter, counter: FailureStreak) -> RebuildDecision | None:
+def _run(
+    choice: ManifestOptions, wish: RebuildOptions, report: Reporter, counter: FailureStreak
+) -> RebuildDecision | None:
     """The verdict of a check; None of what has been done about it."""
     from build.rebuild import due as rebuilder
     from build.rebuild.schedule.weekly_time import WeeklyTime
@@ -107,7 +110,12 @@ def _run(choice: ManifestOptions, wish: RebuildOptions, report: Reporter, counte
 
 
 def _rebuild(
-    manifest: Manifest, wish: RebuildOptions, report: Reporter, counter: FailureStreak, limit: timedelta | None, when_failed: OnFailure
+    manifest: Manifest,
+    wish: RebuildOptions,
+    report: Reporter,
+    counter: FailureStreak,
+    limit: timedelta | None,
+    when_failed: OnFailure,
 ) -> None:
     from build.bake.recipe import bake
     from build.rebuild import due as rebuilder
@@ -116,7 +124,9 @@ def _rebuild(
     with rebuilder.rebuild_lock(manifest) as holder:
         if holder:
             words = f"another rebuild of {manifest.image.name} is running ({holder}); nothing to do"
-            report.document({"image_id": None, "built": False, "why_not": words}) if wish.json else report.note(words)
+            report.document(
+                {"image_id": None, "built": False, "why_not": words}
+            ) if wish.json else report.note(words)
             return
         if wish.scheduled:
             rebuilder.mark_run(manifest)
@@ -136,12 +146,20 @@ def _rebuild(
         else:
             image_id = bake(manifest, clients, report, when_failed, no_cache=wish.no_cache or verdict.aged)
         if wish.json:
-            report.document({"image_id": image_id or verdict.image_id, "built": bool(image_id), "reasons": verdict.reasons})
+            report.document(
+                {
+                    "image_id": image_id or verdict.image_id,
+                    "built": bool(image_id),
+                    "reasons": verdict.reasons,
+                }
+            )
         elif image_id:
             report.result(image_id)
 
 
-def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None) -> RebuildDecision:
+def _judge(
+    manifest: Manifest, clients: Clients, report: Reporter, limit: timedelta | None
+) -> RebuildDecision:
     from build.rebuild import due as rebuilder
 
     with report.step("compare with the published image"):
@@ -151,7 +169,9 @@ def _judge(manifest: Manifest, clients: Clients, report: Reporter, limit: timede
 def _tell(verdict: RebuildDecision, report: Reporter, *, json: bool) -> None:
     """The verdict when nothing is built."""
     if json:
-        report.document({"image_id": verdict.image_id, "built": False, "stale": verdict.stale, "reasons": verdict.reasons})
+        report.document(
+            {"image_id": verdict.image_id, "built": False, "stale": verdict.stale, "reasons": verdict.reasons}
+        )
         return
     for reason in verdict.reasons:
         report.note(f"due: {reason}")

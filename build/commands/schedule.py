@@ -27,7 +27,8 @@ KEEPERS = ("systemd", "cron", "github", "aws")
         "cloud": "local|aws  Where to build (default: the manifest's cloud; with --on github|aws: aws)",
         "profile": "NAME  Apply this profile of the manifest; can be repeated",
         "set": "KEY=VALUE  Override a value; can be repeated",
-        "every": 'TIME  When (required): "Mon 03:00", "Mon-Fri 22:30", "daily 03:00" (local time; github, aws: UTC)',
+        "every": 'TIME  When (required): "Mon 03:00", "Mon-Fri 22:30", "daily 03:00" '
+        "(local time; github, aws: UTC)",
         "on": "systemd|cron|github|aws  The scheduler (default: systemd where it runs, else cron)",
         "max-age": "AGE  Rebuild also when the image's packages are older (default: 7d; empty: never)",
         "check": "Only check: the run fails with exit code 3 when a rebuild is due",
@@ -112,7 +113,9 @@ def _text(job: Job, keeper: str, manifest: Manifest, source: str, revision: str,
     from build.rebuild.schedule.cloudformation_template import template
 
     if keeper == "systemd":
-        return "\n".join(f"# {systemd.folder() / name}\n{content}" for name, content in systemd.units(job).items())
+        return "\n".join(
+            f"# {systemd.folder() / name}\n{content}" for name, content in systemd.units(job).items()
+        )
     if keeper == "cron":
         return cron.lines(job)
     if keeper == "github":
@@ -175,12 +178,18 @@ def _source(url: str, revision: str) -> Source:
         host, _, path = url[len("git@") :].partition(":")
         url = f"https://{host}/{path}"
     if not url.startswith("https://"):
-        raise UserError(f"--source {url or '(no origin)'}: not a repository that AWS can fetch", hint="--source https://…")
-    return Source(url, revision or _git("symbolic-ref", "--short", "HEAD") or _git("rev-parse", "HEAD") or "main")
+        raise UserError(
+            f"--source {url or '(no origin)'}: not a repository that AWS can fetch", hint="--source https://…"
+        )
+    return Source(
+        url, revision or _git("symbolic-ref", "--short", "HEAD") or _git("rev-parse", "HEAD") or "main"
+    )
 
 
 def _git(*arguments: str) -> str:
     from build.rebuild.schedule.job import REPOSITORY
 
-    done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() if done.returncode == 0 else ""

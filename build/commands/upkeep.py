@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from build.manifest import Manifest
 
 
-@manifest_task(help=JSON | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"})
+@manifest_task(
+    help=JSON
+    | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"}
+)
 def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: bool = False) -> None:
     """Remove what builds that died have left behind."""
     from build.images import sweep as sweeper
@@ -40,7 +43,13 @@ def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: b
         "scheduled": "For timers, after rebuild --scheduled: silent about failures it has reported",
     }
 )
-def prune(choice: ManifestOptions, dry_run: bool = False, yes: bool = False, scheduled: bool = False, json: bool = False) -> None:
+def prune(
+    choice: ManifestOptions,
+    dry_run: bool = False,
+    yes: bool = False,
+    scheduled: bool = False,
+    json: bool = False,
+) -> None:
     """Remove images and layers that retention does not keep.
 
     With their snapshots; never one that is in use.

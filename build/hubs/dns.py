@@ -15,13 +15,21 @@ _NAMING = ("A", "AAAA", "CNAME")
 
 def records_of(clients: Clients, zone: Zone, *names: str) -> list[Any]:
     """The records at these names that say where they are."""
-    return [record for record in _records(clients, zone) if plain(record) in names and record["Type"] in _NAMING]
+    return [
+        record for record in _records(clients, zone) if plain(record) in names and record["Type"] in _NAMING
+    ]
 
 
 def labels_below(clients: Clients, zone: Zone, hub: Hub) -> list[str]:
-    """What is directly below the hub's name and could be somebody's host; a name further down makes those above it exist (RFC 4592)."""
+    """What is directly below the hub's name and could be somebody's host; a name further down makes those
+    above it exist (RFC 4592).
+    """
     end = f".{hub.domain}"
-    below = {plain(record).removesuffix(end).rpartition(".")[2] for record in _records(clients, zone) if plain(record).endswith(end)}
+    below = {
+        plain(record).removesuffix(end).rpartition(".")[2]
+        for record in _records(clients, zone)
+        if plain(record).endswith(end)
+    }
     return sorted(label for label in below if label != "*" and not label.startswith("_"))
 
 
@@ -37,7 +45,11 @@ def plain(record: Mapping[str, Any]) -> str:
 
 def points_to(record: Mapping[str, Any], ip: str | None) -> bool:
     """Whether it is an A record with this one address."""
-    return record["Type"] == "A" and ip is not None and [value["Value"] for value in record.get("ResourceRecords", [])] == [ip]
+    return (
+        record["Type"] == "A"
+        and ip is not None
+        and [value["Value"] for value in record.get("ResourceRecords", [])] == [ip]
+    )
 
 
 def in_words(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""One look at a hub over https, by its address: the name is in SNI and Host, whatever DNS says at the moment."""
+"""One look at a hub over https, by its address: the name is in SNI and Host, whatever DNS says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _HEALTH = "/hub/health"
 
 @dataclass(frozen=True)
 class HttpsProbe:
-    """``problem`` is empty when the hub answers well with a certificate that is right; ``certificate`` is what was served, if anything."""
+    """``problem`` is empty when the hub answers well with a certificate that is right; ``certificate`` is
+    what was served, if anything.
+    """
 
     problem: str
     certificate: Certificate | None = None
@@ -34,7 +36,9 @@ class HttpsProbe:
 
 @dataclass(frozen=True)
 class Trust:
-    """Whom to trust: ``roots`` (PEM) instead of this machine's own; not ``chain``: anybody but the hub itself (a staging CA)."""
+    """Whom to trust: ``roots`` (PEM) instead of this machine's own; not ``chain``: anybody but the hub itself
+    (a staging CA).
+    """
 
     roots: str = ""
     chain: bool = True
@@ -48,7 +52,15 @@ class Trust:
         return context
 
 
-def probe(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (), timeout_s: float = 10, port: int = HTTPS) -> HttpsProbe:
+def probe(
+    ip: str,
+    domain: str,
+    trust: Trust,
+    *,
+    more_names: Sequence[str] = (),
+    timeout_s: float = 10,
+    port: int = HTTPS,
+) -> HttpsProbe:
     """Ask the hub for its health; never raises for what a network or a server can do wrong.
 
     ``more_names`` the certificate has to have too, letter by letter.
@@ -56,14 +68,19 @@ def probe(ip: str, domain: str, trust: Trust, *, more_names: Sequence[str] = (),
     try:
         status, certificate = _get((ip, port), domain, trust.context(), timeout_s)
     except ssl.SSLCertVerificationError as exc:
-        return HttpsProbe(f"its certificate is not right: {exc.verify_message}", _served((ip, port), domain, timeout_s))
+        return HttpsProbe(
+            f"its certificate is not right: {exc.verify_message}", _served((ip, port), domain, timeout_s)
+        )
     except (OSError, ValueError) as exc:
         return HttpsProbe(f"no answer on {ip}:{port}: {exc}")
     if certificate.self_signed:
         return HttpsProbe("its certificate is self-signed", certificate)
     wanted = {*more_names, *(() if trust.chain else (domain,))}
     if missing := sorted(wanted - {*certificate.names}):
-        return HttpsProbe(f"its certificate is for {', '.join(certificate.names)}, not for {', '.join(missing)}", certificate)
+        return HttpsProbe(
+            f"its certificate is for {', '.join(certificate.names)}, not for {', '.join(missing)}",
+            certificate,
+        )
     return HttpsProbe("" if status == 200 else f"it answers with status {status}", certificate)
 
 
@@ -74,8 +91,13 @@ def _served(place: tuple[str, int], domain: str, timeout_s: float) -> Certificat
         return None
 
 
-def _get(place: tuple[str, int], domain: str, context: ssl.SSLContext, timeout_s: float) -> tuple[int, Certificate]:
-    with socket.create_connection(place, timeout_s) as plain, context.wrap_socket(plain, server_hostname=domain) as tls:
+def _get(
+    place: tuple[str, int], domain: str, context: ssl.SSLContext, timeout_s: float
+) -> tuple[int, Certificate]:
+    with (
+        socket.create_connection(place, timeout_s) as plain,
+        context.wrap_socket(plain, server_hostname=domain) as tls,
+    ):
         certificate = describe(tls.getpeercert(binary_form=True) or b"")
         tls.sendall(f"GET {_HEALTH} HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
         first = tls.recv(64).split(b" ")
@@ -86,7 +108,9 @@ def describe(der: bytes) -> Certificate:
     """A certificate in our words."""
     found = x509.load_der_x509_certificate(der)
     try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+        names = found.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         names = []
     spki = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

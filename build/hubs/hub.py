@@ -27,11 +27,16 @@ class Hub:
         """The hub of that domain. Raises UserError when it cannot be the name of one."""
         name = domain.strip().rstrip(".").lower()
         if not name:
-            raise UserError("--domain is required", hint="--domain hub.example.org; `invoke hubs` lists the hubs")
+            raise UserError(
+                "--domain is required", hint="--domain hub.example.org; `invoke hubs` lists the hubs"
+            )
         if not _DOMAIN.fullmatch(name) or len(name) > 253 or name.rpartition(".")[2].isdigit():
             raise UserError(
                 f"--domain {domain}: not a host name",
-                hint="such as hub.example.org: no https://, no path; names with other letters in their xn-- form",
+                hint=(
+                    "such as hub.example.org: no https://, no path; names with other letters in their xn-- "
+                    "form"
+                ),
             )
         return cls(name)
 

@@ -48,11 +48,18 @@ def listed(clients: Clients, hub: Hub | None) -> list[InstanceTypeDef]:
     pages = clients.ec2.get_paginator("describe_instances").paginate(
         Filters=[*marks, {"Name": "instance-state-name", "Values": list(ALIVE)}]
     )
-    found = [instance for page in pages for reservation in page["Reservations"] for instance in reservation["Instances"]]
+    found = [
+        instance
+        for page in pages
+        for reservation in page["Reservations"]
+        for instance in reservation["Instances"]
+    ]
     return sorted(found, key=lambda instance: instance["LaunchTime"])
 
 
-def current_and_successor(instances: list[HubInstance], domain: str) -> tuple[HubInstance | None, HubInstance | None]:
+def current_and_successor(
+    instances: list[HubInstance], domain: str
+) -> tuple[HubInstance | None, HubInstance | None]:
     """Which of a hub's instances is the hub, and which, if any, was made to take over from it.
 
     Raises HubsmithError when several are there and none says that it replaces another.
@@ -63,14 +70,17 @@ def current_and_successor(instances: list[HubInstance], domain: str) -> tuple[Hu
     if len(others) > 1 or len(successors) > 1:
         names = ", ".join(sorted(ids))
         raise HubsmithError(
-            f"{domain} has more than one instance: {names}", hint="terminate those that are not the hub, then run this again"
+            f"{domain} has more than one instance: {names}",
+            hint="terminate those that are not the hub, then run this again",
         )
     return (others[0] if others else None), (successors[0] if successors else None)
 
 
 def look(clients: Clients, instance_id: str) -> HubInstance:
     """One instance now."""
-    return _facts(clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0])
+    return _facts(
+        clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+    )
 
 
 def _facts(found: InstanceTypeDef) -> HubInstance:

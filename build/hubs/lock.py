@@ -1,8 +1,8 @@
 """One launch of a domain at a time, on this machine and on all others.
 
-Here a file lock, which the kernel drops when its holder dies. Elsewhere an SSM parameter that says who and until when:
-SSM makes it for one caller only (Overwrite=False), and numbers its versions, so that of several who find it expired
-only the one that wrote the next version has it.
+Here a file lock, which the kernel drops when its holder dies. Elsewhere an SSM parameter that says who and
+until when: SSM makes it for one caller only (Overwrite=False), and numbers its versions, so that of several
+who find it expired only the one that wrote the next version has it.
 """
 
 from __future__ import annotations
@@ -46,13 +46,17 @@ class Holder:
 
 @contextmanager
 def held(hub: Hub, clients: Clients, doing: str) -> Iterator[None]:
-    """Hold the lock of a hub for the block. Raises HubsmithError, naming the holder, when somebody else has it."""
+    """Hold the lock of a hub for the block.
+
+    Raises HubsmithError, naming the holder, when somebody else has it.
+    """
     with (hub.folder / "lock").open("a+") as here:
         try:
             fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise HubsmithError(
-                f"another command on this machine is working on {hub.domain}", hint="wait until it has ended, then run this again"
+                f"another command on this machine is working on {hub.domain}",
+                hint="wait until it has ended, then run this again",
             ) from None
         mine = _take(hub, clients, doing)
         try:
@@ -68,7 +72,13 @@ def name_of(hub: Hub) -> str:
 
 def _take(hub: Hub, clients: Clients, doing: str) -> Holder:
     now = datetime.now(timezone.utc)
-    mine = Holder(owner(), _machine(), doing, now.isoformat(timespec="microseconds"), (now + LIFETIME).isoformat(timespec="seconds"))
+    mine = Holder(
+        owner(),
+        _machine(),
+        doing,
+        now.isoformat(timespec="microseconds"),
+        (now + LIFETIME).isoformat(timespec="seconds"),
+    )
     for _ in range(3):
         try:
             _put(hub, clients, mine, overwrite=False)
@@ -130,7 +140,8 @@ def _busy(hub: Hub, holder: Holder) -> HubsmithError:
     since, until = (time[:16].replace("T", " ") for time in (holder.since, holder.until))
     return HubsmithError(
         f"{holder.owner} is working on {hub.domain} ({holder.doing}) since {since} UTC",
-        hint=f"wait until it has ended; if that machine is gone, the lock ends by itself at {until} UTC, or now by:\n"
+        hint="wait until it has ended; if that machine is gone, the lock ends by itself "
+        f"at {until} UTC, or now by:\n"
         f"  aws ssm delete-parameter --name {name_of(hub)}",
     )
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class HubImage:
     """An image a hub runs from. ``created`` is ISO 8601 in UTC.
 
-    ``version`` is that of the Hubsmith that built it, or nothing where no tag says so: other accounts do not see them.
+    ``version`` is that of the Hubsmith that built it, or nothing where no tag says so: other accounts do not
+    see them.
     """
 
     id: str
@@ -22,7 +23,7 @@ class HubImage:
 
 @dataclass(frozen=True)
 class Zone:
-    """A hosted zone of Route 53: its id without the /hostedzone/ before it, its name without the final dot."""
+    """A hosted zone of Route 53: id without the /hostedzone/ before it, name without the final dot."""
 
     id: str
     name: str

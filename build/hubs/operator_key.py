@@ -1,4 +1,7 @@
-"""The operator's key: made once per hub and kept on this machine, or the operator's own. Only the public half travels."""
+"""The operator's key: made once per hub and kept on this machine, or the operator's own.
+
+Only the public half travels.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ def identity(hub: Hub) -> Path:
 
 
 def ensure_key(hub: Hub, given: str) -> None:
-    """Have a key: the file ``given`` (a private key) from now on, else the one there is, else a new one. Raises UserError."""
+    """Have a key: the file ``given`` (a private key) from now on, else the one there is, else a new one.
+
+    Raises UserError.
+    """
     if given:
         _take(hub, Path(given).expanduser())
     elif not identity(hub).exists():
@@ -38,18 +44,28 @@ def require_key(hub: Hub, given: str) -> Path:
     if not identity(hub).exists():
         raise UserError(
             f"this machine has no key for {hub.domain}",
-            hint="--operator-key FILE names one that opens it; the one made by launch is on the machine that launched it",
+            hint=(
+                "--operator-key FILE names one that opens it; the one made by launch is on the machine "
+                "that launched it"
+            ),
         )
     return identity(hub)
 
 
 def _take(hub: Hub, file: Path) -> None:
     """Use the operator's own key by a link, so that there is no copy of it."""
-    done = subprocess.run(["ssh-keygen", "-y", "-P", "", "-f", str(file)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ssh-keygen", "-y", "-P", "", "-f", str(file)], capture_output=True, text=True, check=False
+    )
     beside = file.with_name(f"{file.name}.pub")
-    public = done.stdout.strip() or (beside.read_text(encoding="utf-8").strip() if file.exists() and beside.exists() else "")
+    public = done.stdout.strip() or (
+        beside.read_text(encoding="utf-8").strip() if file.exists() and beside.exists() else ""
+    )
     if not public:
-        raise UserError(f"--operator-key {file}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'not a private key'}")
+        raise UserError(
+            f"--operator-key {file}: "
+            f"{done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'not a private key'}"
+        )
     identity(hub).unlink(missing_ok=True)
     identity(hub).symlink_to(file.absolute())
     _public(hub).write_text(public + "\n", encoding="utf-8")

@@ -45,7 +45,9 @@ class Uses:
         return self._by_image.get(image_id)
 
     def _instances(self) -> Iterator[tuple[str, str]]:
-        pages = self._clients.ec2.get_paginator("describe_instances").paginate(Filters=[{"Name": "instance-state-name", "Values": _LISTED}])
+        pages = self._clients.ec2.get_paginator("describe_instances").paginate(
+            Filters=[{"Name": "instance-state-name", "Values": _LISTED}]
+        )
         for page in pages:
             for reservation in page["Reservations"]:
                 for instance in reservation["Instances"]:
@@ -55,7 +57,10 @@ class Uses:
         if not manifest.ssm_parameter:
             return
         try:
-            yield self._clients.ssm.get_parameter(Name=manifest.ssm_parameter)["Parameter"]["Value"], f"in {manifest.ssm_parameter}"
+            yield (
+                self._clients.ssm.get_parameter(Name=manifest.ssm_parameter)["Parameter"]["Value"],
+                f"in {manifest.ssm_parameter}",
+            )
         except ClientError as exc:
             if code_of(exc) != "ParameterNotFound":
                 raise
@@ -65,13 +70,17 @@ class Uses:
         ec2 = self._clients.ec2
         for page in ec2.get_paginator("describe_launch_templates").paginate():
             for template in page["LaunchTemplates"]:
-                versions = ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template["LaunchTemplateId"])
+                versions = ec2.get_paginator("describe_launch_template_versions").paginate(
+                    LaunchTemplateId=template["LaunchTemplateId"]
+                )
                 for version in (one for found in versions for one in found["LaunchTemplateVersions"]):
-                    if image_id := self._resolved(version["LaunchTemplateData"].get("ImageId", ""), template["LaunchTemplateName"]):
+                    if image_id := self._resolved(
+                        version["LaunchTemplateData"].get("ImageId", ""), template["LaunchTemplateName"]
+                    ):
                         yield image_id, f"in launch template {template['LaunchTemplateName']}"
 
     def _resolved(self, image_id: str, template: str) -> str | None:
-        """The image of a template, which may name a parameter that holds it: resolve:ssm:NAME, with :version or :label."""
+        """The image of a template, which may name a parameter: resolve:ssm:NAME, with :version or :label."""
         if not image_id.startswith(_BY_PARAMETER):
             return image_id
         name = image_id.removeprefix(_BY_PARAMETER)
@@ -83,6 +92,12 @@ class Uses:
             if code_of(exc) in ("ParameterNotFound", "ParameterVersionNotFound"):
                 return None
             if code_of(exc) == "AccessDeniedException":
-                hint = f"allow ssm:GetParameter on {name}; without it nobody can say whether that image is one of these"
-                raise CloudError(f"launch template {template} takes its image from a parameter that may not be read", hint=hint) from exc
+                hint = (
+                    f"allow ssm:GetParameter on {name}; without it nobody can say whether that image is "
+                    "one of these"
+                )
+                raise CloudError(
+                    f"launch template {template} takes its image from a parameter that may not be read",
+                    hint=hint,
+                ) from exc
             raise

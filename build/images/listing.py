@@ -34,7 +34,11 @@ def list_images(clients: Clients) -> list[ImageRow]:
     rows = []
     for image in found:
         marks = tags.as_dict(image.get("Tags"))
-        sizes = [mapping["Ebs"].get("VolumeSize", 0) for mapping in image["BlockDeviceMappings"] if "Ebs" in mapping]
+        sizes = [
+            mapping["Ebs"].get("VolumeSize", 0)
+            for mapping in image["BlockDeviceMappings"]
+            if "Ebs" in mapping
+        ]
         rows.append(
             ImageRow(
                 id=image["ImageId"],
@@ -53,12 +57,23 @@ def list_images(clients: Clients) -> list[ImageRow]:
 
 def cells(row: ImageRow) -> tuple[str, ...]:
     """The row as a table shows it."""
-    return (row.id, row.name, row.channel or "-", row.state, row.created[:16].replace("T", " "), row.base.partition(" ")[2] or row.base)
+    return (
+        row.id,
+        row.name,
+        row.channel or "-",
+        row.state,
+        row.created[:16].replace("T", " "),
+        row.base.partition(" ")[2] or row.base,
+    )
 
 
 def newest_published(clients: Clients, image: str, channel: str | None = None) -> Published | None:
     """The newest published image called ``image``, of ``channel`` if one is given; None before the first."""
-    wanted = [*tags.having(tags.IMAGE, image), *tags.having(tags.STATE, PUBLISHED), {"Name": "state", "Values": ["available"]}]
+    wanted = [
+        *tags.having(tags.IMAGE, image),
+        *tags.having(tags.STATE, PUBLISHED),
+        {"Name": "state", "Values": ["available"]},
+    ]
     if channel:
         wanted += tags.having(tags.CHANNEL, channel)
     found = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts

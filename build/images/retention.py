@@ -1,7 +1,8 @@
 """Which images and layers may go, by the manifest's `retention`, and why each of the others stays.
 
-Never an image that a channel, a parameter, an instance, a launch template or another account uses, however old it is.
-Nothing is remembered between runs: what a prune that was killed left (a snapshot without its image) is found by the next one.
+Never an image that a channel, a parameter, an instance, a launch template or another account uses, however
+old it is. Nothing is remembered between runs: what a prune that was killed left (a snapshot without its
+image) is found by the next one.
 """
 
 from __future__ import annotations
@@ -44,31 +45,59 @@ COLUMNS = ("verdict", "kind", "id", "name", "created", "why")
 def cells(decision: Decision) -> tuple[str, ...]:
     """The decision as a table shows it."""
     verdict = "keep" if decision.keep else "remove"
-    return (verdict, decision.kind, decision.id, decision.name, decision.created[:16].replace("T", " "), decision.why)
+    return (
+        verdict,
+        decision.kind,
+        decision.id,
+        decision.name,
+        decision.created[:16].replace("T", " "),
+        decision.why,
+    )
 
 
 def decide(manifest: Manifest, clients: Clients) -> list[Decision]:
-    """What is to become of every published image of the manifest's name, of snapshots without their image, and of every layer."""
+    """What is to become of every published image of that name, of orphaned snapshots, and of layers."""
     now = datetime.now(timezone.utc)
     mine = clients.ec2.describe_images(Owners=["self"])["Images"]
     used = Uses(manifest, clients)
-    return [*_images(manifest, mine, used, now), *_orphans(manifest, clients, mine), *_layers(clients, mine, used, now)]
+    return [
+        *_images(manifest, mine, used, now),
+        *_orphans(manifest, clients, mine),
+        *_layers(clients, mine, used, now),
+    ]
 
 
 def remove(clients: Clients, decisions: Sequence[Decision], report: Reporter) -> int:
-    """Remove what is not kept, images before their snapshots; return how many. Raises CleanupError for what could not be removed."""
+    """Remove what is not kept, images before their snapshots; return how many.
+
+    Raises CleanupError for what could not be removed.
+    """
     going = [decision for decision in decisions if not decision.keep]
-    images = [Leftover("image", decision.id, "", "", decision.why) for decision in going if decision.id.startswith("ami-")]
+    images = [
+        Leftover("image", decision.id, "", "", decision.why)
+        for decision in going
+        if decision.id.startswith("ami-")
+    ]
     snapshots = dict.fromkeys(
-        snapshot for decision in going for snapshot in (*decision.snapshots, *([decision.id] if decision.id.startswith("snap-") else []))
+        snapshot
+        for decision in going
+        for snapshot in (*decision.snapshots, *([decision.id] if decision.id.startswith("snap-") else []))
     )
-    sweep.remove(clients, [*images, *(Leftover("snapshot", snapshot, "", "", "its image goes") for snapshot in snapshots)], report)
+    sweep.remove(
+        clients,
+        [*images, *(Leftover("snapshot", snapshot, "", "", "its image goes") for snapshot in snapshots)],
+        report,
+    )
     return len(going)
 
 
-def _images(manifest: Manifest, mine: Sequence[ImageTypeDef], used: Uses, now: datetime) -> Iterator[Decision]:
+def _images(
+    manifest: Manifest, mine: Sequence[ImageTypeDef], used: Uses, now: datetime
+) -> Iterator[Decision]:
     rule = manifest.retention
-    published = [image for image in mine if _is(image, {tags.IMAGE: manifest.image.name, tags.STATE: PUBLISHED})]
+    published = [
+        image for image in mine if _is(image, {tags.IMAGE: manifest.image.name, tags.STATE: PUBLISHED})
+    ]
     newest_first = sorted(published, key=lambda one: (one["CreationDate"], one.get("Name", "")), reverse=True)
     for place, image in enumerate(newest_first, start=1):
         age = now - _time(image["CreationDate"])
@@ -80,7 +109,15 @@ def _images(manifest: Manifest, mine: Sequence[ImageTypeDef], used: Uses, now: d
             keep, why = True, f"younger than {rule.younger_than_days} days"
         else:
             keep, why = False, f"number {place} of its name, {age.days} days old"
-        yield Decision("image", image["ImageId"], image.get("Name", ""), image["CreationDate"], keep, why, snapshots_of(image))
+        yield Decision(
+            "image",
+            image["ImageId"],
+            image.get("Name", ""),
+            image["CreationDate"],
+            keep,
+            why,
+            snapshots_of(image),
+        )
 
 
 def _orphans(manifest: Manifest, clients: Clients, mine: Sequence[ImageTypeDef]) -> Iterator[Decision]:
@@ -94,8 +131,15 @@ def _orphans(manifest: Manifest, clients: Clients, mine: Sequence[ImageTypeDef])
 
 def _layers(clients: Clients, mine: Sequence[ImageTypeDef], used: Uses, now: datetime) -> Iterator[Decision]:
     """Every layer, whichever manifest it was made for: by its own expiry."""
-    snapshots = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=tags.having(tags.STATE, LAYER))["Snapshots"]
-    images = {snapshot: image for image in mine if _is(image, {tags.STATE: LAYER}) for snapshot in snapshots_of(image)}
+    snapshots = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=tags.having(tags.STATE, LAYER))[
+        "Snapshots"
+    ]
+    images = {
+        snapshot: image
+        for image in mine
+        if _is(image, {tags.STATE: LAYER})
+        for snapshot in snapshots_of(image)
+    }
     seen: set[str] = set()
     for snapshot in sorted(snapshots, key=_freshness, reverse=True):
         image = images.get(snapshot["SnapshotId"])
@@ -105,13 +149,24 @@ def _layers(clients: Clients, mine: Sequence[ImageTypeDef], used: Uses, now: dat
             seen.add(key)
         use = used.by(image["ImageId"]) if image else None
         why = use or _why_layer_goes(snapshot, marks, now, newer=newer)
-        decision = _of_snapshot("layer", snapshot, keep=bool(use) or why is None, why=why or f"until {marks[tags.EXPIRES][:10]}")
+        decision = _of_snapshot(
+            "layer", snapshot, keep=bool(use) or why is None, why=why or f"until {marks[tags.EXPIRES][:10]}"
+        )
         yield decision
         if image and not decision.keep:
-            yield Decision("layer", image["ImageId"], image.get("Name", ""), image["CreationDate"], keep=False, why=decision.why)
+            yield Decision(
+                "layer",
+                image["ImageId"],
+                image.get("Name", ""),
+                image["CreationDate"],
+                keep=False,
+                why=decision.why,
+            )
 
 
-def _why_layer_goes(snapshot: SnapshotTypeDef, marks: Mapping[str, str], now: datetime, *, newer: bool) -> str | None:
+def _why_layer_goes(
+    snapshot: SnapshotTypeDef, marks: Mapping[str, str], now: datetime, *, newer: bool
+) -> str | None:
     if snapshot["State"] == "error":
         return "it could not be taken"
     if newer:

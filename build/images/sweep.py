@@ -62,7 +62,7 @@ def find(clients: Clients, *, only_run: str | None = None) -> list[Leftover]:
 
 
 def remove(clients: Clients, leftovers: Sequence[Leftover], report: Reporter) -> None:
-    """Remove them all; one that cannot be removed does not stop the others. Raises CleanupError at the end."""
+    """Remove all; one that cannot be removed does not stop the others. Raises CleanupError at the end."""
     failed: list[str] = []
     for leftover in leftovers:
         try:
@@ -95,8 +95,12 @@ def _tagged(clients: Clients) -> Iterable[tuple[str, str, dict[str, str]]]:
     yield from _rows("instance", "InstanceId", instances)
     yield from _rows("volume", "VolumeId", ec2.describe_volumes(Filters=ours)["Volumes"])
     yield from _rows("image", "ImageId", ec2.describe_images(Owners=["self"], Filters=ours)["Images"])
-    yield from _rows("snapshot", "SnapshotId", ec2.describe_snapshots(OwnerIds=["self"], Filters=ours)["Snapshots"])
-    yield from _rows("security group", "GroupId", ec2.describe_security_groups(Filters=ours)["SecurityGroups"])
+    yield from _rows(
+        "snapshot", "SnapshotId", ec2.describe_snapshots(OwnerIds=["self"], Filters=ours)["Snapshots"]
+    )
+    yield from _rows(
+        "security group", "GroupId", ec2.describe_security_groups(Filters=ours)["SecurityGroups"]
+    )
 
 
 def _rows(kind: str, key: str, resources: Iterable[Any]) -> Iterable[tuple[str, str, dict[str, str]]]:

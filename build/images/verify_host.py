@@ -1,4 +1,4 @@
-"""The image tests against a machine that runs already, reached as its operator reaches it: by ssh, with keys of their own."""
+"""The image tests against a machine that runs, reached as its operator reaches it: ssh, with its keys."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ LIGHT, HEAVY = "running", "candidate"
 """Stages: the first leaves out what keeps others from their work (a full disk of logs, a hog, restarts)."""
 
 
-def verify(manifest: Manifest, host: str, config: Path, *, heavy: bool, report: Reporter) -> tuple[TestRun, Path]:
+def verify(
+    manifest: Manifest, host: str, config: Path, *, heavy: bool, report: Reporter
+) -> tuple[TestRun, Path]:
     """Run the tests; return the counts and the folder with the JUnit file.
 
-    ``host`` is where the hub answers, ``config`` an ssh configuration in which client.ALIAS means the same machine.
-    Raises UserError when there is nothing to run, HubsmithError with the names of the tests that failed.
+    ``host`` is where the hub answers, ``config`` an ssh configuration in which client.ALIAS means the same
+    machine. Raises UserError when there is nothing to run, HubsmithError with the names of the tests that
+    failed.
     """
     files = test_files(manifest)
     if not files:
@@ -36,17 +39,25 @@ def verify(manifest: Manifest, host: str, config: Path, *, heavy: bool, report: 
     started = datetime.now(timezone.utc)
     folder = make_folder(host, started)
     with report.logging_to(folder / "build.log"):
-        outcome = image_tests.run_with_config([image_tests.SshTarget(config, host)], manifest, files, stage, folder, report)
+        outcome = image_tests.run_with_config(
+            [image_tests.SshTarget(config, host)], manifest, files, stage, folder, report
+        )
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
     if outcome.failed:
         names = "\n".join(f"  {name}" for name in outcome.broken)
-        raise HubsmithError(f"{outcome.failed} image test(s) failed on {host}:\n{names}", hint=f"the whole output is in {folder}")
+        raise HubsmithError(
+            f"{outcome.failed} image test(s) failed on {host}:\n{names}",
+            hint=f"the whole output is in {folder}",
+        )
     return TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds), folder
 
 
 @contextmanager
 def reached(host: str, login: ssh_config.Login) -> Iterator[Path]:
-    """An ssh configuration for a machine that its operator reaches by their own ssh. Raises RemoteError when they do not."""
+    """An ssh configuration for a machine that its operator reaches by their own ssh.
+
+    Raises RemoteError when they do not.
+    """
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
         config = ssh_config.write_operators_config(host, login, Path(folder), Path(folder) / "control")
         _require_ssh(config, host)
@@ -65,7 +76,11 @@ def make_folder(host: str, started: datetime) -> Path:
 
 def _require_ssh(config: Path, host: str) -> None:
     done = subprocess.run(
-        ["ssh", "-F", str(config), "-o", "BatchMode=yes", ssh_config.ALIAS, "true"], capture_output=True, text=True, timeout=60, check=False
+        ["ssh", "-F", str(config), "-o", "BatchMode=yes", ssh_config.ALIAS, "true"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     if done.returncode != 0:
         raise RemoteError(

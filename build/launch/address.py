@@ -33,7 +33,7 @@ class EnsureAddress(Step[LaunchState]):
     title = "find or allocate the address"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError for an address that is another one's, CloudError when the account may have no more."""
+        """Raises UserError for an address of another hub, CloudError when the account may have no more."""
         state.address = own_address(state.clients, state.hub) or self._given(state) or self._allocated(state)
         state.report.note(f"address {state.address.ip}")
 
@@ -44,20 +44,30 @@ class EnsureAddress(Step[LaunchState]):
         try:
             found = state.clients.ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"][0]
         except ClientError as exc:
-            raise UserError(f"launch.allocation_id: {exc.response['Error'].get('Message')}", where=str(state.manifest.path)) from exc
+            raise UserError(
+                f"launch.allocation_id: {exc.response['Error'].get('Message')}",
+                where=str(state.manifest.path),
+            ) from exc
         require_ours(state, found)
-        state.clients.ec2.create_tags(Resources=[allocation_id], Tags=tags.as_list({**state.hub.tags, GIVEN: "true"}))
+        state.clients.ec2.create_tags(
+            Resources=[allocation_id], Tags=tags.as_list({**state.hub.tags, GIVEN: "true"})
+        )
         return Address(allocation_id, found["PublicIp"])
 
     def _allocated(self, state: LaunchState) -> Address:
         try:
-            made = state.clients.ec2.allocate_address(Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip"))
+            made = state.clients.ec2.allocate_address(
+                Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip")
+            )
         except ClientError as exc:
             if code_of(exc) != "AddressLimitExceeded":
                 raise
             raise CloudError(
                 "the account's quota of Elastic IPs is used up",
-                hint="release one, ask for a higher quota ('EC2-VPC Elastic IPs'), or name one in launch.allocation_id",
+                hint=(
+                    "release one, ask for a higher quota ('EC2-VPC Elastic IPs'), or name one in "
+                    "launch.allocation_id"
+                ),
             ) from exc
         state.record_change(f"allocated the address {made['PublicIp']}")
         return Address(made["AllocationId"], made["PublicIp"])
@@ -73,11 +83,15 @@ class MoveAddress(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when it leads to an instance that is not this hub's."""
-        found = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])["Addresses"][0]
+        found = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
+            "Addresses"
+        ][0]
         if found.get("InstanceId") == state.instance_id:
             return
         require_ours(state, found)
-        state.clients.ec2.associate_address(AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True)
+        state.clients.ec2.associate_address(
+            AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True
+        )
         state.record_change(f"{state.address.ip} leads to {state.instance_id}")
 
 
@@ -93,9 +107,12 @@ def require_ours(state: LaunchState, address: AddressTypeDef) -> None:
     holder = address.get("InstanceId") or address.get("NetworkInterfaceId")
     ours = {instance.id for instance in instances.of_hub(state.clients, state.hub)}
     mark = tags.as_dict(address.get("Tags")).get(tags.HUB, state.hub.domain)
-    # A tag of ours on an address whose instance was terminated a moment ago is still an association for a while.
+    # An address whose instance was terminated a moment ago is still associated with it for a while.
     if mark != state.hub.domain or (holder and holder not in ours and not _is_ending(state, address)):
-        raise UserError(f"the address {address.get('PublicIp')} belongs to {holder or mark}, which is not {state.hub.domain}")
+        raise UserError(
+            f"the address {address.get('PublicIp')} belongs to {holder or mark}, which is not "
+            f"{state.hub.domain}"
+        )
 
 
 def _is_ending(state: LaunchState, address: AddressTypeDef) -> bool:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 TTL_S = 60
 _INSYNC_S = 600
-_LONGEST_WITH_SUBDOMAINS = 253 - len(".") - 32  # DNS takes 253 in all; labels of users have 32 at most (hubsmith_hub.hosts)
+# DNS takes 253 in all; labels of users have 32 at most (hubsmith_hub.hosts)
+_LONGEST_WITH_SUBDOMAINS = 253 - len(".") - 32
 
 
 class FindZone(Step[LaunchState]):
@@ -35,10 +36,11 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone, or a record points elsewhere and --take-over was not given."""
+        """Raises UserError when there is no zone, or a record points elsewhere and --take-over is missing."""
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
-                f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with users' hosts below it there may be"
+                f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
+                "users' hosts below it there may be"
                 f" {_LONGEST_WITH_SUBDOMAINS}",
                 hint="a shorter --domain",
             )
@@ -47,9 +49,14 @@ class FindZone(Step[LaunchState]):
             if state.options.dns:
                 raise UserError(
                     f"no public hosted zone of this account holds {state.hub.domain}",
-                    hint="create one in Route 53, or use --no-dns (without a zone there is no certificate by DNS-01 either)",
+                    hint=(
+                        "create one in Route 53, or use --no-dns (without a zone there is no certificate "
+                        "by DNS-01 either)"
+                    ),
                 )
-            state.report.warn(f"no hosted zone holds {state.hub.domain}: the hub cannot get a certificate for it")
+            state.report.warn(
+                f"no hosted zone holds {state.hub.domain}: the hub cannot get a certificate for it"
+            )
             return
         state.report.note(f"zone {state.zone.name} ({state.zone.id})")
         if not state.options.dns:
@@ -59,13 +66,16 @@ class FindZone(Step[LaunchState]):
             self._require_free(state, state.zone, names)
         if len(names) > 1 and (labels := labels_below(state.clients, state.zone, state.hub)):
             state.report.warn(
-                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they go before its wildcard,"
+                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they go "
+                "before its wildcard,"
                 " and a user of such a name has no server there"
             )
 
     def _names(self, state: LaunchState) -> tuple[str, ...]:
-        """Those that this launch may have to lead to the hub: of the instance that is kept, and of one that is launched."""
-        subdomains = state.options.subdomains or any(one.subdomains for one in instances.of_hub(state.clients, state.hub))
+        """Those that this launch may point to the hub: of the instance that is kept, and of a new one."""
+        subdomains = state.options.subdomains or any(
+            one.subdomains for one in instances.of_hub(state.clients, state.hub)
+        )
         return state.hub.names(subdomains=subdomains)
 
     def _require_free(self, state: LaunchState, zone: Zone, names: tuple[str, ...]) -> None:
@@ -73,15 +83,21 @@ class FindZone(Step[LaunchState]):
         records = records_of(state.clients, zone, *names)
         foreign = [record for record in records if not points_to(record, address.ip if address else None)]
         if foreign:
-            taken = {name: [in_words(record) for record in foreign if plain(record) == name] for name in names}
+            taken = {
+                name: [in_words(record) for record in foreign if plain(record) == name] for name in names
+            }
             raise UserError(
-                "; ".join(f"{name} points elsewhere already: {', '.join(words)}" for name, words in taken.items() if words),
+                "; ".join(
+                    f"{name} points elsewhere already: {', '.join(words)}"
+                    for name, words in taken.items()
+                    if words
+                ),
                 hint="--take-over replaces the record; --no-dns leaves it alone",
             )
 
 
 class UpsertDnsRecords(Step[LaunchState]):
-    """Let the name point to the address, with subdomains the wildcard below it too, and wait until all of Route 53's servers know.
+    """Let the name (and the wildcard below it) point to the address; wait until Route 53 says INSYNC.
 
     Needs: zone, address, names.
     """
@@ -95,7 +111,10 @@ class UpsertDnsRecords(Step[LaunchState]):
                 state.report.note(f"create this record: {name}. {TTL_S} IN A {state.address.ip}")
             return
         there = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
-        changes = {name: self._changes(state, name, [one for one in there if plain(one) == name]) for name in state.names}
+        changes = {
+            name: self._changes(state, name, [one for one in there if plain(one) == name])
+            for name in state.names
+        }
         if any(changes.values()):
             if state.hub.wildcard in state.names:
                 mark = tags.as_list({tags.SUBDOMAINS: "true"})
@@ -107,22 +126,42 @@ class UpsertDnsRecords(Step[LaunchState]):
             self._remove_wildcard(state, state.zone, there)
 
     def _changes(self, state: LaunchState, name: str, there: list[Any]) -> list[Any]:
-        wanted: dict[str, Any] = {"Name": f"{name}.", "Type": "A", "TTL": TTL_S, "ResourceRecords": [{"Value": state.address.ip}]}
+        wanted: dict[str, Any] = {
+            "Name": f"{name}.",
+            "Type": "A",
+            "TTL": TTL_S,
+            "ResourceRecords": [{"Value": state.address.ip}],
+        }
         if [{**record, "Name": f"{plain(record)}."} for record in there] == [wanted]:
             return []
         if any("SetIdentifier" in record for record in there):
-            raise UserError(f"{name} has records with a routing policy", hint="remove them in Route 53, then run this again")
-        gone = [{"Action": "DELETE", "ResourceRecordSet": record} for record in there if record["Type"] in ("AAAA", "CNAME")]
+            raise UserError(
+                f"{name} has records with a routing policy",
+                hint="remove them in Route 53, then run this again",
+            )
+        gone = [
+            {"Action": "DELETE", "ResourceRecordSet": record}
+            for record in there
+            if record["Type"] in ("AAAA", "CNAME")
+        ]
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
     def _remove_wildcard(self, state: LaunchState, zone: Zone, there: list[Any]) -> None:
-        """The one that a launch has made before; its tag on the address tells it from one that somebody else wants to have."""
-        own = [record for record in there if plain(record) == state.hub.wildcard and points_to(record, state.address.ip)]
-        address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])["Addresses"][0]
+        """The one that a launch has made before, known by its tag on the address."""
+        own = [
+            record
+            for record in there
+            if plain(record) == state.hub.wildcard and points_to(record, state.address.ip)
+        ]
+        address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
+            "Addresses"
+        ][0]
         if tags.SUBDOMAINS not in tags.as_dict(address.get("Tags")):
             return
         _remove(state, zone, own)
-        state.clients.ec2.delete_tags(Resources=[state.address.allocation_id], Tags=[{"Key": tags.SUBDOMAINS}])
+        state.clients.ec2.delete_tags(
+            Resources=[state.address.allocation_id], Tags=[{"Key": tags.SUBDOMAINS}]
+        )
 
 
 def remove_records(state: LaunchState, zone: Zone, ip: str) -> None:
@@ -138,9 +177,14 @@ def _remove(state: LaunchState, zone: Zone, records: list[Any]) -> None:
 
 
 def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
-    """Change the zone in one batch and wait for INSYNC. Raises CloudError when it takes longer than ten minutes."""
+    """Change the zone in one batch and wait for INSYNC.
+
+    Raises CloudError when it takes longer than ten minutes.
+    """
     route53 = state.clients.route53
-    done = route53.change_resource_record_sets(HostedZoneId=zone.id, ChangeBatch={"Comment": "hubsmith", "Changes": changes})
+    done = route53.change_resource_record_sets(
+        HostedZoneId=zone.id, ChangeBatch={"Comment": "hubsmith", "Changes": changes}
+    )
     change_id = done["ChangeInfo"]["Id"]
     wait_until(
         lambda: str(route53.get_change(Id=change_id)["ChangeInfo"]["Status"]),
@@ -155,7 +199,12 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
 def find_zone(clients: Clients, domain: str) -> Zone | None:
     """The public hosted zone that holds ``domain``: the longest match."""
     pages = clients.route53.get_paginator("list_hosted_zones").paginate()
-    found = [zone for page in pages for zone in page["HostedZones"] if not zone.get("Config", {}).get("PrivateZone")]
+    found = [
+        zone
+        for page in pages
+        for zone in page["HostedZones"]
+        if not zone.get("Config", {}).get("PrivateZone")
+    ]
     zones = {zone["Name"].rstrip("."): zone["Id"].rpartition("/")[2] for zone in found}
     name = longest_match(domain, zones)
     return Zone(zones[name], name) if name is not None else None

@@ -32,7 +32,10 @@ class FindHubImage(Step[LaunchState]):
     title = "find the image"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is none, or it is too old for what is wanted. A running hub needs no newer one."""
+        """Raises UserError when there is none, or it is too old for what is wanted.
+
+        A running hub needs no newer one.
+        """
         state.image = self._find(state)
         state.report.note(f"image {state.image.id} ({state.image.name})")
         if state.image.version and (state.options.replace or not instances.of_hub(state.clients, state.hub)):
@@ -50,7 +53,10 @@ class FindHubImage(Step[LaunchState]):
         name, channel = state.manifest.image.name, state.manifest.publish.channel
         raise UserError(
             f"no image {name} is published in channel {channel} in {state.clients.cloud.region}",
-            hint=f"`invoke build-ami --cloud {state.clients.cloud.name}` makes one; `invoke images` lists what there is",
+            hint=(
+                f"`invoke build-ami --cloud {state.clients.cloud.name}` makes one; `invoke images` lists "
+                "what there is"
+            ),
         )
 
 
@@ -74,7 +80,10 @@ def described(clients: Clients, image_id: str, login_user: str) -> HubImage:
     """One image by id. Raises UserError when it is not there."""
     found = _listed(clients, image_id)
     if not found:
-        raise UserError(f"there is no image {image_id} in {clients.cloud.region}", hint="`invoke images` lists what there is")
+        raise UserError(
+            f"there is no image {image_id} in {clients.cloud.region}",
+            hint="`invoke images` lists what there is",
+        )
     return _facts(found[0], login_user)
 
 
@@ -82,7 +91,11 @@ def of_instance(state: LaunchState, instance: HubInstance) -> HubImage:
     """The image an instance was launched from, which may have been deregistered meanwhile."""
     login_user = instance.login_user or state.manifest.base.login_user
     found = _listed(state.clients, instance.image_id)
-    return _facts(found[0], login_user) if found else HubImage(instance.image_id, "deregistered", "", login_user, "")
+    return (
+        _facts(found[0], login_user)
+        if found
+        else HubImage(instance.image_id, "deregistered", "", login_user, "")
+    )
 
 
 def _listed(clients: Clients, image_id: str) -> list[ImageTypeDef]:

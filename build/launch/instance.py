@@ -1,4 +1,4 @@
-"""The machine: found by tag and kept, or launched. A newer image is put in place only when that is asked for."""
+"""The machine: found by tag and kept, or launched. A newer image is put in place only when asked for."""
 
 from __future__ import annotations
 
@@ -33,14 +33,17 @@ _TOKEN_S = 600
 class RunInstance(Step[LaunchState]):
     """Keep the instance that runs, finish a replacement that was interrupted, or launch an instance.
 
-    Needs: image, subnet, profile, group_id, volume_id. Produces: instance_id, kernel, names, old_id while one takes over from another.
+    Needs: image, subnet, profile, group_id, volume_id. Produces: instance_id, kernel, names, old_id while one
+    takes over from another.
     """
 
     title = "find or launch the instance"
 
     def run(self, state: LaunchState) -> None:
         """Raises CloudError, or HubsmithError when it is not clear which instance is the hub."""
-        current, successor = instances.current_and_successor(instances.of_hub(state.clients, state.hub), state.hub.domain)
+        current, successor = instances.current_and_successor(
+            instances.of_hub(state.clients, state.hub), state.hub.domain
+        )
         if current and successor:
             state.report.note(f"{successor.id} was to take over from {current.id}: going on from there")
             state.old_id = current.id
@@ -64,7 +67,9 @@ class RunInstance(Step[LaunchState]):
         if state.options.replace:
             state.report.note(f"replacing {current.id}: {'; '.join(different)}")
             return True
-        state.report.warn(f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}")
+        state.report.warn(
+            f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}"
+        )
         runs = of_instance(state, current)
         if runs.id != state.image.id and runs.created < state.image.created:
             state.newer_image = state.image
@@ -91,12 +96,16 @@ def _keep(state: LaunchState, instance: HubInstance) -> None:
 
 
 def watch_kept(state: LaunchState, instance: HubInstance) -> KernelWatch:
-    """Watch the kernel of an instance that an earlier launch made: what it has recovered from does not fail this one.
+    """Watch the kernel of an earlier launch's instance: what it has recovered from is no failure now.
 
     A machine that runs, and has not started again since its kernel panicked, has not recovered.
     """
     found = kernel_faults(state.clients.ec2, instance.id)
-    dead = [fault for fault in found if instance.state == "running" and fault.kind == "panic" and fault.is_in_this_boot]
+    dead = [
+        fault
+        for fault in found
+        if instance.state == "running" and fault.kind == "panic" and fault.is_in_this_boot
+    ]
     return KernelWatch(state.clients.ec2, instance.id, known=[fault for fault in found if fault not in dead])
 
 
@@ -104,7 +113,10 @@ def ensure_running(state: LaunchState, instance_id: str) -> None:
     """Wait until it runs; start it if it is stopped."""
     ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
     # By tag: right after its launch EC2 may not know its id yet, and then it is neither stopped nor stopping.
-    status = next((found.state for found in instances.of_hub(state.clients, state.hub) if found.id == instance_id), "pending")
+    status = next(
+        (found.state for found in instances.of_hub(state.clients, state.hub) if found.id == instance_id),
+        "pending",
+    )
     if status == "stopping":
         wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
     if status in ("stopping", "stopped"):
@@ -118,7 +130,7 @@ def _data(state: LaunchState) -> dict[str, object]:
 
 
 def _launch(state: LaunchState) -> str:
-    """Launch one instance; the one that an interrupted launch of a moment ago made already, if EC2 does not list it yet."""
+    """Launch one instance, or find that of an interrupted launch which EC2 does not list yet."""
     request = _request(state)
 
     def attempt() -> str:
@@ -130,12 +142,18 @@ def _launch(state: LaunchState) -> str:
                 _token_file(state.hub).unlink(missing_ok=True)
                 return ""
             # IAM tells EC2 of a new profile only after a while.
-            if code_of(exc) == "InvalidParameterValue" and "iaminstanceprofile" in str(exc).lower().replace(" ", ""):
+            if code_of(exc) == "InvalidParameterValue" and "iaminstanceprofile" in str(exc).lower().replace(
+                " ", ""
+            ):
                 return ""
             raise
 
     instance_id = wait_until(
-        attempt, bool, what="EC2", describe=lambda _: f"does not know the profile {state.profile} yet", timeout_s=_PROFILE_S
+        attempt,
+        bool,
+        what="EC2",
+        describe=lambda _: f"does not know the profile {state.profile} yet",
+        timeout_s=_PROFILE_S,
     )
     state.record_change(f"launched {instance_id} ({state.options.instance_type}) from {state.image.id}")
     return instance_id
@@ -146,7 +164,7 @@ def _token_file(hub: Hub) -> Path:
 
 
 def _token(hub: Hub) -> str:
-    """The same one until the instance runs: EC2 answers a repeated request with the instance that it made at first."""
+    """The same until the instance runs: EC2 answers a repeated request with the instance of the first."""
     file = _token_file(hub)
     if not file.exists() or time.time() - file.stat().st_mtime > _TOKEN_S:
         file.write_text(secrets.token_hex(16), encoding="ascii")
@@ -154,7 +172,9 @@ def _token(hub: Hub) -> str:
 
 
 def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
-    """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user guide, "Preserve data")."""
+    """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user
+    guide, "Preserve data").
+    """
     data = _data(state)
     marks = {**state.hub.tags, tags.LOGIN_USER: state.image.login_user, tags.LAUNCH: user_data.digest(data)}
     if state.options.staging:
@@ -171,14 +191,21 @@ def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
         "MaxCount": 1,
         "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.options)),
         "IamInstanceProfile": {"Name": state.profile},
-        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 1},
-        "BlockDeviceMappings": [{"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}],
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": 1,
+        },
+        "BlockDeviceMappings": [
+            {"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}
+        ],
         "NetworkInterfaces": [
             {
                 "DeviceIndex": 0,
                 "SubnetId": state.subnet.subnet_id,
                 "Groups": [state.group_id],
-                "AssociatePublicIpAddress": True,  # until the Elastic IP leads to it: it has work to do before
+                # until the Elastic IP leads to it: it has work to do before
+                "AssociatePublicIpAddress": True,
                 "DeleteOnTermination": True,
             }
         ],

@@ -75,7 +75,10 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     }
     defaults = _checked(manifest, {key: value for key, value in given.items() if value})
     if not defaults.email:
-        raise UserError("--email is required (Let's Encrypt's account)", hint="--email ADDRESS, or launch.email in the manifest")
+        raise UserError(
+            "--email is required (Let's Encrypt's account)",
+            hint="--email ADDRESS, or launch.email in the manifest",
+        )
     if options.ami and not re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", options.ami):
         raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
     if options.data_size < 0 or options.data_size > 16384:
@@ -98,7 +101,12 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     )
 
 
-_OPTION_OF = {"instance_type": "--instance-type", "subnet_id": "--subnet", "email": "--email", "admin": "--admin"}
+_OPTION_OF = {
+    "instance_type": "--instance-type",
+    "subnet_id": "--subnet",
+    "email": "--email",
+    "admin": "--admin",
+}
 
 
 def _checked(manifest: Manifest, given: dict[str, str]) -> Defaults:

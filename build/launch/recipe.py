@@ -1,8 +1,8 @@
 """The launch, in order. Each line is a step in the file of the same name.
 
-Every step looks before it makes: what is there by its tag is kept, and what differs is put right. So a launch is not
-undone when it fails or is stopped; the same command again completes it. Only a replacement has a way back
-(replacement.py): until the new instance has taken over, the old one can.
+Every step looks before it makes: what is there by its tag is kept, and what differs is put right. So a launch
+is not undone when it fails or is stopped; the same command again completes it. Only a replacement has a way
+back (replacement.py): until the new instance has taken over, the old one can.
 """
 
 from __future__ import annotations
@@ -53,7 +53,14 @@ def steps() -> list[Step[LaunchState]]:
     ]
 
 
-def launch(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, options: LaunchOptions, operator_key: str = "") -> LaunchState:
+def launch(
+    manifest: Manifest,
+    clients: Clients,
+    report: Reporter,
+    hub: Hub,
+    options: LaunchOptions,
+    operator_key: str = "",
+) -> LaunchState:
     """Have the hub running; return what it is made of.
 
     Raises HubsmithError or what botocore raised; then the same call again goes on from there.

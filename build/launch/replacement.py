@@ -1,9 +1,10 @@
 """The data volume goes to the instance; when one takes over from another, so that the old one can come back.
 
-    new one launched (it waits for the volume) → old one stopped → snapshot → volume moves → new one answers with the
-    certificate, on an address of its own → Elastic IP moves (address.py) → old one terminated
+    new one launched (it waits for the volume) → old one stopped → snapshot → volume moves → new one answers
+    with the certificate, on an address of its own → Elastic IP moves (address.py) → old one terminated
 
-Whatever fails before the last arrow: the new one is terminated, the old one gets volume and address back and is started.
+Whatever fails before the last arrow: the new one is terminated, the old one gets volume and address back and
+is started.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ BEFORE = "before-replacement"
 
 
 class AttachDataVolume(Step[LaunchState]):
-    """Attach the data volume to the instance, from an old one if it has it; with an old one, see that the new one works.
+    """Attach the data volume, taking it from an old instance if that has it; then see that the new one works.
 
     Needs: volume_id, instance_id, old_id.
     """
@@ -45,11 +46,15 @@ class AttachDataVolume(Step[LaunchState]):
             return
         ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
         ec2.terminate_instances(InstanceIds=[state.instance_id])
-        wait_for_state(ec2, state.instance_id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
+        wait_for_state(
+            ec2, state.instance_id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting
+        )
         wait_for_state(ec2, state.old_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
         volume.attach(state, state.old_id)
         ensure_running(state, state.old_id)
-        ec2.associate_address(AllocationId=state.address.allocation_id, InstanceId=state.old_id, AllowReassociation=True)
+        ec2.associate_address(
+            AllocationId=state.address.allocation_id, InstanceId=state.old_id, AllowReassociation=True
+        )
         state.report.note(f"{state.old_id} is the hub again; {state.instance_id} is gone")
 
 
@@ -68,7 +73,13 @@ class TerminateOldInstance(Step[LaunchState]):
             return
         ec2 = state.clients.ec2
         ec2.terminate_instances(InstanceIds=[state.old_id])
-        wait_for_state(ec2, state.old_id, "terminated", timeout_s=state.manifest.builder.timeouts.stop_s, on_wait=state.report.waiting)
+        wait_for_state(
+            ec2,
+            state.old_id,
+            "terminated",
+            timeout_s=state.manifest.builder.timeouts.stop_s,
+            on_wait=state.report.waiting,
+        )
         ec2.delete_tags(Resources=[state.instance_id], Tags=[{"Key": tags.REPLACES}])
         state.record_change(f"terminated {state.old_id}")
 

@@ -1,4 +1,4 @@
-"""What the hub's instance may do: prove to the ACME server that the name is its own, and use its own parameters."""
+"""What the hub's instance may do: prove to the ACME server whose the name is, use its own parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ PATH = "/hubsmith/"
 _POLICY = "hub"
 _TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
 }
 
 
@@ -35,7 +37,10 @@ class EnsureRole(Step[LaunchState]):
     title = "find or make the instance's role"
 
     def run(self, state: LaunchState) -> None:
-        """Each of the calls may have been made by an earlier launch. Raises UserError for a boundary that is not there."""
+        """Each of the calls may have been made by an earlier launch.
+
+        Raises UserError for a boundary that is not there.
+        """
         iam, name = state.clients.iam, state.hub.name
         marks = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
         # The boundary first: without it the launch may have no right to give the role any.
@@ -52,12 +57,21 @@ class EnsureRole(Step[LaunchState]):
         if not _exists(lambda: iam.get_role(RoleName=name)):
             request: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
             request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": marks}
-            _bounded(state, lambda: iam.create_role(RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request))
+            _bounded(
+                state,
+                lambda: iam.create_role(
+                    RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request
+                ),
+            )
             state.record_change(f"created the role {name}")
             return
-        there = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        there = (
+            iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        )
         if boundary and there != boundary:  # null says nothing: an administrator may have given it one
-            _bounded(state, lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary))
+            _bounded(
+                state, lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
+            )
             state.record_change(f"corrected the permissions boundary of {name}")
 
     def _put_policy(self, state: LaunchState, name: str) -> None:
@@ -79,7 +93,10 @@ def _bounded(state: LaunchState, call: Callable[[], object]) -> None:
     try:
         call()
     except ClientError as exc:
-        if code_of(exc) not in ("NoSuchEntity", "InvalidInput") or not state.options.defaults.permissions_boundary:
+        if (
+            code_of(exc) not in ("NoSuchEntity", "InvalidInput")
+            or not state.options.defaults.permissions_boundary
+        ):
             raise
         raise UserError(
             f"launch.permissions_boundary: {exc.response['Error'].get('Message')}",
@@ -89,18 +106,32 @@ def _bounded(state: LaunchState, call: Callable[[], object]) -> None:
 
 
 def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
-    """The least a hub's instance needs: DNS-01 for its one name, its own parameters. Without a zone no DNS at all."""
+    """The least a hub's instance needs: DNS-01 for its one name, its own parameters.
+
+    Without a zone no DNS at all.
+    """
     region, account = clients.cloud.region, clients.account
     arn = f"arn:{partition(region)}"
     parameter = f"{arn}:ssm:{region}:{account}:parameter{hub.prefix}"
     # The machine deletes the first password when it has been used, or when its time has passed.
     password = ["ssm:GetParameter", "ssm:DeleteParameter"]
     statements: list[dict[str, Any]] = [
-        {"Sid": "Password", "Effect": "Allow", "Action": password, "Resource": [f"{parameter}/admin-password"]},
-        {"Sid": "Report", "Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": [f"{parameter}/host-keys", f"{parameter}/status"]},
+        {
+            "Sid": "Password",
+            "Effect": "Allow",
+            "Action": password,
+            "Resource": [f"{parameter}/admin-password"],
+        },
+        {
+            "Sid": "Report",
+            "Effect": "Allow",
+            "Action": ["ssm:PutParameter"],
+            "Resource": [f"{parameter}/host-keys", f"{parameter}/status"],
+        },
     ]
     if zone:
-        # certbot-dns-route53 lists the zones to find the name's own; neither that call nor GetChange can be narrowed.
+        # certbot-dns-route53 lists the zones to find the name's own; neither that call nor GetChange can be
+        # narrowed.
         finding = ["route53:GetChange", "route53:ListHostedZones"]
         only = {
             "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"_acme-challenge.{hub.domain}"],

@@ -1,4 +1,4 @@
-"""The hub's security group: 443 and 80 for its users; 22 only while its operator is connected (operate/ssh_ingress.py)."""
+"""The hub's security group: 443 and 80 for users; 22 only while its operator is connected."""
 
 from __future__ import annotations
 
@@ -99,10 +99,14 @@ class EnsureSecurityGroup(Step[LaunchState]):
         gone = [rule for rule in there if rule.where not in places and not rule.temporary]
         new = [rule for rule in wanted if rule.where not in {rule.where for rule in there}]
         if gone:
-            ec2.revoke_security_group_ingress(GroupId=state.group_id, IpPermissions=[rule.permission for rule in gone])
+            ec2.revoke_security_group_ingress(
+                GroupId=state.group_id, IpPermissions=[rule.permission for rule in gone]
+            )
             state.record_change(f"closed {', '.join(in_words(rule) for rule in gone)}")
         if new:
-            ec2.authorize_security_group_ingress(GroupId=state.group_id, IpPermissions=[rule.permission for rule in new])
+            ec2.authorize_security_group_ingress(
+                GroupId=state.group_id, IpPermissions=[rule.permission for rule in new]
+            )
             state.record_change(f"opened {', '.join(in_words(rule) for rule in new)}")
 
 
@@ -122,15 +126,32 @@ def rules_of(group: SecurityGroupTypeDef) -> list[IngressRule]:
     rules = []
     for permission in group["IpPermissions"]:
         protocol = permission["IpProtocol"]
-        first, last = (permission.get("FromPort", 0), permission.get("ToPort", 65535)) if protocol != "-1" else (0, 65535)
+        first, last = (
+            (permission.get("FromPort", 0), permission.get("ToPort", 65535))
+            if protocol != "-1"
+            else (0, 65535)
+        )
         ranges = [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
         rules += [
-            IngressRule(first, last, protocol, str(one.get("CidrIp") or one.get("CidrIpv6")), one.get("Description", "")) for one in ranges
+            IngressRule(
+                first,
+                last,
+                protocol,
+                str(one.get("CidrIp") or one.get("CidrIpv6")),
+                one.get("Description", ""),
+            )
+            for one in ranges
         ]
     return rules
 
 
 def in_words(rule: IngressRule) -> str:
     """``443 to 0.0.0.0/0``."""
-    ports = "everything" if rule.protocol == "-1" else str(rule.first) if rule.first == rule.last else f"{rule.first}-{rule.last}"
+    ports = (
+        "everything"
+        if rule.protocol == "-1"
+        else str(rule.first)
+        if rule.first == rule.last
+        else f"{rule.first}-{rule.last}"
+    )
     return f"{ports} to {rule.cidr}"

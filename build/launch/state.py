@@ -15,7 +15,7 @@ from build.report.reporter import Reporter
 
 @dataclass
 class LaunchState:
-    """The state of a launch. Fields without a value are produced by a step; reading one too early is a bug."""
+    """The state of a launch. A step produces the fields without a value; reading one too early is a bug."""
 
     hub: Hub
     options: LaunchOptions
@@ -33,7 +33,9 @@ class LaunchState:
     volume_id: str = field(init=False)
     instance_id: str = field(init=False)
     names: tuple[str, ...] = field(init=False)
-    """What record and certificate of ``instance_id`` are for: the domain, and with subdomains ``*.domain``."""
+    """What record and certificate of ``instance_id`` are for: the domain, and with subdomains
+    ``*.domain``.
+    """
     kernel: KernelWatch = field(init=False)
     """Watches the kernel of ``instance_id``."""
     old_id: str | None = None

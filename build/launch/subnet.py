@@ -1,4 +1,4 @@
-"""Where the hub lives: a subnet in the availability zone of its data volume, for a volume cannot leave its zone."""
+"""Where the hub lives: a subnet in the zone of its data volume, which cannot leave its zone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FindSubnet(Step[LaunchState]):
-    """The subnet given, else one of the default VPC that offers the instance type, in the zone of the data volume if there is one.
+    """The subnet given, else one of the default VPC with the type, in the zone of the data volume if any.
 
     Produces: subnet.
     """
@@ -42,11 +42,18 @@ def _given(state: LaunchState, subnet_id: str, zone: str | None) -> SubnetTypeDe
         raise UserError(f"--subnet {subnet_id}: {exc.response['Error'].get('Message')}") from exc
     if zone and found["AvailabilityZone"] != zone:
         raise UserError(
-            f"--subnet {subnet_id} is in {found['AvailabilityZone']}, but the data volume of {state.hub.domain} is in {zone}",
-            hint=f"choose a subnet in {zone}; to move, make a volume from a snapshot of the old one there and give it its tags",
+            f"--subnet {subnet_id} is in {found['AvailabilityZone']}, but the data volume of "
+            f"{state.hub.domain} is in {zone}",
+            hint=(
+                f"choose a subnet in {zone}; to move, make a volume from a snapshot of the old one there "
+                "and give it its tags"
+            ),
         )
     if found["AvailabilityZone"] not in _offering(state):
-        raise UserError(f"{state.options.instance_type} is not offered in {found['AvailabilityZone']}, where {subnet_id} is")
+        raise UserError(
+            f"{state.options.instance_type} is not offered in {found['AvailabilityZone']}, where "
+            f"{subnet_id} is"
+        )
     return found
 
 
@@ -54,7 +61,9 @@ def _chosen(state: LaunchState, zone: str | None) -> SubnetTypeDef:
     running = instances.of_hub(state.clients, state.hub)
     if running:
         return state.clients.ec2.describe_subnets(SubnetIds=[running[-1].subnet_id])["Subnets"][0]
-    defaults = state.clients.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    defaults = state.clients.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])[
+        "Subnets"
+    ]
     if not defaults:
         raise UserError(
             f"{state.clients.cloud.region} has no default subnet",
@@ -62,11 +71,16 @@ def _chosen(state: LaunchState, zone: str | None) -> SubnetTypeDef:
             where=str(state.manifest.path),
         )
     offering = _offering(state)
-    fitting = [subnet for subnet in defaults if subnet["AvailabilityZone"] in offering and zone in (None, subnet["AvailabilityZone"])]
+    fitting = [
+        subnet
+        for subnet in defaults
+        if subnet["AvailabilityZone"] in offering and zone in (None, subnet["AvailabilityZone"])
+    ]
     if not fitting:
         where = f"in {zone}, where the data volume is" if zone else f"in {state.clients.cloud.region}"
         raise UserError(
-            f"{state.options.instance_type} is not offered in any default subnet {where}", hint="choose another --instance-type or --subnet"
+            f"{state.options.instance_type} is not offered in any default subnet {where}",
+            hint="choose another --instance-type or --subnet",
         )
     return min(fitting, key=lambda subnet: subnet["AvailabilityZone"])
 
@@ -74,6 +88,7 @@ def _chosen(state: LaunchState, zone: str | None) -> SubnetTypeDef:
 def _offering(state: LaunchState) -> set[str]:
     """The zones that offer the instance type."""
     offers = state.clients.ec2.describe_instance_type_offerings(
-        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [state.options.instance_type]}]
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": [state.options.instance_type]}],
     )["InstanceTypeOfferings"]
     return {offer["Location"] for offer in offers}

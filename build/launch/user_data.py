@@ -1,4 +1,4 @@
-"""What the instance is told at its first boot: the launch data (a schema with a version), and whose key opens it. No secret."""
+"""What the instance is told at its first boot: launch data with a schema version, and a key. No secret."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) 
 def digest(data: dict[str, object]) -> str:
     """Tells launch data apart, as a tag.
 
-    The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the first password, which mean
-    nothing to a hub that had one.
+    The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the
+    first password, which mean nothing to a hub that had one.
     """
     told = {key: value for key, value in data.items() if key not in ("acme_ca", "first_password_hours")}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
@@ -70,7 +70,8 @@ def operator_keys(hub: Hub, options: LaunchOptions) -> list[str]:
 def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
     """A #cloud-config that writes the two files.
 
-    The keys are also given to cloud-init's own user: they open an instance whose data volume (with its /home) could not be mounted.
+    The keys are also given to cloud-init's own user: they open an instance whose data volume (with its /home)
+    could not be mounted.
     """
     config = {
         "ssh_authorized_keys": list(operator_keys),

@@ -44,10 +44,15 @@ class EnsureVolume(Step[LaunchState]):
         state.report.note(f"data volume {state.volume_id}, {there['Size']} GiB")
         wanted = state.options.data_size_gib or there["Size"]
         if wanted < there["Size"]:
-            raise UserError(f"--data-size {wanted}: {state.volume_id} has {there['Size']} GiB, and a volume cannot shrink")
+            raise UserError(
+                f"--data-size {wanted}: {state.volume_id} has {there['Size']} GiB, and a volume cannot shrink"
+            )
         if wanted > there["Size"]:
             state.clients.ec2.modify_volume(VolumeId=state.volume_id, Size=wanted)
-            state.record_change(f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its next boot on")
+            state.record_change(
+                f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its "
+                "next boot on"
+            )
 
 
 def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
@@ -59,7 +64,10 @@ def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
         names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
         raise CloudError(
             f"{hub.domain} has more than one data volume: {names}",
-            hint=f"remove the tag {tags.HUB} from those not its own: aws ec2 delete-tags --resources vol-… --tags Key={tags.HUB}",
+            hint=(
+                f"remove the tag {tags.HUB} from those not its own: aws ec2 delete-tags --resources vol-… "
+                f"--tags Key={tags.HUB}"
+            ),
         )
     return alive[0] if alive else None
 
@@ -71,17 +79,23 @@ def _create(state: LaunchState) -> str:
         "Size": state.options.new_volume_gib,
         "VolumeType": defaults.type,
         "Encrypted": True,
-        "TagSpecifications": tags.specifications({**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA}, "volume"),
+        "TagSpecifications": tags.specifications(
+            {**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA}, "volume"
+        ),
     }
     if defaults.kms_key_id:
         request["KmsKeyId"] = defaults.kms_key_id
     volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
-    state.record_change(f"created the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}")
+    state.record_change(
+        f"created the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}"
+    )
     return volume_id
 
 
 def attach(state: LaunchState, instance_id: str) -> None:
-    """Attach the data volume to ``instance_id``, after its launch: so it outlives the instance. Nothing if it is there already.
+    """Attach the data volume to ``instance_id``, after its launch: so it outlives the instance.
+
+    Nothing if it is there already.
 
     Raises CloudError when something else holds it.
     """
@@ -104,7 +118,7 @@ def detach(state: LaunchState) -> None:
 
 
 def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
-    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, as EBS goes on by itself."""
+    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, EBS goes on alone."""
     marks = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
     made = state.clients.ec2.create_snapshot(
         VolumeId=state.volume_id,
@@ -117,7 +131,9 @@ def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
 
 def holder_of(state: LaunchState) -> str | None:
     """The instance that has the data volume."""
-    attachments = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0].get("Attachments", [])
+    attachments = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0].get(
+        "Attachments", []
+    )
     return attachments[0]["InstanceId"] if attachments else None
 
 
@@ -131,7 +147,11 @@ def wait_for(state: LaunchState, volume_id: str, wanted: str) -> None:
             if code_of(exc) == "InvalidVolume.NotFound":  # EC2 is eventually consistent
                 return "not there yet"
             raise
-        attaching = [attachment["State"] for attachment in volume.get("Attachments", []) if attachment["State"] != "attached"]
+        attaching = [
+            attachment["State"]
+            for attachment in volume.get("Attachments", [])
+            if attachment["State"] != "attached"
+        ]
         return str(attaching[0] if attaching else volume["State"])
 
     seen = wait_until(
@@ -152,6 +172,7 @@ def _wait_for_the_end_of(state: LaunchState, holder: str) -> None:
     status = found[0]["Instances"][0]["State"]["Name"] if found else "terminated"
     if status not in ("shutting-down", "terminated"):
         raise CloudError(
-            f"the data volume {state.volume_id} is attached to {holder} ({status}), which is not the instance of {state.hub.domain}",
+            f"the data volume {state.volume_id} is attached to {holder} ({status}), which is not the "
+            f"instance of {state.hub.domain}",
             hint="stop that instance and detach the volume, then run this again",
         )

@@ -1,4 +1,7 @@
-"""Is the hub there? Its https from outside, what its instance says of itself, and its console when neither helps."""
+"""Is the hub there?
+
+Its https from outside, what its instance says of itself, and its console when neither helps.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from build.hubs.hub import Hub
 
 _EVERY_S = 3.0
-_TRIES_AGAIN = "the instance tries again by itself; run the same command again to see, or `invoke status` for details"
+_TRIES_AGAIN = (
+    "the instance tries again by itself; run the same command again to see, or `invoke status` for details"
+)
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,30 @@ class WaitForHub(Step[LaunchState]):
     title = "wait for https"
 
     def run(self, state: LaunchState) -> None:
-        """Raises HubsmithError with the instance's own words, the end of its console, or what its kernel reports there."""
+        """Raises HubsmithError with the instance's own words, its console's end, or its kernel's reports."""
         if state.options.wait:
             state.certificate = wait(state, state.address.ip)
         else:
-            state.report.note(f"not waited for: `invoke status --domain {state.hub.domain}` shows how far it is")
+            state.report.note(
+                f"not waited for: `invoke status --domain {state.hub.domain}` shows how far it is"
+            )
 
 
 def wait(state: LaunchState, ip: str) -> Certificate | None:
-    """Wait until the hub answers well on ``ip``; the certificate it serves. A kernel panic or an oops ends the wait at once."""
+    """Wait until the hub answers well on ``ip``; the certificate it serves.
+
+    A kernel panic or an oops ends the wait at once.
+    """
 
     failures: set[str] = set()
 
     def look() -> HttpsProbe:
-        seen = https_probe.probe(ip, state.hub.domain, trust_of(state.clients, staging=state.options.staging), more_names=state.names[1:])
+        seen = https_probe.probe(
+            ip,
+            state.hub.domain,
+            trust_of(state.clients, staging=state.options.staging),
+            more_names=state.names[1:],
+        )
         if seen.ok:
             return seen
         _check_kernel(state)
@@ -80,7 +95,9 @@ def wait(state: LaunchState, ip: str) -> Certificate | None:
         ).certificate
     except CloudError as exc:
         _check_kernel(state, now=True)
-        raise HubsmithError(exc.message + state.kernel.likely_cause(), hint=_what_the_console_says(state)) from exc
+        raise HubsmithError(
+            exc.message + state.kernel.likely_cause(), hint=_what_the_console_says(state)
+        ) from exc
 
 
 def _check_kernel(state: LaunchState, *, now: bool = False) -> None:
@@ -90,14 +107,22 @@ def _check_kernel(state: LaunchState, *, now: bool = False) -> None:
 
 
 def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsProbe:
-    """Not well yet: is it under way, as well as it will be, or has it failed? ``failures`` are the times of those seen so far."""
+    """Not well yet: is it under way, as well as it will be, or has it failed?
+
+    ``failures`` are the times of those seen so far.
+    """
     status = published(state.clients, state.hub)
-    if not status.phase or status.instance_id not in ("", state.instance_id):  # nothing yet, or of an instance before this one
+    # nothing yet, or of an instance before this one
+    if not status.phase or status.instance_id not in ("", state.instance_id):
         return seen
     if status.phase == "failed":
         failures.add(status.at)
-    if len(failures) > 1:  # the instance tries again by itself, and what it needed may have come a moment late
-        raise HubsmithError(f"{state.instance_id} could not start the hub: {status.message}", hint=_what_the_console_says(state))
+    # the instance tries again by itself, and what it needed may have come a moment late
+    if len(failures) > 1:
+        raise HubsmithError(
+            f"{state.instance_id} could not start the hub: {status.message}",
+            hint=_what_the_console_says(state),
+        )
     if status.phase == "ready" and seen.certificate and seen.certificate.self_signed:
         if state.zone is None:
             return HttpsProbe("", seen.certificate)
@@ -105,9 +130,14 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             f"the hub answers, but with a self-signed certificate: {status.message or 'it got none'}",
             hint=_TRIES_AGAIN,
         )
-    if status.phase == "ready" and seen.certificate and (missing := sorted({*state.names[1:]} - {*seen.certificate.names})):
+    if (
+        status.phase == "ready"
+        and seen.certificate
+        and (missing := sorted({*state.names[1:]} - {*seen.certificate.names}))
+    ):
         raise HubsmithError(
-            f"the hub answers, but its certificate is not for {', '.join(missing)}: {status.message or 'it got no other'}",
+            f"the hub answers, but its certificate is not for {', '.join(missing)}: "
+            f"{status.message or 'it got no other'}",
             hint=_TRIES_AGAIN,
         )
     return HttpsProbe(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
@@ -123,13 +153,15 @@ def published(clients: Clients, hub: Hub) -> BootStatus:
         return BootStatus()
     try:
         told = json.loads(value)
-        return BootStatus(*(str(told.get(key) or "") for key in ("phase", "at", "instance_id", "message", "certificate")))
+        return BootStatus(
+            *(str(told.get(key) or "") for key in ("phase", "at", "instance_id", "message", "certificate"))
+        )
     except (ValueError, AttributeError):
         return BootStatus(message=value)
 
 
 def trust_of(clients: Clients, *, staging: bool) -> Trust:
-    """Whose certificates are good: a cloud with an ACME server of its own says so, staging roots are in nobody's store."""
+    """Whose certificates are good: a cloud's own ACME server says so; staging roots are in nobody's store."""
     if clients.cloud.acme_roots:
         return Trust(roots=clients.cloud.acme_roots)
     return Trust(chain=not staging)

@@ -37,12 +37,18 @@ class Record:
 
 
 def solve(
-    channels: Sequence[str], wanted: Sequence[str], arch: Arch, python: str, before: str = "", mirror: str | None = None
+    channels: Sequence[str],
+    wanted: Sequence[str],
+    arch: Arch,
+    python: str,
+    before: str = "",
+    mirror: str | None = None,
 ) -> list[Record]:
     """What conda has to install for ``wanted``, by name; Python, if it is among it, is of the version given.
 
-    ``before`` are earlier entries that are kept where they fit; ``mirror`` stands in front of channel names. Raises UserError when
-    the packages do not exist or do not fit together, HubsmithError when a channel does not answer or py-rattler is not there.
+    ``before`` are earlier entries that are kept where they fit; ``mirror`` stands in front of channel names.
+    Raises UserError when the packages do not exist or do not fit together, HubsmithError when a channel does
+    not answer or py-rattler is not there.
     """
     if not wanted:
         return []
@@ -78,13 +84,21 @@ def _with_address(spec: str, address: str) -> str:
 
 
 def _ask(question: dict[str, object], arch: Arch) -> list[dict[str, Any]]:
-    """In a process of its own: threads of py-rattler were seen to fall when the interpreter ends under them."""
+    """In a process of its own: py-rattler's threads were seen to crash when the interpreter ends first."""
     with TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "question.json", Path(folder) / "answer.json"
         asked.write_text(json.dumps(question), encoding="utf-8")
-        done = subprocess.run([sys.executable, str(_SOLVER), str(asked), str(answered)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, str(_SOLVER), str(asked), str(answered)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if not answered.exists():
-            raise HubsmithError(f"conda packages could not be locked for {arch}: {done.stderr.strip()[-500:] or done.returncode}")
+            raise HubsmithError(
+                f"conda packages could not be locked for {arch}: "
+                f"{done.stderr.strip()[-500:] or done.returncode}"
+            )
         answer = json.loads(answered.read_text(encoding="utf-8"))
     if "error" in answer:
         raise _refusal(answer, arch)
@@ -95,9 +109,15 @@ def _ask(question: dict[str, object], arch: Arch) -> list[dict[str, Any]]:
 def _refusal(answer: dict[str, Any], arch: Arch) -> HubsmithError:
     reason = "; ".join(line.strip() for line in answer["error"].splitlines() if line.strip())
     if answer["input"]:
-        return UserError(f"conda packages cannot be locked for {arch}: {reason}", hint="nothing was changed; correct the manifest")
+        return UserError(
+            f"conda packages cannot be locked for {arch}: {reason}",
+            hint="nothing was changed; correct the manifest",
+        )
     where = "python.channels, their address is builder.mirrors.conda"
-    return HubsmithError(f"conda packages could not be locked for {arch}: {reason}", hint=f"nothing was changed; channels are {where}")
+    return HubsmithError(
+        f"conda packages could not be locked for {arch}: {reason}",
+        hint=f"nothing was changed; channels are {where}",
+    )
 
 
 def _records(found: list[dict[str, Any]], address: str) -> Iterator[Record]:

@@ -45,9 +45,16 @@ async def _kept(question: dict[str, Any], gateway: rattler.Gateway) -> list[ratt
 
 def _machine(arch: str) -> list[rattler.GenericVirtualPackage]:
     """What the machine has that no channel does (conda's virtual packages)."""
-    facts = (("__glibc", _GLIBC, "0"), ("__linux", _LINUX, "0"), ("__unix", "0", "0"), ("__archspec", "1", arch))
+    facts = (
+        ("__glibc", _GLIBC, "0"),
+        ("__linux", _LINUX, "0"),
+        ("__unix", "0", "0"),
+        ("__archspec", "1", arch),
+    )
     return [
-        rattler.GenericVirtualPackage(rattler.PackageName(name), rattler.Version(version), rattler.BuildString(build))
+        rattler.GenericVirtualPackage(
+            rattler.PackageName(name), rattler.Version(version), rattler.BuildString(build)
+        )
         for name, version, build in facts
     ]
 

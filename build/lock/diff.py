@@ -8,7 +8,7 @@ from build.manifest.packages.lockfile_format import CONDA_ENTRY, PIP_ENTRY, Lock
 
 
 def changes(before: Lock, after: Lock) -> list[str]:
-    """`+` for what comes, `-` for what goes, `~` for another version or build; below the name of what it is locked for.
+    """`+` for what comes, `-` for what goes, `~` for another version or build, by what it is locked for.
 
     Empty only when nothing at all is another.
     """
@@ -27,7 +27,9 @@ def summary(before: Lock, after: Lock) -> list[str]:
     """The same, but only how many packages there are where nothing was locked."""
     old, new = _by_label(before), _by_label(after)
     counted = (
-        f"{label}: {len(_versions(new[label]))} package{'s' * (len(_versions(new[label])) != 1)}" for label in new if label not in old
+        f"{label}: {len(_versions(new[label]))} package{'s' * (len(_versions(new[label])) != 1)}"
+        for label in new
+        if label not in old
     )
     return [*_said(old, {label: new[label] for label in new if label in old}), *counted]
 
@@ -57,13 +59,19 @@ def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:
 
 
 def _versions(pins: Pins | None) -> dict[tuple[str, str], tuple[str, str]]:
-    """Version and whole entry by manager and name; a package that is pinned per Python has all its versions."""
+    """Version and whole entry by manager and name; a package pinned per Python has all its versions."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for entry in CONDA_ENTRY.finditer(pins.conda if pins else ""):
         name, version, build = entry["package"].rpartition("/")[2].rsplit("-", 2)
-        found["conda", name] = (f"{version} {build.removesuffix('.conda').removesuffix('.tar.bz2')}", entry[0])
+        found["conda", name] = (
+            f"{version} {build.removesuffix('.conda').removesuffix('.tar.bz2')}",
+            entry[0],
+        )
     for entry in PIP_ENTRY.finditer(pins.pip if pins else ""):
-        key, version = ("pip", entry["name"]), f"{entry['version']}{(entry['marker'] or '').replace(' ; ', ' for ', 1)}"
+        key, version = (
+            ("pip", entry["name"]),
+            f"{entry['version']}{(entry['marker'] or '').replace(' ; ', ' for ', 1)}",
+        )
         was = found.get(key)
         found[key] = (f"{was[0]}, {version}", was[1] + entry[0]) if was else (version, entry[0])
     return found

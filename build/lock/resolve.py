@@ -14,10 +14,11 @@ from build.manifest.schema import ARCH, Arch
 
 
 def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:
-    """The lock with what ``manifest`` asks for now: its distribution, for its processors and those that were locked before.
+    """The lock with what ``manifest`` asks for now, for its processors and those locked before.
 
-    It goes into the section of the manifest's profiles. Earlier pins are kept where they fit, unless ``upgrade``. Raises UserError when
-    nothing in the manifest can be locked or the packages cannot be had, HubsmithError when a registry does not answer.
+    It goes into the section of the manifest's profiles. Earlier pins are kept where they fit, unless
+    ``upgrade``. Raises UserError when nothing in the manifest can be locked or the packages cannot be had,
+    HubsmithError when a registry does not answer.
     """
     use = locked_use(manifest)
     distribution, wanted = lockfile.distribution_of(use), lockfile.made_of(use, manifest.base)
@@ -25,7 +26,10 @@ def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:
     # A lock of before there were sections has all in the one without profiles.
     earlier = section.get(distribution) or before.packages.get(distribution, {})
     architectures = sorted({ARCH[manifest.base.architecture], *earlier})
-    pins = {arch: _pins(manifest, use, wanted, arch, None if upgrade else earlier.get(arch)) for arch in architectures}
+    pins = {
+        arch: _pins(manifest, use, wanted, arch, None if upgrade else earlier.get(arch))
+        for arch in architectures
+    }
     return before.with_section(manifest.profiles, {**section, distribution: pins})
 
 
@@ -34,12 +38,23 @@ def locked_use(manifest: Manifest) -> ProvisionerUse:
     for use in manifest.provisioners:
         if use.definition.lock:
             return use
-    raise UserError("no provisioner of the manifest installs packages that can be locked", hint="provisioners/python does")
+    raise UserError(
+        "no provisioner of the manifest installs packages that can be locked", hint="provisioners/python does"
+    )
 
 
-def _pins(manifest: Manifest, use: ProvisionerUse, wanted: LockInputs, arch: Arch, earlier: Pins | None) -> Pins:
+def _pins(
+    manifest: Manifest, use: ProvisionerUse, wanted: LockInputs, arch: Arch, earlier: Pins | None
+) -> Pins:
     mirrors = manifest.builder.mirrors
-    solved = conda.solve(wanted.channels, wanted.conda_packages, arch, wanted.python, earlier.conda if earlier else "", mirrors.conda)
+    solved = conda.solve(
+        wanted.channels,
+        wanted.conda_packages,
+        arch,
+        wanted.python,
+        earlier.conda if earlier else "",
+        mirrors.conda,
+    )
     own, limits = _own(use, wanted.hub_version)
     brought = {record.name: record.version for record in solved if record.is_python}
     pinned = pip.compile(
@@ -55,11 +70,13 @@ def _pins(manifest: Manifest, use: ProvisionerUse, wanted: LockInputs, arch: Arc
 
 
 def _own(use: ProvisionerUse, hub_version: str | None) -> tuple[Sequence[str], Sequence[str]]:
-    """What the provisioner installs in any case and its own pins, with the manifest's JupyterHub in place of its own."""
+    """What the provisioner always installs and its own pins, with the manifest's version of JupyterHub."""
     own, limits = lockfile.requirements(use), lockfile.constraints(use)
     if hub_version is None:
         return own, limits
-    return [*_without(own, ("jupyterhub",)), f"jupyterhub=={hub_version}"], list(_without(limits, ("jupyterhub",)))
+    return [*_without(own, ("jupyterhub",)), f"jupyterhub=={hub_version}"], list(
+        _without(limits, ("jupyterhub",))
+    )
 
 
 def _without(lines: Iterable[str], names: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,10 @@ import yaml
 
 from build.manifest.packages.lockfile_format import Lock
 
-_HEADER = "# Written by `invoke lock`, which also renews it (--upgrade); belongs into version control, beside the manifest.\n"
+_HEADER = (
+    "# Written by `invoke lock`, which also renews it (--upgrade); belongs into version control, beside "
+    "the manifest.\n"
+)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -25,7 +28,13 @@ _Dumper.add_representer(str, _text)
 def as_text(lock: Lock) -> str:
     """The whole file; what has nothing in it is left out."""
     document = lock.model_dump(exclude_defaults=True)
-    return _HEADER + yaml.dump({"version": lock.version, **document}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**20)
+    return _HEADER + yaml.dump(
+        {"version": lock.version, **document},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=2**20,
+    )
 
 
 def write(lock: Lock, path: Path) -> None:

@@ -1,7 +1,7 @@
 """manifest.yaml → Manifest: every mistake at once, each with its file, line and column.
 
-The order of the layers, later ones winning: the file, the profile named like the chosen cloud, each `--profile`,
-each `--set`, `--cloud`.
+The order of the layers, later ones winning: the file, the profile named like the chosen cloud, each
+`--profile`, each `--set`, `--cloud`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,29 @@ _ABOUT: Mapping[str, KeyPath] = {"cloud": ("cloud",), "region": ("region",), "im
 
 
 def load(
-    path: Path, *, profiles: Sequence[str] = (), cloud: str | None = None, overrides: Sequence[str] = (), building: bool = True
+    path: Path,
+    *,
+    profiles: Sequence[str] = (),
+    cloud: str | None = None,
+    overrides: Sequence[str] = (),
+    building: bool = True,
 ) -> Manifest:
     """The manifest at `path` with the profiles and the `--set` values laid over it.
 
-    Without `building` nobody is asked for the terms of what would be installed, and no lock is read: who launches or lists images
-    installs nothing.
+    Without `building` nobody is asked for the terms of what would be installed, and no lock is read: who
+    launches or lists images installs nothing.
 
-    Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the file is
-    absent, a `--profile` is unknown or a `--set` cannot be read.
+    Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the
+    file is absent, a `--profile` is unknown or a `--set` cannot be read.
     """
     if not path.is_file():
-        raise UserError(f"there is no {display(path)}", hint="run this in the folder of the manifest, or name it with --manifest")
-    choice = ChosenProfiles(tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building)
+        raise UserError(
+            f"there is no {display(path)}",
+            hint="run this in the folder of the manifest, or name it with --manifest",
+        )
+    choice = ChosenProfiles(
+        tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building
+    )
     document, problems = read(path)
     if document is None:
         raise ManifestError(problems)
@@ -83,7 +93,11 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
 def _about(tree: Node) -> dict[str, str]:
     """Which image it is of, and where, although something else is wrong with it."""
     said = {name: find(tree, path) for name, path in _ABOUT.items()}
-    told = {name: node.value for name, node in said.items() if isinstance(node, Scalar) and isinstance(node.value, str)}
+    told = {
+        name: node.value
+        for name, node in said.items()
+        if isinstance(node, Scalar) and isinstance(node.value, str)
+    }
     return {"cloud": CLOUDS[0], "region": str(ManifestFile.model_fields["region"].default), **told}
 
 
@@ -126,7 +140,9 @@ def _split(document: MapNode) -> tuple[MapNode, dict[str, Node], list[Problem]]:
         return own, {}, []
     if not isinstance(section, MapNode):
         return own, {}, [section.mark.problem(("profiles",), "should be a mapping (key: value)")]
-    problems = [problem for name, entry in section.entries.items() for problem in _malformed(name, entry.value)]
+    problems = [
+        problem for name, entry in section.entries.items() for problem in _malformed(name, entry.value)
+    ]
     available = {name: _as_mapping(entry.value) for name, entry in section.entries.items()}
     return own, available, problems
 
@@ -138,14 +154,18 @@ def _as_mapping(node: Node) -> Node:
 def _malformed(name: str, node: Node) -> Iterator[Problem]:
     if isinstance(node, MapNode):
         for key in {"profiles", *(("cloud",) if name in CLOUDS else ())} & node.entries.keys():
-            yield node.entries[key].mark.problem(("profiles", name, key), f"a profile named {name} cannot have {key}")
+            yield node.entries[key].mark.problem(
+                ("profiles", name, key), f"a profile named {name} cannot have {key}"
+            )
     elif not (isinstance(node, Scalar) and node.value is None):
         yield node.mark.problem(("profiles", name), "should be a mapping (key: value)")
 
 
 def _choose_cloud(own: Node, available: Mapping[str, Node], choice: ChosenProfiles) -> str:
     layers = [own, *(available[name] for name in choice.profiles if name in available)]
-    said = [find(layer, ("cloud",)) for layer in layers] + [value for path, value in choice.all_overrides() if path == ("cloud",)]
+    said = [find(layer, ("cloud",)) for layer in layers] + [
+        value for path, value in choice.all_overrides() if path == ("cloud",)
+    ]
     texts = [node.value for node in said if isinstance(node, Scalar) and isinstance(node.value, str)]
     return texts[-1] if texts else CLOUDS[0]
 
@@ -153,7 +173,9 @@ def _choose_cloud(own: Node, available: Mapping[str, Node], choice: ChosenProfil
 def _applied(available: Mapping[str, Node], named: tuple[str, ...], cloud: str) -> tuple[str, ...]:
     for name in named:
         if name not in available:
-            raise UserError(f"--profile {name}: the manifest has no such profile{did_you_mean(name, available)}")
+            raise UserError(
+                f"--profile {name}: the manifest has no such profile{did_you_mean(name, available)}"
+            )
     automatic = (cloud,) if cloud in available and cloud not in named else ()
     return (*automatic, *named)
 
@@ -162,7 +184,9 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
     refused = []
     for path, value in overrides:
         if path[0] == "profiles":
-            refused.append(value.mark.problem(path, "a profile cannot be changed by --set: set the value itself"))
+            refused.append(
+                value.mark.problem(path, "a profile cannot be changed by --set: set the value itself")
+            )
             continue
         try:
             tree = assign(tree, path, value)
@@ -171,7 +195,9 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
     return tree, refused
 
 
-def _check(tree: Node, folder: Path, *, building: bool) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
+def _check(
+    tree: Node, folder: Path, *, building: bool
+) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
     settings, problems = validate(tree, ManifestFile)
     between = cross_section.check(settings, tree, folder, building=building) if settings else ()
@@ -188,7 +214,10 @@ def _check_hidden(own: Node, available: Mapping[str, Node]) -> Iterator[Problem]
     for layer, tree in [(own, own), *((profile, merge(own, profile)) for profile in available.values())]:
         inside = set(_leaves(layer))
         for problem in validate(tree, ManifestFile)[1]:
-            if problem.message.startswith(UNKNOWN_KEY) or Mark(problem.file, problem.line, problem.column) in inside:
+            if (
+                problem.message.startswith(UNKNOWN_KEY)
+                or Mark(problem.file, problem.line, problem.column) in inside
+            ):
                 yield problem
 
 

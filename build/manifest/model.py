@@ -19,7 +19,8 @@ _FEW = 5
 class Manifest:
     """One image to build. `profiles` are the overlays applied, in order; paths are absolute.
 
-    `unlocked` are packages of which a build would take the newest that fit, for want of a lock. `tree` is what it was read from.
+    `unlocked` are packages of which a build would take the newest that fit, for want of a lock. `tree` is
+    what it was read from.
     """
 
     path: Path
@@ -41,7 +42,7 @@ class Manifest:
     unlocked: tuple[str, ...] = ()
 
     def problem(self, path: KeyPath, message: str) -> ManifestError:
-        """What turned out to be wrong with the value at `path` when somebody used it, with the place in the file."""
+        """What turned out to be wrong with the value at `path` when it was used, with its place."""
         return ManifestError([place_of(self.tree, path).problem(path, message)])
 
     @property
@@ -61,11 +62,16 @@ class Manifest:
 
     @property
     def not_reproducible(self) -> str | None:
-        """Why a build of it cannot be repeated exactly, in words; None where everything it installs for users is pinned."""
+        """Why a build of it cannot be repeated exactly; None where all it installs for users is pinned."""
         if not self.unlocked:
             return None
-        some = ", ".join(self.unlocked[:_FEW]) + (f" and {len(self.unlocked) - _FEW} more" if len(self.unlocked) > _FEW else "")
-        return f"not reproducible: each build takes the newest of {some} that fits; `invoke lock` pins what is installed"
+        some = ", ".join(self.unlocked[:_FEW]) + (
+            f" and {len(self.unlocked) - _FEW} more" if len(self.unlocked) > _FEW else ""
+        )
+        return (
+            f"not reproducible: each build takes the newest of {some} that fits; `invoke lock` pins what "
+            "is installed"
+        )
 
     @property
     def ssm_parameter(self) -> str | None:

@@ -1,6 +1,7 @@
 """The end of a hub: everything that carries its tag, but for the data volume unless that is asked for too.
 
-The order is that of what holds what. What is gone already is no error, so that a destroy that was stopped can be repeated.
+The order is that of what holds what. What is gone already is no error, so that a destroy that was stopped can
+be repeated.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ class TerminateInstances(Step[LaunchState]):
         """Raises CloudError."""
         ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
         for instance in instances.of_hub(state.clients, state.hub):
-            if instance.state == "running":  # a shutdown writes what is in memory; a termination may not wait for it
+            # a shutdown writes what is in memory; a termination may not wait for it
+            if instance.state == "running":
                 ec2.stop_instances(InstanceIds=[instance.id])
-                wait_for_state(ec2, instance.id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
+                wait_for_state(
+                    ec2, instance.id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting
+                )
             ec2.terminate_instances(InstanceIds=[instance.id])
-            wait_for_state(ec2, instance.id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
+            wait_for_state(
+                ec2, instance.id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting
+            )
             state.record_change(f"terminated {instance.id}")
 
 
@@ -43,7 +49,10 @@ class RemoveDnsRecords(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """A record that points elsewhere is somebody else's."""
-        own, zone = address.own_address(state.clients, state.hub), dns.find_zone(state.clients, state.hub.domain)
+        own, zone = (
+            address.own_address(state.clients, state.hub),
+            dns.find_zone(state.clients, state.hub.domain),
+        )
         if own and zone:
             dns.remove_records(state, zone, own.ip)
 
@@ -101,7 +110,12 @@ class RemoveParameters(Step[LaunchState]):
         ssm = state.clients.ssm
         pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=state.hub.prefix, Recursive=True)
         self._let_another_password_be_made(state)
-        names = [parameter["Name"] for page in pages for parameter in page["Parameters"] if parameter["Name"] != lock.name_of(state.hub)]
+        names = [
+            parameter["Name"]
+            for page in pages
+            for parameter in page["Parameters"]
+            if parameter["Name"] != lock.name_of(state.hub)
+        ]
         for name in names:
             ssm.delete_parameter(Name=name)
         if names:
@@ -132,7 +146,10 @@ class RemoveOrKeepDataVolume(Step[LaunchState]):
             self._delete(state, there is not None)
         elif there:
             snapshot_id = volume.snapshot(state, "when its hub was destroyed")
-            state.report.note(f"kept {state.volume_id} and {snapshot_id}: the next launch of {state.hub.domain} finds the volume")
+            state.report.note(
+                f"kept {state.volume_id} and {snapshot_id}: the next launch of {state.hub.domain} finds "
+                "the volume"
+            )
 
     def _delete(self, state: LaunchState, there: bool) -> None:
         ec2 = state.clients.ec2
@@ -158,9 +175,13 @@ def steps(*, with_data: bool) -> list[Step[LaunchState]]:
     ]
 
 
-def destroy(manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, *, with_data: bool) -> LaunchState:
+def destroy(
+    manifest: Manifest, clients: Clients, report: Reporter, hub: Hub, *, with_data: bool
+) -> LaunchState:
     """Remove the hub; return what was done. Raises HubsmithError or what botocore raised; repeat it then."""
-    state = LaunchState(hub, resolve_options(manifest, CliOptions(email="nobody@example.org")), manifest, clients, report)
+    state = LaunchState(
+        hub, resolve_options(manifest, CliOptions(email="nobody@example.org")), manifest, clients, report
+    )
     with lock.held(hub, clients, "destroy"):
         Runner[LaunchState](report).run(steps(with_data=with_data), state)
     operator_key.forget(hub)

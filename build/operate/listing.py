@@ -38,24 +38,49 @@ def list_hubs(clients: Clients) -> list[HubRow]:
     """Every hub that has an instance, an address or a data volume, by its domain."""
     running = {found.domain: found for found in instances.of_hub(clients, None)}
     addresses = {
-        _hub(found.get("Tags")): found["PublicIp"] for found in clients.ec2.describe_addresses(Filters=tags.having(tags.HUB))["Addresses"]
+        _hub(found.get("Tags")): found["PublicIp"]
+        for found in clients.ec2.describe_addresses(Filters=tags.having(tags.HUB))["Addresses"]
     }
     marks = [*tags.having(tags.HUB), *tags.having(tags.ROLE, DATA)]
-    volumes = {_hub(found.get("Tags")): found["VolumeId"] for found in clients.ec2.describe_volumes(Filters=marks)["Volumes"]}
+    volumes = {
+        _hub(found.get("Tags")): found["VolumeId"]
+        for found in clients.ec2.describe_volumes(Filters=marks)["Volumes"]
+    }
     created = _created(clients, {found.image_id for found in running.values()})
     domains = sorted({*running, *addresses, *volumes})
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda name: _row(clients, name, running.get(name), addresses.get(name), volumes.get(name), created), domains))
+        return list(
+            pool.map(
+                lambda name: _row(
+                    clients, name, running.get(name), addresses.get(name), volumes.get(name), created
+                ),
+                domains,
+            )
+        )
 
 
 def cells(row: HubRow) -> tuple[str, ...]:
     """The row as a table shows it."""
-    shown = (row.domain, row.instance_id, row.state, row.image_id, row.image_days, row.address, row.certificate_days, row.health)
+    shown = (
+        row.domain,
+        row.instance_id,
+        row.state,
+        row.image_id,
+        row.image_days,
+        row.address,
+        row.certificate_days,
+        row.health,
+    )
     return tuple("-" if value is None else str(value) for value in shown)
 
 
 def _row(
-    clients: Clients, domain: str, instance: HubInstance | None, ip: str | None, volume_id: str | None, created: dict[str, str]
+    clients: Clients,
+    domain: str,
+    instance: HubInstance | None,
+    ip: str | None,
+    volume_id: str | None,
+    created: dict[str, str],
 ) -> HubRow:
     if instance is None:
         return HubRow(domain, None, "no instance", None, None, ip, None, "-", volume_id)
@@ -63,7 +88,9 @@ def _row(
     if instance.state == "running":
         trust = wait_for_https.trust_of(clients, staging=instance.staging)
         names = Hub(domain).names(subdomains=instance.subdomains)
-        seen = https_probe.probe(ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S)
+        seen = https_probe.probe(
+            ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S
+        )
     return HubRow(
         domain,
         instance.id,
@@ -82,7 +109,11 @@ def _hub(marks: Iterable[object] | None) -> str:
 
 
 def _created(clients: Clients, image_ids: set[str]) -> dict[str, str]:
-    found = clients.ec2.describe_images(Filters=[{"Name": "image-id", "Values": sorted(image_ids)}])["Images"] if image_ids else []
+    found = (
+        clients.ec2.describe_images(Filters=[{"Name": "image-id", "Values": sorted(image_ids)}])["Images"]
+        if image_ids
+        else []
+    )
     return {image["ImageId"]: image["CreationDate"] for image in found}
 
 

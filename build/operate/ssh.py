@@ -1,4 +1,4 @@
-"""ssh to a hub as its operator: 22 open meanwhile, its host keys known before the first connection, the operator's key."""
+"""ssh to a hub as its operator: port 22 open meanwhile, host keys known beforehand, the operator's key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SSH_FAILED = 255  # ssh's own exit status, where any other is that of the comma
 
 @dataclass(frozen=True)
 class SshSession:
-    """An open way to the machine, for the stock ssh client; ``explain`` says what may keep ssh from reaching it, or nothing."""
+    """An open way to the machine, for the stock ssh client; ``explain`` says what may keep it out."""
 
     config: Path
     ip: str
@@ -48,16 +48,26 @@ class SshSession:
     def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
         """The ssh command that runs ``line`` (a shell without one)."""
         as_root = "sudo -n -- " if root and self.user != "root" else ""
-        return ["ssh", "-F", str(self.config), *(["-t"] if terminal else []), ssh_config.ALIAS, *([as_root + line] if line else [])]
+        return [
+            "ssh",
+            "-F",
+            str(self.config),
+            *(["-t"] if terminal else []),
+            ssh_config.ALIAS,
+            *([as_root + line] if line else []),
+        ]
 
     def run(self, line: str, *, data: str = "") -> str:
-        """What ``line`` prints, run as root with ``data`` on its standard input. Raises RemoteError with its own words."""
+        """What ``line`` prints, run as root with ``data`` on its standard input.
+
+        Raises RemoteError with its own words.
+        """
         done = self._run(line, data)
         self._check(line, done)
         return done.stdout
 
     def show(self, line: str, *, data: str = "") -> bool:
-        """Print here what ``line`` prints, its warnings too, and whether it printed anything; then raises as `run`.
+        """Print here what ``line`` prints, its warnings too; whether it printed anything. Raises as `run`.
 
         For what is said once, such as a new password, even where the next thing failed.
         """
@@ -70,19 +80,30 @@ class SshSession:
         return bool(done.stdout.strip())
 
     def _run(self, line: str, data: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(line, root=True), input=data, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        return subprocess.run(
+            self.command(line, root=True),
+            input=data,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
 
     def _check(self, line: str, done: subprocess.CompletedProcess[str]) -> None:
         if done.returncode != 0:
             cause = self.explain() if done.returncode == _SSH_FAILED else ""
             message = f"'{line}' on {self.ip} ended with status {done.returncode}"
-            raise RemoteError(": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout))
+            raise RemoteError(
+                ": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout)
+            )
 
     def require(self, what: str) -> None:
         """Raises UserError when the machine's image is too old for ``what`` (build/image_contract.py)."""
         if image_contract.SINCE.get(what, image_contract.FIRST_CONTRACT) == image_contract.FIRST_CONTRACT:
             return
-        has = self.run(f"cat {image_contract.CONTRACT_FILE} 2> /dev/null || echo {image_contract.FIRST_CONTRACT}").strip()
+        has = self.run(
+            f"cat {image_contract.CONTRACT_FILE} 2> /dev/null || echo {image_contract.FIRST_CONTRACT}"
+        ).strip()
         image_contract.require(what, has, self.image_id, self.domain)
 
     def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
@@ -94,7 +115,9 @@ class SshSession:
 
 
 @contextmanager
-def ssh_session(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = "") -> Iterator[SshSession]:
+def ssh_session(
+    hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = ""
+) -> Iterator[SshSession]:
     """Open the way for the block; it is closed at its end, however that comes.
 
     Warns when the kernel has panicked and has not started again: the block may wait for long.
@@ -113,7 +136,15 @@ def ssh_session(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter
         config = ssh_config.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
         with ssh_ingress.ssh_allowed(hub, clients, caller_cidr(manifest.builder)):
             try:
-                yield SshSession(config, ip, user, hub.domain, instance.image_id, report, lambda: _faults_of(clients, instance))
+                yield SshSession(
+                    config,
+                    ip,
+                    user,
+                    hub.domain,
+                    instance.image_id,
+                    report,
+                    lambda: _faults_of(clients, instance),
+                )
             finally:
                 ssh_config.close(config)
 
@@ -122,10 +153,14 @@ def running_instance(hub: Hub, clients: Clients) -> HubInstance:
     """The hub's instance. Raises HubsmithError when there is none, or it does not run."""
     there = instances.of_hub(clients, hub)
     if not there:
-        raise HubsmithError(f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is")
+        raise HubsmithError(
+            f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is"
+        )
     running = [instance for instance in there if instance.state == "running"]
     if not running:
-        raise HubsmithError(f"{there[0].id} is {there[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it")
+        raise HubsmithError(
+            f"{there[0].id} is {there[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it"
+        )
     return running[0]
 
 
@@ -136,7 +171,10 @@ def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> Sequence[str
     except ClientError as exc:
         if code_of(exc) != "ParameterNotFound":
             raise
-        message = f"{instance.id} has not published its host keys, so nobody can know that it is the one who answers"
+        message = (
+            f"{instance.id} has not published its host keys, so nobody can know that it is the one who "
+            "answers"
+        )
         raise RemoteError(
             "; ".join(filter(None, [message, _faults_of(clients, instance)])),
             hint=f"is it still booting? The end of its console:\n{console_tail(clients.ec2, instance.id)}",

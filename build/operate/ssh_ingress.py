@@ -1,7 +1,7 @@
 """Port 22, opened to the operator's own address while they are connected, and closed again.
 
-The rule carries its end in its description: what a killed command left open is closed by whichever command of any
-operator comes next. Commands of one machine share the rule; the last of them closes it.
+The rule carries its end in its description: what a killed command left open is closed by whichever command of
+any operator comes next. Commands of one machine share the rule; the last of them closes it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,15 @@ LIFETIME = timedelta(hours=1)
 
 @contextmanager
 def ssh_allowed(hub: Hub, clients: Clients, cidr: str) -> Iterator[None]:
-    """Have 22 open to ``cidr`` for the block. A session that lasts longer than the rule is not cut by its end."""
+    """Have 22 open to ``cidr`` for the block.
+
+    A session that lasts longer than the rule is not cut by its end.
+    """
     group_id = revoke_expired(hub, clients)
     until = datetime.now(timezone.utc) + LIFETIME
-    rule = IngressRule(SSH, SSH, "tcp", cidr, f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}")
+    rule = IngressRule(
+        SSH, SSH, "tcp", cidr, f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}"
+    )
     with (hub.folder / "door").open("a") as others:
         fcntl.flock(others, fcntl.LOCK_SH)
         try:
@@ -46,7 +51,10 @@ def revoke_expired(hub: Hub, clients: Clients) -> str:
     """Close what was to be closed by now; the group's id. Raises HubsmithError when the hub has no group."""
     group = own_group(clients, hub)
     if group is None:
-        raise HubsmithError(f"there is no hub {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists those there are")
+        raise HubsmithError(
+            f"there is no hub {hub.domain} in {clients.cloud.region}",
+            hint="`invoke hubs` lists those there are",
+        )
     _close(clients, group["GroupId"], [rule for rule in rules_of(group) if rule.expired])
     return group["GroupId"]
 
@@ -64,7 +72,9 @@ def _open(clients: Clients, group_id: str, rule: IngressRule) -> None:
         if code_of(exc) != "InvalidPermission.Duplicate":
             raise
         # Another command of ours has it open: from now on until our end.
-        clients.ec2.update_security_group_rule_descriptions_ingress(GroupId=group_id, IpPermissions=[rule.permission])
+        clients.ec2.update_security_group_rule_descriptions_ingress(
+            GroupId=group_id, IpPermissions=[rule.permission]
+        )
 
 
 def _close(clients: Clients, group_id: str, rules: list[IngressRule]) -> None:
@@ -90,4 +100,7 @@ def _is_the_last(file: int) -> bool:
 
 def _plain(text: str) -> str:
     """As EC2 allows it in a rule's description."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-:/()#,@[]+=;{}!$* ") else "-" for letter in text)[:100]
+    return "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "._-:/()#,@[]+=;{}!$* ") else "-"
+        for letter in text
+    )[:100]

@@ -1,4 +1,4 @@
-"""How a hub is, part by part: what the cloud says, what is seen from outside, what the machine says of itself."""
+"""How a hub is, part by part: as the cloud sees it, from outside, and as the machine itself says."""
 
 from __future__ import annotations
 
@@ -44,18 +44,26 @@ class Part:
         return ({True: "ok", False: "BAD", None: "?"}[self.ok], self.name, self.told)
 
 
-def examine(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str = "") -> list[Part]:
+def examine(
+    hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str = ""
+) -> list[Part]:
     """Every part of the hub. Raises HubsmithError when there is no such hub at all."""
     there = instances.of_hub(clients, hub)
     own, disk = address.own_address(clients, hub), volume.own_volume(clients, hub)
     if not there and not own and not disk:
-        raise HubsmithError(f"there is no hub {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists those there are")
+        raise HubsmithError(
+            f"there is no hub {hub.domain} in {clients.cloud.region}",
+            hint="`invoke hubs` lists those there are",
+        )
     instance = there[-1] if there else None
     names = hub.names(subdomains=instance is not None and instance.subdomains)
     parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own, names)]
     if instance is None or instance.state != "running":
         return parts
-    kernel, outside = _kernel(clients, instance), _outside(hub, clients, instance, names, own.ip if own else instance.public_ip)
+    kernel, outside = (
+        _kernel(clients, instance),
+        _outside(hub, clients, instance, names, own.ip if own else instance.public_ip),
+    )
     parts += [kernel, outside, _boot(hub, clients, instance)]
     if has_panicked(kernel) and not outside.details:  # nobody answers, and ssh would try for minutes
         return [*parts, Part("machine", None, "not asked: its kernel has panicked", {})]
@@ -75,7 +83,12 @@ def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  #
         return Part("data volume", False, "there is none", {})
     holder = disk["Attachments"][0]["InstanceId"] if disk.get("Attachments") else None
     told = f"{disk['VolumeId']}, {disk['Size']} GiB, {'attached to ' + holder if holder else 'not attached'}"
-    return Part("data volume", bool(instance and holder == instance.id), told, {"id": disk["VolumeId"], "size_gib": disk["Size"]})
+    return Part(
+        "data volume",
+        bool(instance and holder == instance.id),
+        told,
+        {"id": disk["VolumeId"], "size_gib": disk["Size"]},
+    )
 
 
 def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...]) -> Part:
@@ -88,10 +101,16 @@ def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...
     if not zone:
         return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
     if missing := [name for name in names if name not in map(plain, records)]:
-        told = f"no record in {zone.name}" if hub.domain in missing else f"no record of {' and '.join(missing)} in {zone.name}"
+        told = (
+            f"no record in {zone.name}"
+            if hub.domain in missing
+            else f"no record of {' and '.join(missing)} in {zone.name}"
+        )
         return Part("name", False, f"{told}; it has to point to {own.ip}", details)
     right = all(points_to(record, own.ip) for record in records)
-    return Part("name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details)
+    return Part(
+        "name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details
+    )
 
 
 def _kernel(clients: Clients, instance: HubInstance) -> Part:
@@ -105,23 +124,33 @@ def _kernel(clients: Clients, instance: HubInstance) -> Part:
 def kernel_part(console: str) -> Part:
     """What the kernel reports on the console.
 
-    A panic or an oops is bad until the machine starts again. One of an earlier boot, and a stall, are shown and are no failure: the
-    machine has recovered, there is nothing left to do about it, and it stays on the console for as long as EC2 keeps that.
+    A panic or an oops is bad until the machine starts again. One of an earlier boot, and a stall, are shown
+    and are no failure: the machine has recovered, there is nothing left to do about it, and it stays on the
+    console for as long as EC2 keeps that.
     """
     found = kernel_console.newest(kernel_console.faults(console))
     if not found:
         return Part("kernel", True, "no fault on its console", {})
     bad = any(fault.is_fatal and fault.is_in_this_boot for fault in found)
-    return Part("kernel", False if bad else None, "; ".join(map(str, found)), {"faults": [asdict(fault) for fault in found]})
+    return Part(
+        "kernel",
+        False if bad else None,
+        "; ".join(map(str, found)),
+        {"faults": [asdict(fault) for fault in found]},
+    )
 
 
 def has_panicked(kernel: Part) -> bool:
     """Whether the kernel has panicked, and the machine has not started again."""
-    return any(fault["kind"] == "panic" and fault["restarts"] == 0 for fault in kernel.details.get("faults", []))
+    return any(
+        fault["kind"] == "panic" and fault["restarts"] == 0 for fault in kernel.details.get("faults", [])
+    )
 
 
 def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str, ...], ip: str) -> Part:
-    seen = https_probe.probe(ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:])
+    seen = https_probe.probe(
+        ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:]
+    )
     found = seen.certificate
     told = f"{found.days_left} days left, by {found.issuer}" if found else ""
     ok = seen.ok and found is not None and found.days_left >= min(FEW_DAYS, 5)
@@ -135,7 +164,9 @@ def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
     return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))
 
 
-def _inside(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str) -> list[Part]:
+def _inside(
+    hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str
+) -> list[Part]:
     """What the machine says of itself, by ssh."""
     report.waiting("asking the machine" + (", with a spawn" if spawn else ""))
     try:
@@ -150,19 +181,44 @@ def _inside(hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *,
 def parts_of(told: Mapping[str, Any]) -> list[Part]:
     """The machine's own document (/usr/lib/hubsmith/status), part by part."""
     parts = [
-        Part(name, bool(told[name].get("ok")), _in_words(told[name]), told[name]) for name in ("hub", "proxy", "spawn") if name in told
+        Part(name, bool(told[name].get("ok")), _in_words(told[name]), told[name])
+        for name in ("hub", "proxy", "spawn")
+        if name in told
     ]
     if certificate := told.get("certificate"):
         served = certificate.get("serial") == certificate.get("served_serial")
-        words = f"{certificate.get('kind')}, {certificate.get('days_left')} days left" + ("" if served else ", but another one is served")
+        words = f"{certificate.get('kind')}, {certificate.get('days_left')} days left" + (
+            "" if served else ", but another one is served"
+        )
         parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
     if disk := told.get("volume"):
-        parts.append(Part("disk", bool(disk.get("mounted")), f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free", disk))
+        parts.append(
+            Part(
+                "disk",
+                bool(disk.get("mounted")),
+                f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free",
+                disk,
+            )
+        )
     if (restart := told.get("restart")) and restart.get("needed"):
         why = f" for {', '.join(restart['packages'])}" if restart.get("packages") else ""
-        parts.append(Part("restart", None, f"needed since {restart['since'][:16]}{why}: sudo systemctl reboot, by invoke ssh", restart))
+        parts.append(
+            Part(
+                "restart",
+                None,
+                f"needed since {restart['since'][:16]}{why}: sudo systemctl reboot, by invoke ssh",
+                restart,
+            )
+        )
     if "users" in told:
-        parts.append(Part("users", True, f"{told['users']}, {told.get('servers', 0)} with a server", {"users": told["users"]}))
+        parts.append(
+            Part(
+                "users",
+                True,
+                f"{told['users']}, {told.get('servers', 0)} with a server",
+                {"users": told["users"]},
+            )
+        )
     return parts
 
 

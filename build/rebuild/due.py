@@ -1,4 +1,7 @@
-"""Is the published image still what a build would make? And a build's turn, so that two of them do not overlap."""
+"""Is the published image still what a build would make?
+
+And a build's turn, so that two of them do not overlap.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,10 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class RebuildDecision:
-    """The published image, and why it is not good enough any more: ``reasons`` is empty when nothing is to be done.
+    """The published image, and the ``reasons`` why it is not good enough any more; empty if it is.
 
-    ``aged`` means that age is a reason: the build is to fetch everything anew. ``inputs`` is a digest of what a build would be
-    made of.
+    ``aged`` means that age is a reason: the build is to fetch everything anew. ``inputs`` is a digest of what
+    a build would be made of.
     """
 
     image_id: str | None
@@ -47,7 +50,9 @@ class RebuildDecision:
 
 
 def decide(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> RebuildDecision:
-    """Compare what a build would be made of now with the image that holds the manifest's channel. Launches nothing.
+    """Compare what a build would be made of now with the image that holds the manifest's channel.
+
+    Launches nothing.
 
     Raises UserError when there is no base image that matches.
     """
@@ -56,9 +61,13 @@ def decide(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> R
     digest = fingerprint.digest(now.fingerprint, dict(now.settings))
     published = newest_published(clients, manifest.image.name, manifest.publish.channel)
     if published is None:
-        return RebuildDecision(None, (f"there is no published image {manifest.image.name} yet",), False, digest)
+        return RebuildDecision(
+            None, (f"there is no published image {manifest.image.name} yet",), False, digest
+        )
     age = _age_reason(published, max_age)
-    return RebuildDecision(published.image_id, (*diff.changes(manifest, now, published), *age), bool(age), digest)
+    return RebuildDecision(
+        published.image_id, (*diff.changes(manifest, now, published), *age), bool(age), digest
+    )
 
 
 def age_limit(text: str) -> timedelta | None:
@@ -73,11 +82,15 @@ def age_limit(text: str) -> timedelta | None:
 
 def _age_reason(published: Published, max_age: timedelta | None) -> tuple[str, ...]:
     """By the oldest packages in it: what came from a layer is as old as the layer."""
-    since = datetime.fromisoformat((published.marks.get(tags.SINCE) or published.created).replace("Z", "+00:00"))
+    since = datetime.fromisoformat(
+        (published.marks.get(tags.SINCE) or published.created).replace("Z", "+00:00")
+    )
     age = datetime.now(timezone.utc) - since
     if max_age is None or age < max_age:
         return ()
-    return (f"its packages are of {since:%Y-%m-%d %H:%M} UTC, {in_words(age)} old (limit {in_words(max_age)})",)
+    return (
+        f"its packages are of {since:%Y-%m-%d %H:%M} UTC, {in_words(age)} old (limit {in_words(max_age)})",
+    )
 
 
 def in_words(age: timedelta) -> str:
@@ -88,7 +101,10 @@ def in_words(age: timedelta) -> str:
 
 @contextmanager
 def rebuild_lock(manifest: Manifest) -> Iterator[str | None]:
-    """Hold the image's lock. Yields None, or who holds it: then there is nothing to do here. The kernel drops a dead process's lock."""
+    """Hold the image's lock. Yields None, or who holds it: then there is nothing to do here.
+
+    The kernel drops a dead process's lock.
+    """
     with _file(manifest, "lock").open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

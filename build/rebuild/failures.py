@@ -1,11 +1,12 @@
-"""Failures in a row of scheduled rebuilds: where they are remembered, said at the third time, and then not tried at every turn.
+"""Failures in a row of scheduled rebuilds: where they are kept; reported at the third, then retried later.
 
-After three failures of the same inputs the next attempt comes when something has changed, or six days later, so that a weekly schedule
-goes on trying. What fails before the inputs are known is tried at every turn, for it costs nothing, and said again when it fails in
-another way.
+After three failures of the same inputs the next attempt comes when something has changed, or six days later,
+so that a weekly schedule goes on trying. What fails before the inputs are known is tried at every turn, for
+it costs nothing, and said again when it fails in another way.
 
-A file remembers them until the manifest and its cloud are known, then a Systems Manager parameter beside the image: runners in a cloud
-keep no files, but a manifest that cannot be read names no image, and without credentials no parameter can be asked.
+A file remembers them until the manifest and its cloud are known, then a Systems Manager parameter beside the
+image: runners in a cloud keep no files, but a manifest that cannot be read names no image, and without
+credentials no parameter can be asked.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ _ERROR_LIMIT = 1000  # characters; a parameter holds 4096
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """Failures in a row. Times are ISO 8601 in UTC; ``inputs`` is the digest of what the last attempt was made of, or of its failure."""
+    """Failures in a row.
+
+    Times are ISO 8601 in UTC; ``inputs`` is the digest of what the last attempt was made of, or of its
+    failure.
+    """
 
     failures: int = 0
     since: str = ""
@@ -49,7 +54,8 @@ class FailureRecord:
             return None
         first = self.error.splitlines()[0] if self.error else "unknown"
         return (
-            f"not tried: failed {self.failures} times since {self.since[:16]} ({first}); again after {again:%Y-%m-%d %H:%M} UTC or a change"
+            f"not tried: failed {self.failures} times since {self.since[:16]} ({first}); again after "
+            f"{again:%Y-%m-%d %H:%M} UTC or a change"
         )
 
     def failed(self, error: str, inputs: str, now: datetime) -> FailureRecord:
@@ -123,7 +129,11 @@ class SsmStore:
         """In the place of what was there."""
         value = json.dumps(asdict(attempts))
         self.clients.ssm.put_parameter(
-            Name=self._name, Value=value, Type="String", Overwrite=True, Description="hubsmith: scheduled rebuilds"
+            Name=self._name,
+            Value=value,
+            Type="String",
+            Overwrite=True,
+            Description="hubsmith: scheduled rebuilds",
         )
 
     @property
@@ -148,7 +158,10 @@ class FailureStreak:
         self.before = memory.read()
 
     def go_on(self, memory: FailureStore) -> None:
-        """What the first memory is for went well: from now on it is this one that counts. Raises what reading it raises."""
+        """What the first memory is for went well: from now on it is this one that counts.
+
+        Raises what reading it raises.
+        """
         before = memory.read()
         self.went_well()
         self.ended()
@@ -174,7 +187,10 @@ class FailureStreak:
         self._ends_the_row = True
 
     def said_already(self, failure: Exception) -> str | None:
-        """Why a failure is not said once more: the last ones were like it, before anything could be built. None when it is."""
+        """Why a failure is not said once more: the last ones were like it, before anything could be built.
+
+        None when it is.
+        """
         return None if self._inputs else self.before.pause(gist(failure), _now())
 
     def failed(self, failure: Exception, words: str) -> FailureRecord:
@@ -192,7 +208,7 @@ class FailureStreak:
 
 
 def gist(failure: Exception) -> str:
-    """A digest of what failed: the same for the same cause, whatever numbers or encoded messages it is told with."""
+    """A digest of what failed: the same for the same cause, whatever numbers or encoded messages it has."""
     if isinstance(failure, ClientError):
         return fingerprint.digest(failure.operation_name, code_of(failure))
     return fingerprint.digest(type(failure).__name__, re.sub(r"\d+", "#", str(failure)))

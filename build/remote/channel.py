@@ -14,14 +14,18 @@ _POLL_S = 0.05
 
 
 def lines(channel: paramiko.Channel, deadline: float, command: str, timeout_s: float) -> Iterator[str]:
-    """Each line of its output (stdout and stderr as they come) until it ends. Raises RemoteError at the deadline (of time.monotonic)."""
+    """Each line of its output (stdout and stderr as they come) until it ends.
+
+    Raises RemoteError at the deadline (of time.monotonic).
+    """
     buffer = b""
     while True:
         ended = channel.exit_status_ready() or channel.closed
         if not ended and time.monotonic() > deadline:  # whether it is silent or never stops talking
             channel.close()
             raise RemoteError(
-                f"'{short(command)}' took longer than {timeout_s:.0f} s", hint="raise its time limit in the manifest or the provisioner"
+                f"'{short(command)}' took longer than {timeout_s:.0f} s",
+                hint="raise its time limit in the manifest or the provisioner",
             )
         if channel.recv_ready():
             *whole, buffer = (buffer + channel.recv(65536)).split(b"\n")
@@ -51,7 +55,8 @@ def status(channel: paramiko.Channel, command: str) -> int:
     found = channel.recv_exit_status()
     if found < 0:  # a reboot, a machine that ended itself
         raise RemoteError(
-            f"the connection was lost during '{short(command)}'", hint="did the instance reboot, run out of memory or end itself?"
+            f"the connection was lost during '{short(command)}'",
+            hint="did the instance reboot, run out of memory or end itself?",
         )
     return found
 

@@ -1,7 +1,7 @@
 """A provisioner's files/ folder as one tar, to be laid over / by root.
 
-Files keep their places; ``*.j2`` are rendered with Jinja2 in strict mode and lose the suffix. Folders are made
-where they are missing and left as they are where they exist.
+Files keep their places; ``*.j2`` are rendered with Jinja2 in strict mode and lose the suffix. Folders are
+made where they are missing and left as they are where they exist.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def roots(mode: int) -> Ownership:
     return Ownership(mode, "root", "root")
 
 
-def collect(folder: Path, files: Iterable[Path], variables: Mapping[str, object], exceptions: Mapping[str, Ownership]) -> list[FileEntry]:
+def collect(
+    folder: Path, files: Iterable[Path], variables: Mapping[str, object], exceptions: Mapping[str, Ownership]
+) -> list[FileEntry]:
     """Read ``files`` (relative to ``folder``, a files/ tree).
 
     ``exceptions`` maps paths on the instance to what differs from root:root 0644/0755.
@@ -45,7 +47,8 @@ def collect(folder: Path, files: Iterable[Path], variables: Mapping[str, object]
     unknown = set(exceptions) - {entry.path for entry in entries}
     if unknown:
         raise UserError(
-            f"files: there is no {', '.join(sorted(unknown))} under {folder}", hint="paths are those on the instance, without .j2"
+            f"files: there is no {', '.join(sorted(unknown))} under {folder}",
+            hint="paths are those on the instance, without .j2",
         )
     return entries
 
@@ -59,7 +62,9 @@ def archive(entries: list[FileEntry]) -> bytes:
     return buffer.getvalue()
 
 
-def _entry(folder: Path, path: Path, variables: Mapping[str, object], exceptions: Mapping[str, Ownership]) -> FileEntry:
+def _entry(
+    folder: Path, path: Path, variables: Mapping[str, object], exceptions: Mapping[str, Ownership]
+) -> FileEntry:
     inside = "/" + path.relative_to(folder).as_posix()
     if path.is_symlink():
         return FileEntry(inside, b"", roots(0o777), link_to=str(path.readlink()))
@@ -73,13 +78,21 @@ def _entry(folder: Path, path: Path, variables: Mapping[str, object], exceptions
 
 
 def _render(path: Path, variables: Mapping[str, object]) -> bytes:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - configuration files, not HTML
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration files, not HTML
+    )
     try:
         return environment.from_string(path.read_text(encoding="utf-8")).render(dict(variables)).encode()
     except jinja2.TemplateSyntaxError as exc:
         raise UserError(f"not a valid template: {exc.message}", where=f"{path}:{exc.lineno}") from exc
     except jinja2.UndefinedError as exc:
-        raise UserError(f"{exc.message}", where=f"{path}:{_line_of(exc)}", hint="declare it under variables: in provisioner.yaml") from exc
+        raise UserError(
+            f"{exc.message}",
+            where=f"{path}:{_line_of(exc)}",
+            hint="declare it under variables: in provisioner.yaml",
+        ) from exc
 
 
 def _line_of(exc: jinja2.UndefinedError) -> int:

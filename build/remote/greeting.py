@@ -1,4 +1,7 @@
-"""Whether an ssh server is there. Cheaper than a login while a machine boots, and sshd does not count it as a failed one."""
+"""Whether an ssh server is there.
+
+Cheaper than a login while a machine boots, and sshd does not count it as a failed one.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ _BEGIN = b"SSH-"  # RFC 4253, 4.2
 def greets(address: str, port: int = 22, timeout_s: float = 3) -> bool:
     """Whether an ssh server greets within ``timeout_s`` seconds.
 
-    A connection begun while the machine boots can be accepted on its behalf (by QEMU's forwarding, say) and hear of its server seconds
-    after that is there, when a lost packet is sent again. So another one is opened every half second, and the first greeting counts.
+    A connection begun while the machine boots can be accepted on its behalf (by QEMU's forwarding, say) and
+    hear of its server seconds after that is there, when a lost packet is sent again. So another one is opened
+    every half second, and the first greeting counts.
     """
     deadline = time.monotonic() + timeout_s
     with ExitStack() as stack, selectors.DefaultSelector() as waiting:

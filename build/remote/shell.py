@@ -19,7 +19,8 @@ from build.remote import channel as channels
 from build.remote.keys import SshKey
 
 _CONNECT_S, _BANNER_S = 10, 30
-# To log somebody in and to open their session takes a machine that is booting, and busy, much longer than to greet.
+# To log somebody in and to open their session takes a machine that is booting, and busy, much longer than to
+# greet.
 _AUTH_S, _SESSION_S = 60, 60
 _KEEPALIVE_S = 15
 
@@ -61,7 +62,9 @@ class Shell:
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         kind, blob = self.target.host_key.split()[:2]
-        name = self.target.address if self.target.port == 22 else f"[{self.target.address}]:{self.target.port}"
+        name = (
+            self.target.address if self.target.port == 22 else f"[{self.target.address}]:{self.target.port}"
+        )
         client.get_host_keys().add(name, kind, paramiko.Ed25519Key(data=base64.b64decode(blob)))
         try:
             client.connect(
@@ -77,14 +80,18 @@ class Shell:
             )
         except (paramiko.SSHException, OSError, EOFError) as exc:
             client.close()
-            raise RemoteError(f"ssh to {self.target.user}@{self.target.address} failed: {_reason(exc)}") from exc
+            raise RemoteError(
+                f"ssh to {self.target.user}@{self.target.address} failed: {_reason(exc)}"
+            ) from exc
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(_KEEPALIVE_S)
         self._client = client
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -93,27 +100,41 @@ class Shell:
         if client is not None:
             client.close()
 
-    def run(self, command: str, *arguments: str, root: bool = False, timeout_s: float = 60, check: bool = True) -> Result:
+    def run(
+        self, command: str, *arguments: str, root: bool = False, timeout_s: float = 60, check: bool = True
+    ) -> Result:
         """Run ``command`` with each ``%s`` replaced by a quoted argument.
 
         Raises RemoteError when it exits with another status than 0 (unless ``check`` is false), takes longer
         than ``timeout_s`` seconds, or the connection is lost.
         """
         lines: list[str] = []
-        status = self.stream(_quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s)
+        status = self.stream(
+            _quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s
+        )
         if check and status != 0:
             raise self._ended(command, status, lines)
         return Result(status, "\n".join(lines))
 
-    def send(self, data: bytes, command: str, *arguments: str, root: bool = False, timeout_s: float = 300) -> None:
+    def send(
+        self, data: bytes, command: str, *arguments: str, root: bool = False, timeout_s: float = 300
+    ) -> None:
         """Run ``command`` with ``data`` on its standard input. Raises RemoteError as ``run`` does."""
         lines: list[str] = []
-        status = self.stream(_quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s, data=data)
+        status = self.stream(
+            _quoted(command, arguments), on_line=lines.append, root=root, timeout_s=timeout_s, data=data
+        )
         if status != 0:
             raise self._ended(command, status, lines)
 
     def stream(
-        self, command: str, *, on_line: Callable[[str], object], root: bool = False, timeout_s: float = 60, data: bytes | None = None
+        self,
+        command: str,
+        *,
+        on_line: Callable[[str], object],
+        root: bool = False,
+        timeout_s: float = 60,
+        data: bytes | None = None,
     ) -> int:
         """Run ``command``, hand over each line of its output as it comes, and return its exit status.
 
@@ -131,15 +152,18 @@ class Shell:
             return channels.status(channel, command)
         except (paramiko.SSHException, OSError, EOFError) as exc:
             raise RemoteError(
-                f"the connection to {self.target.address} was lost during '{channels.short(command)}': {_reason(exc)}"
+                f"the connection to {self.target.address} was lost during '{channels.short(command)}': "
+                f"{_reason(exc)}"
             ) from exc
 
     @contextmanager
-    def holding(self, command: str, *, until: str, root: bool = False, timeout_s: float = 60) -> Iterator[None]:
-        """Start ``command``, wait until it prints the line ``until``, run the block, end its standard input and wait for its end.
+    def holding(
+        self, command: str, *, until: str, root: bool = False, timeout_s: float = 60
+    ) -> Iterator[None]:
+        """Start ``command``, wait for its line ``until``, run the block, end its stdin and wait for its end.
 
-        Its standard input ends also when the block fails, or this process does. Raises RemoteError when the command ends before
-        that line, with another status than 0, or not within ``timeout_s`` seconds.
+        Its standard input ends also when the block fails, or this process does. Raises RemoteError when the
+        command ends before that line, with another status than 0, or not within ``timeout_s`` seconds.
         """
         said: list[str] = []
         try:
@@ -156,7 +180,9 @@ class Shell:
             if status := channels.status(channel, command):
                 raise self._ended(channels.short(command), status, said)
         except (paramiko.SSHException, OSError, EOFError) as exc:
-            raise RemoteError(f"the connection to {self.target.address} was lost during '{channels.short(command)}'") from exc
+            raise RemoteError(
+                f"the connection to {self.target.address} was lost during '{channels.short(command)}'"
+            ) from exc
 
     def _channel(self) -> paramiko.Channel:
         transport = self._client.get_transport() if self._client else None
@@ -167,7 +193,9 @@ class Shell:
         return channel
 
     def _ended(self, command: str, status: int, said: list[str]) -> RemoteError:
-        return RemoteError(f"'{command}' on {self.target.address} ended with status {status}", hint=channels.tail(said))
+        return RemoteError(
+            f"'{command}' on {self.target.address} ended with status {status}", hint=channels.tail(said)
+        )
 
     def _as_root(self, command: str) -> str:
         if self.target.user == "root":

@@ -1,4 +1,4 @@
-"""Whether there is a file at an address, as far as this machine can tell: the one who will download it may see more, or less."""
+"""Whether there is a file at an address, as this machine sees it: the builder may see more, or less."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Availability:
 def probe_url(url: str) -> Availability:
     """Ask for the first byte, as a download would (some mirrors know no HEAD). Raises nothing."""
     try:
-        with requests.get(url, stream=True, timeout=(_CONNECT_S, _READ_S), headers={"Range": "bytes=0-0"}) as answer:
+        with requests.get(
+            url, stream=True, timeout=(_CONNECT_S, _READ_S), headers={"Range": "bytes=0-0"}
+        ) as answer:
             status, reason = answer.status_code, f"{answer.status_code} {answer.reason}".strip()
     except requests.Timeout:
         return Availability(None, "no answer")

@@ -153,7 +153,13 @@ class Reporter:
         if widths is None:
             _put(tables.blocks(columns, rows, console.width))
             return
-        table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), header_style="bold", show_header=any(columns))
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, tables.GAP, 0, 0),
+            header_style="bold",
+            show_header=any(columns),
+        )
         for name, width in zip(columns, widths, strict=True):
             table.add_column(name, width=width, overflow="fold")
         for row in rows:
@@ -161,7 +167,7 @@ class Reporter:
         console.print(table)
 
     def sheet(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Names and what there is to say of them, for a person: as wide as the terminal, 80 characters where there is none."""
+        """Names and what there is to say of them: as wide as the terminal, or 80 characters."""
         _put(tables.sheet(rows, Console().width))
 
     @property
@@ -173,7 +179,9 @@ class Reporter:
         if self.quiet or self._live or not self._console.is_terminal:
             yield
             return
-        self._live = Live(get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True)
+        self._live = Live(
+            get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True
+        )
         try:
             with self._live:
                 yield
@@ -183,7 +191,10 @@ class Reporter:
     def _status(self) -> Text:
         elapsed = time.monotonic() - self._started
         text = Text(
-            f"{self._bullet} {self._step}  {elapsed:.0f} s", style="dim" if self._cleaning else "bold", no_wrap=True, overflow="ellipsis"
+            f"{self._bullet} {self._step}  {elapsed:.0f} s",
+            style="dim" if self._cleaning else "bold",
+            no_wrap=True,
+            overflow="ellipsis",
         )
         if self._detail:
             text.append(f"  {_RULE} {self._detail}", style="dim")
@@ -210,5 +221,6 @@ def _put(lines: Iterable[str]) -> None:
     try:
         sys.stdout.writelines(line + "\n" for line in lines)
         sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough: no error of ours, also not when Python ends ("Note on SIGPIPE" in its manual)
+    # `| head` has seen enough: no error of ours, also not when Python ends ("Note on SIGPIPE" in its manual)
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

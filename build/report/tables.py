@@ -1,4 +1,4 @@
-"""How rows fit into a terminal: nothing is cut, an identifier stays in one piece, and prose breaks at its spaces."""
+"""How rows fit into a terminal: nothing is cut, identifiers stay whole, prose breaks at its spaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_WORD = 40
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """Characters for each column, ``room`` at the most with the gaps; None where a row has to be shown line by line."""
+    """Characters for each column, ``room`` at most with the gaps; None where a row needs several lines."""
     cells = [[columns[at], *(row[at] for row in rows)] for at in range(len(columns))]
     wanted = [max(len(line) for cell in column for line in (cell.splitlines() or [""])) for column in cells]
     least = [_least(column, most) for column, most in zip(cells, wanted, strict=True)]
@@ -28,7 +28,9 @@ def widths(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> 
 
 
 def sheet(rows: Sequence[tuple[str, str]], room: int) -> list[str]:
-    """Lines of at most ``room`` characters: a name, beside it what there is to say of it. A name is not said twice in a row.
+    """Lines of at most ``room`` characters: a name, beside it what there is to say of it.
+
+    A name is not said twice in a row.
 
     A word longer than that (a URL, a path) has a longer line: it can be copied, which it could not in pieces.
     """
@@ -36,10 +38,16 @@ def sheet(rows: Sequence[tuple[str, str]], room: int) -> list[str]:
     lines, before = [], ""
     for name, text in rows:
         lines_of = textwrap.TextWrapper(
-            max(room - indent, _PROSE), break_on_hyphens=False, break_long_words=False, subsequent_indent=" " * GAP
+            max(room - indent, _PROSE),
+            break_on_hyphens=False,
+            break_long_words=False,
+            subsequent_indent=" " * GAP,
         )
         wrapped = lines_of.wrap(text) or [""]
-        lines += [f"{name if name != before else '':{indent}}{wrapped[0]}".rstrip(), *(" " * indent + line for line in wrapped[1:])]
+        lines += [
+            f"{name if name != before else '':{indent}}{wrapped[0]}".rstrip(),
+            *(" " * indent + line for line in wrapped[1:]),
+        ]
         before = name
     return lines
 

@@ -1,4 +1,7 @@
-"""The certificate Pebble's https is served with, and the CA whoever talks to it checks that with. Made once for each cloud."""
+"""The certificate Pebble's https is served with, and the CA whoever talks to it checks that with.
+
+Made once for each cloud.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ class CertificateFiles:
 def ensure(folder: Path) -> CertificateFiles:
     """The files in that folder, made if they are not there or end within a year."""
     files = CertificateFiles(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")
-    if not all(path.exists() for path in (files.ca, files.certificate, files.key)) or _ends_soon(files.certificate):
+    if not all(path.exists() for path in (files.ca, files.certificate, files.key)) or _ends_soon(
+        files.certificate
+    ):
         _make(files)
     return files
 

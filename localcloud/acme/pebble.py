@@ -1,7 +1,10 @@
-"""Pebble's life. It dies with the server (setpriv has the kernel see to that); an orphan is found by its pid file all the same.
+"""Pebble's life.
 
-Pebble forgets its root and every account when it ends, so the root is asked of it after each start. The roots of before
-are kept beside it: a hub keeps its certificate over `cloud.down` and `cloud.up`, and it is as good as it was.
+It dies with the server (setpriv has the kernel see to that); an orphan is found by its pid file all the same.
+
+Pebble forgets its root and every account when it ends, so the root is asked of it after each start. The roots
+of before are kept beside it: a hub keeps its certificate over `cloud.down` and `cloud.up`, and it is as good
+as it was.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ _log = logging.getLogger("hubsmith.localcloud.acme")
 READY_S, END_S, AGAIN_S = 15.0, 5.0, 1.0
 LIFETIME_S = 90 * 86400  # of what it issues: Let's Encrypt's own
 ROOTS_KEPT = 20
-# No artificial waits, no refused nonces, no authorization taken from an earlier order. A PEBBLE_… variable of `invoke cloud.up` wins.
+# No artificial waits, no refused nonces, no authorization taken from an earlier order. A PEBBLE_… variable of
+# `invoke cloud.up` wins.
 BEHAVIOUR = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 NOT_INSTALLED = "pebble is not installed; run: apt install pebble"
@@ -85,7 +89,11 @@ class Pebble:
         """Why there is no ACME server; None when there is one."""
         if self._acme is not None:
             return None
-        return NOT_INSTALLED if shutil.which("pebble") is None else f"pebble does not answer; see {self.folder / 'pebble.log'}"
+        return (
+            NOT_INSTALLED
+            if shutil.which("pebble") is None
+            else f"pebble does not answer; see {self.folder / 'pebble.log'}"
+        )
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -111,7 +119,9 @@ class Pebble:
         (self.folder / "pebble.pid").write_text(str(child.pid), encoding="ascii")
         roots = self._ask_roots(files, management)
         if roots:
-            self._acme = Acme(port, files.ca.read_text(encoding="ascii"), keep_roots(self.folder / "roots.pem", roots))
+            self._acme = Acme(
+                port, files.ca.read_text(encoding="ascii"), keep_roots(self.folder / "roots.pem", roots)
+            )
         self._looked.set()
         if self._stopping.is_set():
             child.terminate()
@@ -119,7 +129,9 @@ class Pebble:
         if not self._stopping.is_set():
             _log.warning("pebble ended with status %s; starting it again, with a new root", status)
 
-    def _spawn(self, files: certificates.CertificateFiles, port: int, management: int) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, files: certificates.CertificateFiles, port: int, management: int
+    ) -> subprocess.Popen[bytes]:
         config = {
             "listenAddress": f"{ADDRESS}:{port}",
             "managementListenAddress": f"{ADDRESS}:{management}",
@@ -128,22 +140,38 @@ class Pebble:
             "httpPort": 80,
             "tlsPort": 443,
             "certificateValidityPeriod": LIFETIME_S,
-            "profiles": {"default": {"description": "as Let's Encrypt has it", "validityPeriod": LIFETIME_S}},  # newer releases
+            # newer releases
+            "profiles": {"default": {"description": "as Let's Encrypt has it", "validityPeriod": LIFETIME_S}},
         }
         place = self.folder / "pebble.json"
         place.write_text(json.dumps({"pebble": config}, indent=2), encoding="utf-8")
         asked = {name: value for name, value in os.environ.items() if name.startswith("PEBBLE_")}
-        command = ["setpriv", "--pdeathsig", "KILL", "pebble", "-config", str(place), "-dnsserver", f"{ADDRESS}:{self._dns_port}"]
+        command = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "pebble",
+            "-config",
+            str(place),
+            "-dnsserver",
+            f"{ADDRESS}:{self._dns_port}",
+        ]
         with (self.folder / "pebble.log").open("wb") as log:
             return subprocess.Popen(
-                command, env={**os.environ, **BEHAVIOUR, **asked}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env={**os.environ, **BEHAVIOUR, **asked},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def _ask_roots(self, files: certificates.CertificateFiles, management: int) -> str | None:
         """The root it issues from, as soon as it answers; None when it does not."""
         context = ssl.create_default_context(cafile=str(files.ca))
         # No proxy: it is this host's own loopback.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
             try:

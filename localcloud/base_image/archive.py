@@ -1,4 +1,7 @@
-"""A file tree in memory, and the archives it can become. Everything belongs to root; nothing depends on the checkout's own owners."""
+"""A file tree in memory, and the archives it can become.
+
+Everything belongs to root; nothing depends on the checkout's own owners.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,9 @@ Tree = Mapping[str, Entry]
 def read_folder(folder: Path) -> dict[str, File]:
     """The files below a folder; executable ones are 0755, the others 0644."""
     return {
-        str(path.relative_to(folder)): File(path.read_bytes(), 0o755 if path.stat().st_mode & 0o100 else 0o644)
+        str(path.relative_to(folder)): File(
+            path.read_bytes(), 0o755 if path.stat().st_mode & 0o100 else 0o644
+        )
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
@@ -61,7 +66,7 @@ def with_folders(tree: Tree) -> dict[str, Entry]:
 
 
 def as_tar(tree: Tree) -> bytes:
-    """A tar archive of exactly these entries: folders that already exist where it is unpacked keep their owners and modes."""
+    """A tar archive of exactly these entries: folders that are there keep their owners and modes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, entry in sorted(tree.items()):
@@ -79,9 +84,11 @@ def as_tar(tree: Tree) -> bytes:
 
 
 def as_cpio(tree: Tree) -> bytes:
-    """An archive in cpio's "newc" format, as the kernel unpacks its initial file system from (Documentation/driver-api/early-userspace)."""
+    """An archive in cpio's "newc" format, from which the kernel unpacks its initial file system."""
     entries = [*with_folders(tree).items(), ("TRAILER!!!", File(b"", 0))]
-    return b"".join(_cpio_member(number, path, entry) for number, (path, entry) in enumerate(entries, start=1))
+    return b"".join(
+        _cpio_member(number, path, entry) for number, (path, entry) in enumerate(entries, start=1)
+    )
 
 
 def _cpio_member(number: int, path: str, entry: Entry) -> bytes:

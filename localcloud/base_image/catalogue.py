@@ -23,8 +23,8 @@ _log = logging.getLogger("hubsmith.localcloud")
 class BaseImage:
     """A read-only qcow2 that boots under UEFI: GPT, an EFI system partition, an ext4 root.
 
-    `owner` is the account that publishes its like on EC2 (Debian's own for Debian), `created` is ISO 8601 in UTC, `recipe` the digest of
-    the files that say how it is built.
+    `owner` is the account that publishes its like on EC2 (Debian's own for Debian), `created` is ISO 8601 in
+    UTC, `recipe` the digest of the files that say how it is built.
     """
 
     name: str
@@ -64,7 +64,7 @@ def free_name(family: str, created: datetime) -> str:
 
 
 def family_for(name_filter: str) -> str | None:
-    """The family an AMI name filter asks for ("debian-13-amd64-*" → "debian-13"), or None when no family of ours can match it."""
+    """The family an AMI name filter asks for ("debian-13-amd64-*" → "debian-13"); None if none can match."""
     return next((family for family in FAMILIES if _may_match(name_filter, family)), None)
 
 
@@ -74,7 +74,10 @@ def _may_match(name_filter: str, family: str) -> bool:
 
 
 def cached() -> list[BaseImage]:
-    """Every base image in the cache, the oldest first. Sidecars that cannot be read, or have lost their image, are passed over."""
+    """Every base image in the cache, the oldest first.
+
+    Sidecars that cannot be read, or have lost their image, are passed over.
+    """
     images = [image for sidecar in folder().glob("*.json") if (image := _read(sidecar)) is not None]
     return sorted(images, key=lambda image: (image.created, image.name))
 
@@ -85,7 +88,10 @@ def newest(family: str) -> BaseImage | None:
 
 
 def publish(image: BaseImage, built: Path) -> BaseImage:
-    """Move a finished qcow2 into the cache, read-only, and write its sidecar. Both appear whole or not at all."""
+    """Move a finished qcow2 into the cache, read-only, and write its sidecar.
+
+    Both appear whole or not at all.
+    """
     built.chmod(0o444)
     built.replace(image.path)
     fields = {key: value for key, value in asdict(image).items() if key != "path"}

@@ -1,4 +1,4 @@
-"""Debian as a base image: what Debian's own EC2 image holds, minus weight, made by mmdebstrap from the host's mirror."""
+"""Debian as a base image: what Debian's EC2 image holds, minus weight, by mmdebstrap from a mirror."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ from localcloud.base_image import archive, disk, mirror, tools, trust
 from localcloud.base_image.archive import File
 
 RECIPE = 1
-"""Raised when this module, or those that it uses, make another image of the same files; base images are then built anew."""
+"""Raised when this module, or those that it uses, make another image of the same files; base images are then
+built anew.
+"""
 SIZE_GIB = 8  # as Debian's own; cloud-init grows it to the volume
 ESP_MIB = 256  # room for five kernels
 GUEST = Path(__file__).parent / "guest" / "debian"
 RELEASES = {"debian-13": "trixie", "debian-12": "bookworm"}
 TOOLS = ("mmdebstrap", "mke2fs", "mkfs.vfat", "mcopy", "sfdisk", "qemu-img")
-# After a panic the machine boots again at once, as Ubuntu's cloud images do, instead of waiting for somebody at a keyboard. The console
-# keeps what the kernel said.
+# After a panic the machine boots again at once, as Ubuntu's cloud images do, instead of waiting for somebody
+# at a keyboard. The console keeps what the kernel said.
 _AFTER_A_PANIC = "panic=-1 oops=panic"
-# Early in its boot the kernel tries whether timer interrupts arrive, for 40 ms, and panics where they do not ("IO-APIC + timer doesn't
-# work"). On a busy host QEMU's main thread, which makes them, may not get a processor for so long. Under KVM the kernel leaves it out.
+# Early in its boot the kernel tries whether timer interrupts arrive, for 40 ms, and panics where they do not
+# ("IO-APIC + timer doesn't work"). On a busy host QEMU's main thread, which makes them, may not get a
+# processor for so long. Under KVM the kernel leaves it out.
 TRUST_TIMER = "no_timer_check"
 PACKAGES = (
-    "systemd", "systemd-sysv", "systemd-resolved", "systemd-boot", "dbus", "libpam-systemd", "udev", "kmod", "zstd",
-    "linux-image-cloud-amd64", "initramfs-tools", "e2fsprogs", "fdisk", "cloud-init", "cloud-guest-utils", "udhcpc",
-    "openssh-server", "sudo", "ca-certificates", "locales", "tzdata", "python3", "curl", "iproute2", "iputils-ping", "procps", "less",
+    "systemd", "systemd-sysv", "systemd-resolved", "systemd-boot", "dbus", "libpam-systemd", "udev", "kmod",
+    "zstd",
+    "linux-image-cloud-amd64", "initramfs-tools", "e2fsprogs", "fdisk", "cloud-init", "cloud-guest-utils",
+    "udhcpc",
+    "openssh-server", "sudo", "ca-certificates", "locales", "tzdata", "python3", "curl", "iproute2",
+    "iputils-ping", "procps", "less",
     "nano", "bash-completion", "openssl", "systemd-timesyncd", "unattended-upgrades",
 )  # fmt: skip
 
@@ -51,27 +57,39 @@ def build(family: str, workshop: Path, progress: Callable[[str], None]) -> Path:
 
 
 def guest_files(
-    layout: disk.Layout, sources: Sequence[mirror.Source], proxies: Mapping[str, str], certificates: Sequence[str]
+    layout: disk.Layout,
+    sources: Sequence[mirror.Source],
+    proxies: Mapping[str, str],
+    certificates: Sequence[str],
 ) -> dict[str, File]:
-    """The files laid over the system before most packages are installed: those of guest/debian/files and what depends on the host."""
+    """The files laid over the system before most packages: guest/debian/files, and what the host decides."""
     rendered = {
-        "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 {TRUST_TIMER} {_AFTER_A_PANIC}\n",
+        "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 "
+        f"{TRUST_TIMER} {_AFTER_A_PANIC}\n",
         "etc/fstab": (
             f"UUID={layout.root_uuid} / ext4 errors=remount-ro 0 1\n"
-            f"UUID={layout.fstab_esp} /{layout.esp_folder} vfat umask=0077,noauto,x-systemd.automount,x-systemd.idle-timeout=60 0 0\n"
+            f"UUID={layout.fstab_esp} /{layout.esp_folder} vfat "
+            "umask=0077,noauto,x-systemd.automount,x-systemd.idle-timeout=60 0 0\n"
         ),
         "etc/apt/sources.list.d/debian.sources": "\n".join(source.paragraph() for source in sources),
     }
     if proxies:
         rendered["etc/apt/apt.conf.d/80proxy"] = "\n".join(mirror.as_apt_conf(proxies, for_guest=True)) + "\n"
-    return {**archive.read_folder(GUEST / "files"), **archive.texts(rendered), **archive.texts(trust.files(certificates))}
+    return {
+        **archive.read_folder(GUEST / "files"),
+        **archive.texts(rendered),
+        **archive.texts(trust.files(certificates)),
+    }
 
 
-def mmdebstrap(release: str, sources: Sequence[mirror.Source], proxies: Mapping[str, str], overlay: Path) -> list[str]:
+def mmdebstrap(
+    release: str, sources: Sequence[mirror.Source], proxies: Mapping[str, str], overlay: Path
+) -> list[str]:
     """The command that writes the whole system to stdout as a tar archive."""
     return [
         "mmdebstrap", "--variant=apt", f"--include={','.join(PACKAGES)}", "--format=tar",
-        '--aptopt=APT::Install-Recommends "false"', *[f"--aptopt={line}" for line in mirror.as_apt_conf(proxies, for_guest=False)],
+        '--aptopt=APT::Install-Recommends "false"',
+        *[f"--aptopt={line}" for line in mirror.as_apt_conf(proxies, for_guest=False)],
         "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         f"--essential-hook=tar-in {overlay} /",
@@ -81,11 +99,18 @@ def mmdebstrap(release: str, sources: Sequence[mirror.Source], proxies: Mapping[
     ]  # fmt: skip
 
 
-def _make_disk(command: Sequence[str], layout: disk.Layout, raw: Path, progress: Callable[[str], None]) -> None:
+def _make_disk(
+    command: Sequence[str], layout: disk.Layout, raw: Path, progress: Callable[[str], None]
+) -> None:
     log = raw.with_suffix(".log")
     with log.open("w+b") as complaints, disk.assembling(layout, raw, complaints) as assembler:
         bootstrap = subprocess.Popen(
-            command, stdout=assembler.stdin, stderr=subprocess.PIPE, env=tools.environment(), text=True, errors="replace"
+            command,
+            stdout=assembler.stdin,
+            stderr=subprocess.PIPE,
+            env=tools.environment(),
+            text=True,
+            errors="replace",
         )
         try:
             said = _relay(bootstrap, progress)

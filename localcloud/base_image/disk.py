@@ -1,7 +1,8 @@
 """From the tar archive of a system to a qcow2 that boots under UEFI, without root, mounts or loop devices.
 
-assemble.sh does the work on a raw file that is open here and handed over by number: as an ordinary user it runs inside mmdebstrap's
-user namespace, where this user's own folders cannot be entered but everything belongs to root, as it must inside the image.
+assemble.sh does the work on a raw file that is open here and handed over by number: as an ordinary user it
+runs inside mmdebstrap's user namespace, where this user's own folders cannot be entered but everything
+belongs to root, as it must inside the image.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ class Layout:
 
 @contextmanager
 def assembling(layout: Layout, raw: Path, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """assemble.sh, waiting for the archive on its stdin and writing its complaints to `log`; ended if the caller fails."""
+    """assemble.sh, waiting for the archive on stdin, complaining to `log`; ended if the caller fails."""
     raw.touch(mode=0o600)
-    raw.chmod(0o666)  # the namespace's root is another user to the kernel; nobody else can reach the folder it is in
+    # the namespace's root is another user to the kernel; nobody else can reach the folder it is in
+    raw.chmod(0o666)
     with raw.open("r+b") as image:
         variables = {
             "IMAGE": f"/proc/self/fd/{image.fileno()}",
@@ -56,7 +58,12 @@ def assembling(layout: Layout, raw: Path, log: IO[bytes]) -> Iterator[subprocess
         }
         command = [*_as_root(), "sh", "-c", ASSEMBLE.read_text()]
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=tools.environment(variables), pass_fds=[image.fileno()]
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=tools.environment(variables),
+            pass_fds=[image.fileno()],
         )
         try:
             yield process
@@ -65,7 +72,7 @@ def assembling(layout: Layout, raw: Path, log: IO[bytes]) -> Iterator[subprocess
 
 
 def convert(raw: Path, qcow2: Path) -> None:
-    """The raw disk as a qcow2, uncompressed: what is decompressed at each read costs seconds of every boot."""
+    """The raw disk as a qcow2, uncompressed: decompressing each read costs seconds of every boot."""
     tools.run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(qcow2)], "convert the disk to qcow2")
 
 

@@ -1,6 +1,7 @@
 """Debian packages fetched by apt into the cache, without root and apart from the host's own apt.
 
-apt checks signatures and checksums as always; only its folders are others. Nothing is installed: the packages are read as archives.
+apt checks signatures and checksums as always; only its folders are others. Nothing is installed: the packages
+are read as archives.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ REMEMBER_S = 86400
 
 @dataclass(frozen=True)
 class Apt:
-    """apt with folders of its own, for one release ("trixie"). Two that are used at the same time have different names."""
+    """apt with folders of its own, for one release ("trixie").
+
+    Two that are used at the same time have different names.
+    """
 
     release: str
     name: str = ""
@@ -39,7 +43,9 @@ class Apt:
         for name in ("lists/partial", "cache/archives/partial", "debs"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
-        (self.folder / "sources.list").write_text("".join(source.line() + "\n" for source in mirror.sources(self.release)))
+        (self.folder / "sources.list").write_text(
+            "".join(source.line() + "\n" for source in mirror.sources(self.release))
+        )
         (self.folder / "apt.conf").write_text("\n".join(self._settings()) + "\n")
         self._run(["apt-get", "update", "--quiet"], "fetch Debian's package lists")
 
@@ -54,10 +60,14 @@ class Apt:
         return sorted(set(re.findall(r"^(lib\S+|zlib1g)$", shown, re.MULTILINE)))
 
     def download(self, names: Sequence[str]) -> list[Path]:
-        """Fetch packages and return their files, in the order of the names; those already there are only checked."""
+        """Fetch packages and return their files, in the order of the names; check those that are there."""
         wanted = self._run(["apt-get", "download", "--print-uris", *names], "look up Debian packages")
-        files = [self.folder / "debs" / name for name in re.findall(r"^'[^']*' (\S+) \d+", wanted, re.MULTILINE)]
-        self._run(["apt-get", "download", "--quiet", *names], "download Debian packages", cwd=self.folder / "debs")
+        files = [
+            self.folder / "debs" / name for name in re.findall(r"^'[^']*' (\S+) \d+", wanted, re.MULTILINE)
+        ]
+        self._run(
+            ["apt-get", "download", "--quiet", *names], "download Debian packages", cwd=self.folder / "debs"
+        )
         for stale in {*(self.folder / "debs").glob("*.deb")} - {*files}:
             stale.unlink()
         return files
@@ -75,7 +85,7 @@ class Apt:
         self._run(["apt-get", "clean"], "delete downloaded packages")
 
     def remember(self, purpose: str, files: Iterable[Path]) -> None:
-        """Note the files fetched for a purpose, so that making an image again within the day need not ask the mirror."""
+        """Note the files fetched for a purpose: another image of the same day need not ask the mirror."""
         (self.folder / f"{purpose}.list").write_text("".join(f"{file}\n" for file in files))
 
     def remembered(self, purpose: str) -> list[Path]:
@@ -88,7 +98,8 @@ class Apt:
 
     def _settings(self) -> Iterable[str]:
         folders = {
-            "Dir::State": ".", "Dir::State::lists": "lists", "Dir::State::status": "status", "Dir::Cache": "cache",
+            "Dir::State": ".", "Dir::State::lists": "lists", "Dir::State::status": "status",
+            "Dir::Cache": "cache",
             "Dir::Etc::sourcelist": "sources.list",
         }  # fmt: skip
         yield from (f'{name} "{self.folder / value}";' for name, value in folders.items())
@@ -104,9 +115,11 @@ class Apt:
 
 
 def contents(deb: Path, wanted: Iterable[str]) -> dict[str, Entry]:
-    """The files and links of a package whose paths ("usr/bin/…") match one of the regular expressions wholly, by path."""
+    """The files and links of a package by path ("usr/bin/…"), where an expression matches the whole path."""
     pattern = re.compile("|".join(f"(?:{expression})$" for expression in wanted))
-    process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, env=tools.environment())
+    process = subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, env=tools.environment()
+    )
     found: dict[str, Entry] = {}
     with process, tarfile.open(fileobj=process.stdout, mode="r|") as tar:
         for member in tar:

@@ -1,8 +1,9 @@
-"""What decides the content of a base image, as one digest: what goes into it, not the text of the modules that put it there.
+"""What decides the content of a base image, as one digest: what goes into it, not the modules' text.
 
-Counted are the files of its guest, the scripts that run, what is asked of the packaging tools, and for the rest a recipe number. What
-depends on this machine (mirror, proxy, certificates) has example values here. tests/localcloud/base_image/test_recipe.py keeps what
-tiny.py and disk.py do by themselves, and fails when that changes: then count the number up.
+Counted are the files of its guest, the scripts that run, what is asked of the packaging tools, and for the
+rest a recipe number. What depends on this machine (mirror, proxy, certificates) has example values here.
+tests/localcloud/base_image/test_recipe.py keeps what tiny.py and disk.py do by themselves, and fails when
+that changes: then count the number up.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from localcloud.base_image.archive import File
 #   2026-11  both 1: the first numbers; before, the source files themselves were counted
 RECIPE: Mapping[str, int] = {"debian": 1, "tiny": 1}
 
-LAYOUT = disk.Layout(size_mib=64, esp_mib=16, esp_folder="boot/efi", root_uuid="01234567-89ab-cdef-0123-456789abcdef")
+LAYOUT = disk.Layout(
+    size_mib=64, esp_mib=16, esp_folder="boot/efi", root_uuid="01234567-89ab-cdef-0123-456789abcdef"
+)
 _SOURCES = [mirror.Source("http://mirror.example.org/debian", "example")]
 _PROXIES = {"http": "http://proxy.example.org:3128"}
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----\nexample\n-----END CERTIFICATE-----\n"

@@ -22,16 +22,22 @@ Recipe = Callable[[str, Path, Progress], Path]
 
 _DETAILS = {
     "debian": ("136693071363", "admin", debian.build, debian.SIZE_GIB, "Debian {release} (amd64)"),
-    "tiny": ("000000000000", "root", tiny.build, tiny.SIZE_GIB, "busybox and dropbear on Debian's kernel, for tests"),
+    "tiny": (
+        "000000000000",
+        "root",
+        tiny.build,
+        tiny.SIZE_GIB,
+        "busybox and dropbear on Debian's kernel, for tests",
+    ),
 }
 
 
 def ensure(family: str, *, rebuild: bool = False, max_age_days: float = 30, progress: Progress) -> BaseImage:
-    """The newest image of the family, built first where there is none, it is too old or it is built in another way by now.
+    """The newest image of the family; built first where it is missing, too old or of another recipe.
 
-    That takes seconds for tiny, about a minute for Debian. Two callers at once build it once. An image that cannot be renewed is used
-    as it is, with a word about it.
-    Raises UserError for an unknown family, MachineError with the words of the tool that failed.
+    That takes seconds for tiny, about a minute for Debian. Two callers at once build it once. An image that
+    cannot be renewed is used as it is, with a word about it. Raises UserError for an unknown family,
+    MachineError with the words of the tool that failed.
     """
     if family not in FAMILIES:
         raise UserError(f"there is no base image family {family!r}", hint=f"there are {', '.join(FAMILIES)}")
@@ -48,7 +54,10 @@ def ensure(family: str, *, rebuild: bool = False, max_age_days: float = 30, prog
         except MachineError as error:
             if rebuild or current is None:
                 raise
-            progress(f"{current.name}, {current.age_days:.0f} days old, could not be renewed; it is used as it is ({error.message})")
+            progress(
+                f"{current.name}, {current.age_days:.0f} days old, could not be renewed; it is used as it "
+                f"is ({error.message})"
+            )
             return current
 
 
@@ -62,12 +71,17 @@ def _build(family: str, progress: Progress) -> BaseImage:
         created = datetime.now(timezone.utc).replace(microsecond=0)
         name = catalogue.free_name(family, created)
         image = BaseImage(
-            name=name, path=catalogue.folder() / f"{name}.qcow2", family=family, owner=owner, login_user=login_user, architecture="x86_64",
-            virtual_size_gib=size_gib, created=created.isoformat(), description=description.format(release=release),
+            name=name, path=catalogue.folder() / f"{name}.qcow2", family=family, owner=owner,
+            login_user=login_user, architecture="x86_64",
+            virtual_size_gib=size_gib, created=created.isoformat(),
+            description=description.format(release=release),
             recipe=recipe_digest(family),
         )  # fmt: skip
         catalogue.publish(image, built)
-    progress(f"built {image.name} in {time.monotonic() - started:.0f} s; older ones stay, as clouds may stand on them")
+    progress(
+        f"built {image.name} in {time.monotonic() - started:.0f} s; older ones stay, as clouds may stand "
+        "on them"
+    )
     return image
 
 
@@ -93,7 +107,7 @@ def _alone(family: str, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def _workshop(family: str) -> Iterator[Path]:
-    """An empty folder beside the images, so that finishing is a rename; what an earlier, killed build left is removed first."""
+    """An empty folder beside the images, so that finishing is a rename; a killed build's is removed first."""
     prefix = f".building-{family}-"
     for leftover in catalogue.folder().glob(f"{prefix}*"):
         shutil.rmtree(leftover, ignore_errors=True)

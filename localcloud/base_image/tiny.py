@@ -1,7 +1,10 @@
-"""The tiny base image: Debian's kernel, busybox, bash and dropbear. For tests of the cloud, of cleanup and of failures, never for a hub.
+"""The tiny base image: Debian's kernel, busybox, bash and dropbear.
 
-A small initial file system loads the disk driver and hands over to an ext4 root, so that what a guest writes is in its snapshots and
-images. guest/tiny holds its scripts; guest/tiny/files/usr/lib/tiny/configure is what cloud-init is elsewhere.
+For tests of the cloud, of cleanup and of failures, never for a hub.
+
+A small initial file system loads the disk driver and hands over to an ext4 root, so that what a guest writes
+is in its snapshots and images. guest/tiny holds its scripts; guest/tiny/files/usr/lib/tiny/configure is what
+cloud-init is elsewhere.
 """
 
 from __future__ import annotations
@@ -30,8 +33,10 @@ MODULES = ("virtio_net", "virtio-rng", "button", "evdev")
 COMMAND_LINE = f"console=ttyS0,115200 quiet loglevel=4 {debian.TRUST_TIMER} panic=5 mitigations=off"
 MERGED = {"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FOLDERS = {
-    "dev": 0o755, "proc": 0o755, "sys": 0o755, "run": 0o755, "mnt": 0o755, "tmp": 0o1777, "root/.ssh": 0o700, "root": 0o700,
-    "var/lib/tiny": 0o755, "var/log": 0o755, "var/tmp": 0o1777, "etc/dropbear": 0o700, "home": 0o755, "data": 0o755,
+    "dev": 0o755, "proc": 0o755, "sys": 0o755, "run": 0o755, "mnt": 0o755, "tmp": 0o1777, "root/.ssh": 0o700,
+    "root": 0o700,
+    "var/lib/tiny": 0o755, "var/log": 0o755, "var/tmp": 0o1777, "etc/dropbear": 0o700, "home": 0o755,
+    "data": 0o755,
 }  # fmt: skip
 
 Tree = dict[str, Entry]
@@ -51,7 +56,9 @@ def build(family: str, workshop: Path, progress: Callable[[str], None]) -> Path:
     with log.open("wb") as complaints, disk.assembling(layout, raw, complaints) as assembler:
         assembler.communicate(system)
     if assembler.returncode:
-        raise tools.failed("assemble.sh", assembler.returncode, log.read_text(errors="replace"), "put the disk together")
+        raise tools.failed(
+            "assemble.sh", assembler.returncode, log.read_text(errors="replace"), "put the disk together"
+        )
     disk.convert(raw, finished)
     return finished
 
@@ -113,7 +120,9 @@ def load_order(wanted: Iterable[str], modules: Mapping[str, bytes]) -> list[str]
     order: list[str] = []
 
     def visit(name: str) -> None:
-        file_name = next((key for key in (name, name.replace("_", "-"), name.replace("-", "_")) if key in modules), None)
+        file_name = next(
+            (key for key in (name, name.replace("_", "-"), name.replace("-", "_")) if key in modules), None
+        )
         if file_name is None or file_name in order:
             return  # not a module: built into the kernel
         found = re.search(rb"\0depends=([^\0]*)\0", modules[file_name])
@@ -127,10 +136,12 @@ def load_order(wanted: Iterable[str], modules: Mapping[str, bytes]) -> list[str]
 
 
 def _sort_out(debs: Iterable[Path]) -> tuple[bytes, dict[str, bytes], dict[str, File], Tree, bytes]:
-    """Kernel image, its modules by name, programs by name, library files and links by path, the boot loader."""
+    """Kernel image, its modules and programs by name, library files and links by path, the boot loader."""
     wanted = [
-        r"boot/vmlinuz-.*", r"(usr/)?lib/modules/.*/(virtio.*|net_failover|failover|button|evdev)\.ko\.xz", r"(usr/)?s?bin/(busybox|blkid)",
-        r"(usr/)?bin/(bash-static|dropbear(key|convert))", r"usr/sbin/dropbear", r"(usr/)?lib(64)?/(x86_64-linux-gnu/)?[^/]*\.so[.0-9]*",
+        r"boot/vmlinuz-.*", r"(usr/)?lib/modules/.*/(virtio.*|net_failover|failover|button|evdev)\.ko\.xz",
+        r"(usr/)?s?bin/(busybox|blkid)",
+        r"(usr/)?bin/(bash-static|dropbear(key|convert))", r"usr/sbin/dropbear",
+        r"(usr/)?lib(64)?/(x86_64-linux-gnu/)?[^/]*\.so[.0-9]*",
         r"usr/lib/systemd/boot/efi/systemd-bootx64\.efi",
     ]  # fmt: skip
     files: Tree = {}
@@ -139,8 +150,16 @@ def _sort_out(debs: Iterable[Path]) -> tuple[bytes, dict[str, bytes], dict[str, 
     plain = {path: entry for path, entry in files.items() if isinstance(entry, File)}
     kernel = next(entry.content for path, entry in plain.items() if path.startswith("boot/"))
     loader = next(entry.content for path, entry in plain.items() if path.endswith(".efi"))
-    modules = {PurePosixPath(path).name[:-6]: lzma.decompress(entry.content) for path, entry in plain.items() if path.endswith(".ko.xz")}
-    programs = {PurePosixPath(path).name: File(entry.content, 0o755) for path, entry in plain.items() if "bin/" in path}
+    modules = {
+        PurePosixPath(path).name[:-6]: lzma.decompress(entry.content)
+        for path, entry in plain.items()
+        if path.endswith(".ko.xz")
+    }
+    programs = {
+        PurePosixPath(path).name: File(entry.content, 0o755)
+        for path, entry in plain.items()
+        if "bin/" in path
+    }
     return kernel, modules, programs, {path: entry for path, entry in files.items() if ".so" in path}, loader
 
 
@@ -149,7 +168,11 @@ def _needed(programs: Iterable[File], libraries: Tree) -> Tree:
     taken: Tree = {}
     waiting = {name for program in programs for name in _library_names(program)}
     while waiting:
-        found = {path: entry for path, entry in libraries.items() if PurePosixPath(path).name in waiting and path not in taken}
+        found = {
+            path: entry
+            for path, entry in libraries.items()
+            if PurePosixPath(path).name in waiting and path not in taken
+        }
         taken.update(found)
         waiting = {name for entry in found.values() for name in _library_names(entry)}
     return {path if path.startswith("usr/") else f"usr/{path}": entry for path, entry in taken.items()}
@@ -159,12 +182,19 @@ def _library_names(entry: Entry) -> list[str]:
     """What a program or library asks for; for a link, what it stands for."""
     if isinstance(entry, Link):
         return [PurePosixPath(entry.target).name]
-    return [name.decode() for name in re.findall(rb"[\w+.-]+\.so[.0-9]*", entry.content)] if isinstance(entry, File) else []
+    return (
+        [name.decode() for name in re.findall(rb"[\w+.-]+\.so[.0-9]*", entry.content)]
+        if isinstance(entry, File)
+        else []
+    )
 
 
 def _applets(busybox: File) -> Tree:
-    """A link for each applet; busybox itself is asked for their names, and runs on this host as it will there."""
-    return {f"usr/bin/{name}": Link("busybox") for name in packages.output_of("busybox", busybox.content, ["--list"]).split()}
+    """A link for each applet; busybox itself names them, and runs on this host as it will there."""
+    return {
+        f"usr/bin/{name}": Link("busybox")
+        for name in packages.output_of("busybox", busybox.content, ["--list"]).split()
+    }
 
 
 def _lines(lines: Iterable[str]) -> File:

@@ -23,13 +23,24 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**os.environ, "PATH": path(), "LC_ALL": "C.UTF-8", **(extra or {})}
 
 
-def run(command: Sequence[str], purpose: str, *, extra: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+def run(
+    command: Sequence[str], purpose: str, *, extra: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> str:
     """Run a tool and return what it wrote to stdout.
 
-    `purpose` completes "could not …". Raises MachineError with the tool's last lines, or with the package to install.
+    `purpose` completes "could not …". Raises MachineError with the tool's last lines, or with the package to
+    install.
     """
     try:
-        done = subprocess.run(list(command), env=environment(extra), cwd=cwd, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(
+            list(command),
+            env=environment(extra),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     except FileNotFoundError:
         raise missing(command[0], purpose) from None
     if done.returncode:
@@ -39,10 +50,15 @@ def run(command: Sequence[str], purpose: str, *, extra: Mapping[str, str] | None
 
 def missing(tool: str, purpose: str) -> MachineError:
     """The error for a tool that is not installed."""
-    return MachineError(f"could not {purpose}: {tool} is not installed", hint=host_packages.apt_line([host_packages.package_of(tool)]))
+    return MachineError(
+        f"could not {purpose}: {tool} is not installed",
+        hint=host_packages.apt_line([host_packages.package_of(tool)]),
+    )
 
 
 def failed(tool: str, code: int, output: str, purpose: str, hint: str | None = None) -> MachineError:
     """The error for a tool that ran and failed; `output` is cut to its last lines."""
     tail = "\n".join(f"    {line}" for line in output.strip().splitlines()[-TAIL_LINES:])
-    return MachineError(f"could not {purpose}: {tool} ended with {code}" + (f"\n{tail}" if tail else ""), hint=hint)
+    return MachineError(
+        f"could not {purpose}: {tool} ended with {code}" + (f"\n{tail}" if tail else ""), hint=hint
+    )

@@ -34,10 +34,15 @@ class ChangeSetResponse(StackResponse):
         """CreateChangeSet: known at once whether it changes anything, where CloudFormation takes seconds."""
         kind, name = self._get_param("ChangeSetType") or "UPDATE", str(self._get_param("ChangeSetName"))
         if kind not in _KINDS:
-            raise ValidationError(message=f"The local cloud's CloudFormation makes change sets of the types {' and '.join(_KINDS)}")
+            raise ValidationError(
+                message="The local cloud's CloudFormation makes change sets of the types "
+                f"{' and '.join(_KINDS)}"
+            )
         stack = self.backend.find(str(self._get_param("StackName")))
         body = self._template(
-            stack.body if stack and self._get_param("UsePreviousTemplate") else str(self._get_param("TemplateBody") or "")
+            stack.body
+            if stack and self._get_param("UsePreviousTemplate")
+            else str(self._get_param("TemplateBody") or "")
         )
         stack = self._made_for(stack, name) if kind == "CREATE" else self._updatable(self._stack())
         if any(found.name == name for found in self._of(stack)):
@@ -61,7 +66,11 @@ class ChangeSetResponse(StackResponse):
     def describe_change_set(self) -> ActionResult:
         """DescribeChangeSet."""
         found = self._change_set()
-        shown = {"Changes": [_shown(change) for change in found.changes], "Capabilities": found.capabilities, "Parameters": []}
+        shown = {
+            "Changes": [_shown(change) for change in found.changes],
+            "Capabilities": found.capabilities,
+            "Parameters": [],
+        }
         tags = [{"Key": key, "Value": value} for key, value in found.tags.items()]
         return ActionResult({**self._listed(found), **shown, "Tags": tags})
 
@@ -79,14 +88,22 @@ class ChangeSetResponse(StackResponse):
         found = self._change_set()
         if found.execution != "AVAILABLE":
             raise InvalidChangeSetStatus(
-                f"ChangeSet [{found.id}] cannot be executed in its current execution status of [{found.execution}]"
+                f"ChangeSet [{found.id}] cannot be executed in its current execution status of "
+                f"[{found.execution}]"
             )
         stack = self.backend.stack(found.stack_id)
         if found.kind == "UPDATE":
             self._begin_update(self._updatable(stack), found.body)
         else:
-            stack.body, stack.tags, stack.capabilities, stack.caller = found.body, found.tags, found.capabilities, self._caller()
-            stack.on_failure = self._get_param("OnStackFailure") or ("DO_NOTHING" if self._get_param("DisableRollback") else "ROLLBACK")
+            stack.body, stack.tags, stack.capabilities, stack.caller = (
+                found.body,
+                found.tags,
+                found.capabilities,
+                self._caller(),
+            )
+            stack.on_failure = self._get_param("OnStackFailure") or (
+                "DO_NOTHING" if self._get_param("DisableRollback") else "ROLLBACK"
+            )
             stack.become("CREATE_IN_PROGRESS", "User Initiated")
             self.backend.wake(stack)
         found.execution = "EXECUTE_COMPLETE"
@@ -97,7 +114,9 @@ class ChangeSetResponse(StackResponse):
 
     def get_template_summary(self) -> ActionResult:
         """GetTemplateSummary: of a template, or of the one a stack has."""
-        body = self._stack().body if self._get_param("StackName") else str(self._get_param("TemplateBody") or "")
+        body = (
+            self._stack().body if self._get_param("StackName") else str(self._get_param("TemplateBody") or "")
+        )
         template = parsed(body)
         types = sorted({wanted.type for wanted in template.resources.values()})
         summary = {"Parameters": [], "Description": template.description or None, "ResourceTypes": types}
@@ -109,7 +128,12 @@ class ChangeSetResponse(StackResponse):
         if stack is None:
             return self.backend.add(self._name(), "", self._caller(), "ROLLBACK", {}, [], REVIEW)
         if stack.status != REVIEW:
-            raise ValidationError(message=f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].")
+            raise ValidationError(
+                message=(
+                    f"Stack [{name}] already exists and cannot be created again with the changeSet "
+                    f"[{change_set}]."
+                )
+            )
         return stack
 
     def _change_set(self) -> ChangeSet:
@@ -140,7 +164,11 @@ class ChangeSetResponse(StackResponse):
 
 
 def _shown(change: ResourceChange) -> dict[str, Any]:
-    resource: dict[str, Any] = {"Action": change.action, "LogicalResourceId": change.logical_id, "ResourceType": change.type}
+    resource: dict[str, Any] = {
+        "Action": change.action,
+        "LogicalResourceId": change.logical_id,
+        "ResourceType": change.type,
+    }
     if change.physical_id:
         resource["PhysicalResourceId"] = change.physical_id
     if change.action == "Modify":

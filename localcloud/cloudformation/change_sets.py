@@ -1,7 +1,8 @@
 """A change set: a template for a stack, and what it would change, before anything is changed.
 
-After https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html. Functions are compared as
-they stand: what follows from another resource's new name is not foretold.
+After
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html.
+Functions are compared as they stand: what follows from another resource's new name is not foretold.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from localcloud.cloudformation.kinds import KINDS
 from localcloud.cloudformation.stacks import Caller, Stack
 from localcloud.cloudformation.template import Template, Wanted
 
-EMPTY = "The submitted information didn't contain changes. Submit different information to create a change set."
+EMPTY = (
+    "The submitted information didn't contain changes. Submit different information to create a change set."
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,11 @@ def _kept_and_new(stack: Stack, known: Mapping[str, Wanted], after: Template) ->
 
 
 def _gone(stack: Stack, known: Mapping[str, Wanted], after: Template) -> Iterator[ResourceChange]:
-    yield from (ResourceChange("Remove", name, _made(stack, name), was.type) for name, was in known.items() if name not in after.resources)
+    yield from (
+        ResourceChange("Remove", name, _made(stack, name), was.type)
+        for name, was in known.items()
+        if name not in after.resources
+    )
 
 
 def _made(stack: Stack, name: str) -> str:
@@ -77,4 +84,6 @@ def _made(stack: Stack, name: str) -> str:
 
 def _is_replaced(was: Wanted, wanted: Wanted) -> bool:
     fixed = KINDS[wanted.type].fixed if wanted.type in KINDS else ()
-    return was.type != wanted.type or any(was.properties.get(key) != wanted.properties.get(key) for key in fixed)
+    return was.type != wanted.type or any(
+        was.properties.get(key) != wanted.properties.get(key) for key in fixed
+    )

@@ -1,6 +1,7 @@
-"""Brings a stack to its template: what is missing is made, what differs is changed, what is gone is removed; back again when that fails.
+"""Bring a stack to its template: make, change and remove resources, or go back when that fails.
 
-Every change of the model is written down before the next call is made, so that a server that was killed goes on where it was.
+Every change of the model is written down before the next call is made, so that a server that was killed goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from localcloud.cloudformation.kinds.kind import Kind, is_gone
 from localcloud.cloudformation.stacks import Resource, Stack, Stacks
 from localcloud.cloudformation.template import Template, TemplateError, Wanted, resolved
 
-_PROBLEMS = (ClientError, BotoCoreError, AttributeError, KeyError, TypeError, ValueError)  # a property may have any shape
+# a property may have any shape
+_PROBLEMS = (ClientError, BotoCoreError, AttributeError, KeyError, TypeError, ValueError)
 
 
 class _FailedError(Exception):
@@ -37,7 +39,10 @@ def settle(stacks: Stacks, stack_id: str) -> None:
 
 
 class Deployment:
-    """One piece of work on a stack, in a thread of its own. The model's lock is not held while a service is asked."""
+    """One piece of work on a stack, in a thread of its own.
+
+    The model's lock is not held while a service is asked.
+    """
 
     def __init__(self, stacks: Stacks, stack: Stack) -> None:
         self._stacks, self._stack, self._host = stacks, stack, stacks.host
@@ -63,7 +68,9 @@ class Deployment:
         try:
             self._converge(template.parse(self._stack.body))
         except _FailedError as failed:
-            then = {"DO_NOTHING": "CREATE_FAILED", "DELETE": "DELETE_IN_PROGRESS"}.get(self._stack.on_failure, "ROLLBACK_IN_PROGRESS")
+            then = {"DO_NOTHING": "CREATE_FAILED", "DELETE": "DELETE_IN_PROGRESS"}.get(
+                self._stack.on_failure, "ROLLBACK_IN_PROGRESS"
+            )
             self._become(then, f"The following resource(s) failed to create: [{failed}].")
             self.run_again()
         else:
@@ -73,7 +80,9 @@ class Deployment:
         try:
             self._converge(template.parse(self._stack.body))
         except _FailedError as failed:
-            self._become("UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{failed}].")
+            self._become(
+                "UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{failed}]."
+            )
             self.run_again()
         else:
             self._become("UPDATE_COMPLETE")
@@ -102,7 +111,9 @@ class Deployment:
         self._refuse_unknown(wanted.resources)
         for name, one in wanted.resources.items():
             self._bring(name, one)
-        self._remove([resource for name, resource in self._stack.resources.items() if name not in wanted.resources])
+        self._remove(
+            [resource for name, resource in self._stack.resources.items() if name not in wanted.resources]
+        )
         try:
             outputs = {name: str(resolved(value, self._named)) for name, value in wanted.outputs.items()}
         except TemplateError as problem:
@@ -120,17 +131,25 @@ class Deployment:
                 reason = f"The local cloud does not know {', '.join(unknown)} of {one.type}."
             if reason:
                 known = self._stack.resources.get(name)
-                self._fail(known or Resource(name, one.type), "UPDATE_FAILED" if known else "CREATE_FAILED", reason)
+                self._fail(
+                    known or Resource(name, one.type), "UPDATE_FAILED" if known else "CREATE_FAILED", reason
+                )
 
     def _bring(self, name: str, wanted: Wanted) -> None:
         known, kind = self._stack.resources.get(name), KINDS[wanted.type]
         try:
             properties = resolved(wanted.properties, self._named)
         except TemplateError as problem:
-            self._fail(known or Resource(name, wanted.type), "UPDATE_FAILED" if known else "CREATE_FAILED", str(problem))
+            self._fail(
+                known or Resource(name, wanted.type),
+                "UPDATE_FAILED" if known else "CREATE_FAILED",
+                str(problem),
+            )
         if known is None or known.made is None:
             self._make(name, wanted.type, kind, properties)
-        elif known.type != wanted.type or any(known.properties.get(key) != properties.get(key) for key in kind.fixed):
+        elif known.type != wanted.type or any(
+            known.properties.get(key) != properties.get(key) for key in kind.fixed
+        ):
             self._make(name, wanted.type, kind, properties)
             self._end(known)
         elif known.properties != properties or known.status.endswith("_FAILED"):
@@ -150,7 +169,14 @@ class Deployment:
         self._host.save()
         self._fill(resource, kind, properties, None, "CREATE")
 
-    def _fill(self, resource: Resource, kind: Kind, properties: dict[str, Any], before: dict[str, Any] | None, verb: str) -> None:
+    def _fill(
+        self,
+        resource: Resource,
+        kind: Kind,
+        properties: dict[str, Any],
+        before: dict[str, Any] | None,
+        verb: str,
+    ) -> None:
         assert resource.made is not None
         if verb == "UPDATE":
             self._note(resource, "UPDATE_IN_PROGRESS")
@@ -191,12 +217,15 @@ class Deployment:
     def _client(self, service: str) -> session.Client:
         if service not in self._clients:
             caller = self._stack.caller
-            cloud = session.Cloud("local", self._stacks.region_name, self._host.url, caller.access_key, "unasked")
+            cloud = session.Cloud(
+                "local", self._stacks.region_name, self._host.url, caller.access_key, "unasked"
+            )
             self._clients[service] = session.client(cloud, service, caller.token)
         return self._clients[service]
 
     def _fail(self, resource: Resource, status: str, reason: str) -> None:
-        if self._host.workers.closed:  # the server is ending: no fault of the resource, and the next start goes on
+        # the server is ending: no fault of the resource, and the next start goes on
+        if self._host.workers.closed:
             raise _SupersededError
         self._note(resource, status, reason)
         raise _FailedError(resource.logical_id)

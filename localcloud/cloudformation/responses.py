@@ -1,4 +1,4 @@
-"""CloudFormation's actions on stacks; stack sets and the rest are refused (change sets: change_set_responses.py)."""
+"""CloudFormation's actions on stacks; stack sets are refused, change sets are another module's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from localcloud.cloudformation.stacks import DELETED, Caller, Resource, Stack, Stacks
 from localcloud.cloudformation.template import LIMIT_BYTES, Template, TemplateError, parse
 
-_UNKNOWN = ("ClientRequestToken", "NotificationARNs", "Parameters", "RoleARN", "RollbackConfiguration", "StackPolicyBody", "TemplateURL")
+_UNKNOWN = (
+    "ClientRequestToken",
+    "NotificationARNs",
+    "Parameters",
+    "RoleARN",
+    "RollbackConfiguration",
+    "StackPolicyBody",
+    "TemplateURL",
+)
 _NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 _UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -45,15 +53,23 @@ class StackResponse(BaseResponse):
         if self.backend.find(name):
             raise AlreadyExistsException(f"Stack [{name}] already exists")
         body = self._template(str(self._get_param("TemplateBody") or ""))
-        on_failure = self._get_param("OnFailure") or ("DO_NOTHING" if self._get_param("DisableRollback") else "ROLLBACK")
-        stack = self.backend.add(name, body, self._caller(), on_failure, self._tags(), self._get_param("Capabilities") or [])
+        on_failure = self._get_param("OnFailure") or (
+            "DO_NOTHING" if self._get_param("DisableRollback") else "ROLLBACK"
+        )
+        stack = self.backend.add(
+            name, body, self._caller(), on_failure, self._tags(), self._get_param("Capabilities") or []
+        )
         self.backend.wake(stack)
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
         """UpdateStack."""
         stack = self._stack()
-        body = self._template(stack.body if self._get_param("UsePreviousTemplate") else str(self._get_param("TemplateBody") or ""))
+        body = self._template(
+            stack.body
+            if self._get_param("UsePreviousTemplate")
+            else str(self._get_param("TemplateBody") or "")
+        )
         if parsed(body) == parsed(self._updatable(stack).body):
             raise ValidationError(message="No updates are to be performed.")
         self._begin_update(stack, body)
@@ -70,7 +86,11 @@ class StackResponse(BaseResponse):
 
     def describe_stacks(self) -> ActionResult:
         """DescribeStacks: one, or all that are there."""
-        chosen = [self._stack()] if self._get_param("StackName") else [one for one in self.backend.stacks.values() if one.status != DELETED]
+        chosen = (
+            [self._stack()]
+            if self._get_param("StackName")
+            else [one for one in self.backend.stacks.values() if one.status != DELETED]
+        )
         return ActionResult({"Stacks": [_described(stack) for stack in chosen]})
 
     def list_stacks(self) -> ActionResult:
@@ -103,11 +123,15 @@ class StackResponse(BaseResponse):
         stack, wanted = self._stack(), self._get_param("LogicalResourceId")
         chosen = [one for one in stack.resources.values() if not wanted or one.logical_id == wanted]
         of_stack = {"StackId": stack.id, "StackName": stack.name}
-        return ActionResult({"StackResources": [{**of_stack, **_listed(one), "Timestamp": one.changed} for one in chosen]})
+        return ActionResult(
+            {"StackResources": [{**of_stack, **_listed(one), "Timestamp": one.changed} for one in chosen]}
+        )
 
     def list_stack_resources(self) -> ActionResult:
         """ListStackResources."""
-        found = [{**_listed(one), "LastUpdatedTimestamp": one.changed} for one in self._stack().resources.values()]
+        found = [
+            {**_listed(one), "LastUpdatedTimestamp": one.changed} for one in self._stack().resources.values()
+        ]
         return ActionResult({"StackResourceSummaries": found})
 
     def get_template(self) -> ActionResult:
@@ -119,7 +143,9 @@ class StackResponse(BaseResponse):
 
     def _updatable(self, stack: Stack) -> Stack:
         if stack.status not in _UPDATABLE:
-            raise ValidationError(message=f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+            raise ValidationError(
+                message=f"Stack:{stack.id} is in {stack.status} state and can not be updated."
+            )
         return stack
 
     def _begin_update(self, stack: Stack, body: str) -> None:
@@ -132,7 +158,9 @@ class StackResponse(BaseResponse):
         """The name of a stack that is to be made."""
         name = str(self._get_param("StackName"))
         if not _NAME.fullmatch(name):
-            raise ValidationError(message=f"{name} is no name of a stack: letters, digits and dashes, a letter first")
+            raise ValidationError(
+                message=f"{name} is no name of a stack: letters, digits and dashes, a letter first"
+            )
         return name
 
     def _tags(self) -> dict[str, str]:
@@ -145,10 +173,17 @@ class StackResponse(BaseResponse):
     def _template(self, body: str) -> str:
         """The template of the call, if it can be deployed here."""
         if unknown := [name for name in _UNKNOWN if self._get_param(name)]:
-            raise ValidationError(message=f"The local cloud's CloudFormation does not know {', '.join(unknown)}")
+            raise ValidationError(
+                message=f"The local cloud's CloudFormation does not know {', '.join(unknown)}"
+            )
         if len(body.encode()) > LIMIT_BYTES:
-            raise ValidationError(message=f"Member must have length less than or equal to {LIMIT_BYTES}: templateBody")
-        missing = set(parsed(body).capabilities) - {*(self._get_param("Capabilities") or ()), *self._implied()}
+            raise ValidationError(
+                message=f"Member must have length less than or equal to {LIMIT_BYTES}: templateBody"
+            )
+        missing = set(parsed(body).capabilities) - {
+            *(self._get_param("Capabilities") or ()),
+            *self._implied(),
+        }
         if missing:
             raise InsufficientCapabilities(f"Requires capabilities : [{', '.join(sorted(missing))}]")
         return body

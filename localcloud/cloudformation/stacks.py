@@ -91,10 +91,16 @@ class Stack:
     def note(self, resource: Resource, status: str, reason: str = "") -> None:
         """The status of a resource, as an event too."""
         resource.status, resource.reason, resource.changed = status, reason, datetime.now(timezone.utc)
-        self._note(resource.logical_id, resource.made.id if resource.made else "", resource.type, status, reason)
+        self._note(
+            resource.logical_id, resource.made.id if resource.made else "", resource.type, status, reason
+        )
 
     def _note(self, logical_id: str, physical_id: str, kind: str, status: str, reason: str) -> None:
-        self.events.append(Event(str(uuid.uuid4()), datetime.now(timezone.utc), logical_id, physical_id, kind, status, reason))
+        self.events.append(
+            Event(
+                str(uuid.uuid4()), datetime.now(timezone.utc), logical_id, physical_id, kind, status, reason
+            )
+        )
         del self.events[:-_EVENTS]
 
 
@@ -116,7 +122,9 @@ class Stacks(BaseBackend):
 
     def find(self, name_or_id: str) -> Stack | None:
         """By id, also a deleted one; by name one that is there."""
-        by_name = (stack for stack in self.stacks.values() if stack.name == name_or_id and stack.status != DELETED)
+        by_name = (
+            stack for stack in self.stacks.values() if stack.name == name_or_id and stack.status != DELETED
+        )
         return self.stacks.get(name_or_id) or next(by_name, None)
 
     def stack(self, name_or_id: str) -> Stack:

@@ -1,6 +1,7 @@
 """A template: its resources, what each of them needs, and its functions worked out.
 
-After https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html. What is not known here is refused.
+After https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html. What is not known
+here is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _VARIABLE = re.compile(r"\$\{(?P<literal>!)?(?P<name>[^}]+)\}")
 Value = Any
 """Whatever YAML can hold."""
 Scope = Callable[[str, str], str]
-"""(logical id or AWS::…, attribute or empty for Ref) -> its value. Raises TemplateError for what there is not."""
+"""(logical id or AWS::…, attribute or empty for Ref) -> its value.
+
+Raises TemplateError for what there is not.
+"""
 
 
 class TemplateError(Exception):
@@ -54,7 +58,9 @@ class Template:
     def capabilities(self) -> list[str]:
         """What the caller has to acknowledge."""
         iam = [wanted for wanted in self.resources.values() if wanted.type.startswith("AWS::IAM::")]
-        named = any(key in wanted.properties for wanted in iam for key in ("RoleName", "UserName", "GroupName"))
+        named = any(
+            key in wanted.properties for wanted in iam for key in ("RoleName", "UserName", "GroupName")
+        )
         return ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"] if iam else []
 
 
@@ -64,32 +70,53 @@ def parse(text: str) -> Template:
         document = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader that knows !Ref and its like
     except yaml.YAMLError as problem:
         raise TemplateError(f"Template format error: {problem}") from problem
-    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict) or not document["Resources"]:
+    if (
+        not isinstance(document, dict)
+        or not isinstance(document.get("Resources"), dict)
+        or not document["Resources"]
+    ):
         raise TemplateError("Template format error: At least one Resources member must be defined.")
     if unknown := sorted(set(document) - _SECTIONS):
-        raise TemplateError(f"The local cloud's CloudFormation does not know the section {', '.join(unknown)}")
+        raise TemplateError(
+            f"The local cloud's CloudFormation does not know the section {', '.join(unknown)}"
+        )
     resources = {name: _wanted(name, one) for name, one in document["Resources"].items()}
     outputs = {name: one.get("Value") for name, one in (document.get("Outputs") or {}).items()}
     if unresolved := sorted(set(_mentioned(list(outputs.values()))) - set(resources)):
-        raise TemplateError(f"Template format error: Unresolved resource dependencies {unresolved} in the Outputs block of the template")
+        raise TemplateError(
+            f"Template format error: Unresolved resource dependencies {unresolved} in the Outputs block of "
+            "the template"
+        )
     return Template(_ordered(resources), outputs, document.get("Description", ""))
 
 
 def _wanted(name: str, one: Value) -> Wanted:
     if not isinstance(one, dict) or not isinstance(one.get("Type"), str):
-        raise TemplateError(f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member.")
+        raise TemplateError(
+            f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member."
+        )
     if unknown := sorted(set(one) - _ATTRIBUTES):
-        raise TemplateError(f"The local cloud's CloudFormation does not know {', '.join(unknown)} of the resource {name}")
+        raise TemplateError(
+            f"The local cloud's CloudFormation does not know {', '.join(unknown)} of the resource {name}"
+        )
     needed = one.get("DependsOn") or ()
-    return Wanted(one["Type"], one.get("Properties") or {}, (needed,) if isinstance(needed, str) else tuple(needed))
+    return Wanted(
+        one["Type"], one.get("Properties") or {}, (needed,) if isinstance(needed, str) else tuple(needed)
+    )
 
 
 def _ordered(resources: Mapping[str, Wanted]) -> dict[str, Wanted]:
     for name, wanted in resources.items():
         if unknown := sorted(wanted.needs - set(resources)):
-            raise TemplateError(f"Template format error: Unresolved resource dependencies {unknown} in the resource {name}")
+            raise TemplateError(
+                f"Template format error: Unresolved resource dependencies {unknown} in the resource {name}"
+            )
     try:
-        order = list(TopologicalSorter({name: sorted(wanted.needs) for name, wanted in resources.items()}).static_order())
+        order = list(
+            TopologicalSorter(
+                {name: sorted(wanted.needs) for name, wanted in resources.items()}
+            ).static_order()
+        )
     except CycleError as cycle:
         raise TemplateError(f"Circular dependency between resources: {sorted(set(cycle.args[1]))}") from cycle
     return {name: resources[name] for name in order}
@@ -119,12 +146,16 @@ def resolved(value: Value, scope: Scope) -> Value:
 def _substituted(text: Value, scope: Scope) -> str:
     if not isinstance(text, str):
         raise TemplateError("The local cloud's CloudFormation knows Fn::Sub with a text only")
-    return _VARIABLE.sub(lambda found: f"${{{found['name']}}}" if found["literal"] else scope(*_attribute(found["name"])), text)
+    return _VARIABLE.sub(
+        lambda found: f"${{{found['name']}}}" if found["literal"] else scope(*_attribute(found["name"])), text
+    )
 
 
 def _attribute(argument: Value) -> tuple[str, str]:
     """["Role", "Arn"] or "Role.Arn" -> the two; a name alone has no attribute."""
-    name, _, attribute = argument.partition(".") if isinstance(argument, str) else (argument[0], "", argument[1])
+    name, _, attribute = (
+        argument.partition(".") if isinstance(argument, str) else (argument[0], "", argument[1])
+    )
     return str(name), str(attribute)
 
 
@@ -137,7 +168,9 @@ def _mentioned(value: Value) -> Iterator[str]:
             if name in ("Ref", "Fn::GetAtt"):
                 found = [_attribute(one)[0]]
             elif name == "Fn::Sub" and isinstance(one, str):
-                found = [_attribute(each["name"])[0] for each in _VARIABLE.finditer(one) if not each["literal"]]
+                found = [
+                    _attribute(each["name"])[0] for each in _VARIABLE.finditer(one) if not each["literal"]
+                ]
             else:
                 yield from _mentioned(one)
                 continue

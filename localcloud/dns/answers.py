@@ -1,4 +1,4 @@
-"""A query and the zones -> the reply an authoritative server gives (RFC 1034 4.3.2, RFC 2308 for what is not there)."""
+"""A query and the zones -> the reply an authoritative server gives (RFC 1034 4.3.2, RFC 2308)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def largest_datagram(query: DNSRecord) -> int:
 
 
 def truncated(reply: DNSRecord) -> DNSRecord:
-    """The same without its records, for whoever has to ask again over TCP; the question stays, resolvers compare it."""
+    """The same without its records, to ask again over TCP; the question stays, resolvers compare it."""
     short = DNSRecord(reply.header, questions=reply.questions)
     short.header.tc = 1
     short.set_header_qa()
@@ -71,14 +71,18 @@ def _resolve(reply: DNSRecord, asked: str, kind: str, zones: Sequence[Zone]) -> 
         owner, name = target, target.lower()
 
 
-def _look(reply: DNSRecord, zone: Zone, owner: str, name: str, kind: str, zones: Sequence[Zone]) -> str | None:
+def _look(
+    reply: DNSRecord, zone: Zone, owner: str, name: str, kind: str, zones: Sequence[Zone]
+) -> str | None:
     """Add what the zone knows of a name; the target of its CNAME if there is one to follow."""
     sets = _node(zone, name)
     if sets is None:
         reply.header.rcode = RCODE.NXDOMAIN
         reply.add_auth(*_authority(zone))
         return None
-    found = [record for one in sets if kind in (one.type, "ANY") for record in _materialize(one, owner, zones)]
+    found = [
+        record for one in sets if kind in (one.type, "ANY") for record in _materialize(one, owner, zones)
+    ]
     if found:
         reply.add_answer(*found)
         return None
@@ -91,7 +95,7 @@ def _look(reply: DNSRecord, zone: Zone, owner: str, name: str, kind: str, zones:
 
 
 def _node(zone: Zone, name: str) -> list[RecordSet] | None:
-    """The sets of a name, by a wildcard if need be; [] where only names below it exist; None where there is nothing."""
+    """The sets of a name, also by a wildcard; [] where only names below it exist; None where nothing is."""
     if _exists(zone, name):
         return [one for one in zone.sets if one.name == name]
     encloser = next((parent for parent in _parents(name) if _exists(zone, parent)), zone.name)
@@ -138,7 +142,12 @@ def _materialize(one: RecordSet, owner: str, zones: Sequence[Zone], depth: int =
 
 def _authority(zone: Zone) -> list[RR]:
     """The zone's SOA; its lifetime is how long "there is none" may be remembered."""
-    found = [record for one in zone.sets if one.type == "SOA" and one.name == zone.name for record in records(*_parts(one))]
+    found = [
+        record
+        for one in zone.sets
+        if one.type == "SOA" and one.name == zone.name
+        for record in records(*_parts(one))
+    ]
     for record in found:
         if isinstance(record.rdata, SOA):
             record.ttl = min(record.ttl, record.rdata.times[4])

@@ -1,4 +1,4 @@
-"""The asterisk of a wildcard: Route 53 takes it as * or as \\052 and lists it as \\052; moto compares and lists what it was given."""
+"""The asterisk of a wildcard: Route 53 lists * as \\052, however it was given; moto does not."""
 
 from __future__ import annotations
 
@@ -10,4 +10,6 @@ def for_moto(request: bytes) -> bytes:
 
 def as_listed(answer: bytes) -> bytes:
     """An answer of moto's with the names of records as Route 53 lists them."""
-    return answer.replace(b"<Name>*.", rb"<Name>\052.").replace(b"<NextRecordName>*.", rb"<NextRecordName>\052.")
+    return answer.replace(b"<Name>*.", rb"<Name>\052.").replace(
+        b"<NextRecordName>*.", rb"<NextRecordName>\052."
+    )

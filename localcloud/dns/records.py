@@ -21,14 +21,16 @@ def records(owner: str, kind: str, ttl: int, values: tuple[str, ...]) -> list[RR
     found = []
     for value in values:
         try:
-            found.append(_text(owner, ttl, value) if kind in ("TXT", "SPF") else _record(owner, kind, ttl, value))
+            found.append(
+                _text(owner, ttl, value) if kind in ("TXT", "SPF") else _record(owner, kind, ttl, value)
+            )
         except (DNSError, ValueError, KeyError, IndexError, TypeError) as problem:
             _log.warning("%s %s %r is left out of answers: %s", owner, kind, value, problem)
     return found
 
 
 def _record(owner: str, kind: str, ttl: int, value: str) -> RR:
-    """By dnslib's reader of zone files; "o" stands for the owner, whose name may hold what such a file would not take."""
+    """By dnslib's reader of zone files; "o" is the owner, whose name may hold what such a file refuses."""
     (made,) = RR.fromZone(f"o. {ttl} IN {kind} {value}")
     return RR(owner, made.rtype, CLASS.IN, ttl, made.rdata)
 

@@ -39,7 +39,9 @@ class DnsServer:
     def start(self) -> None:
         """Begin to answer."""
         for server in self._servers:
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="dns", daemon=True).start()
+            threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="dns", daemon=True
+            ).start()
 
     def stop(self) -> None:
         """Answer no more and free the port."""

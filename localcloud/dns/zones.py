@@ -33,7 +33,10 @@ class Zone:
 
 
 def public_zones(lock: AbstractContextManager[object]) -> list[Zone]:
-    """Every public zone of every account, as it is now. Of several with one name only the first: the one that is delegated to."""
+    """Every public zone of every account, as it is now.
+
+    Of several with one name only the first: the one that is delegated to.
+    """
     with lock:
         found: dict[str, Zone] = {}
         for zone in _all_zones():
@@ -65,10 +68,12 @@ def _all_zones() -> Iterator[FakeZone]:
 
 
 def _sets(sets: Iterable[MotoRecordSet]) -> Iterator[RecordSet]:
-    """Routing policies are not played: a weight of 0 and a SECONDARY stand back, everything else is answered."""
+    """Routing policies are not played: a weight of 0 and a SECONDARY are left out, all else is answered."""
     for one in sets:
         if str(one.weight) == "0" or one.failover == "SECONDARY":
             continue
         target = (one.alias_target or {}).get("DNSName")
         values = tuple(str(value) for value in one.records or ())
-        yield RecordSet(absolute(one.name), str(one.type), int(one.ttl or 0), values, absolute(target) if target else None)
+        yield RecordSet(
+            absolute(one.name), str(one.type), int(one.ttl or 0), values, absolute(target) if target else None
+        )

@@ -1,6 +1,7 @@
 """The joint to moto's EC2 state: one subclass, with a host beneath it.
 
-What moto would change without a machine knowing of it (fleets, spot requests, CloudFormation) is refused here.
+What moto would change without a machine knowing of it (fleets, spot requests, CloudFormation) is refused
+here.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ from localcloud.ec2.models import LocalAmi, LocalInstance, LocalSnapshot, LocalV
 
 
 class LocalBackend(EC2Backend):
-    """EC2 of one account in one region. Everything but `host` and `url_module` is plain state and is kept by pickling it."""
+    """EC2 of one account in one region.
+
+    Everything but `host` and `url_module` is plain state and is kept by pickling it.
+    """
 
     host: ClassVar[Host]
     url_module: ClassVar[ModuleType]
-    """Handed in by install.py: the responses behind these addresses import the rules, which import this module."""
+    """Handed in by install.py: the responses behind these addresses import the rules, which import this
+    module.
+    """
 
     volumes: dict[str, LocalVolume]  # type: ignore[assignment]  # narrower than moto's: we alone make them
     snapshots: dict[str, LocalSnapshot]  # type: ignore[assignment]  # as above
@@ -35,7 +41,8 @@ class LocalBackend(EC2Backend):
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
-        self.launches: dict[str, tuple[str, str]] = {}  # client token -> (digest of the parameters, reservation id)
+        # client token -> (digest of the parameters, reservation id)
+        self.launches: dict[str, tuple[str, str]] = {}
 
     @property
     def _url_module(self) -> ModuleType:
@@ -51,7 +58,7 @@ class LocalBackend(EC2Backend):
         return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
 
     def wake_instance(self, instance_id: str) -> None:
-        """Have an instance looked at soon: its state, volumes, snapshots or forwards are not what is wanted."""
+        """Have an instance looked at soon: its state, volumes, snapshots or forwards are not as wanted."""
         self.host.wake("instance", self, instance_id)
         self.wake_doors(instance_id)
 
@@ -101,7 +108,11 @@ class LocalBackend(EC2Backend):
     def resource_ids(self) -> set[str]:
         """Every instance, volume, snapshot, image and security group there is."""
         groups = {group_id for in_vpc in self.groups.values() for group_id in in_vpc}
-        return {found.id for found in self.local_instances()} | {*self.volumes, *self.snapshots, *self.amis} | groups
+        return (
+            {found.id for found in self.local_instances()}
+            | {*self.volumes, *self.snapshots, *self.amis}
+            | groups
+        )
 
     def volume(self, volume_id: str) -> LocalVolume:
         """The volume; raises InvalidVolume.NotFound."""
@@ -116,16 +127,23 @@ class LocalBackend(EC2Backend):
         return self.snapshots[snapshot_id]
 
     def describe_security_groups(
-        self, group_ids: list[str] | None = None, groupnames: list[str] | None = None, filters: dict[str, list[str]] | None = None
+        self,
+        group_ids: list[str] | None = None,
+        groupnames: list[str] | None = None,
+        filters: dict[str, list[str]] | None = None,
     ) -> list[SecurityGroup]:
         """moto's, without those that are too new to be seen."""
         for group_id in group_ids or ():
             if self.is_hidden(group_id):
-                raise errors.Ec2Error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
+                raise errors.Ec2Error(
+                    "InvalidGroup.NotFound", f"The security group '{group_id}' does not exist"
+                )
         found = super().describe_security_groups(group_ids, groupnames, filters)
         return [group for group in found if not self.is_hidden(group.id)]
 
-    def describe_instance_status(self, instance_ids: list[str], include_all_instances: bool, filters: object) -> list[Instance]:
+    def describe_instance_status(
+        self, instance_ids: list[str], include_all_instances: bool, filters: object
+    ) -> list[Instance]:
         """moto's, without those that are too new to be seen."""
         for instance_id in instance_ids:
             if self.is_hidden(self.instance(instance_id).id):

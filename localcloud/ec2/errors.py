@@ -1,6 +1,7 @@
 """EC2's own error codes and messages, where moto has none or others.
 
-Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and what the real service says.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and what the real service
+says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ Ec2Error = EC2ClientError
 
 def not_in_state_for(instance_id: str, participle: str) -> Ec2Error:
     """An instance that cannot be "started", "stopped", "rebooted" or "terminated" now."""
-    return Ec2Error("IncorrectInstanceState", f"The instance '{instance_id}' is not in a state from which it can be {participle}.")
+    return Ec2Error(
+        "IncorrectInstanceState",
+        f"The instance '{instance_id}' is not in a state from which it can be {participle}.",
+    )
 
 
 def invalid_value(value: object, parameter: str, reason: str = "") -> Ec2Error:

@@ -1,4 +1,7 @@
-"""The host beneath the API: folders, the one lock, machines, layers, addresses. It knows neither moto nor EC2's rules."""
+"""The host beneath the API: folders, the one lock, machines, layers, addresses.
+
+It knows neither moto nor EC2's rules.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ HOLD_LOOK_S = 0.1
 
 
 def runtime_folder(cloud: Path) -> Path:
-    """Where sockets live: short (a unix socket's path has 107 characters at most), private, the same for every process of this user."""
+    """Where sockets live: short (unix sockets' paths have 107 characters), private, one for each user."""
     digest = hashlib.sha256(str(cloud.absolute()).encode()).hexdigest()[:10]
     return Path(tempfile.gettempdir()) / f"hubsmith-{os.getuid()}-{digest}"
 
@@ -41,8 +44,8 @@ class Backend(Protocol):
 class Host:
     """What one cloud has on this computer.
 
-    `lock` guards the whole EC2 model (moto has no lock of its own); it is never held while a machine boots, stops or answers QMP.
-    `save` writes the model down; whoever changed it calls that before telling anybody.
+    `lock` guards the whole EC2 model (moto has no lock of its own); it is never held while a machine boots,
+    stops or answers QMP. `save` writes the model down; whoever changed it calls that before telling anybody.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +63,8 @@ class Host:
         self.save: Callable[[], None] = lambda: None
         self.unsaved: Callable[[], str] = str  # why the newest model is not on disk; empty when it is
         self.resource_ids: Callable[[], set[str]] = set  # of everything that a fault can hide
-        self.settlers: dict[str, Callable[[Any, str], None]] = {}  # kind of thing -> what looks at one, given its backend and id
+        # kind of thing -> what looks at one, given its backend and id
+        self.settlers: dict[str, Callable[[Any, str], None]] = {}
         self._answering = threading.local()
         self._metadata: dict[str, MetadataServer] = {}
 
@@ -113,7 +117,7 @@ class Host:
         self.workers.wake(key, lambda: settle(backend, resource_id))
 
     def wait_out(self, change: str, resource_id: str, still: Callable[[], bool]) -> bool:
-        """Let the time pass that a fault makes a state change take; False when it is not `still` wanted, or the server ends."""
+        """Wait as long as a fault makes a state change take; False when it is not `still` wanted."""
         while self.faults.is_held(change, resource_id):
             if not still() or self.workers.closed:
                 return False

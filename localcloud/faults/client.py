@@ -51,4 +51,6 @@ def _ask(endpoint_url: str, method: str, path: str, document: object = None) -> 
         kind = UserError if refused.code == 400 else MachineError
         raise kind(said["error"], hint=said["hint"]) from None
     except OSError as problem:
-        raise MachineError(f"the local cloud does not answer: {problem}", hint="`invoke cloud.up` starts it") from None
+        raise MachineError(
+            f"the local cloud does not answer: {problem}", hint="`invoke cloud.up` starts it"
+        ) from None

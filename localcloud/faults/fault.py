@@ -16,8 +16,24 @@ KINDS = {
     "route53-pending": "let GetChange answer PENDING, until the fault is cleared or for seconds",
     "acme-refuse": "let Pebble refuse every certificate",
 }
-CHANGES = ("running", "stopped", "terminated", "image", "snapshot", "volume", "attached", "detached", "optimized")
-RESOURCES = {"instance": "i-", "volume": "vol-", "snapshot": "snap-", "image": "ami-", "security-group": "sg-"}
+CHANGES = (
+    "running",
+    "stopped",
+    "terminated",
+    "image",
+    "snapshot",
+    "volume",
+    "attached",
+    "detached",
+    "optimized",
+)
+RESOURCES = {
+    "instance": "i-",
+    "volume": "vol-",
+    "snapshot": "snap-",
+    "image": "ami-",
+    "security-group": "sg-",
+}
 RESET = "ConnectionReset"
 # What AWS sends with them; 400 is for those not listed. botocore tries 5xx and throttling again by itself.
 STATUS = {
@@ -39,7 +55,12 @@ _USES = {
     "route53-pending": {"seconds"},
     "acme-refuse": set(),
 }
-_NEEDS = {"error": {"call", "code"}, "delay": {"call", "seconds"}, "state": {"change", "seconds"}, "hide": {"resource", "seconds"}}
+_NEEDS = {
+    "error": {"call", "code"},
+    "delay": {"call", "seconds"},
+    "state": {"change", "seconds"},
+    "hide": {"resource", "seconds"},
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """call is an action ("RunInstances") or a pattern ("Describe*", "route53:*"); where are patterns of parameters by name."""
+    """call is an action or a pattern ("Describe*", "route53:*"); where are patterns of parameters by name."""
 
     kind: str
     call: str = ""
@@ -69,7 +90,10 @@ class Fault:
         """From JSON. Raises UserError for what makes no sense."""
         if not isinstance(said, Mapping):
             raise UserError(f"a fault is an object, not {said!r}")
-        kind, given = said.get("kind"), {key: value for key, value in said.items() if key != "kind" and value not in (None, "", {})}
+        kind, given = (
+            said.get("kind"),
+            {key: value for key, value in said.items() if key != "kind" and value not in (None, "", {})},
+        )
         if kind not in KINDS:
             raise UserError(f"unknown kind of fault {kind!r}", hint=f"there are {', '.join(KINDS)}")
         if unknown := set(given) - _USES[kind]:
@@ -100,7 +124,10 @@ def _check(given: Mapping[str, Any]) -> None:
     if "change" in given and given["change"] not in CHANGES:
         raise UserError(f"unknown state change {given['change']!r}", hint=f"there are {', '.join(CHANGES)}")
     if "resource" in given and given["resource"] not in (*RESOURCES, "*"):
-        raise UserError(f"unknown resource {given['resource']!r}", hint=f"there are {', '.join(RESOURCES)} and * for all of them")
+        raise UserError(
+            f"unknown resource {given['resource']!r}",
+            hint=f"there are {', '.join(RESOURCES)} and * for all of them",
+        )
     seconds = given.get("seconds", 0)
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds <= 3600:
         raise UserError(f"seconds is a number from 0 to 3600, not {seconds!r}")
@@ -108,7 +135,9 @@ def _check(given: Mapping[str, Any]) -> None:
     if not isinstance(times, int) or isinstance(times, bool) or times < 1:
         raise UserError(f"times is a number from 1 on, not {times!r}")
     where = given.get("where", {})
-    if not isinstance(where, Mapping) or not all(isinstance(text, str) for pair in where.items() for text in pair):
+    if not isinstance(where, Mapping) or not all(
+        isinstance(text, str) for pair in where.items() for text in pair
+    ):
         raise UserError(f"where is an object of texts, not {where!r}")
     for name in ("call", "code"):
         if not isinstance(given.get(name, ""), str):

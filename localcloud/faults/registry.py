@@ -91,7 +91,12 @@ class Faults:
                 code = code or found.fault.code
                 self._count(found)
         if delay_s or code:
-            _log.info("%s %s: %s", call.service, call.action, " then ".join(filter(None, [f"{delay_s:g} s" if delay_s else "", code])))
+            _log.info(
+                "%s %s: %s",
+                call.service,
+                call.action,
+                " then ".join(filter(None, [f"{delay_s:g} s" if delay_s else "", code])),
+            )
         return Verdict(delay_s, code)
 
     def _count(self, found: _Set) -> None:
@@ -103,7 +108,9 @@ class Faults:
     def begin(self, change: str, resource_id: str) -> None:
         """A state change begins; it is held for as long as a fault says."""
         with self._lock:
-            seconds = max((found.fault.seconds or 0 for found in self._set if found.fault.change == change), default=0.0)
+            seconds = max(
+                (found.fault.seconds or 0 for found in self._set if found.fault.change == change), default=0.0
+            )
             if seconds:
                 now = self._clock()
                 self._holds = {key: hold for key, hold in self._holds.items() if hold.until > now}
@@ -132,7 +139,10 @@ class Faults:
             now = self._clock()
             self._hidden = {known: until for known, until in self._hidden.items() if until > now}
             for resource_id in resource_ids:
-                seconds = max((found.fault.seconds or 0 for found in self._set if _hides(found.fault, resource_id)), default=0.0)
+                seconds = max(
+                    (found.fault.seconds or 0 for found in self._set if _hides(found.fault, resource_id)),
+                    default=0.0,
+                )
                 if seconds:
                     self._hidden[resource_id] = now + seconds
 
@@ -169,4 +179,6 @@ def _means(fault: Fault, call: Call) -> bool:
 
 
 def _hides(fault: Fault, resource_id: str) -> bool:
-    return fault.kind == "hide" and (fault.resource == "*" or resource_id.startswith(RESOURCES.get(fault.resource, "-")))
+    return fault.kind == "hide" and (
+        fault.resource == "*" or resource_id.startswith(RESOURCES.get(fault.resource, "-"))
+    )

@@ -1,7 +1,7 @@
 """What IAM refuses of permissions boundaries and managed policies, and moto does not; for every caller.
 
-After https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePermissionsBoundary.html and API_DeletePolicy.html; the messages as
-AWS gives them.
+After https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePermissionsBoundary.html and
+API_DeletePolicy.html; the messages as AWS gives them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from localcloud.iam.refusal import Refusal
 
 _ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}")
 _VERSIONS = (
-    "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+    "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+    "versions. "
     "The default version is deleted with the policy."
 )
 
@@ -27,7 +28,9 @@ def refuse(operation: str, parameters: Mapping[str, Any], account: str) -> Refus
     boundary = parameters.get("PermissionsBoundary")
     if operation == "PutRolePermissionsBoundary" or (operation == "CreateRole" and boundary is not None):
         return _unknown(backend, str(boundary or ""))
-    if operation == "DeletePolicy" and (policy := backend.managed_policies.get(str(parameters.get("PolicyArn")))):
+    if operation == "DeletePolicy" and (
+        policy := backend.managed_policies.get(str(parameters.get("PolicyArn")))
+    ):
         return _in_use(backend, policy)
     return None
 

@@ -1,8 +1,8 @@
 """A request -> the call in IAM's words.
 
-Actions, resources and condition keys after the Service Authorization Reference (https://docs.aws.amazon.com/service-authorization/),
-for what machines of the local cloud call (EC2's: ec2_calls.py). An action whose resource is not known here is judged on "*", as are
-those that have none.
+Actions, resources and condition keys after the Service Authorization Reference
+(https://docs.aws.amazon.com/service-authorization/), for what machines of the local cloud call (EC2's:
+ec2_calls.py). An action whose resource is not known here is judged on "*", as are those that have none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Keys = dict[str, tuple[str, ...]]
 
 
 def call(service: str, operation: str, parameters: Parameters, region: str, account: str) -> JudgedCall:
-    """The call an operation with these parameters is, without what is known of the caller and of the resources' tags."""
+    """The call an operation with these parameters is, without the caller and the resources' tags."""
     place = f"{region}:{account}"
     if service == "ec2":
         return _ec2(operation, parameters, place)
@@ -29,10 +29,14 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
         **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
     }
-    return JudgedCall(f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys)
+    return JudgedCall(
+        f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
+    )
 
 
-def implied(service: str, operation: str, parameters: Parameters, region: str, account: str) -> JudgedCall | None:
+def implied(
+    service: str, operation: str, parameters: Parameters, region: str, account: str
+) -> JudgedCall | None:
     """What else the caller must be allowed for it: EC2's CreateTags where something is made with tags."""
     return ec2_calls.tagging(operation, parameters, f"{region}:{account}") if service == "ec2" else None
 
@@ -75,9 +79,11 @@ def _record_keys(parameters: Parameters) -> Keys:
 
 
 def normalized(name: str) -> str:
-    """A record's name as Route 53's condition key has it: lower case, no final dot, all but a-z 0-9 - _ . as octal codes."""
+    """A record's name in Route 53's condition key: lower case, no final dot, all but a-z0-9-_. in octal."""
     bare = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), name.lower().rstrip("."))
-    return re.sub(r"[^a-z0-9\-_.]", lambda found: "".join(f"\\{byte:03o}" for byte in found[0].encode()), bare)
+    return re.sub(
+        r"[^a-z0-9\-_.]", lambda found: "".join(f"\\{byte:03o}" for byte in found[0].encode()), bare
+    )
 
 
 def _ec2(operation: str, parameters: Parameters, place: str) -> JudgedCall:
@@ -102,7 +108,11 @@ def _logs(_: str, parameters: Parameters, place: str) -> list[str]:
 
 def _cloudformation(_: str, parameters: Parameters, place: str) -> list[str]:
     name = str(parameters.get("StackName") or "")
-    return [name if name.startswith("arn:") else f"arn:aws:cloudformation:{place}:stack/{name}/*"] if name else []
+    return (
+        [name if name.startswith("arn:") else f"arn:aws:cloudformation:{place}:stack/{name}/*"]
+        if name
+        else []
+    )
 
 
 def _events(_: str, parameters: Parameters, place: str) -> list[str]:
@@ -127,7 +137,8 @@ def _any(_: str, parameters: Parameters, __: str) -> list[str]:
 
 
 _RESOURCES = {
-    "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named, "logs": _logs,
+    "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named,
+    "logs": _logs,
     "route53": _route53, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
 }  # fmt: skip
 

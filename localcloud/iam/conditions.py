@@ -1,7 +1,7 @@
 """The Condition of a statement.
 
-After https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html, and for sets of values
-reference_policies_condition-single-vs-multi-valued-context-keys.html.
+After https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html,
+and for sets of values reference_policies_condition-single-vs-multi-valued-context-keys.html.
 """
 
 from __future__ import annotations

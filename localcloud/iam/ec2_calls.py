@@ -1,8 +1,9 @@
 """EC2's calls in IAM's words: what they name, what they make, and the tags that it is made with.
 
-After https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html, and for tags in the call that makes
-something https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html: they need ec2:CreateTags too,
-with ec2:CreateAction saying for the sake of which call.
+After https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html, and for tags in
+the call that makes something
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html: they need
+ec2:CreateTags too, with ec2:CreateAction saying for the sake of which call.
 """
 
 from __future__ import annotations
@@ -58,15 +59,21 @@ def named(operation: str, parameters: Parameters, place: str) -> list[str]:
 
 
 def made(operation: str, parameters: Parameters, place: str) -> dict[str, Context]:
-    """The ARNs of what the call makes, whose ids are not known yet, and the tags that each is asked for with, as condition keys."""
+    """The ARNs of what the call makes, without ids, and the tags asked for with each, as condition keys."""
     tags = _specified(parameters)
     return {_arn(kind, "*", place): request_keys(tags.get(kind, ())) for kind in _MADE.get(operation, ())}
 
 
 def tagging(operation: str, parameters: Parameters, place: str) -> JudgedCall | None:
     """The CreateTags that a call with TagSpecifications is beside what it is; None without tags."""
-    of_resource = {_arn(kind, "*", place): request_keys(tags) for kind, tags in _specified(parameters).items() if tags}
-    return JudgedCall("ec2:CreateTags", tuple(of_resource), {"ec2:createaction": (operation,)}, of_resource) if of_resource else None
+    of_resource = {
+        _arn(kind, "*", place): request_keys(tags) for kind, tags in _specified(parameters).items() if tags
+    }
+    return (
+        JudgedCall("ec2:CreateTags", tuple(of_resource), {"ec2:createaction": (operation,)}, of_resource)
+        if of_resource
+        else None
+    )
 
 
 def request_keys(tags: Iterable[Any]) -> Context:
@@ -74,11 +81,14 @@ def request_keys(tags: Iterable[Any]) -> Context:
     pairs = {str(tag.get("Key")): str(tag.get("Value", "")) for tag in tags if isinstance(tag, Mapping)}
     if not pairs:
         return {}
-    return {"aws:tagkeys": tuple(pairs), **{f"aws:requesttag/{key.lower()}": (value,) for key, value in pairs.items()}}
+    return {
+        "aws:tagkeys": tuple(pairs),
+        **{f"aws:requesttag/{key.lower()}": (value,) for key, value in pairs.items()},
+    }
 
 
 def id_of(arn: str) -> str | None:
-    """The id at the end of the ARN of something that EC2 has; None for other ARNs and for what is still to be made."""
+    """The id at the end of the ARN of what EC2 has; None for other ARNs and for what is still to be made."""
     kind = _ID.fullmatch(arn.rpartition("/")[2]) if arn.startswith("arn:aws:ec2:") else None
     return kind[0] if kind else None
 

@@ -1,6 +1,7 @@
 """Refuses what a role's policies do not allow, and records what roles asked for.
 
-Only credentials of roles are judged: the cloud's owner may do everything, and any other credentials are taken for theirs.
+Only credentials of roles are judged: the cloud's owner may do everything, and any other credentials are taken
+for theirs.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ class Guard:
         if session is None and service != "iam":
             return None
         asked = reading.read(service, request)
-        if scope and session and (refusal := self._judge(session, service, asked, scope["region"], account, request)):
+        if (
+            scope
+            and session
+            and (refusal := self._judge(session, service, asked, scope["region"], account, request))
+        ):
             return refusal
         return boundaries.refuse(*asked, account) if asked and service == "iam" else None
 
@@ -98,7 +103,15 @@ class Guard:
         role = session.role.name if session.role else ""
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         record = Record(
-            now, role, session.name, call.action, call.resources, call.context, call.of_resource, decision.allowed, decision.reason
+            now,
+            role,
+            session.name,
+            call.action,
+            call.resources,
+            call.context,
+            call.of_resource,
+            decision.allowed,
+            decision.reason,
         )
         with self._lock:
             self._records.append(record)
@@ -116,7 +129,10 @@ def _decide(session: sessions.Session, call: JudgedCall) -> Decision:
 
 def _refusal(service: str, session: sessions.Session, call: JudgedCall, decision: Decision) -> Refusal:
     """In the words of the service."""
-    who = f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} {decision.reason}"
+    who = (
+        f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} "
+        f"{decision.reason}"
+    )
     if service == "ec2":
         return Refusal("UnauthorizedOperation", f"You are not authorized to perform this operation. {who}")
     if service in _JSON:
@@ -124,14 +140,22 @@ def _refusal(service: str, session: sessions.Session, call: JudgedCall, decision
     return Refusal("AuthorizationError" if service == "sns" else "AccessDenied", who)
 
 
-def _calls(service: str, operation: str, parameters: dict[str, Any], region: str, account: str) -> list[JudgedCall]:
+def _calls(
+    service: str, operation: str, parameters: dict[str, Any], region: str, account: str
+) -> list[JudgedCall]:
     """What the caller of a request must be allowed."""
     asked = (service, operation, parameters, region, account)
-    found = [calls.call(*asked), calls.implied(*asked), *entities.passed(service, operation, parameters, account)]
+    found = [
+        calls.call(*asked),
+        calls.implied(*asked),
+        *entities.passed(service, operation, parameters, account),
+    ]
     return [call for call in found if call is not None]
 
 
-def _known_of(session: sessions.Session, region: str, account: str, request: Request) -> dict[str, tuple[str, ...]]:
+def _known_of(
+    session: sessions.Session, region: str, account: str, request: Request
+) -> dict[str, tuple[str, ...]]:
     """The condition keys every request has. AWS's endpoints are https, so this one counts as such."""
     now = datetime.now(timezone.utc)
     return {

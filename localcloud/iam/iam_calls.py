@@ -1,7 +1,8 @@
 """IAM's own calls in IAM's words: the roles, profiles and policies they name, and their condition keys.
 
-After https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html. A request names a
-role without its path; `entities.looked_up` completes what exists already.
+After
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html.
+A request names a role without its path; `entities.looked_up` completes what exists already.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from localcloud.iam.patterns import Context
 
 Parameters = Mapping[str, Any]
 
-_KINDS = {"RoleName": "role", "InstanceProfileName": "instance-profile", "UserName": "user", "GroupName": "group"}
+_KINDS = {
+    "RoleName": "role",
+    "InstanceProfileName": "instance-profile",
+    "UserName": "user",
+    "GroupName": "group",
+}
 # They name a role beside the profile; the right to use the role is PassRole.
 _OF_PROFILES = ("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile")
 
@@ -22,8 +28,12 @@ def named(operation: str, parameters: Parameters, place: str) -> list[str]:
     """The ARNs of what the call names or makes; a path counts only where something is made."""
     start = f"arn:aws:iam::{place.partition(':')[2]}:"
     path = str(parameters.get("Path") or "/").lstrip("/") if operation.startswith("Create") else ""
-    kinds = {name: kind for name, kind in _KINDS.items() if not (name == "RoleName" and operation in _OF_PROFILES)}
-    found = [f"{start}{kind}/{path}{parameters[name]}" for name, kind in kinds.items() if parameters.get(name)]
+    kinds = {
+        name: kind for name, kind in _KINDS.items() if not (name == "RoleName" and operation in _OF_PROFILES)
+    }
+    found = [
+        f"{start}{kind}/{path}{parameters[name]}" for name, kind in kinds.items() if parameters.get(name)
+    ]
     if operation == "CreatePolicy":
         return [f"{start}policy/{path}{parameters.get('PolicyName')}"]
     return found or ([str(parameters["PolicyArn"])] if parameters.get("PolicyArn") else [])

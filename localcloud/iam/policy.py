@@ -19,7 +19,8 @@ Policy = Mapping[str, Any]  # a policy document
 class JudgedCall:
     """One call in IAM's words; each of its resources must be allowed.
 
-    ``of_resource`` has the condition keys that are one resource's own: its tags, or those it is to be made with.
+    ``of_resource`` has the condition keys that are one resource's own: its tags, or those it is to be made
+    with.
     """
 
     action: str  # ssm:GetParameter
@@ -51,12 +52,18 @@ def decide(policies: Sequence[Policy], call: JudgedCall, kind: str = IDENTITY) -
         context = call.context_of(resource)
         try:
             effects = {
-                statement.get("Effect") for statement in _statements(policies) if _applies(statement, call.action, resource, context)
+                statement.get("Effect")
+                for statement in _statements(policies)
+                if _applies(statement, call.action, resource, context)
             }
         except UnknownOperatorError as unknown:
-            return Decision(False, resource, f"because a policy has a condition the local cloud cannot judge: {unknown}")
+            return Decision(
+                False, resource, f"because a policy has a condition the local cloud cannot judge: {unknown}"
+            )
         if "Deny" in effects:
-            return Decision(False, resource, f"with an explicit deny in {'an' if kind == IDENTITY else 'a'} {kind}")
+            return Decision(
+                False, resource, f"with an explicit deny in {'an' if kind == IDENTITY else 'a'} {kind}"
+            )
         if "Allow" not in effects:
             return Decision(False, resource, f"because no {kind} allows the {call.action} action")
     return Decision(True)
@@ -70,7 +77,9 @@ def _statements(policies: Iterable[Policy]) -> Iterator[Mapping[str, Any]]:
 
 def _applies(statement: Mapping[str, Any], action: str, resource: str, context: Context) -> bool:
     is_action = _named(statement, "Action", lambda pattern: matches(pattern.lower(), action.lower()))
-    if not is_action or not _named(statement, "Resource", lambda pattern: matches(pattern, resource, context)):
+    if not is_action or not _named(
+        statement, "Resource", lambda pattern: matches(pattern, resource, context)
+    ):
         return False
     return holds(statement.get("Condition") or {}, context)
 

@@ -1,7 +1,7 @@
-"""The tags that EC2's resources carry, as condition keys: aws:ResourceTag/… and, meaning the same, ec2:ResourceTag/….
+"""The tags of EC2's resources as condition keys: aws:ResourceTag/… and, alike, ec2:ResourceTag/….
 
-After https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/control-access-with-tags.html. Keys know no case, so two tags whose keys differ
-in case only are one condition key with two values.
+After https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/control-access-with-tags.html. Keys know no case, so
+two tags whose keys differ in case only are one condition key with two values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ PREFIXES = ("aws:resourcetag/", "ec2:resourcetag/")
 def looked_up(call: JudgedCall, region: str, account: str) -> JudgedCall:
     """The call with the tags its resources have now. The caller holds the lock of the model."""
     known = {resource: found for resource in call.resources if (found := _keys(resource, region, account))}
-    return replace(call, of_resource={one: {**call.of_resource.get(one, {}), **known.get(one, {})} for one in {*call.of_resource, *known}})
+    return replace(
+        call,
+        of_resource={
+            one: {**call.of_resource.get(one, {}), **known.get(one, {})}
+            for one in {*call.of_resource, *known}
+        },
+    )
 
 
 def _keys(arn: str, region: str, account: str) -> Context:

@@ -1,4 +1,4 @@
-"""The credentials of an instance's role: moto's STS keeps them, so GetCallerIdentity knows them and they outlive the server."""
+"""The credentials of an instance's role: moto's STS keeps them, so they outlive the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from localcloud.iam.policy import BOUNDARY, IDENTITY, SESSION, Policy
 
 PARTITION = "aws"
 LIFETIME = timedelta(hours=6)
-# EC2 has new ones ready at least five minutes before the old expire; botocore asks again a quarter of an hour before.
+# EC2 has new ones ready at least five minutes before the old expire; botocore asks again a quarter of an hour
+# before.
 RENEW_BEFORE = timedelta(hours=1)
 KEPT_EXPIRED = timedelta(hours=12)  # so that whoever still uses them hears that they have expired
 
@@ -37,11 +38,18 @@ class Session:
 
 
 def credentials(account: str, region: str, role: Role, instance_id: str) -> tuple[AssumedRole, bool]:
-    """The credentials an instance has now, new ones (True) if the last expire soon. The caller holds the lock."""
+    """The credentials an instance has now, new ones (True) if the last expire soon.
+
+    The caller holds the lock.
+    """
     backend = sts_backends[account][PARTITION]
     _drop_old(backend, iam_backends[account][PARTITION])
     for known in reversed(backend.assumed_roles):
-        if known.session_name == instance_id and known.role_arn == role.arn and known.expiration - utcnow() > RENEW_BEFORE:
+        if (
+            known.session_name == instance_id
+            and known.role_arn == role.arn
+            and known.expiration - utcnow() > RENEW_BEFORE
+        ):
             return known, False
     return backend.assume_role(region, instance_id, role.arn, "", int(LIFETIME.total_seconds()), ""), True
 
@@ -53,7 +61,15 @@ def find(access_key: str) -> Session | None:
             backend = iam_backends[known.account_id][PARTITION]
             role = next((role for role in backend.get_roles() if role.arn == known.role_arn), None)
             sets = _policy_sets(backend, role, known.policy) if role else ()
-            return Session(role, known.arn, known.user_id, known.session_name, known.session_token, known.expiration <= utcnow(), sets)
+            return Session(
+                role,
+                known.arn,
+                known.user_id,
+                known.session_name,
+                known.session_token,
+                known.expiration <= utcnow(),
+                sets,
+            )
     return None
 
 

@@ -1,7 +1,8 @@
 """Public addresses of the local cloud: 127.77.x.y, unique among all clouds of this host.
 
-Linux answers on all of 127.0.0.0/8, so an address costs nothing and machines may share a port number. Each cloud claims a /24
-by a file that names the cloud's folder, in a registry all users of the host share; a claim whose cloud has vanished is free again.
+Linux answers on all of 127.0.0.0/8, so an address costs nothing and machines may share a port number. Each
+cloud claims a /24 by a file that names the cloud's folder, in a registry all users of the host share; a claim
+whose cloud has vanished is free again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ RANGE = IPv4Network("127.77.0.0/16")
 
 
 def registry_dir() -> Path:
-    """The folder with this host's claims, created if absent, open to every user like the temp folder itself."""
+    """The folder with this host's claims, created if absent, open to every user like the temp folder."""
     folder = Path(tempfile.gettempdir()) / "hubsmith-addresses"
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
@@ -50,17 +51,21 @@ class AddressPool:
                     self._taken.add(address)
                     return str(address)
         raise MachineError(
-            "this cloud has no address left", hint=f"a local cloud has {self.SIZE}: terminate instances or release addresses"
+            "this cloud has no address left",
+            hint=f"a local cloud has {self.SIZE}: terminate instances or release addresses",
         )
 
     def reserve(self, address: str) -> None:
-        """Take the address the kept state names; raises MachineError when another cloud holds its /24 by now."""
+        """Take the address the kept state names; raises MachineError when another cloud now holds its /24."""
         wanted = IPv4Address(address)
         if wanted not in RANGE:
             raise MachineError(f"{address} is not an address of the local cloud ({RANGE})")
         with self._lock, _registry_lock():
             if not self._claim(IPv4Network(f"{address}/24", strict=False)):
-                raise MachineError(f"another local cloud has taken {address}", hint="release the address and allocate a new one")
+                raise MachineError(
+                    f"another local cloud has taken {address}",
+                    hint="release the address and allocate a new one",
+                )
             self._taken.add(wanted)
 
     def release(self, address: str) -> None:
@@ -76,7 +81,10 @@ class AddressPool:
                 _claim_file(network).unlink()
 
     def _network(self) -> IPv4Network:
-        """The /24 of this cloud. Looked up every time: something that tidies the temp folder may have taken the claim away."""
+        """The /24 of this cloud.
+
+        Looked up every time: something that tidies the temp folder may have taken the claim away.
+        """
         if claimed := self._claimed():
             return claimed[0]
         networks = list(RANGE.subnets(new_prefix=24))
@@ -85,7 +93,9 @@ class AddressPool:
         for network in networks[start:] + networks[:start]:
             if self._claim(network):
                 return network
-        raise MachineError(f"all of {RANGE} is claimed by local clouds", hint=f"the claims are in {registry_dir()}")
+        raise MachineError(
+            f"all of {RANGE} is claimed by local clouds", hint=f"the claims are in {registry_dir()}"
+        )
 
     def _claimed(self) -> list[IPv4Network]:
         networks = [IPv4Network(f"{path.name}/24") for path in sorted(registry_dir().glob("127.77.*"))]
@@ -107,7 +117,7 @@ class AddressPool:
 
 
 def why_not_listen(address: str, port: int) -> MachineError | None:
-    """The reason why this user cannot listen on address:port (TCP) right now, with what to do about it; None if they can."""
+    """Why this user cannot listen on address:port (TCP) now, and what to do about it; None if they can."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -125,7 +135,8 @@ def why_not_listen(address: str, port: int) -> MachineError | None:
 @contextlib.contextmanager
 def _registry_lock() -> Iterator[None]:
     path = registry_dir() / "lock"
-    # Not O_CREAT on a file that exists: Linux refuses that for another user's file in a sticky folder (fs.protected_regular).
+    # Not O_CREAT on a file that exists: Linux refuses that for another user's file in a sticky folder
+    # (fs.protected_regular).
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o644))
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,7 +1,7 @@
 """The QEMU that emulates machines well: fetched from Debian 13 into the cache where this system's is older.
 
-Only where KVM does not run the machines. apt fetches the packages and checks their signatures, as for a base image; nothing is installed
-on this system, and no rights are needed. About 40 MB.
+Only where KVM does not run the machines. apt fetches the packages and checks their signatures, as for a base
+image; nothing is installed on this system, and no rights are needed. About 40 MB.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ Progress = Callable[[str], None]
 def ensure(progress: Progress) -> None:
     """Have a QEMU that emulates machines well; fetch it where neither the system nor the cache has one.
 
-    Says through ``progress`` what it does. A QEMU that cannot be fetched is not an error: machines are slower without it.
+    Says through ``progress`` what it does. A QEMU that cannot be fetched is not an error: machines are slower
+    without it.
     """
     if kvm_probe.is_to_be_tried():
         progress(f"trying whether KVM works here (up to {kvm_probe.PROBE_TIMEOUT_S:g} s, once)")
@@ -42,7 +43,10 @@ def ensure(progress: Progress) -> None:
         try:
             _fetch()
         except MachineError as error:
-            progress(f"Debian 13's QEMU could not be fetched; emulated machines are slower without it ({error.message})")
+            progress(
+                "Debian 13's QEMU could not be fetched; emulated machines are slower without it "
+                f"({error.message})"
+            )
 
 
 def what_is_wrong() -> str:
@@ -77,7 +81,9 @@ def _fetch() -> None:
             (everything / name).rename(kept / name)
         found = program.unpacked(kept)
         if not found.banner:
-            raise MachineError("could not run the QEMU that was fetched", hint=f"{' '.join(found.command)} --version")
+            raise MachineError(
+                "could not run the QEMU that was fetched", hint=f"{' '.join(found.command)} --version"
+            )
         shutil.rmtree(program.cache_folder() / found.release, ignore_errors=True)
         kept.rename(program.cache_folder() / found.release)
     apt.forget_downloads()

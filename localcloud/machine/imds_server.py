@@ -1,8 +1,9 @@
 """IMDSv2 on a unix socket: inside the guest it is http://169.254.169.254.
 
-Behaviour after https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html: PUT latest/api/token with a
-lifetime of 1 to 21600 s, 401 for a token that is missing (where required) or wrong, 403 when the endpoint is disabled, 404 for
-what is not there; a folder lists its entries one a line, folders among them with a trailing slash.
+Behaviour after https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html: PUT
+latest/api/token with a lifetime of 1 to 21600 s, 401 for a token that is missing (where required) or wrong,
+403 when the endpoint is disabled, 404 for what is not there; a folder lists its entries one a line, folders
+among them with a trailing slash.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ __all__ = ["InstanceFacts", "InstanceMetadata", "MetadataServer", "Tree", "ident
 _log = logging.getLogger("hubsmith.localcloud")
 
 # cloud-init asks for 2009-04-04 and the newest of 2016-09-02, 2018-09-24, 2021-03-23; all answer alike.
-_DATES = """2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01 2009-04-04 2011-01-01 2011-05-01 2012-01-12
-2014-02-25 2014-11-05 2015-10-20 2016-04-19 2016-06-30 2016-09-02 2018-03-28 2018-08-17 2018-09-24 2019-10-01 2020-10-27 2021-01-03
-2021-03-23 2021-07-15 2022-09-24 2024-04-11"""
+_DATES = """
+2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01 2009-04-04 2011-01-01 2011-05-01
+2012-01-12 2014-02-25 2014-11-05 2015-10-20 2016-04-19 2016-06-30 2016-09-02 2018-03-28 2018-08-17 2018-09-24
+2019-10-01 2020-10-27 2021-01-03 2021-03-23 2021-07-15 2022-09-24 2024-04-11
+"""
 VERSIONS = ("1.0", *_DATES.split(), "latest")
 MAX_TTL_S = 21600
 POLL_S = 0.1  # so long an end takes at most; every machine has one such server
@@ -47,7 +50,7 @@ class InstanceMetadata:
 
 
 class MetadataServer:
-    """Answers one instance on Machine.metadata_socket; lookup is asked on every request, from a thread of its own."""
+    """Answers one instance on Machine.metadata_socket; lookup is asked on every request, in a thread."""
 
     def __init__(self, socket: Path, lookup: Callable[[], InstanceMetadata]) -> None:
         self.socket = socket
@@ -59,9 +62,18 @@ class MetadataServer:
         """Listen, replacing a socket file left behind; returns when requests are answered."""
         signer = TimestampSigner(_token_key(self.socket))
         # Werkzeug removes what is there; it listens as soon as it is made.
-        self._server = make_server(f"unix://{self.socket}", 0, _Application(self.lookup, signer), threaded=True, request_handler=_Handler)
+        self._server = make_server(
+            f"unix://{self.socket}",
+            0,
+            _Application(self.lookup, signer),
+            threaded=True,
+            request_handler=_Handler,
+        )
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": POLL_S}, name=self.socket.name, daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": POLL_S},
+            name=self.socket.name,
+            daemon=True,
         )
         self._thread.start()
 
@@ -99,7 +111,9 @@ class _Application:
         if request.method not in ("GET", "HEAD"):
             return _error(405)
         token = request.headers.get("X-aws-ec2-metadata-token")
-        if (token is None and metadata.http_tokens == "required") or (token is not None and not self._is_valid(token)):
+        if (token is None and metadata.http_tokens == "required") or (
+            token is not None and not self._is_valid(token)
+        ):
             return _error(401)
         body = resolve(_whole(metadata), request.path)
         return _error(404) if body is None else Response(body, content_type="text/plain")
@@ -150,17 +164,29 @@ def resolve(root: Tree, path: str) -> str | bytes | None:
         return leaf  # also with a slash after it, as botocore asks for the zone
     # EC2 marks folders from the third level on; the versions and what is below them stand bare.
     mark = "/" if len(names) > 1 else ""
-    return "\n".join(key + (mark if isinstance(value, Mapping) and "=" not in key else "") for key, value in node.items())
+    return "\n".join(
+        key + (mark if isinstance(value, Mapping) and "=" not in key else "") for key, value in node.items()
+    )
 
 
 def _numbered(folder: Tree, number: str) -> Tree | None:
     """The folder listed as "0=name", which is asked for as "0"."""
-    return next((value for key, value in folder.items() if isinstance(value, Mapping) and key.startswith(f"{number}=")), None)
+    return next(
+        (
+            value
+            for key, value in folder.items()
+            if isinstance(value, Mapping) and key.startswith(f"{number}=")
+        ),
+        None,
+    )
 
 
 def _whole(metadata: InstanceMetadata) -> Tree:
     document = json.dumps(metadata.identity_document, indent=2)
-    version: dict[str, Any] = {"dynamic": {"instance-identity": {"document": document}}, "meta-data": metadata.tree}
+    version: dict[str, Any] = {
+        "dynamic": {"instance-identity": {"document": document}},
+        "meta-data": metadata.tree,
+    }
     if metadata.user_data is not None:
         version["user-data"] = metadata.user_data
     return dict.fromkeys(VERSIONS, version)
@@ -171,7 +197,7 @@ def _error(status: int) -> Response:
 
 
 def _token_key(socket: Path) -> bytes:
-    """The key tokens are signed with: beside the socket, so that they outlive a restart of the server as the machine does."""
+    """The key tokens are signed with: beside the socket, so that they outlive a restart of the server."""
     path = socket.with_suffix(".key")
     if not path.exists():
         path.touch(mode=0o600)

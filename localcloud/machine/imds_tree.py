@@ -1,7 +1,8 @@
 """InstanceFacts -> what the instance metadata service answers.
 
-The names are those of https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html ("Instance metadata
-categories"); beyond what people read, they are what cloud-init's Ec2 datasource and botocore ask for.
+The names are those of https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
+("Instance metadata categories"); beyond what people read, they are what cloud-init's Ec2 datasource and
+botocore ask for.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-# A leaf is text, a mapping is a folder. A key "0=name" is listed as such and asked for as "0" (EC2's form for public keys).
+# A leaf is text, a mapping is a folder. A key "0=name" is listed as such and asked for as "0" (EC2's form for
+# public keys).
 Tree = Mapping[str, Union[str, "Tree"]]
 
 
@@ -43,15 +45,18 @@ class InstanceFacts:
     role: str | None = None  # name of the role in the instance profile
     profile_arn: str | None = None
     profile_id: str | None = None
-    credentials: Mapping[str, str] | None = None  # AccessKeyId, SecretAccessKey, Token, LastUpdated, Expiration
+    # AccessKeyId, SecretAccessKey, Token, LastUpdated, Expiration
+    credentials: Mapping[str, str] | None = None
     tags: Mapping[str, str] | None = None  # None unless instance metadata tags are enabled
-    block_devices: Mapping[str, str] = field(default_factory=lambda: {"ami": "/dev/xvda", "root": "/dev/xvda"})
+    block_devices: Mapping[str, str] = field(
+        default_factory=lambda: {"ami": "/dev/xvda", "root": "/dev/xvda"}
+    )
     architecture: str = "x86_64"
     launch_index: int = 0
 
 
 def tree(facts: InstanceFacts) -> Tree:
-    """The meta-data tree of an instance; things it does not have are absent, so that asking for them is a quick 404."""
+    """The meta-data tree of an instance; what it does not have is absent, and asking for it a quick 404."""
     return {
         "ami-id": facts.image_id,
         "ami-launch-index": str(facts.launch_index),
@@ -112,8 +117,14 @@ def _public_keys(facts: InstanceFacts) -> Tree:
 
 
 def _interface(facts: InstanceFacts) -> Tree:
-    associations = {} if facts.public_ip is None else {"ipv4-associations": {facts.public_ip: facts.private_ip}}
-    public = {} if facts.public_ip is None else {"public-hostname": facts.public_hostname, "public-ipv4s": facts.public_ip}
+    associations = (
+        {} if facts.public_ip is None else {"ipv4-associations": {facts.public_ip: facts.private_ip}}
+    )
+    public = (
+        {}
+        if facts.public_ip is None
+        else {"public-hostname": facts.public_hostname, "public-ipv4s": facts.public_ip}
+    )
     return {
         "device-number": "0",
         "interface-id": facts.interface_id,
@@ -143,4 +154,9 @@ def _iam(facts: InstanceFacts) -> Tree:
         "InstanceProfileId": facts.profile_id,
     }
     credentials = {"Code": "Success", "Type": "AWS-HMAC", **facts.credentials}
-    return {"iam": {"info": json.dumps(info, indent=2), "security-credentials": {facts.role: json.dumps(credentials, indent=2)}}}
+    return {
+        "iam": {
+            "info": json.dumps(info, indent=2),
+            "security-credentials": {facts.role: json.dumps(credentials, indent=2)},
+        }
+    }

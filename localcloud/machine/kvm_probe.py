@@ -1,8 +1,8 @@
 """Does KVM really work here? Asked once, by booting something that must end, then remembered.
 
-/dev/kvm can be there, open, run a few instructions and still hang a stock kernel (seen under a nested hypervisor), so nothing less
-than a kernel is believed: booted without a root file system it panics, reboots, and QEMU ends by itself. In doubt the answer is
-"tcg", which always works.
+/dev/kvm can be there, open, run a few instructions and still hang a stock kernel (seen under a nested
+hypervisor), so nothing less than a kernel is believed: booted without a root file system it panics, reboots,
+and QEMU ends by itself. In doubt the answer is "tcg", which always works.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _log = logging.getLogger("hubsmith.localcloud")
 def accelerator() -> Accelerator:
     """How machines run on this host: "kvm" only when a kernel was seen to boot and end under it.
 
-    The first call may take PROBE_TIMEOUT_S seconds; the answer holds until the host's kernel, QEMU or processor changes.
+    The first call may take PROBE_TIMEOUT_S seconds; the answer holds until the host's kernel, QEMU or
+    processor changes.
     """
     if not _is_there():
         return "tcg"
@@ -59,7 +60,11 @@ def _is_there() -> bool:
 
 
 def _host() -> str:
-    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     system = program.of_the_system()
     return " | ".join([platform.release(), system.banner if system else "", *models[:1]])
 
@@ -100,7 +105,9 @@ def _boots_and_ends(kernel: Path) -> bool:
 @contextmanager
 def _some_kernel() -> Iterator[Path | None]:
     """A kernel of the host if this user may read one, else one out of a cached base image, else None."""
-    readable = [path for path in sorted(_BOOT.glob("vmlinuz*")) if path.is_file() and os.access(path, os.R_OK)]
+    readable = [
+        path for path in sorted(_BOOT.glob("vmlinuz*")) if path.is_file() and os.access(path, os.R_OK)
+    ]
     if readable:
         yield readable[-1]
         return
@@ -110,11 +117,13 @@ def _some_kernel() -> Iterator[Path | None]:
 
 
 def _kernel_of(image: Path, folder: Path) -> Path | None:
-    """The kernel in the image's EFI system partition, which begins at 1 MiB as sfdisk and the distributions' tools have it."""
+    """The kernel in the image's EFI system partition, which begins at 1 MiB as sfdisk has it."""
     start, kernel = folder / "start.raw", folder / "kernel"
     partition = f"{start}@@1M"
     try:
-        run_qemu_img("dd", "-U", "-f", "qcow2", "-O", "raw", "bs=1M", "count=512", f"if={image}", f"of={start}")
+        run_qemu_img(
+            "dd", "-U", "-f", "qcow2", "-O", "raw", "bs=1M", "count=512", f"if={image}", f"of={start}"
+        )
         names = _mtools("mdir", "-/", "-b", "-i", partition, "::/").split()
         wanted = [name for name in names if name.rpartition("/")[2].startswith(("linux", "vmlinuz"))]
         if not wanted:
@@ -127,4 +136,6 @@ def _kernel_of(image: Path, folder: Path) -> Path | None:
 
 
 def _mtools(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "MTOOLS_SKIP_CHECK": "1"}).stdout
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "MTOOLS_SKIP_CHECK": "1"}
+    ).stdout

@@ -1,7 +1,7 @@
 """Layers: qcow2 files in one folder, each an overlay on its parent.
 
-An AMI's snapshot is a layer with children and is read-only from then on; a volume is a layer nobody builds on.
-What is still needed is read from the files themselves, so a lost index cannot lose a disk.
+An AMI's snapshot is a layer with children and is read-only from then on; a volume is a layer nobody builds
+on. What is still needed is read from the files themselves, so a lost index cannot lose a disk.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class LayerStore:
         except OSError as problem:
             if problem.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
                 raise MachineError(f"cannot import {source}: {problem.strerror}") from problem
-            run_qemu_img("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", source.resolve(), self.path(layer))
+            run_qemu_img(
+                "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", source.resolve(), self.path(layer)
+            )
 
     def create_blank(self, layer: str, size_gib: int) -> None:
         """Make an empty layer of that size."""
@@ -64,10 +66,24 @@ class LayerStore:
         """
         base = self.path(parent)
         if (size := self.virtual_size(parent)) > size_gib * GIB:
-            raise MachineError(f"a layer of {size_gib} GiB is smaller than its parent {parent} ({size / GIB:g} GiB)")
+            raise MachineError(
+                f"a layer of {size_gib} GiB is smaller than its parent {parent} ({size / GIB:g} GiB)"
+            )
         # -u: parent may still be open for writing by a machine that is about to switch to this very overlay.
         # The name is relative, so the state folder can be moved.
-        run_qemu_img("create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", base.name, self._claim(layer), f"{size_gib}G")
+        run_qemu_img(
+            "create",
+            "-q",
+            "-u",
+            "-f",
+            "qcow2",
+            "-F",
+            "qcow2",
+            "-b",
+            base.name,
+            self._claim(layer),
+            f"{size_gib}G",
+        )
 
     def grow(self, layer: str, size_gib: int) -> None:
         """Make a layer that no machine has open that large; no effect when it is as large already."""
@@ -77,7 +93,8 @@ class LayerStore:
     def delete_unreferenced(self, referenced: set[str]) -> None:
         """Delete every layer that none of the referenced ones stands on.
 
-        Raises MachineError, and deletes nothing, when a backing chain cannot be read. Only files of this folder are ever deleted.
+        Raises MachineError, and deletes nothing, when a backing chain cannot be read. Only files of this
+        folder are ever deleted.
         """
         needed: set[Path] = set()
         for layer in sorted(referenced):

@@ -1,8 +1,7 @@
-"""CodeBuild's projects, where moto has less than `invoke schedule --on aws` needs: UpdateProject, the limit of builds at once,
-projects without a source. Nothing is built: moto's StartBuild only says so.
+"""CodeBuild's projects, where moto has less than `invoke schedule --on aws` needs.
 
-After https://docs.aws.amazon.com/codebuild/latest/APIReference/API_UpdateProject.html: what is not named stays, an empty text takes
-a description or a source version away, and -1 the limit.
+UpdateProject, the limit of builds at once, projects without a source. Nothing is built: moto's StartBuild
+only says so.
 """
 
 from __future__ import annotations
@@ -12,7 +11,11 @@ from typing import Any
 
 from moto.codebuild import responses as motos
 from moto.codebuild import urls
-from moto.codebuild.exceptions import InvalidInputException, ResourceAlreadyExistsException, ResourceNotFoundException
+from moto.codebuild.exceptions import (
+    InvalidInputException,
+    ResourceAlreadyExistsException,
+    ResourceNotFoundException,
+)
 from moto.core.responses import ActionResult
 from moto.core.utils import unix_time
 from moto.utilities.utils import get_partition
@@ -20,7 +23,8 @@ from moto.utilities.utils import get_partition
 LIMIT = "concurrentBuildLimit"
 DEFAULT_MINUTES, DEFAULT_QUEUED_MINUTES = 60, 480
 _PARTS = (
-    "artifacts", "cache", LIMIT, "description", "environment", "logsConfig", "queuedTimeoutInMinutes", "serviceRole", "source",
+    "artifacts", "cache", LIMIT, "description", "environment", "logsConfig", "queuedTimeoutInMinutes",
+    "serviceRole", "source",
     "sourceVersion", "tags", "timeoutInMinutes", "vpcConfig",
 )  # fmt: skip
 Project = dict[str, Any]
@@ -30,7 +34,7 @@ class ProjectResponse(motos.CodeBuildResponse):
     """moto's, with more of projects."""
 
     def create_project(self) -> ActionResult:
-        """CreateProject: moto's asks for the location of a source that there is not, and forgets the limit."""
+        """CreateProject: moto asks for the location of a source that is not there, and forgets the limit."""
         name = str(self._get_param("name"))
         motos._validate_required_params_project_name(name)
         if name in self.codebuild_backend.codebuild_projects:
@@ -72,7 +76,9 @@ class ProjectResponse(motos.CodeBuildResponse):
         names: list[str] = self._get_param("names")
         found: list[Project] = self.codebuild_backend.batch_get_projects(names)
         known = {project[key] for project in found for key in ("name", "arn")}
-        return ActionResult({"projects": found, "projectsNotFound": [name for name in names if name not in known]})
+        return ActionResult(
+            {"projects": found, "projectsNotFound": [name for name in names if name not in known]}
+        )
 
     def _project(self, name: str) -> Project:
         """What is known of a project; a change of it is kept. Raises ResourceNotFoundException."""
@@ -81,11 +87,15 @@ class ProjectResponse(motos.CodeBuildResponse):
         raise ResourceNotFoundException(f"Project cannot be found: {self._arn(name)}")
 
     def _arn(self, name: str) -> str:
-        return f"arn:{get_partition(self.region)}:codebuild:{self.region}:{self.current_account}:project/{name}"
+        return (
+            f"arn:{get_partition(self.region)}:codebuild:{self.region}:{self.current_account}:project/{name}"
+        )
 
     def _check(self, project: Mapping[str, Any]) -> None:
         _check_source(project["source"])
-        motos._validate_required_params_service_role(self.current_account, self.region, project["serviceRole"])
+        motos._validate_required_params_service_role(
+            self.current_account, self.region, project["serviceRole"]
+        )
         motos._validate_required_params_artifacts(project["artifacts"])
         motos._validate_required_params_environment(project["environment"])
         _check_limit(project.get(LIMIT))
@@ -95,7 +105,9 @@ def _check_source(source: Mapping[str, Any]) -> None:
     if source["type"] != "NO_SOURCE":
         motos._validate_required_params_source(dict(source))
     elif source.get("location"):
-        raise InvalidInputException("Invalid project source: location must be null when the type is NO_SOURCE")
+        raise InvalidInputException(
+            "Invalid project source: location must be null when the type is NO_SOURCE"
+        )
     elif not source.get("buildspec"):
         raise InvalidInputException("Project source buildspec is required when the type is NO_SOURCE")
 

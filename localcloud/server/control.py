@@ -1,4 +1,6 @@
-"""The local cloud as tasks see it: up, down, status, reset. The server itself is a process of its own (daemon.py).
+"""The local cloud as tasks see it: up, down, status, reset.
+
+The server itself is a process of its own (daemon.py).
 
 python -m localcloud.server.control --state FOLDER [--port N]       runs it in the foreground
 """
@@ -52,10 +54,10 @@ def _silent(_: str) -> None:
 
 
 def ensure_up(state: Path | None = None, port: int | None = None, progress: Progress = _silent) -> Endpoint:
-    """Start the server if it is not up, with the instances that ran when it was shut down; wait until it answers.
+    """Start the server if it is not up, with the instances that ran before; wait until it answers.
 
-    port None: HUBSMITH_CLOUD_PORT, else 5077 if it is free, else any. Raises MachineError with the end of its log,
-    or with the line that lets this user open the instances' ports.
+    port None: HUBSMITH_CLOUD_PORT, else 5077 if it is free, else any. Raises MachineError with the end of its
+    log, or with the line that lets this user open the instances' ports.
     """
     folder = folder_of(state)
     if endpoint := find(folder):
@@ -79,15 +81,17 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
 
 
 def require_host() -> None:
-    """Raise UserError or MachineError, with the line that mends it, when the server could not run or nobody could reach an instance."""
+    """Raise UserError or MachineError, with a hint, when the server or its addresses could not work."""
     libraries, ports = doctor.libraries(), doctor.low_ports()
     if not libraries.ok:
         raise UserError(
-            f"the local cloud's libraries are {libraries.detail}", hint=f"run `{libraries.remedy}`; --cloud aws needs none of them"
+            f"the local cloud's libraries are {libraries.detail}",
+            hint=f"run `{libraries.remedy}`; --cloud aws needs none of them",
         )
     if not ports.ok:
         raise MachineError(
-            f"the local cloud cannot work for this user: {ports.needed_for}, and {ports.detail}", hint=f"run: {ports.remedy}"
+            f"the local cloud cannot work for this user: {ports.needed_for}, and {ports.detail}",
+            hint=f"run: {ports.remedy}",
         )
 
 
@@ -97,7 +101,12 @@ def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
     with (folder / "server.out").open("wb") as output:
         # A session of its own: Ctrl-C at the task is not for the cloud.
         return subprocess.Popen(
-            command, cwd=_REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=_REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
@@ -121,7 +130,9 @@ def down(state: Path | None = None, progress: Progress = _silent) -> None:
 
 
 def reset(state: Path | None = None, progress: Progress = _silent, *, cache: bool = False) -> None:
-    """End every machine at once, and forget everything: instances, images, volumes, zones, parameters; cache: the base images too."""
+    """End every machine at once, and forget everything: instances, images, volumes, zones, parameters; cache:
+    the base images too.
+    """
     # Imported here: tasks that only look at the cloud need none of the machinery.
     from localcloud.acme.pebble import end_orphan
     from localcloud.ec2.host import runtime_folder
@@ -151,13 +162,15 @@ def _end_server(folder: Path, number: signal.Signals) -> None:
     try:
         signal.pidfd_send_signal(process, number)
         if not select.select([process], [], [], DOWN_TIMEOUT_S)[0]:
-            raise MachineError(f"the local cloud (pid {pid}) did not end in {DOWN_TIMEOUT_S:.0f} s", hint=_log_tail(folder))
+            raise MachineError(
+                f"the local cloud (pid {pid}) did not end in {DOWN_TIMEOUT_S:.0f} s", hint=_log_tail(folder)
+            )
     finally:
         os.close(process)
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
-    """What makes any AWS client talk to this cloud: boto3, the aws CLI (2.13 or PyPI's), Packer, Terraform."""
+    """What makes any AWS client talk to this cloud: boto3, aws CLI (2.13 or PyPI's), Packer, Terraform."""
     return {
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_ACCESS_KEY_ID": endpoint.access_key,
@@ -171,7 +184,9 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 def main() -> int:
     """Run the server in the foreground."""
-    parser = argparse.ArgumentParser(prog="python -m localcloud.server.control", description="The local cloud's server.")
+    parser = argparse.ArgumentParser(
+        prog="python -m localcloud.server.control", description="The local cloud's server."
+    )
     parser.add_argument("--state", type=Path, required=True, help="the folder of this cloud")
     parser.add_argument("--port", type=int, default=0, help="the port; 0: 5077 if it is free, else any")
     options = parser.parse_args()

@@ -41,7 +41,7 @@ LOG_BYTES, LOG_FILES = 4_000_000, 2
 
 
 def serve(folder: Path, port: int) -> None:
-    """Be the server of the cloud in that folder until a signal says otherwise; port 0: the default one if it is free.
+    """Be the server of the cloud in that folder until a signal comes; port 0: the default one if free.
 
     Raises MachineError when another process serves this folder already, or when the port asked for is taken.
     """
@@ -61,10 +61,16 @@ def serve(folder: Path, port: int) -> None:
         _restore(host)
         ports = Ports(folder)
         names = Names(host, ports)
-        server = _listen(port, ports, CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}))
+        server = _listen(
+            port,
+            ports,
+            CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}),
+        )
         host.url = f"http://{ADDRESS}:{server.port}"
         signals = _signals()
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True
+        ).start()
         resume(host)
         cloudformation.resume()
         watcher = Watcher(host)
@@ -82,12 +88,15 @@ def serve(folder: Path, port: int) -> None:
 
 
 def _log_to(path: Path) -> None:
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    logging.raiseExceptions = False  # a full disk is said by those who have something to save, not by each line of the log
+    # a full disk is said by those who have something to save, not by each line of the log
+    logging.raiseExceptions = False
     logging.getLogger("hubsmith").setLevel(logging.INFO)
 
 
@@ -163,8 +172,8 @@ def _announce(folder: Path, port: int) -> None:
 def _signals() -> int:
     """Where the signals that end the server arrive: a file descriptor, a byte each.
 
-    Not a queue that their handlers fill: Python runs those in the main thread, which does not wake up when another one took the signal.
-    Handlers, not a blocked mask: QEMU would inherit the mask.
+    Not a queue that their handlers fill: Python runs those in the main thread, which does not wake up when
+    another one took the signal. Handlers, not a blocked mask: QEMU would inherit the mask.
     """
     received, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
@@ -189,7 +198,10 @@ def _power_down(host: Host, patience_s: float) -> None:
 
 def _end_machines(host: Host, patience_s: float) -> None:
     instances = [instance for backend in backends() for instance in backend.local_instances()]
-    threads = [threading.Thread(target=power.off, args=(instance, host.machine(instance.id), patience_s)) for instance in instances]
+    threads = [
+        threading.Thread(target=power.off, args=(instance, host.machine(instance.id), patience_s))
+        for instance in instances
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -22,13 +22,15 @@ def places(cloud: Path, cache: Path) -> tuple[Place, ...]:
         Place("layers", cloud / "layers", taken(_files(cloud / "layers"), shared=False)),
         Place("machines", cloud / "machines", taken(_files(cloud / "machines"))),
         Place("logs", cloud, taken(path for path in _children(cloud) if path.name.startswith("server."))),
-        Place("kept state", cloud, taken(path for path in _children(cloud) if path.name.startswith("state."))),
+        Place(
+            "kept state", cloud, taken(path for path in _children(cloud) if path.name.startswith("state."))
+        ),
         Place("cache", cache, taken(_files(cache))),
     )
 
 
 def taken(files: Iterable[Path], *, shared: bool = True) -> int:
-    """The bytes these files take; shared: also of those that have a second name elsewhere (a base image's layer is the cache's file)."""
+    """The bytes these files take; shared: also of those with a second name elsewhere, as in the cache."""
     total = 0
     for path in files:
         try:

@@ -35,7 +35,11 @@ class Names:
         """What the server says of them when it is asked who it is."""
         acme = self._pebble.acme
         found = {"port": acme.port, "ca": acme.ca, "roots": acme.roots} if acme else None
-        return {"dns": [self._dns.address, self._dns.port], "acme": found, "acme_problem": self._pebble.problem}
+        return {
+            "dns": [self._dns.address, self._dns.port],
+            "acme": found,
+            "acme_problem": self._pebble.problem,
+        }
 
     def stop(self) -> None:
         """End both."""
@@ -44,8 +48,11 @@ class Names:
 
 
 def _answered(host: Host) -> list[Zone]:
-    """The zones; while Pebble is to refuse certificates (a fault), without what would prove to it whose names they are."""
+    """The zones; without what proves to Pebble whose names they are while a fault makes it refuse."""
     zones = public_zones(host.lock)
     if not host.faults.acme_refuses:
         return zones
-    return [replace(zone, sets=tuple(each for each in zone.sets if not each.name.startswith(CHALLENGE))) for zone in zones]
+    return [
+        replace(zone, sets=tuple(each for each in zone.sets if not each.name.startswith(CHALLENGE)))
+        for zone in zones
+    ]

@@ -44,7 +44,9 @@ def find(folder: Path) -> Endpoint | None:
         announced = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
         url = f"http://{ADDRESS}:{announced['port']}"
         # Whatever proxy the user has: this is their own loopback.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/hubsmith", timeout=5) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{url}/hubsmith", timeout=5
+        ) as answer:
             identity = json.load(answer)
     except (OSError, ValueError, KeyError):
         return None
@@ -55,7 +57,8 @@ def find(folder: Path) -> Endpoint | None:
         return _endpoint(url, announced["port"], identity)
     except KeyError:
         raise MachineError(
-            "the local cloud that is up is of another version of Hubsmith", hint="invoke cloud.down ends it; the next task starts its own"
+            "the local cloud that is up is of another version of Hubsmith",
+            hint="invoke cloud.down ends it; the next task starts its own",
         ) from None
 
 

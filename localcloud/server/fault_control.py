@@ -1,6 +1,7 @@
-"""The control endpoint, of this cloud only:
+"""The control endpoint of this cloud: faults, and machines that freeze or die.
 
-    GET    /hubsmith/faults        {"faults": [{"number": 1, "kind": "error", …, "left": 2}], "frozen": ["i-…"]}
+    GET    /hubsmith/faults        {"faults": [{"number": 1, "kind": "error", …, "left": 2}],
+                                   "frozen": ["i-…"]}
     POST   /hubsmith/faults        [fault, …], or {"profile": "like-aws"}
     DELETE /hubsmith/faults[/N]    all, with the delays under way and frozen machines let go; or one
     POST   /hubsmith/machines/i-…  {"do": "freeze"}, "thaw" or "kill"
@@ -33,7 +34,9 @@ def answer(host: Host, request: Request, body: bytes) -> Response:
     try:
         return _json(_answer(host, request, body), 200)
     except HubsmithError as problem:
-        return _json({"error": problem.message, "hint": problem.hint}, 400 if isinstance(problem, UserError) else 500)
+        return _json(
+            {"error": problem.message, "hint": problem.hint}, 400 if isinstance(problem, UserError) else 500
+        )
 
 
 def _answer(host: Host, request: Request, body: bytes) -> object:
@@ -46,7 +49,9 @@ def _answer(host: Host, request: Request, body: bytes) -> object:
     elif request.method == "DELETE" and not request.path.startswith(MACHINES_PATH):
         _clear(host, request.path.removeprefix(FAULTS_PATH).strip("/"))
     return {
-        "faults": [{"number": number, **fault.shown(), "left": left} for number, fault, left in host.faults.listed()],
+        "faults": [
+            {"number": number, **fault.shown(), "left": left} for number, fault, left in host.faults.listed()
+        ],
         "frozen": sorted(host.frozen),
     }
 
@@ -81,7 +86,10 @@ def _machine(host: Host, instance_id: str, said: object) -> None:
     if wanted not in acts:
         raise UserError(f"a machine cannot be asked to {wanted!r}", hint=f"there are {', '.join(acts)}")
     if "/" in instance_id or not host.machine(instance_id).is_running():
-        raise UserError(f"{instance_id or 'no machine'} is not running", hint="`invoke cloud.status` lists the machines that run")
+        raise UserError(
+            f"{instance_id or 'no machine'} is not running",
+            hint="`invoke cloud.status` lists the machines that run",
+        )
     acts[wanted](instance_id)
 
 

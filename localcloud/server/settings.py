@@ -15,7 +15,9 @@ def controller() -> Controller:
     """HUBSMITH_DISKS: the controller of the disks of machines that are started from now on."""
     wanted = os.environ.get(DISKS_VARIABLE) or "virtio-blk"
     if wanted not in get_args(Controller):
-        raise MachineError(f"{DISKS_VARIABLE} is {wanted!r}", hint=f"there are {' and '.join(get_args(Controller))}")
+        raise MachineError(
+            f"{DISKS_VARIABLE} is {wanted!r}", hint=f"there are {' and '.join(get_args(Controller))}"
+        )
     return cast(Controller, wanted)
 
 
@@ -24,6 +26,7 @@ def elastic_ip_limit() -> int | None:
     wanted = os.environ.get(ELASTIC_IPS_VARIABLE) or None
     if wanted is not None and not wanted.isdecimal():
         raise MachineError(
-            f"{ELASTIC_IPS_VARIABLE} is {wanted!r}", hint="it is how many Elastic IPs the cloud may have in a region: a number"
+            f"{ELASTIC_IPS_VARIABLE} is {wanted!r}",
+            hint="it is how many Elastic IPs the cloud may have in a region: a number",
         )
     return None if wanted is None else int(wanted)

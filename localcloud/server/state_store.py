@@ -5,7 +5,8 @@ The file is one line of JSON (what it is, so that it can be judged without being
     {"schema": 1, "moto": "5.2.5", "boot_id": "…"}
     <pickle of {service: {(account, region): backend}}>
 
-Pickle, because moto's models are plain objects that know each other; the file lies in a folder of the user's own (mode 0700).
+Pickle, because moto's models are plain objects that know each other; the file lies in a folder of the user's
+own (mode 0700).
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 Services = Mapping[str, "BackendDict[Any]"]
 
 _MOVED = {"build.localcloud.state": __name__}
-"""Modules that state files of Hubsmith before 0.2 name, whose local cloud was a part of build/, and where they are now."""
+"""Modules that state files of Hubsmith before 0.2 name, whose local cloud was a part of build/, and where
+they are now.
+"""
 
 
 class UnreadableStateError(Exception):
@@ -68,7 +71,10 @@ def dump(services: Services) -> bytes:
     for account in services["ssm"].values():
         for backend in account.values():
             _make_picklable(backend)
-    content = {name: {(account, region): found for account, region, found in known.iter_backends()} for name, known in services.items()}
+    content = {
+        name: {(account, region): found for account, region, found in known.iter_backends()}
+        for name, known in services.items()
+    }
     header = {"schema": SCHEMA, "moto": moto_version, "boot_id": boot_id()}
     return json.dumps(header).encode() + b"\n" + pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
 
@@ -78,13 +84,15 @@ def _tag_table() -> defaultdict[str, dict[str, str]]:
 
 
 def _make_picklable(ssm_backend: SimpleSystemManagerBackend) -> None:
-    """SSM keeps its tags in a defaultdict with a lambda, which pickle refuses: the same with a function that has a name."""
+    """SSM keeps its tags in a defaultdict with a lambda, which pickle refuses: the same with a function that
+    has a name.
+    """
     if ssm_backend._resource_tags.default_factory is not _tag_table:
         ssm_backend._resource_tags = defaultdict(_tag_table, ssm_backend._resource_tags)
 
 
 def _reduce_parameters(parameters: ParameterDict) -> tuple[object, ...]:
-    """SSM's parameters are a defaultdict whose constructor takes other arguments than pickle would give it."""
+    """SSM's parameters are a defaultdict whose constructor takes other arguments than pickle gives it."""
     made_with = (parameters.account_id, parameters.region_name)
     return ParameterDict, made_with, parameters.__dict__, None, iter(dict.items(parameters))
 
@@ -112,7 +120,10 @@ def load(path: Path, services: Services) -> Header | None:
     except (ValueError, TypeError) as problem:
         raise UnreadableStateError(f"{path} is not a state file: {problem}") from problem
     if header.schema != SCHEMA:
-        raise UnreadableStateError(f"{path} was written by another version of Hubsmith (schema {header.schema}, this one reads {SCHEMA})")
+        raise UnreadableStateError(
+            f"{path} was written by another version of Hubsmith (schema {header.schema}, this one reads "
+            f"{SCHEMA})"
+        )
     if header.moto != moto_version:
         _log.warning("the state was written by moto %s, this is %s", header.moto, moto_version)
     try:
@@ -129,7 +140,9 @@ def load(path: Path, services: Services) -> Header | None:
 
 
 class StateStore:
-    """Writes the state; each file is complete (written beside, synced, renamed), and an older one never replaces a newer."""
+    """Writes the state; each file is complete (written beside, synced, renamed), and an older one never
+    replaces a newer.
+    """
 
     def __init__(self, folder: Path, services: Services, lock: AbstractContextManager[object]) -> None:
         self.path = folder / FILE_NAME
@@ -140,9 +153,11 @@ class StateStore:
         self.problem = ""  # why the newest state is not on disk; empty when it is
 
     def save(self) -> None:
-        """Write the state; returns when it is on disk, or with `problem` set when the disk refuses it: then the file is the older one.
+        """Write the state; returns when it is on disk, or with `problem` set when the disk refuses it: then
+        the file is the older one.
 
-        It does not raise, because what it is called for has been done already; the watcher tries again until it succeeds.
+        It does not raise, because what it is called for has been done already; the watcher tries again until
+        it succeeds.
         """
         with self._lock:
             content = dump(self._services)
@@ -171,7 +186,7 @@ class StateStore:
 
 
 def _lay_up(ballast: Path) -> None:
-    """Keep some space for the next time the disk is full, so that what is removed then can be written down."""
+    """Keep some space for the next time the disk is full, so that removals can be written down then."""
     if ballast.exists():
         return
     draft = ballast.with_suffix(".new")

@@ -16,7 +16,8 @@ _TAIL_BYTES = 256 << 10
 
 @dataclass(frozen=True)
 class Status:
-    """What is there: the endpoint if the server is up, the machines that run with their process ids, memory of the server.
+    """What is there: the endpoint if the server is up, the machines that run with their process ids, memory
+    of the server.
 
     ``kernel_faults`` has the newest of each machine that runs and has any.
     """
@@ -50,7 +51,7 @@ def machines(folder: Path) -> dict[str, int]:
 
 
 def kernel_faults(console: Path) -> list[KernelFault]:
-    """The newest kernel faults in the file that holds a machine's console; only the end of the file is read."""
+    """The newest kernel faults in a machine's console file; only the end of the file is read."""
     try:
         with console.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
@@ -67,8 +68,21 @@ def status(state: Path | None = None) -> Status:
     resident = _resident_mib(endpoint.pid) if endpoint else None
     places = disk_usage.places(folder, paths.cache_dir())
     running = machines(folder)
-    faults = {name: found for name in running if (found := kernel_faults(folder / "machines" / name / "console.log"))}
-    return Status(endpoint, folder, folder / "server.log", running, faults, resident, places, folder / "acme" / "roots.pem")
+    faults = {
+        name: found
+        for name in running
+        if (found := kernel_faults(folder / "machines" / name / "console.log"))
+    }
+    return Status(
+        endpoint,
+        folder,
+        folder / "server.log",
+        running,
+        faults,
+        resident,
+        places,
+        folder / "acme" / "roots.pem",
+    )
 
 
 def _resident_mib(pid: int) -> int | None:

@@ -1,8 +1,8 @@
 """One thread that looks at all machines.
 
-It notices guests that ended by themselves and instances that ended an hour ago. It tries doors again that could not be opened, and asks
-guests again for volumes that they did not let go of. When the host's disk was full, it writes down what could not be written and lets the
-machines go on that QEMU stopped.
+It notices guests that ended by themselves and instances that ended an hour ago. It tries doors again that
+could not be opened, and asks guests again for volumes that they did not let go of. When the host's disk was
+full, it writes down what could not be written and lets the machines go on that QEMU stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from localcloud.server.wsgi import RESERVE_BYTES
 _log = logging.getLogger("hubsmith.localcloud.watcher")
 
 EVERY_S = 0.5
-# Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was seen full.
+# Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was
+# seen full.
 ASK_EVERY_S, ASK_AGAIN_S = 20.0, 2.0
 # A port that another program of the host had may be free by now, a guest may have unmounted what it used.
 KNOCK_EVERY_S = 5.0
@@ -77,7 +78,11 @@ class Watcher:
             with self._host.lock:
                 running = [found for found in backend.local_instances() if found.state == "running"]
                 closed = [found.id for found in running if found.forward_problems]
-                busy = [found.id for found in running if any(volume.status == "busy" for volume in found.attachments)]
+                busy = [
+                    found.id
+                    for found in running
+                    if any(volume.status == "busy" for volume in found.attachments)
+                ]
             for instance_id in closed:
                 backend.wake_doors(instance_id)
             for instance_id in busy:

@@ -1,4 +1,4 @@
-"""The HTTP side: moto's server for a few services, one request at a time, every failure an answer AWS could give."""
+"""The HTTP side: moto's server for a few services, one request at a time; failures look like AWS's."""
 
 from __future__ import annotations
 
@@ -27,20 +27,37 @@ from localcloud.server import fault_control
 
 _log = logging.getLogger("hubsmith.localcloud.api")
 
-SERVICES = ("cloudformation", "codebuild", "ec2", "events", "iam", "logs", "route53", "scheduler", "sns", "ssm", "sts")
+SERVICES = (
+    "cloudformation",
+    "codebuild",
+    "ec2",
+    "events",
+    "iam",
+    "logs",
+    "route53",
+    "scheduler",
+    "sns",
+    "ssm",
+    "sts",
+)
 IDENTITY_PATH, CALLS_PATH = "/hubsmith", "/hubsmith/calls"
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
-_GROWS = re.compile(r"(Allocate|Change|Copy|Create(?!Tags)|Import|Modify(Volume)$|Put|Register|Request|Run|Start|Upload)")
+_GROWS = re.compile(
+    r"(Allocate|Change|Copy|Create(?!Tags)|Import|Modify(Volume)$|Put|Register|Request|Run|Start|Upload)"
+)
 NO_SPACE = "InsufficientStorage"  # EC2 has no word for it: its disks are never full
 RESERVE_BYTES = 16 << 20
 _READS = re.compile(r"(Describe|Get|List)")
 
 
 class CloudApp:
-    """A WSGI application. The lock is held while moto works, because moto has none; the state is written before the answer is."""
+    """A WSGI application.
+
+    The lock is held while moto works, because moto has none; the state is written before the answer is.
+    """
 
     def __init__(self, host: Host, identity: Callable[[], dict[str, object]]) -> None:
         self._host = host
@@ -55,7 +72,9 @@ class CloudApp:
         body = request.get_data(cache=False)
         environ["wsgi.input"] = io.BytesIO(body)
         if request.path == IDENTITY_PATH:
-            return Response(json.dumps(self._identity()), mimetype="application/json")(environ, start_response)
+            return Response(json.dumps(self._identity()), mimetype="application/json")(
+                environ, start_response
+            )
         if request.path == CALLS_PATH:
             return self._calls(request)(environ, start_response)
         if fault_control.is_ours(request.path):
@@ -70,11 +89,17 @@ class CloudApp:
             response = _faulty(request, call, code) if code else self._answer(environ, call)
         except Exception as problem:
             _log.exception("%s %s failed", call.service, call.action)
-            response = _error(call.service, request, 500, "InternalError", f"The local cloud failed: {problem!r}. See its server.log.")
+            response = _error(
+                call.service,
+                request,
+                500,
+                "InternalError",
+                f"The local cloud failed: {problem!r}. See its server.log.",
+            )
         return response(environ, start_response)
 
     def _delayed(self, call: Call) -> str:
-        """The error a fault answers this call with, if one does; returns after the delay that one asks for."""
+        """The error a fault answers this call with, if any; returns after the delay that a fault asks for."""
         verdict = self._host.faults.meet(call)
         time.sleep(verdict.delay_s)
         return verdict.code
@@ -84,7 +109,11 @@ class CloudApp:
         if service not in SERVICES:
             known = ", ".join(SERVICES)
             return _error(
-                service, request, 400, "UnsupportedOperation", f"The local cloud has {known}; it has no {service or 'unsigned requests'}."
+                service,
+                request,
+                400,
+                "UnsupportedOperation",
+                f"The local cloud has {known}; it has no {service or 'unsigned requests'}.",
             )
         if grows(action) and (full := self._full()):
             return _error(service, request, 400, NO_SPACE, full)
@@ -96,7 +125,13 @@ class CloudApp:
                 environ["wsgi.input"].seek(0)
                 response = self._from_moto(environ)
         except NotImplementedError as problem:
-            return _error(service, request, 400, "UnsupportedOperation", f"The local cloud does not support this: {problem}")
+            return _error(
+                service,
+                request,
+                400,
+                "UnsupportedOperation",
+                f"The local cloud does not support this: {problem}",
+            )
         if not _READS.match(action):
             self._host.save()
             _log.info("%s %s %s", service, action, response.status_code)
@@ -115,7 +150,10 @@ class CloudApp:
         free = self._host.free_bytes()
         if free >= RESERVE_BYTES:
             return ""
-        return f"The disk of the local cloud is full: {self._host.folder} has {free >> 20} MiB left. Remove something, there or elsewhere."
+        return (
+            f"The disk of the local cloud is full: {self._host.folder} has {free >> 20} MiB left. Remove "
+            "something, there or elsewhere."
+        )
 
     def _from_moto(self, environ: Environ) -> Response:
         faults = self._host.faults
@@ -126,10 +164,12 @@ class CloudApp:
         return response
 
     def _calls(self, request: Request) -> Response:
-        """What was asked for with the credentials of roles (?role=NAME: of that one); DELETE begins a new record."""
+        """What was asked for with the credentials of roles (?role=NAME: one); DELETE begins a new record."""
         if request.method == "DELETE":
             self._guard.forget()
-        return Response(json.dumps(self._guard.records(request.args.get("role", ""))), mimetype="application/json")
+        return Response(
+            json.dumps(self._guard.records(request.args.get("role", ""))), mimetype="application/json"
+        )
 
 
 def grows(action: str) -> bool:
@@ -149,14 +189,21 @@ class QuietHandler(MotoRequestHandler):
 
 
 def _faulty(request: Request, call: Call, code: str) -> Response:
-    return _error(call.service, request, STATUS.get(code, 400), code, "The local cloud answers so on request: see `invoke cloud.faults`.")
+    return _error(
+        call.service,
+        request,
+        STATUS.get(code, 400),
+        code,
+        "The local cloud answers so on request: see `invoke cloud.faults`.",
+    )
 
 
 def _reset(environ: Environ) -> None:
     """Break the connection without an answer: the client sees a reset."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:
-        # A socket that lingers for no time at all is reset when it is closed; detached, because its readers would keep it open.
+        # A socket that lingers for no time at all is reset when it is closed; detached, because its readers
+        # would keep it open.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(connection.detach())
     raise ConnectionResetError("on request")
@@ -170,5 +217,6 @@ def _error(service: str, request: Request, status: int, code: str, message: str)
     if service == "ec2":
         text = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>local</RequestID></Response>"
     else:
-        text = f"<ErrorResponse><Error><Type>Receiver</Type>{error}</Error><RequestId>local</RequestId></ErrorResponse>"
+        error = f"<Error><Type>Receiver</Type>{error}</Error>"
+        text = f"<ErrorResponse>{error}<RequestId>local</RequestId></ErrorResponse>"
     return Response(f'<?xml version="1.0" encoding="UTF-8"?>{text}', status, mimetype="text/xml")

@@ -1,4 +1,6 @@
-"""The one real bake of a test run: begun before the first test, waited for by the last ones, so that no processor is idle meanwhile."""
+"""The one real bake of a test run: begun before the first test, waited for by the last ones, so that no
+processor is idle meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from tests.cloud.workshop import INVOKE, REPO, Done, Workshop
 
 @dataclass(frozen=True)
 class Baking:
-    """A bake of the shipped manifest in a workshop of its own; ``before`` is what its cloud listed when it began."""
+    """A bake of the shipped manifest in its own workshop; ``before`` is what the cloud listed at first."""
 
     workshop: Workshop
     before: dict[str, list[str]]
@@ -20,20 +22,31 @@ class Baking:
 
     @classmethod
     def begin(cls, state: Path) -> Baking:
-        """Start a cloud in the folder ``state``, and the bake; both give way to the tests, whose patience is shorter."""
+        """Start a cloud in the folder ``state``, and the bake; both give way to the tests."""
         environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
         command = ["nice", str(INVOKE)]
-        up = subprocess.run([*command, "cloud.up"], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        up = subprocess.run(
+            [*command, "cloud.up"], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
         workshop = Workshop(state, up.stdout.strip())
         with (state / "bake.out").open("w") as out, (state / "bake.err").open("w") as err:
-            process = subprocess.Popen([*command, "build-ami"], cwd=REPO, env=environment, stdout=out, stderr=err, text=True)
+            process = subprocess.Popen(
+                [*command, "build-ami"], cwd=REPO, env=environment, stdout=out, stderr=err, text=True
+            )
         return cls(workshop, workshop.listing(), process)
 
     @classmethod
     def earlier(cls, state: Path) -> Baking:
         """A bake that was done before, in this workshop: for a developer whose change is not in the image."""
         environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
-        up = subprocess.run([str(INVOKE), "cloud.up"], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        up = subprocess.run(
+            [str(INVOKE), "cloud.up"],
+            cwd=REPO,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
         workshop = Workshop(state, up.stdout.strip())
         return cls(workshop, workshop.listing(), subprocess.Popen(["true"], text=True))
 

@@ -1,4 +1,4 @@
-"""A real browser: Chromium without a screen, steered through its DevTools protocol, trusting one root only."""
+"""A real browser: Chromium without a screen, steered by its DevTools protocol, trusting one root only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ANSWER_S = 60
 
 
 class Page:
-    """What a browser shows, through its DevTools protocol; ``profile`` is its user data folder, pictures go to ``folder``."""
+    """What a browser shows, by its DevTools protocol; ``profile`` is user data, pictures go to ``folder``."""
 
     def __init__(self, profile: Path, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +41,8 @@ class Page:
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
             message = json.loads(self._socket.recv())
-            if message.get("method") == "Page.javascriptDialogOpening":  # "leave this page?", which nothing else gets past
+            # "leave this page?", which nothing else gets past
+            if message.get("method") == "Page.javascriptDialogOpening":
                 answer_it = {"id": 0, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
                 self._socket.send(json.dumps(answer_it))
             if message.get("id") == self._number:
@@ -71,7 +72,10 @@ class Page:
                 pass  # between two pages
             if time.monotonic() > deadline:
                 self.shoot("gave-up")
-                raise AssertionError(f"never true: {expression}, at {self.js('location.href')}: {self.js('document.body.innerText')[:800]}")
+                raise AssertionError(
+                    f"never true: {expression}, at {self.js('location.href')}: "
+                    f"{self.js('document.body.innerText')[:800]}"
+                )
             time.sleep(0.5)
 
     def fill(self, selector: str, text: str) -> None:
@@ -80,23 +84,33 @@ class Page:
         self.call("Input.insertText", text=text)
 
     def new_notebook(self, timeout_s: float) -> None:
-        """In JupyterLab: press the launcher's card and wait until the kernel is idle; what is typed before is lost."""
+        """In JupyterLab: press the launcher's card, wait until the kernel is idle; earlier keys are lost."""
         card = ".jp-LauncherCard[data-category=Notebook]"
         self.wait_for(f"document.querySelector('{card}') !== null", timeout_s)
         self.click(card)
-        self.wait_for("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout_s)
+        self.wait_for(
+            "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout_s
+        )
 
     def run_cell(self, code: str, output: str, timeout_s: float) -> None:
         """Type ``code`` into the active cell, run it, and wait for ``output``.
 
-        JupyterLab shows a notebook, with an idle kernel, a moment before its cells stay as they are: what is typed into
-        those of before is gone with them, and is typed again.
+        JupyterLab shows a notebook, with an idle kernel, a moment before its cells stay as they are: what is
+        typed into those of before is gone with them, and is typed again.
         """
-        shown = f"[...document.querySelectorAll('.jp-OutputArea-output')].some(one => one.innerText.includes({json.dumps(output)}))"
-        cell = f"[...document.querySelectorAll('.jp-Notebook .jp-CodeCell')].find(one => one.innerText.includes({json.dumps(code)}))"
+        shown = (
+            "[...document.querySelectorAll('.jp-OutputArea-output')].some(one => "
+            f"one.innerText.includes({json.dumps(output)}))"
+        )
+        cell = (
+            "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell')].find(one => "
+            f"one.innerText.includes({json.dumps(code)}))"
+        )
         deadline = time.monotonic() + timeout_s
         while not self.js(shown):
-            assert time.monotonic() < deadline, f"'{code}' never said '{output}': {self.js('document.body.innerText')[:800]}"
+            assert time.monotonic() < deadline, (
+                f"'{code}' never said '{output}': {self.js('document.body.innerText')[:800]}"
+            )
             if not self.js(f"{cell} !== undefined"):
                 self.fill(".jp-Notebook .jp-Cell.jp-mod-active .cm-content", code)
             elif self.js(f"{cell}.querySelector('.jp-InputPrompt').innerText.includes('[ ]')"):
@@ -105,7 +119,10 @@ class Page:
 
     def press_button(self, label: str) -> None:
         """The button with this label, after leaving the field that somebody has typed into."""
-        found = f"[...document.querySelectorAll('button, a.btn')].find(one => one.innerText.trim() === {json.dumps(label)})"
+        found = (
+            "[...document.querySelectorAll('button, a.btn')].find(one => one.innerText.trim() === "
+            f"{json.dumps(label)})"
+        )
         self.wait_for(f"{found} !== undefined", _ANSWER_S)
         self.js("document.activeElement.blur()")
         self.js(f"{found}.click()")
@@ -116,7 +133,12 @@ class Page:
 
     def press(self, name: str, modifiers: int = 0) -> None:
         """A key, Enter; of the modifiers 8 is Shift."""
-        key = {"key": name, "code": name, "windowsVirtualKeyCode": {"Enter": 13}[name], "modifiers": modifiers}
+        key = {
+            "key": name,
+            "code": name,
+            "windowsVirtualKeyCode": {"Enter": 13}[name],
+            "modifiers": modifiers,
+        }
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, **key)
 
@@ -132,13 +154,22 @@ class Page:
 
 
 class Browser(Page):
-    """A browser of one page. ``domain`` and all below it are at ``address``; only certificates of ``roots`` (PEM) are good."""
+    """A browser of one page.
+
+    ``domain`` and all below it are at ``address``; only certificates of ``roots`` (PEM) are good.
+    """
 
     def __init__(self, folder: Path, domain: str, address: str, roots: str) -> None:
         command = [
             str(shutil.which("chromium")),
             "--headless=new",
-            *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"),
+            *(
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--no-proxy-server",
+            ),
             "--remote-debugging-port=0",
             f"--user-data-dir={folder / 'profile'}",
             f"--host-resolver-rules=MAP {domain} {address}, MAP *.{domain} {address}",
@@ -153,7 +184,9 @@ class Browser(Page):
     def __enter__(self) -> Browser:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
         self._process.terminate()
         try:
@@ -192,7 +225,9 @@ def _attach(profile: Path) -> websocket.WebSocket:
             port = (profile / "DevToolsActivePort").read_text().split()[0]
             pages = requests.get(f"http://127.0.0.1:{port}/json", timeout=10).json()
             page = next(page for page in pages if page["type"] == "page")
-            return websocket.create_connection(page["webSocketDebuggerUrl"], timeout=_ANSWER_S, suppress_origin=True)
+            return websocket.create_connection(
+                page["webSocketDebuggerUrl"], timeout=_ANSWER_S, suppress_origin=True
+            )
         except (OSError, IndexError, StopIteration, requests.RequestException):
             assert time.monotonic() < deadline, f"no page of {profile}"
             time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""A local cloud for the tests: a daemon with a state folder of its own, gone afterwards with everything it started."""
+"""A local cloud for the tests: a daemon with its own state folder, gone afterwards with all it started."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage, key: Key) -> Iterator[Customer]:
+def cloud(
+    tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage, key: Key
+) -> Iterator[Customer]:
     """One cloud for the tests of EC2's semantics; each of them leaves it as it was."""
     with open_cloud(tmp_path_factory.mktemp("cloud") / "cloud", key) as customer:
         yield customer
@@ -97,7 +99,9 @@ def baking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baking]:
 @pytest.fixture(scope="session", autouse=True)
 def begun_early(request: pytest.FixtureRequest) -> None:
     """In a run of one process the bake begins before the first test and is waited for by the last ones."""
-    if not sharing.is_shared(request.config) and any(sharing.needs_the_bake(item) for item in request.session.items):
+    if not sharing.is_shared(request.config) and any(
+        sharing.needs_the_bake(item) for item in request.session.items
+    ):
         request.getfixturevalue("baking")
 
 
@@ -116,7 +120,7 @@ class open_cloud:  # used as a function
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Command lines of all processes that name the folder or the sockets of its machines: QEMU, socat, servers."""
+    """Command lines of all processes that name the folder or its machines' sockets: QEMU, socat, servers."""
     from localcloud.ec2.host import runtime_folder
 
     names = (str(folder), str(runtime_folder(folder)))

@@ -21,7 +21,7 @@ def cpu_s(pid: int) -> float:
 
 
 def idle_cpu_s(cloud: Customer, seconds: float = 10) -> tuple[float, float]:
-    """Processor seconds that the server, and all its machines together, use while nobody asks anything of them."""
+    """Processor seconds that the server, and all its machines together, use while nobody asks anything."""
     machines = control.machines(cloud.folder).values()
     before = cpu_s(cloud.endpoint.pid), sum(map(cpu_s, machines))
     time.sleep(seconds)
@@ -44,7 +44,14 @@ def boot(cloud: Customer) -> tuple[str, Boot]:
     """Launch one instance and time it."""
     group, image, key = cloud.open_group(22), cloud.tiny, cloud.key_name()
     client, began = cloud.client("ec2"), time.time()
-    parameters = {"ImageId": image, "InstanceType": "t3.nano", "KeyName": key, "SecurityGroupIds": [group], "MinCount": 1, "MaxCount": 1}
+    parameters = {
+        "ImageId": image,
+        "InstanceType": "t3.nano",
+        "KeyName": key,
+        "SecurityGroupIds": [group],
+        "MinCount": 1,
+        "MaxCount": 1,
+    }
     instance = client.run_instances(**parameters)["Instances"][0]
     until(lambda: greets(instance["PublicIpAddress"]), 180, "ssh")
     ended = time.time()

@@ -56,13 +56,21 @@ class Customer:
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """A client that does not repeat a failed request: a test is to see the first answer."""
         config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
-        credentials = {"aws_access_key_id": self.endpoint.access_key, "aws_secret_access_key": self.endpoint.secret_key}
-        return boto3.client(service, endpoint_url=self.endpoint.url, region_name=region, config=config, **credentials)
+        credentials = {
+            "aws_access_key_id": self.endpoint.access_key,
+            "aws_secret_access_key": self.endpoint.secret_key,
+        }
+        session: Any = boto3.Session()  # whose stubs want the service as a literal
+        return session.client(
+            service, endpoint_url=self.endpoint.url, region_name=region, config=config, **credentials
+        )
 
     @property
     def tiny(self) -> str:
         """The newest tiny image."""
-        images = self.client("ec2").describe_images(Filters=[{"Name": "name", "Values": ["tiny-*"]}])["Images"]
+        images = self.client("ec2").describe_images(Filters=[{"Name": "name", "Values": ["tiny-*"]}])[
+            "Images"
+        ]
         return str(max(images, key=lambda image: image["CreationDate"])["ImageId"])
 
     def key_name(self) -> str:
@@ -75,14 +83,25 @@ class Customer:
     def open_group(self, *ports: int) -> str:
         """A security group that lets this host in."""
         ec2 = self.client("ec2")
-        group_id = str(ec2.create_security_group(GroupName=f"open-{time.monotonic_ns()}", Description="tests")["GroupId"])
+        group_id = str(
+            ec2.create_security_group(GroupName=f"open-{time.monotonic_ns()}", Description="tests")["GroupId"]
+        )
         for port in ports:
-            ec2.authorize_security_group_ingress(GroupId=group_id, IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp="127.0.0.1/32")
+            ec2.authorize_security_group_ingress(
+                GroupId=group_id, IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp="127.0.0.1/32"
+            )
         return group_id
 
     def run(self, **more: Any) -> dict[str, Any]:
         """One instance, pending."""
-        parameters = {"ImageId": self.tiny, "InstanceType": "t3.nano", "KeyName": self.key_name(), "MinCount": 1, "MaxCount": 1, **more}
+        parameters = {
+            "ImageId": self.tiny,
+            "InstanceType": "t3.nano",
+            "KeyName": self.key_name(),
+            "MinCount": 1,
+            "MaxCount": 1,
+            **more,
+        }
         found: dict[str, Any] = self.client("ec2").run_instances(**parameters)["Instances"][0]
         return found
 
@@ -107,7 +126,9 @@ class Customer:
 
     def look(self, instance_id: str) -> dict[str, Any]:
         """The instance as it is listed now."""
-        found: dict[str, Any] = self.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        found: dict[str, Any] = self.client("ec2").describe_instances(InstanceIds=[instance_id])[
+            "Reservations"
+        ][0]["Instances"][0]
         return found
 
     def state(self, instance_id: str) -> str:
@@ -118,7 +139,9 @@ class Customer:
         until(lambda: self.state(instance_id) == state, timeout_s, f"{instance_id} {state}")
         return self.look(instance_id)
 
-    def ssh(self, instance: dict[str, Any], command: str, *, timeout_s: float = 120, user: str = "root") -> str:
+    def ssh(
+        self, instance: dict[str, Any], command: str, *, timeout_s: float = 120, user: str = "root"
+    ) -> str:
         """What a command says on the instance, whose sshd may still be starting; it must succeed."""
         with self.connected(instance, timeout_s=timeout_s, user=user) as client:
             _, out, err = client.exec_command(command, timeout=max(60, timeout_s))
@@ -135,12 +158,16 @@ class Customer:
         return str(answer.get("Output", ""))[-3000:]
 
     @contextmanager
-    def connected(self, instance: dict[str, Any], *, timeout_s: float = 120, user: str = "root") -> Iterator[paramiko.SSHClient]:
+    def connected(
+        self, instance: dict[str, Any], *, timeout_s: float = 120, user: str = "root"
+    ) -> Iterator[paramiko.SSHClient]:
         address, deadline = instance["PublicIpAddress"], time.monotonic() + timeout_s
-        name = instance.get("InstanceId", address)  # some tests know only the address: then there is no console to look at
+        # some tests know only the address: then there is no console to look at
+        name = instance.get("InstanceId", address)
         kernel = KernelWatch(self.client("ec2"), name)
         while True:
-            # QEMU accepts connections before the guest does; paramiko would log each of them with a traceback.
+            # QEMU accepts connections before the guest does; paramiko would log each of them with a
+            # traceback.
             if not greets(address) and time.monotonic() < deadline:
                 if fault := kernel.look():
                     pytest.fail(f"{name} cannot be reached by ssh: {fault}")

@@ -61,8 +61,14 @@ def make_keys() -> Keys:
     """Fresh keys, and the metadata that carries them into the guest."""
     client, host = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     indented = "\n".join(f"    {line}" for line in _private(host).splitlines())
-    user_data = _USER_DATA.format(host_private=indented, host_public=_public(host), client_public=_public(client))
-    return Keys(_private(client), _private(host), InstanceMetadata(tree(FACTS), user_data.encode(), identity_document(FACTS)))
+    user_data = _USER_DATA.format(
+        host_private=indented, host_public=_public(host), client_public=_public(client)
+    )
+    return Keys(
+        _private(client),
+        _private(host),
+        InstanceMetadata(tree(FACTS), user_data.encode(), identity_document(FACTS)),
+    )
 
 
 @dataclass(frozen=True)
@@ -82,15 +88,31 @@ class Guest:
 
     def serials(self) -> set[str]:
         """What the disks of the guest say they are."""
-        return set(self.run("for disk in /sys/block/vd* /sys/block/nvme*; do cat $disk/serial $disk/device/serial; echo; done").split())
+        return set(
+            self.run(
+                "for disk in /sys/block/vd* /sys/block/nvme*; do cat $disk/serial $disk/device/serial; echo; "
+                "done"
+            ).split()
+        )
 
     def _connected(self, port: int) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
         host = paramiko.Ed25519Key(file_obj=io.StringIO(self.keys.host))
-        client.get_host_keys().add(self.address if port == 22 else f"[{self.address}]:{port}", "ssh-ed25519", host)
+        client.get_host_keys().add(
+            self.address if port == 22 else f"[{self.address}]:{port}", "ssh-ed25519", host
+        )
         key = paramiko.Ed25519Key(file_obj=io.StringIO(self.keys.client))
         try:
-            client.connect(self.address, port, "root", pkey=key, timeout=10, banner_timeout=10, allow_agent=False, look_for_keys=False)
+            client.connect(
+                self.address,
+                port,
+                "root",
+                pkey=key,
+                timeout=10,
+                banner_timeout=10,
+                allow_agent=False,
+                look_for_keys=False,
+            )
         except BaseException:
             client.close()
             self._fail_after_a_panic()
@@ -105,7 +127,7 @@ class Guest:
 
 
 def until_it_works(attempt: Callable[[], T], timeout_s: float) -> T:
-    """The first result of attempt that is neither false nor an error; its last error after timeout_s seconds."""
+    """The first result of attempt that is neither false nor an error; its last error after timeout_s."""
     end = time.monotonic() + timeout_s
     while True:
         try:

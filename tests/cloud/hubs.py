@@ -12,7 +12,10 @@ from typing import Any
 from tests.cloud.workshop import INVOKE, REPO, TINY, Done, Running, Workshop
 
 ZONE = "example.test"
-_ALIVE = {"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]}
+_ALIVE = {
+    "Name": "instance-state-name",
+    "Values": ["pending", "running", "shutting-down", "stopping", "stopped"],
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class Site:
         """Begin a command."""
         line = [str(INVOKE), *command]
         environment = self.workshop.environment
-        return Running(subprocess.Popen(line, cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return Running(
+            subprocess.Popen(
+                line, cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
 
     def invoke(self, task: str, *more: str) -> Done:
         """Another task for this hub."""
@@ -66,7 +73,9 @@ class Site:
     def group(self) -> dict[str, Any]:
         """Its security group."""
         ours = {"Name": "tag:hubsmith:hub", "Values": [self.domain]}
-        found: dict[str, Any] = self.workshop.client("ec2").describe_security_groups(Filters=[ours])["SecurityGroups"][0]
+        found: dict[str, Any] = self.workshop.client("ec2").describe_security_groups(Filters=[ours])[
+            "SecurityGroups"
+        ][0]
         return found
 
     def ports(self) -> list[int]:
@@ -77,7 +86,11 @@ class Site:
         """(type, values) at its name."""
         route53 = self.workshop.client("route53")
         found = route53.list_resource_record_sets(HostedZoneId=self.zone_id())["ResourceRecordSets"]
-        return [(r["Type"], [v["Value"] for v in r["ResourceRecords"]]) for r in found if r["Name"] == f"{self.domain}."]
+        return [
+            (r["Type"], [v["Value"] for v in r["ResourceRecords"]])
+            for r in found
+            if r["Name"] == f"{self.domain}."
+        ]
 
     def zone_id(self) -> str:
         """The id of the zone that the local cloud has from the start."""
@@ -88,23 +101,33 @@ class Site:
         """Somebody makes (or removes) a record at its name."""
         record = {"Name": self.domain, "Type": kind, "TTL": 300, "ResourceRecords": [{"Value": value}]}
         change = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
-        self.workshop.client("route53").change_resource_record_sets(HostedZoneId=self.zone_id(), ChangeBatch=change)
+        self.workshop.client("route53").change_resource_record_sets(
+            HostedZoneId=self.zone_id(), ChangeBatch=change
+        )
 
     def say(self, name: str, value: str) -> None:
         """What an instance of a golden image would publish."""
         ssm = self.workshop.client("ssm")
-        ssm.put_parameter(Name=f"/hubsmith/hubs/{self.domain}/{name}", Type="String", Value=value, Overwrite=True)
+        ssm.put_parameter(
+            Name=f"/hubsmith/hubs/{self.domain}/{name}", Type="String", Value=value, Overwrite=True
+        )
 
 
 def everything(workshop: Workshop) -> dict[str, list[str]]:
     """All that a hub could leave, in every service."""
     iam, ssm, route53 = (workshop.client(service) for service in ("iam", "ssm", "route53"))
     zones = [zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]]
-    records = [record for zone in zones for record in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]]
+    records = [
+        record
+        for zone in zones
+        for record in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    ]
     return {
         **workshop.listing(),
         "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"]),
-        "profiles": sorted(profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]),
+        "profiles": sorted(
+            profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]
+        ),
         "parameters": sorted(parameter["Name"] for parameter in ssm.describe_parameters()["Parameters"]),
         "records": sorted(f"{record['Name']} {record['Type']}" for record in records),
         "folders": sorted(path.name for path in (workshop.state / "hubs").glob("*")),
@@ -118,7 +141,9 @@ def tags_of(resource: dict[str, Any]) -> dict[str, str]:
 
 def told_to(site: Site, instance_id: str) -> str:
     """The user data of an instance."""
-    answer = site.workshop.client("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute="userData")
+    answer = site.workshop.client("ec2").describe_instance_attribute(
+        InstanceId=instance_id, Attribute="userData"
+    )
     return base64.b64decode(answer["UserData"]["Value"]).decode()
 
 
@@ -131,7 +156,13 @@ def host_key(site: Site) -> str:
     try:
         while time.monotonic() < deadline:
             address = site.instances()[0]["PublicIpAddress"]
-            done = subprocess.run(["ssh-keyscan", "-t", "ed25519", address], capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(
+                ["ssh-keyscan", "-t", "ed25519", address],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
             # OpenSSH 10 prints its comments there too.
             keys = [line.partition(" ")[2] for line in done.stdout.splitlines() if not line.startswith("#")]
             if keys:

@@ -1,6 +1,7 @@
 """A test aid: did a role get along with its policy, and does the policy hold no more than it needed?
 
-The local cloud refuses what a role's policies do not allow and keeps a record of what was asked for (GET /hubsmith/calls).
+The local cloud refuses what a role's policies do not allow and keeps a record of what was asked for (GET
+/hubsmith/calls).
 """
 
 from __future__ import annotations
@@ -33,11 +34,17 @@ def assert_least_privilege(endpoint: Endpoint, role: str, policy: Policy) -> Non
     calls = [_call(record) for record in calls_of(endpoint, role)]
     assert calls, f"{role} has called nothing"
     refused = [
-        f"{call.action} on {decision.resource} {decision.reason}" for call in calls if not (decision := decide([policy], call)).allowed
+        f"{call.action} on {decision.resource} {decision.reason}"
+        for call in calls
+        if not (decision := decide([policy], call)).allowed
     ]
     assert not refused, "\n".join(refused)
     called = {call.action.lower() for call in calls}
-    unused = [pattern for pattern in _actions(policy) if not any(matches(pattern.lower(), action) for action in called)]
+    unused = [
+        pattern
+        for pattern in _actions(policy)
+        if not any(matches(pattern.lower(), action) for action in called)
+    ]
     assert not unused, f"{role} may do what it never did: {', '.join(unused)}"
 
 

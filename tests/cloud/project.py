@@ -45,7 +45,11 @@ class Project:
     @property
     def options(self) -> tuple[str, ...]:
         """What chooses this manifest."""
-        return ("--manifest", str(self.folder / "manifest.yaml"), *(word for name in self.profile for word in ("--profile", name)))
+        return (
+            "--manifest",
+            str(self.folder / "manifest.yaml"),
+            *(word for name in self.profile for word in ("--profile", name)),
+        )
 
     def json(self, command: str, *arguments: str, status: int = 0) -> Any:
         """The JSON document a command prints."""

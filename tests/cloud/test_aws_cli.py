@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,14 +27,31 @@ class Cli:
 
     def __init__(self, cloud: Customer, home: Path) -> None:
         beside = Path(sys.executable).with_name("aws")
-        self.command = str(beside) if beside.exists() else shutil.which("aws")
-        self.refused = 255 if b"aws-cli/1" in subprocess.run([self.command, "--version"], capture_output=True, check=True).stdout else 254
+        self.command = str(beside) if beside.exists() else "aws"
+        self.refused = (
+            255
+            if b"aws-cli/1"
+            in subprocess.run([self.command, "--version"], capture_output=True, check=True).stdout
+            else 254
+        )
         plain = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        self.environment = {**plain, "HOME": str(home), "AWS_PAGER": "", **control.environment(cloud.endpoint)}
+        self.environment = {
+            **plain,
+            "HOME": str(home),
+            "AWS_PAGER": "",
+            **control.environment(cloud.endpoint),
+        }
 
     def __call__(self, *words: str, fails: bool = False) -> Any:
         assert self.command, "the aws CLI is not installed"
-        done = subprocess.run([self.command, *words], env=self.environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            [self.command, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         if fails:
             assert done.returncode == self.refused, done.stderr
             return done.stderr.strip()
@@ -67,17 +83,47 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     public.write_text(cloud.key.public)
     assert aws("sts", "get-caller-identity")["Account"] == "123456789012"
     aws("ec2", "import-key-pair", "--key-name", "cli", "--public-key-material", f"fileb://{public}")
-    group = aws("ec2", "create-security-group", "--group-name", "cli", "--description", "cli", *query("GroupId"))
-    aws("ec2", "authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "22", "--cidr", "127.0.0.1/32")
+    group = aws(
+        "ec2", "create-security-group", "--group-name", "cli", "--description", "cli", *query("GroupId")
+    )
+    aws(
+        "ec2",
+        "authorize-security-group-ingress",
+        "--group-id",
+        group,
+        "--protocol",
+        "tcp",
+        "--port",
+        "22",
+        "--cidr",
+        "127.0.0.1/32",
+    )
     aws("ec2", "wait", "security-group-exists", "--group-ids", group)
     aws("ec2", "wait", "key-pair-exists", "--key-names", "cli")
-    base = aws("ec2", "describe-images", "--filters", "Name=name,Values=tiny-*", *query("sort_by(Images,&CreationDate)[-1].ImageId"))
+    base = aws(
+        "ec2",
+        "describe-images",
+        "--filters",
+        "Name=name,Values=tiny-*",
+        *query("sort_by(Images,&CreationDate)[-1].ImageId"),
+    )
 
-    run = ["--image-id", base, "--instance-type", "t3.nano", "--key-name", "cli", "--security-group-ids", group]
+    run = [
+        "--image-id",
+        base,
+        "--instance-type",
+        "t3.nano",
+        "--key-name",
+        "cli",
+        "--security-group-ids",
+        group,
+    ]
     tags = "ResourceType=instance,Tags=[{Key=Name,Value=cli}]"
     one = aws("ec2", "run-instances", *run, "--tag-specifications", tags, *query("Instances[0].InstanceId"))
     aws("ec2", "wait", "instance-running", "--instance-ids", one)
-    listed = aws("ec2", "describe-instances", "--filters", "Name=tag:Name,Values=cli")["Reservations"][0]["Instances"][0]
+    listed = aws("ec2", "describe-instances", "--filters", "Name=tag:Name,Values=cli")["Reservations"][0][
+        "Instances"
+    ][0]
     assert listed["InstanceId"] == one
     assert cloud.ssh(listed, "echo by-cli > /root/cli && sync; cat /root/cli") == "by-cli\n"
     aws("ec2", "wait", "instance-status-ok", "--instance-ids", one)
@@ -85,7 +131,9 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     console = aws("ec2", "get-console-output", "--instance-id", one)["Output"]
     assert "tiny (busybox on a Debian kernel) ttyS0" in console
 
-    volume = aws("ec2", "create-volume", "--availability-zone", "us-east-1a", "--size", "1", *query("VolumeId"))
+    volume = aws(
+        "ec2", "create-volume", "--availability-zone", "us-east-1a", "--size", "1", *query("VolumeId")
+    )
     aws("ec2", "wait", "volume-available", "--volume-ids", volume)
     aws("ec2", "attach-volume", "--volume-id", volume, "--instance-id", one, "--device", "/dev/sdf")
     aws("ec2", "wait", "volume-in-use", "--volume-ids", volume)
@@ -100,7 +148,13 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     aws("ec2", "wait", "image-exists", "--image-ids", image)
     aws("ec2", "wait", "image-available", "--image-ids", image)
     snapshot = aws(
-        "ec2", "describe-images", "--owners", "self", "--image-ids", image, *query("Images[0].BlockDeviceMappings[0].Ebs.SnapshotId")
+        "ec2",
+        "describe-images",
+        "--owners",
+        "self",
+        "--image-ids",
+        image,
+        *query("Images[0].BlockDeviceMappings[0].Ebs.SnapshotId"),
     )
     aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
     aws("ec2", "terminate-instances", "--instance-ids", one)
@@ -114,9 +168,20 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
 
 
 def test_the_lines_of_cloud_env_point_a_shell_at_it(aws: Cli, workshop: Workshop) -> None:
-    line = f'eval "$({INVOKE} cloud.env)" && {aws.command} ec2 describe-images --owners 000000000000 --query Images[0].Name --output text'
+    line = (
+        f'eval "$({INVOKE} cloud.env)" && {aws.command} ec2 describe-images --owners 000000000000 --query '
+        "Images[0].Name --output text"
+    )
     environment = {name: value for name, value in workshop.environment.items() if not name.startswith("AWS_")}
-    done = subprocess.run(["sh", "-c", line], cwd=REPO, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("tiny-amd64-")
 
@@ -136,7 +201,15 @@ def test_user_data_from_a_file(aws: Cli, cloud: Customer, tmp_path: Path) -> Non
     script.write_text("#!/bin/sh\necho hello\n")
     options = ["--image-id", cloud.tiny, "--instance-type", "t3.nano", "--user-data", f"file://{script}"]
     instance = aws("ec2", "run-instances", *options, *query("Instances[0].InstanceId"))
-    kept = aws("ec2", "describe-instance-attribute", "--instance-id", instance, "--attribute", "userData", *query("UserData.Value"))
+    kept = aws(
+        "ec2",
+        "describe-instance-attribute",
+        "--instance-id",
+        instance,
+        "--attribute",
+        "userData",
+        *query("UserData.Value"),
+    )
     assert base64.b64decode(kept).decode() == script.read_text()
     cloud.end(instance)
 
@@ -145,18 +218,54 @@ def test_disks_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     """Growth, snapshots of a volume in use, volumes from snapshots, and every waiter there is for them."""
     zone = ["--availability-zone", "us-east-1a"]
     tags = "ResourceType=volume,Tags=[{Key=Name,Value=data}]"
-    volume = aws("ec2", "create-volume", *zone, "--size", "1", "--volume-type", "gp3", "--tag-specifications", tags, *query("VolumeId"))
+    volume = aws(
+        "ec2",
+        "create-volume",
+        *zone,
+        "--size",
+        "1",
+        "--volume-type",
+        "gp3",
+        "--tag-specifications",
+        tags,
+        *query("VolumeId"),
+    )
     aws("ec2", "wait", "volume-available", "--volume-ids", volume)
-    aws("ec2", "attach-volume", "--volume-id", volume, "--instance-id", instance["InstanceId"], "--device", "/dev/sdf")
+    aws(
+        "ec2",
+        "attach-volume",
+        "--volume-id",
+        volume,
+        "--instance-id",
+        instance["InstanceId"],
+        "--device",
+        "/dev/sdf",
+    )
     aws("ec2", "wait", "volume-in-use", "--filters", "Name=tag:Name,Values=data")
-    assert aws("ec2", "modify-volume", "--volume-id", volume, "--size", "2")["VolumeModification"]["TargetSize"] == 2
+    assert (
+        aws("ec2", "modify-volume", "--volume-id", volume, "--size", "2")["VolumeModification"]["TargetSize"]
+        == 2
+    )
     state = query("VolumesModifications[0].ModificationState")
     look = ("ec2", "describe-volumes-modifications", "--volume-ids", volume, *state)
     until(lambda: aws(*look) == "completed", 120, "the modification")
-    assert "New size cannot be smaller than existing size" in aws("ec2", "modify-volume", "--volume-id", volume, "--size", "1", fails=True)
-    snapshot = aws("ec2", "create-snapshot", "--volume-id", volume, "--description", "in use", *query("SnapshotId"))
+    assert "New size cannot be smaller than existing size" in aws(
+        "ec2", "modify-volume", "--volume-id", volume, "--size", "1", fails=True
+    )
+    snapshot = aws(
+        "ec2", "create-snapshot", "--volume-id", volume, "--description", "in use", *query("SnapshotId")
+    )
     aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
-    assert aws("ec2", "describe-snapshots", "--snapshot-ids", snapshot, *query("Snapshots[0].[VolumeSize,Progress]")) == "2\t100%"
+    assert (
+        aws(
+            "ec2",
+            "describe-snapshots",
+            "--snapshot-ids",
+            snapshot,
+            *query("Snapshots[0].[VolumeSize,Progress]"),
+        )
+        == "2\t100%"
+    )
     copy = aws("ec2", "create-volume", *zone, "--snapshot-id", snapshot, *query("[VolumeId,Size]")).split()
     assert copy[1] == "2"
     aws("ec2", "wait", "volume-available", "--volume-ids", copy[0])
@@ -171,23 +280,41 @@ def test_disks_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
 def test_addresses_and_what_names_them_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     """An Elastic IP comes, moves and goes; Route 53 has its name; the waiters of both."""
     reach = "Name=instance-id,Values=" + instance["InstanceId"]
-    address, allocation = aws("ec2", "allocate-address", "--domain", "vpc", *query("[PublicIp,AllocationId]")).split()
+    address, allocation = aws(
+        "ec2", "allocate-address", "--domain", "vpc", *query("[PublicIp,AllocationId]")
+    ).split()
     aws("ec2", "associate-address", "--allocation-id", allocation, "--instance-id", instance["InstanceId"])
     until(lambda: greets(address), 60, "the address")
-    found = aws("ec2", "describe-addresses", "--filters", reach, *query("Addresses[0].[PublicIp,AssociationId]")).split()
+    found = aws(
+        "ec2", "describe-addresses", "--filters", reach, *query("Addresses[0].[PublicIp,AssociationId]")
+    ).split()
     assert found[0] == address
-    assert "InvalidIPAddress.InUse" in aws("ec2", "release-address", "--allocation-id", allocation, fails=True)
+    assert "InvalidIPAddress.InUse" in aws(
+        "ec2", "release-address", "--allocation-id", allocation, fails=True
+    )
 
-    zone = aws("route53", "list-hosted-zones-by-name", "--dns-name", "example.test", *query("HostedZones[0].Id"))
+    zone = aws(
+        "route53", "list-hosted-zones-by-name", "--dns-name", "example.test", *query("HostedZones[0].Id")
+    )
     for action in ("UPSERT", "DELETE"):
         record = {"Name": "cli.example.test", "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": address}]}
         batch = json.dumps({"Changes": [{"Action": action, "ResourceRecordSet": record}]})
-        change = aws("route53", "change-resource-record-sets", "--hosted-zone-id", zone, "--change-batch", batch, *query("ChangeInfo.Id"))
+        change = aws(
+            "route53",
+            "change-resource-record-sets",
+            "--hosted-zone-id",
+            zone,
+            "--change-batch",
+            batch,
+            *query("ChangeInfo.Id"),
+        )
         aws("route53", "wait", "resource-record-sets-changed", "--id", change)
 
     aws("ec2", "disassociate-address", "--association-id", found[1])
     aws("ec2", "release-address", "--allocation-id", allocation)
-    assert "InvalidAllocationID.NotFound" in aws("ec2", "release-address", "--allocation-id", allocation, fails=True)
+    assert "InvalidAllocationID.NotFound" in aws(
+        "ec2", "release-address", "--allocation-id", allocation, fails=True
+    )
     assert aws("ec2", "describe-addresses", "--filters", reach)["Addresses"] == []
 
 
@@ -201,8 +328,20 @@ def test_roles_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     aws("iam", "wait", "instance-profile-exists", *named)
     aws("iam", "add-role-to-instance-profile", *named, "--role-name", "cli")
     wanted = ["--instance-id", instance["InstanceId"], "--iam-instance-profile", "Name=cli"]
-    made = aws("ec2", "associate-iam-instance-profile", *wanted, *query("IamInstanceProfileAssociation.AssociationId"))
-    options = ["--instance-id", instance["InstanceId"], "--http-tokens", "required", "--http-put-response-hop-limit", "2"]
+    made = aws(
+        "ec2",
+        "associate-iam-instance-profile",
+        *wanted,
+        *query("IamInstanceProfileAssociation.AssociationId"),
+    )
+    options = [
+        "--instance-id",
+        instance["InstanceId"],
+        "--http-tokens",
+        "required",
+        "--http-put-response-hop-limit",
+        "2",
+    ]
     changed = aws("ec2", "modify-instance-metadata-options", *options)["InstanceMetadataOptions"]
     assert (changed["HttpTokens"], changed["HttpPutResponseHopLimit"]) == ("required", 2)
     profile = query("Reservations[0].Instances[0].IamInstanceProfile.[Arn,Id]")

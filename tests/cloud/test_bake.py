@@ -52,7 +52,9 @@ def test_only_the_image_and_its_snapshot_remain(greeting: Build) -> None:
 def test_image_and_snapshot_carry_what_they_are(workshop: Workshop, built: Done) -> None:
     ec2 = workshop.client("ec2")
     image = ec2.describe_images(ImageIds=[built.last])["Images"][0]
-    snapshot = ec2.describe_snapshots(SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]])["Snapshots"][0]
+    snapshot = ec2.describe_snapshots(SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]])[
+        "Snapshots"
+    ][0]
     for resource in (image, snapshot):
         marks = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
         assert marks["hubsmith:state"] == "published"
@@ -65,7 +67,9 @@ def test_image_and_snapshot_carry_what_they_are(workshop: Workshop, built: Done)
 
 
 def test_the_parameter_points_to_the_image(workshop: Workshop, built: Done) -> None:
-    assert workshop.client("ssm").get_parameter(Name="/test/greeting/latest")["Parameter"]["Value"] == built.last
+    assert (
+        workshop.client("ssm").get_parameter(Name="/test/greeting/latest")["Parameter"]["Value"] == built.last
+    )
 
 
 def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop, built: Done) -> None:
@@ -79,7 +83,10 @@ def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop,
     assert (
         str(record["scheme"])
         == workshop.client("ec2").describe_tags(
-            Filters=[{"Name": "resource-id", "Values": [built.last]}, {"Name": "key", "Values": ["hubsmith:scheme"]}]
+            Filters=[
+                {"Name": "resource-id", "Values": [built.last]},
+                {"Name": "key", "Values": ["hubsmith:scheme"]},
+            ]
         )["Tags"][0]["Value"]
     )
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["git"])
@@ -93,7 +100,9 @@ def test_images_lists_it(workshop: Workshop, built: Done) -> None:
     assert built.last in workshop.invoke("images").out
 
 
-def test_plan_says_that_the_same_is_there_already_and_makes_nothing(workshop: Workshop, built: Done, nothing_left: None) -> None:
+def test_plan_says_that_the_same_is_there_already_and_makes_nothing(
+    workshop: Workshop, built: Done, nothing_left: None
+) -> None:
     planned = workshop.invoke("plan", "--manifest", str(TINY))
     assert planned.status == 0
     assert f"{built.last} is up to date" in planned.out
@@ -104,7 +113,9 @@ def test_plan_says_that_the_same_is_there_already_and_makes_nothing(workshop: Wo
     assert max(map(len, changed.out.splitlines())) <= 80
 
 
-def test_a_failing_provisioner_is_named_with_file_line_and_last_output(workshop: Workshop, nothing_left: None) -> None:
+def test_a_failing_provisioner_is_named_with_file_line_and_last_output(
+    workshop: Workshop, nothing_left: None
+) -> None:
     done = workshop.build("--profile", "failing")
     assert done.status == 1
     assert done.out == ""
@@ -132,7 +143,9 @@ def test_a_failing_image_test_is_named_and_no_image_is_made(workshop: Workshop, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_build_leaves_nothing(workshop: Workshop, nothing_left: None, number: signal.Signals) -> None:
+def test_a_stopped_build_leaves_nothing(
+    workshop: Workshop, nothing_left: None, number: signal.Signals
+) -> None:
     running = workshop.start_build("--profile", "hanging")
     running.wait_for("hanging now")
     assert running.end(number) == 1
@@ -142,16 +155,28 @@ def test_a_stopped_build_leaves_nothing(workshop: Workshop, nothing_left: None, 
 @pytest.mark.matrix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "step", ["open a security group", "launch the builder", "seal", "create the image", "boot a fresh instance", "reboot it"]
+    "step",
+    [
+        "open a security group",
+        "launch the builder",
+        "seal",
+        "create the image",
+        "boot a fresh instance",
+        "reboot it",
+    ],
 )
-def test_a_build_stopped_at_any_step_leaves_nothing(workshop: Workshop, nothing_left: None, step: str, number: signal.Signals) -> None:
+def test_a_build_stopped_at_any_step_leaves_nothing(
+    workshop: Workshop, nothing_left: None, step: str, number: signal.Signals
+) -> None:
     running = workshop.start_build()
     running.wait_for(f"» {step}")
     assert running.end(number) == 1
     assert f"stopped by {number.name}" in running.lines[-2]
 
 
-def test_sweep_removes_what_a_killed_build_left_and_spares_a_live_one(workshop: Workshop, nothing_left: None) -> None:
+def test_sweep_removes_what_a_killed_build_left_and_spares_a_live_one(
+    workshop: Workshop, nothing_left: None
+) -> None:
     killed, alive = workshop.start_build("--profile", "hanging"), workshop.start_build("--profile", "hanging")
     for running in (killed, alive):
         running.wait_for("hanging now")
@@ -181,11 +206,17 @@ def test_sweep_removes_the_image_that_a_killed_build_had_made(workshop: Workshop
 
 
 def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(workshop: Workshop, nothing_left: None) -> None:
-    (subnet,) = workshop.client("ec2").describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}])["Subnets"]
-    done = workshop.build("--profile", "failing", "--on-failure", "keep", "--set", f"builder.subnet_id={subnet['SubnetId']}")
+    (subnet,) = workshop.client("ec2").describe_subnets(
+        Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}]
+    )["Subnets"]
+    done = workshop.build(
+        "--profile", "failing", "--on-failure", "keep", "--set", f"builder.subnet_id={subnet['SubnetId']}"
+    )
     assert done.status == 1
     ssh = next(line.strip() for line in done.err.splitlines() if line.strip().startswith("ssh -F"))
-    inside = subprocess.run([*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False)
+    inside = subprocess.run(
+        [*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert inside.stdout == "hello world\n", inside.stderr
     run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
     assert_fenced_in(workshop, run, subnet)
@@ -201,39 +232,59 @@ def test_it_still_is_on_the_builder():
 """
 
 
-def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(workshop: Workshop, nothing_left: None, tmp_path: Path) -> None:
+def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(
+    workshop: Workshop, nothing_left: None, tmp_path: Path
+) -> None:
     project = Project.copy(tmp_path / "project", workshop, "kept")
     (project.folder / "tests/image/test_image.py").write_text(ONLY_WHERE_IT_WAS_BORN)
     done = project.invoke("build-ami", "--on-failure", "keep")
     assert done.status == 1
     assert "test_it_still_is_on_the_builder" in done.err.split("error:")[1]
-    (instance,) = workshop.listing()["instances"]  # not the builder: it is sealed, and would stand there for ever
+    # not the builder: it is sealed, and would stand there for ever
+    (instance,) = workshop.listing()["instances"]
     assert f"kept {instance}; look inside:" in done.err
     ssh = next(line.strip() for line in done.err.splitlines() if line.strip().startswith("ssh -F"))
-    inside = subprocess.run([*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False)
+    inside = subprocess.run(
+        [*ssh.split(), "cat /etc/greeting/text"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert inside.stdout == "hello world\n", inside.stderr
     run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
     assert workshop.invoke("sweep", "--run", run).status == 0
 
 
 def assert_fenced_in(workshop: Workshop, run: str, subnet: dict[str, str]) -> None:
-    """What the builder of a run is by EC2's own account: for its caller only, encrypted, tagged, and with an end."""
+    """What the builder of a run is by EC2's own account: for its caller only, encrypted, tagged, ending."""
     ec2, ours = workshop.client("ec2"), [{"Name": "tag:hubsmith:run", "Values": [run]}]
     (builder,) = ec2.describe_instances(Filters=ours)["Reservations"][0]["Instances"]
     (volume,) = ec2.describe_volumes(Filters=ours)["Volumes"]
     (group,) = ec2.describe_security_groups(Filters=ours)["SecurityGroups"]
     (interface,) = ec2.describe_network_interfaces(Filters=ours)["NetworkInterfaces"]
     for resource, tags in ((builder, "Tags"), (volume, "Tags"), (group, "Tags"), (interface, "TagSet")):
-        assert {"hubsmith:run", "hubsmith:owner", "hubsmith:expires"} <= {tag["Key"] for tag in resource[tags]}
-    assert (builder["SubnetId"], builder["VpcId"], group["VpcId"]) == (subnet["SubnetId"], subnet["VpcId"], subnet["VpcId"])
+        assert {"hubsmith:run", "hubsmith:owner", "hubsmith:expires"} <= {
+            tag["Key"] for tag in resource[tags]
+        }
+    assert (builder["SubnetId"], builder["VpcId"], group["VpcId"]) == (
+        subnet["SubnetId"],
+        subnet["VpcId"],
+        subnet["VpcId"],
+    )
     assert [one["GroupId"] for one in builder["SecurityGroups"]] == [group["GroupId"]]
-    opened = {(permission["FromPort"], r["CidrIp"]) for permission in group["IpPermissions"] for r in permission["IpRanges"]}
+    opened = {
+        (permission["FromPort"], r["CidrIp"])
+        for permission in group["IpPermissions"]
+        for r in permission["IpRanges"]
+    }
     assert opened == {(22, "127.0.0.1/32"), (80, "127.0.0.1/32"), (443, "127.0.0.1/32")}
     assert builder["MetadataOptions"]["HttpTokens"] == "required"
     assert (volume["Encrypted"], volume["Attachments"][0]["DeleteOnTermination"]) == (True, True)
     told = {
-        name: ec2.describe_instance_attribute(InstanceId=builder["InstanceId"], Attribute=name)[answer]["Value"]
-        for name, answer in (("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior"), ("userData", "UserData"))
+        name: ec2.describe_instance_attribute(InstanceId=builder["InstanceId"], Attribute=name)[answer][
+            "Value"
+        ]
+        for name, answer in (
+            ("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior"),
+            ("userData", "UserData"),
+        )
     }
     assert told["instanceInitiatedShutdownBehavior"] == "terminate"
     assert "# hubsmith-shutdown-after: 30\n" in base64.b64decode(told["userData"]).decode()
@@ -253,7 +304,9 @@ def test_a_base_image_that_is_not_there_is_the_users_own(workshop: Workshop, not
     assert "no image of owner 000000000000 is named tiny-amd64-1999*" in done.err
 
 
-def test_a_newer_image_that_two_machines_shared_the_tests_of_takes_the_channel(workshop: Workshop, built: Done) -> None:
+def test_a_newer_image_that_two_machines_shared_the_tests_of_takes_the_channel(
+    workshop: Workshop, built: Done
+) -> None:
     newer = workshop.build("--set", "tests.machines=2")
     assert newer.status == 0, newer.err
     assert machines_of(workshop, newer.last) == {"builder": 1, "candidate": 2, "rebooted": 2}
@@ -269,5 +322,7 @@ def machines_of(workshop: Workshop, image: str) -> dict[str, int]:
     boots = {}
     for stage in (run["stage"] for run in record["tests"]):
         cases = ET.parse(workshop.state / "runs" / record["run"]["id"] / f"tests-{stage}.xml").getroot()
-        boots[stage] = len({found.get("value") for found in cases.iter("property") if found.get("name") == "boot"})
+        boots[stage] = len(
+            {found.get("value") for found in cases.iter("property") if found.get("name") == "boot"}
+        )
     return boots

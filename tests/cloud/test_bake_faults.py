@@ -30,12 +30,22 @@ def remove(workshop: Workshop, image_id: str) -> None:
     workshop.client("ec2").deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
 
 
-def test_throttling_a_lack_of_capacity_broken_connections_and_new_things_unseen_are_survived(workshop: Workshop) -> None:
+def test_throttling_a_lack_of_capacity_broken_connections_and_new_things_unseen_are_survived(
+    workshop: Workshop,
+) -> None:
     set_faults(
         workshop,
-        *({"kind": "error", "call": call, "code": "RequestLimitExceeded", "times": 5} for call in ("RunInstances", "DescribeInstances")),
+        *(
+            {"kind": "error", "call": call, "code": "RequestLimitExceeded", "times": 5}
+            for call in ("RunInstances", "DescribeInstances")
+        ),
         {"kind": "error", "call": "CreateImage", "code": "ConnectionReset", "times": 1},
-        {"kind": "error", "call": "RunInstances", "code": "InsufficientInstanceCapacity", "where": {"InstanceType": "t3.nano"}},
+        {
+            "kind": "error",
+            "call": "RunInstances",
+            "code": "InsufficientInstanceCapacity",
+            "where": {"InstanceType": "t3.nano"},
+        },
         {"kind": "hide", "resource": "*", "seconds": 3},
     )
     done = workshop.build("--set", "builder.instance_types=[t3.nano, t3.micro]")
@@ -77,14 +87,23 @@ def test_it_works_at_the_pace_of_aws(workshop: Workshop) -> None:
 
 
 def test_cloud_faults_sets_lists_and_clears(workshop: Workshop) -> None:
-    done = workshop.invoke("cloud.faults", "--error", "RunInstances=InternalError", "--times", "2", "--where", "InstanceType=t3.*")
+    done = workshop.invoke(
+        "cloud.faults",
+        "--error",
+        "RunInstances=InternalError",
+        "--times",
+        "2",
+        "--where",
+        "InstanceType=t3.*",
+    )
     assert done.status == 0, done.err
     assert "RunInstances" in done.out
     assert "2 times" in done.out
     assert workshop.invoke("cloud.faults", "--profile", "like-aws", "--hide", "instance=3").status == 0
     listed = client.listed(workshop.endpoint)["faults"]
     assert listed[0] == {
-        "number": listed[0]["number"], "kind": "error", "call": "RunInstances", "code": "InternalError", "times": 2,
+        "number": listed[0]["number"], "kind": "error", "call": "RunInstances", "code": "InternalError",
+        "times": 2,
         "where": {"InstanceType": "t3.*"}, "left": 2,
     }  # fmt: skip
     assert listed[-1]["resource"] == "instance"

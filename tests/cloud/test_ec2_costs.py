@@ -1,4 +1,6 @@
-"""Idle cost next to nothing, ten machines at once, little time beside the guest's own boot; tests/bench_cloud.py prints the figures."""
+"""Idle cost next to nothing, ten machines at once, little time beside the guest's own boot;
+tests/bench_cloud.py prints the figures.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from tests.cloud.customer import Customer, until
 pytestmark = pytest.mark.vm
 
 
-def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_nothing(fresh_cloud: Customer) -> None:
+def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_nothing(
+    fresh_cloud: Customer,
+) -> None:
     _, measured = boot(fresh_cloud)
     assert measured.overhead_percent < 10, measured
     of_the_server, of_the_machine = idle_cpu_s(fresh_cloud)
@@ -29,7 +33,9 @@ def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
         try:
             until(lambda address=instance["PublicIpAddress"]: greets(address), 400, instance["InstanceId"])  # type: ignore[misc]
         except AssertionError:
-            pytest.fail(f"{instance['InstanceId']} does not speak ssh; its console: {fresh_cloud.console(instance)}")
+            pytest.fail(
+                f"{instance['InstanceId']} does not speak ssh; its console: {fresh_cloud.console(instance)}"
+            )
     status = control.status(fresh_cloud.folder)
     assert len(status.machines) == 10
     assert status.resident_mib is not None

@@ -1,4 +1,4 @@
-"""Machines that crash, freeze or are changed by twenty clients at once; state changes that take their time."""
+"""Machines that crash, freeze or are changed by twenty clients at once; slow state changes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,13 @@ def _answers(cloud: Customer, instance: dict[str, Any]) -> bool:
 
 def test_state_changes_take_the_time_they_are_asked_to(cloud: Customer) -> None:
     ec2, url = cloud.client("ec2"), cloud.endpoint.url
-    faults.add(url, [{"kind": "state", "change": change, "seconds": 6} for change in ("running", "image", "snapshot", "terminated")])
+    faults.add(
+        url,
+        [
+            {"kind": "state", "change": change, "seconds": 6}
+            for change in ("running", "image", "snapshot", "terminated")
+        ],
+    )
     started = time.monotonic()
     instance_id = cloud.run()["InstanceId"]
     assert cloud.state(instance_id) == "pending"
@@ -65,7 +71,9 @@ def test_state_changes_take_the_time_they_are_asked_to(cloud: Customer) -> None:
 
     started = time.monotonic()
     image = ec2.create_image(InstanceId=instance_id, Name="slow", NoReboot=True)["ImageId"]
-    snapshot = ec2.describe_images(ImageIds=[image])["Images"][0]["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    snapshot = ec2.describe_images(ImageIds=[image])["Images"][0]["BlockDeviceMappings"][0]["Ebs"][
+        "SnapshotId"
+    ]
     seen = set()
     while (found := ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0])["State"] == "pending":
         assert ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "pending"
@@ -116,7 +124,11 @@ def _work(cloud: Customer, number: int, believed: dict[str, str]) -> None:
     """Make, tag, look at and delete; believed is resource -> its tag."""
     ec2, ssm = cloud.client("ec2"), cloud.client("ssm")
     if number % 10 == 0:
-        believed[ec2.run_instances(ImageId=cloud.tiny, InstanceType="t3.nano", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]] = ""
+        believed[
+            ec2.run_instances(ImageId=cloud.tiny, InstanceType="t3.nano", MinCount=1, MaxCount=1)[
+                "Instances"
+            ][0]["InstanceId"]
+        ] = ""
     for round_ in range(ROUNDS):
         mark = f"{number}-{round_}"
         group = ec2.create_security_group(GroupName=f"group-{mark}", Description="tests")["GroupId"]
@@ -124,7 +136,9 @@ def _work(cloud: Customer, number: int, believed: dict[str, str]) -> None:
         ec2.create_tags(Resources=[group, *volumes], Tags=[{"Key": "mark", "Value": mark}])
         snapshot = ec2.create_snapshot(VolumeId=volumes[0])["SnapshotId"]
         ssm.put_parameter(Name=f"/clients/{mark}", Value=mark, Type="String")
-        assert {found["VolumeId"] for found in ec2.describe_volumes(VolumeIds=volumes)["Volumes"]} == set(volumes)
+        assert {found["VolumeId"] for found in ec2.describe_volumes(VolumeIds=volumes)["Volumes"]} == set(
+            volumes
+        )
         ec2.delete_volume(VolumeId=volumes[1])
         ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=FAST)
         believed |= {volumes[0]: mark, snapshot: "", f"/clients/{mark}": mark}
@@ -139,9 +153,15 @@ def _work(cloud: Customer, number: int, believed: dict[str, str]) -> None:
 def _marked(cloud: Customer) -> dict[str, str]:
     """Everything of the tests that the API lists, with its tag."""
     ec2, ssm = cloud.client("ec2"), cloud.client("ssm")
-    rows = [(found["VolumeId"], found) for found in ec2.describe_volumes()["Volumes"] if not found["Attachments"]]
+    rows = [
+        (found["VolumeId"], found) for found in ec2.describe_volumes()["Volumes"] if not found["Attachments"]
+    ]
     rows += [(found["SnapshotId"], found) for found in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]]
-    rows += [(found["GroupId"], found) for found in ec2.describe_security_groups()["SecurityGroups"] if found["GroupName"] != "default"]
+    rows += [
+        (found["GroupId"], found)
+        for found in ec2.describe_security_groups()["SecurityGroups"]
+        if found["GroupName"] != "default"
+    ]
     rows += [(i["InstanceId"], {}) for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
     marked = {resource: next((tag["Value"] for tag in found.get("Tags", ())), "") for resource, found in rows}
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path="/clients")

@@ -1,4 +1,4 @@
-"""The host's disk is full: a clear refusal, nothing lost, machines that wait, and all goes on when there is space again."""
+"""The host's disk is full: a clear refusal, nothing lost, machines that wait and go on with new space."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 
 from localcloud import base_image
+from localcloud.machine.machine import Machine
 from localcloud.server import state_store
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import FAST, Customer, Key, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
 from tests.cloud.test_ec2_volumes import ZONE, attach, disk
 
-pytestmark = [pytest.mark.vm, pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")]
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk"),
+]
 
 # 16 MiB in 128 pieces, each on the disk before the next, over 13 s at least.
 WRITER = "for n in $(seq 128); do dd if=/dev/urandom of={disk} bs=128k seek=$n count=1; sync; sleep 0.1; done"
@@ -50,9 +54,11 @@ def test_a_full_disk(small_disk: Path, tiny: base_image.BaseImage, key: Key) -> 
             data = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
             attach(cloud, data, instance)
             spare = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
-            # It goes on writing, a little at a time. Nobody can log in later to start it: whatever the guest itself writes next (its
-            # journal, at a moment of its own choice) makes it wait for space.
-            cloud.ssh(instance, f"({WRITER.format(disk=disk(data))}; echo done > /run/written) >/dev/null 2>&1 &")
+            # It goes on writing, a little at a time. Nobody can log in later to start it: whatever the guest
+            # itself writes next (its journal, at a moment of its own choice) makes it wait for space.
+            cloud.ssh(
+                instance, f"({WRITER.format(disk=disk(data))}; echo done > /run/written) >/dev/null 2>&1 &"
+            )
             cloud = _full(cloud, instance["InstanceId"], data, spare, small_disk)
         cloud.client("ec2").delete_volume(VolumeId=data)
 
@@ -85,7 +91,12 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
 
     rest.unlink()
     ballast.unlink()
-    assert cloud.ssh(instance, "for _ in $(seq 60); do [ -e /run/written ] && break; sleep 1; done; cat /run/written") == "done\n"
+    assert (
+        cloud.ssh(
+            instance, "for _ in $(seq 60); do [ -e /run/written ] && break; sleep 1; done; cat /run/written"
+        )
+        == "done\n"
+    )
     made = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
     ec2.get_waiter("volume_available").wait(VolumeIds=[made], WaiterConfig=FAST)
     ec2.delete_volume(VolumeId=made)
@@ -94,7 +105,7 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     return cloud
 
 
-def _machine(cloud: Customer, instance_id: str):  # noqa: ANN202  # Machine, imported late as conftest does
+def _machine(cloud: Customer, instance_id: str) -> Machine:
     from localcloud.ec2.host import Host
 
     return Host(cloud.folder).machine(instance_id)

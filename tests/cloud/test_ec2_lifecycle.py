@@ -1,4 +1,6 @@
-"""The states of an instance, from running to its end: stopped, started, rebooted, terminated, by the customer or its guest."""
+"""The states of an instance, from running to its end: stopped, started, rebooted, terminated, by the customer
+or its guest.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def test_stop_start_reboot_and_terminate(ec2: Any, cloud: Customer) -> None:
         stopped = cloud.wait_for(ids[0], "stopped")
         assert stopped["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
         assert "PublicIpAddress" not in stopped
-        assert ec2.stop_instances(InstanceIds=ids)["StoppingInstances"][0]["CurrentState"]["Name"] == "stopped"
+        assert (
+            ec2.stop_instances(InstanceIds=ids)["StoppingInstances"][0]["CurrentState"]["Name"] == "stopped"
+        )
         with refused("IncorrectInstanceState", "rebooted"):
             ec2.reboot_instances(InstanceIds=ids)
 
@@ -50,11 +54,17 @@ def test_terminated_twice_and_everything_it_had_is_gone(ec2: Any, cloud: Custome
     with cloud.instance() as instance:
         ids = [instance["InstanceId"]]
         ec2.modify_instance_attribute(InstanceId=ids[0], DisableApiTermination={"Value": True})
-        with refused("OperationNotPermitted", "may not be terminated. Modify its 'disableApiTermination' instance attribute"):
+        with refused(
+            "OperationNotPermitted",
+            "may not be terminated. Modify its 'disableApiTermination' instance attribute",
+        ):
             ec2.terminate_instances(InstanceIds=ids)
         ec2.modify_instance_attribute(InstanceId=ids[0], DisableApiTermination={"Value": False})
         change = ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"][0]
-        assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == ("running", "shutting-down")
+        assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == (
+            "running",
+            "shutting-down",
+        )
         ended = cloud.wait_for(ids[0], "terminated")
         assert ended["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
         assert not {"PublicIpAddress", "PrivateIpAddress", "SubnetId", "VpcId"} & set(ended)
@@ -67,7 +77,9 @@ def test_terminated_twice_and_everything_it_had_is_gone(ec2: Any, cloud: Custome
         volume_id = instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
         with refused("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist."):
             ec2.describe_volumes(VolumeIds=[volume_id])
-        until(lambda: not (cloud.folder / "layers" / f"{volume_id}.qcow2").exists(), 10, "the layer's removal")
+        until(
+            lambda: not (cloud.folder / "layers" / f"{volume_id}.qcow2").exists(), 10, "the layer's removal"
+        )
 
 
 @pytest.mark.parametrize(("behavior", "state"), [("stop", "stopped"), ("terminate", "terminated")])
@@ -76,7 +88,9 @@ def test_a_guest_that_shuts_itself_down(ec2: Any, cloud: Customer, behavior: str
         cloud.ssh(instance, "(sleep 0.2; poweroff) >/dev/null 2>&1 &")
         ended = cloud.wait_for(instance["InstanceId"], state)
         assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
-        assert ended["StateReason"]["Message"] == "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
+        assert (
+            ended["StateReason"]["Message"] == "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
+        )
 
 
 def test_a_machine_that_cannot_start_ends_with_the_reason(ec2: Any, cloud: Customer) -> None:
@@ -85,7 +99,9 @@ def test_a_machine_that_cannot_start_ends_with_the_reason(ec2: Any, cloud: Custo
     snapshot = ec2.create_snapshot(VolumeId=blank)["SnapshotId"]
     ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig={"Delay": 1})
     mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}
-    image = ec2.register_image(Name="broken", Architecture="x86_64", RootDeviceName="/dev/xvda", BlockDeviceMappings=[mapping])["ImageId"]
+    image = ec2.register_image(
+        Name="broken", Architecture="x86_64", RootDeviceName="/dev/xvda", BlockDeviceMappings=[mapping]
+    )["ImageId"]
     layer = cloud.folder / "layers" / f"{blank}.qcow2"
     instance_id = ""
     try:
@@ -96,7 +112,11 @@ def test_a_machine_that_cannot_start_ends_with_the_reason(ec2: Any, cloud: Custo
         content = layer.read_bytes()
         layer.write_bytes(b"not a disk")
         ec2.start_instances(InstanceIds=[instance_id])
-        until(lambda: cloud.look(instance_id).get("StateReason", {}).get("Code") == "Server.InternalError", 30, "the failure")
+        until(
+            lambda: cloud.look(instance_id).get("StateReason", {}).get("Code") == "Server.InternalError",
+            30,
+            "the failure",
+        )
         stopped = cloud.wait_for(instance_id, "stopped")
         assert "Image is not in qcow2 format" in stopped["StateReason"]["Message"]
         layer.write_bytes(content)

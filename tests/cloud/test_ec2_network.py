@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from build.errors import MachineError
 from build.remote.greeting import greets
 from localcloud import base_image
 from localcloud.ec2.host import runtime_folder
@@ -48,7 +50,9 @@ def permission(port: int, cidr: str = "127.0.0.1/32") -> dict[str, Any]:
     return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr}]}
 
 
-def test_only_what_a_rule_opens_can_be_reached_and_at_once(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_only_what_a_rule_opens_can_be_reached_and_at_once(
+    ec2: Any, cloud: Customer, instance: dict[str, Any]
+) -> None:
     group, address = instance["SecurityGroups"][0]["GroupId"], instance["PublicIpAddress"]
     assert not is_open(address)
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22, "203.0.113.0/24")])
@@ -75,9 +79,13 @@ def test_another_group_opens_other_ports(ec2: Any, cloud: Customer, instance: di
     ec2.delete_security_group(GroupId=other)
 
 
-def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(
+    ec2: Any, cloud: Customer, instance: dict[str, Any]
+) -> None:
     group, address = instance["SecurityGroups"][0]["GroupId"], instance["PublicIpAddress"]
-    (rule,) = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(8000)])["SecurityGroupRules"]
+    (rule,) = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(8000)])[
+        "SecurityGroupRules"
+    ]
     until(lambda: is_open(address, 8000), 5, "port 8000")
 
     def moved_to(port: int, cidr: str = "127.0.0.1/32") -> None:
@@ -99,23 +107,33 @@ def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(ec2: Any, cloud:
     with refused("InvalidGroup.NotFound"):
         ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=["sg-0123456789abcdef0"])
     ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group])
-    until(lambda: is_open(address, 8888), 5, "the first group's port again")  # else it might open after it was seen closed below
+    # else it might open after it was seen closed below
+    until(lambda: is_open(address, 8888), 5, "the first group's port again")
     ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
     until(lambda: not is_open(address, 8000) and not is_open(address, 8888), 5, "the end of both")
     ec2.delete_security_group(GroupId=other)
 
 
-def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(
+    ec2: Any, cloud: Customer, instance: dict[str, Any]
+) -> None:
     address = instance["PublicIpAddress"]
-    with socket.create_server((address, 8888)):  # which does not mind what is left of the test's own connections to it
+    # which does not mind what is left of the test's own connections to it
+    with socket.create_server((address, 8888)):
         group = cloud.open_group(22, 8888)
         first = instance["SecurityGroups"][0]["GroupId"]
         ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=[group])
         until(lambda: "StateReason" in cloud.look(instance["InstanceId"]), 5, "the reason")
         found = cloud.look(instance["InstanceId"])
-        assert (found["State"]["Name"], found["StateReason"]["Code"]) == ("running", "Server.PortNotForwarded")
+        assert (found["State"]["Name"], found["StateReason"]["Code"]) == (
+            "running",
+            "Server.PortNotForwarded",
+        )
         assert f"{address}:8888" in found["StateReason"]["Message"]
-        assert f"{address}:8888 does not reach this instance" in ec2.get_console_output(InstanceId=instance["InstanceId"])["Output"]
+        assert (
+            f"{address}:8888 does not reach this instance"
+            in ec2.get_console_output(InstanceId=instance["InstanceId"])["Output"]
+        )
         assert is_open(address, 22)
     until(lambda: "StateReason" not in cloud.look(instance["InstanceId"]), 15, "the reason's end")
     assert is_open(address, 8888)
@@ -123,7 +141,9 @@ def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(ec2: Any, c
     ec2.delete_security_group(GroupId=group)
 
 
-def test_an_elastic_address_moves_with_its_ports(ec2: Any, cloud: Customer, instance: dict[str, Any], other: dict[str, Any]) -> None:
+def test_an_elastic_address_moves_with_its_ports(
+    ec2: Any, cloud: Customer, instance: dict[str, Any], other: dict[str, Any]
+) -> None:
     group = instance["SecurityGroups"][0]["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
     tags = [{"ResourceType": "elastic-ip", "Tags": [{"Key": "a", "Value": "b"}]}]
@@ -137,11 +157,20 @@ def test_an_elastic_address_moves_with_its_ports(ec2: Any, cloud: Customer, inst
     cloud.ssh({"PublicIpAddress": address}, f"echo {name} > /tmp/name")
 
     with refused("Resource.AlreadyAssociated", f"resource {allocation_id} is already associated"):
-        ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=False)
+        ec2.associate_address(
+            AllocationId=allocation_id, InstanceId=other["InstanceId"], AllowReassociation=False
+        )
     with refused("InvalidIPAddress.InUse"):
         ec2.release_address(AllocationId=allocation_id)
-    moved = ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"])  # "Reassociation is automatic"
-    until(lambda: cloud.ssh({"PublicIpAddress": address}, "cat /tmp/name 2>/dev/null || echo other") == "other\n", 10, "the move")
+    # "Reassociation is automatic"
+    moved = ec2.associate_address(AllocationId=allocation_id, InstanceId=other["InstanceId"])
+    until(
+        lambda: (
+            cloud.ssh({"PublicIpAddress": address}, "cat /tmp/name 2>/dev/null || echo other") == "other\n"
+        ),
+        10,
+        "the move",
+    )
     again = cloud.look(instance["InstanceId"])["PublicIpAddress"]
     assert again not in (None, address)
     assert cloud.ssh({"PublicIpAddress": again}, "cat /tmp/name").strip() == name
@@ -181,9 +210,11 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
     seconds = []
     for turn in range(6):
         new, old = ids[turn % 2], ids[(turn + 1) % 2]
-        ec2.associate_address(AllocationId=allocation["AllocationId"], InstanceId=new, AllowReassociation=True)
+        ec2.associate_address(
+            AllocationId=allocation["AllocationId"], InstanceId=new, AllowReassociation=True
+        )
         began = time.monotonic()
-        until(lambda new=new, old=old: (address, 22) in doors(cloud, new) and (address, 22) not in doors(cloud, old), 10, "the move")
+        until(functools.partial(has_moved, cloud, address, old, new), 10, "the move")
         until(lambda: greets(address), 10, "an answer")
         seconds.append(time.monotonic() - began)
     # The best of several: other processes of a busy host are not what is measured.
@@ -191,6 +222,10 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
     ec2.disassociate_address(PublicIp=address)
     ec2.release_address(AllocationId=allocation["AllocationId"])
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
+
+
+def has_moved(cloud: Customer, address: str, old: str, new: str) -> bool:
+    return (address, 22) in doors(cloud, new) and (address, 22) not in doors(cloud, old)
 
 
 def doors(cloud: Customer, instance_id: str) -> set[tuple[str, int]]:
@@ -205,7 +240,9 @@ def test_addresses_are_as_many_as_the_cloud_was_given(
     monkeypatch.setenv("HUBSMITH_ELASTIC_IPS", "2")
     with open_cloud(tmp_path / "cloud", key) as cloud:
         ec2 = cloud.client("ec2")
-        (shown,) = ec2.describe_account_attributes(AttributeNames=["vpc-max-elastic-ips"])["AccountAttributes"]
+        (shown,) = ec2.describe_account_attributes(AttributeNames=["vpc-max-elastic-ips"])[
+            "AccountAttributes"
+        ]
         assert shown["AttributeValues"] == [{"AttributeValue": "2"}]
         first, _ = (ec2.allocate_address(Domain="vpc") for _ in range(2))
         with refused("AddressLimitExceeded", "The maximum number of addresses has been reached."):
@@ -217,7 +254,7 @@ def test_addresses_are_as_many_as_the_cloud_was_given(
 
 def test_a_limit_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBSMITH_ELASTIC_IPS", "five")
-    with pytest.raises(control.MachineError) as caught:
+    with pytest.raises(MachineError) as caught:
         control.ensure_up(tmp_path / "cloud", port=0)
     assert "HUBSMITH_ELASTIC_IPS is 'five'" in str(caught.value.hint)
 
@@ -232,10 +269,12 @@ def test_nothing_listens_beyond_loopback(cloud: Customer, other: dict[str, Any])
         (process.name(), connection.laddr.ip)
         for process in owned
         for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN or (connection.type == socket.SOCK_DGRAM and not process.name().startswith("qemu"))
+        if connection.status == psutil.CONN_LISTEN
+        or (connection.type == socket.SOCK_DGRAM and not process.name().startswith("qemu"))
     }
     assert {name for name, address in listening if not address.startswith("127.")} == set()
-    assert {"pebble", "qemu-system-x86"} <= {name[:15] for name, _ in listening}  # and the server's API and DNS
+    # and the server's API and DNS
+    assert {"pebble", "qemu-system-x86"} <= {name[:15] for name, _ in listening}
     assert len(listening) >= 3
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from build.errors import MachineError
 from localcloud.server import control
 from tests.cloud.conftest import processes_of
 from tests.cloud.customer import Customer, refused, until
@@ -22,7 +23,11 @@ def kill(cloud: Customer) -> None:
     """kill -9 of the server, and see it gone; its endpoint.json stays behind."""
     pid = cloud.endpoint.pid
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not Path(f"/proc/{pid}").exists() or os.waitpid(-1, os.WNOHANG) is None, 5, "the end of the server")
+    until(
+        lambda: not Path(f"/proc/{pid}").exists() or os.waitpid(-1, os.WNOHANG) is None,
+        5,
+        "the end of the server",
+    )
     assert (cloud.folder / "endpoint.json").exists()
 
 
@@ -34,11 +39,16 @@ def has_elastic_ip(cloud: Customer, instance_id: str, allocation: dict[str, Any]
     """Do the instance and the address know of each other, and has nobody else been given it?"""
     ec2 = cloud.client("ec2")
     (address,) = ec2.describe_addresses(AllocationIds=[allocation["AllocationId"]])["Addresses"]
-    others = [ec2.allocate_address(Domain="vpc") for _ in range(6)]  # the first free ones, and more than the instances had
+    # the first free ones, and more than the instances had
+    others = [ec2.allocate_address(Domain="vpc") for _ in range(6)]
     for other in others:
         ec2.release_address(AllocationId=other["AllocationId"])
     both = address["PublicIp"] == cloud.look(instance_id)["PublicIpAddress"] == allocation["PublicIp"]
-    return both and address.get("InstanceId") == instance_id and address["PublicIp"] not in [other["PublicIp"] for other in others]
+    return (
+        both
+        and address.get("InstanceId") == instance_id
+        and address["PublicIp"] not in [other["PublicIp"] for other in others]
+    )
 
 
 def boot_id(cloud: Customer, instance: dict[str, Any]) -> str:
@@ -52,15 +62,20 @@ def send_to_thread(pid: int, thread: int, number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_the_server_ends_whichever_of_its_threads_takes_the_signal(fresh_cloud: Customer, number: signal.Signals) -> None:
+def test_the_server_ends_whichever_of_its_threads_takes_the_signal(
+    fresh_cloud: Customer, number: signal.Signals
+) -> None:
     pid = fresh_cloud.endpoint.pid
     others = {int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()} - {pid}
-    send_to_thread(pid, min(others), number)  # the first one made stays; the last one may be answering somebody
+    # the first one made stays; the last one may be answering somebody
+    send_to_thread(pid, min(others), number)
     until(lambda: control.find(fresh_cloud.folder) is None, 20, "the end of the server")
     until(lambda: processes_of(fresh_cloud.folder) == [], 20, "the end of its processes")
 
 
-def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(fresh_cloud: Customer) -> None:
+def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
+    fresh_cloud: Customer,
+) -> None:
     cloud = fresh_cloud
     group = cloud.open_group(22)
     shared = {"SecurityGroupIds": [group], "MetadataOptions": {"HttpTokens": "optional"}}
@@ -87,7 +102,10 @@ def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
     assert boot_id(cloud, cloud.look(stays)) == boot
     assert cloud.wait_for(stops, "stopped", 10)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
     assert cloud.wait_for(goes, "terminated", 10)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
-    assert cloud.ssh(cloud.look(stays), "wget -qO- http://169.254.169.254/latest/meta-data/instance-id").strip() == stays
+    assert (
+        cloud.ssh(cloud.look(stays), "wget -qO- http://169.254.169.254/latest/meta-data/instance-id").strip()
+        == stays
+    )
     assert cloud.client("ec2").describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
     assert cloud.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "yes"
     cloud.client("ec2").terminate_instances(InstanceIds=[stays, stops])
@@ -205,6 +223,6 @@ def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Customer, tmp_pa
 
 def test_a_cloud_that_cannot_start_says_why(fresh_cloud: Customer, tmp_path: Path) -> None:
     port = int(fresh_cloud.endpoint.url.rpartition(":")[2])
-    with pytest.raises(control.MachineError) as caught:
+    with pytest.raises(MachineError) as caught:
         control.ensure_up(tmp_path / "second", port=port)
     assert f"port {port} is taken" in str(caught.value.hint)

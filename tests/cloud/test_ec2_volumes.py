@@ -28,7 +28,9 @@ def instance(cloud: Customer) -> Iterator[dict[str, Any]]:
 def volume(ec2: Any) -> Iterator[str]:
     """An empty volume of 1 GiB, gone afterwards."""
     tags = [{"ResourceType": "volume", "Tags": [{"Key": "for", "Value": "test"}]}]
-    volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=1, VolumeType="gp3", TagSpecifications=tags)["VolumeId"]
+    volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=1, VolumeType="gp3", TagSpecifications=tags)[
+        "VolumeId"
+    ]
     ec2.get_waiter("volume_available").wait(VolumeIds=[volume_id], WaiterConfig=FAST)
     yield volume_id
     remove(ec2, volume_id)
@@ -52,7 +54,9 @@ def attach(cloud: Customer, volume_id: str, instance: dict[str, Any], device: st
     attach_to_any(cloud, volume_id, instance, device, within_s=30)
 
 
-def attach_to_any(cloud: Customer, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh", *, within_s: float) -> None:
+def attach_to_any(
+    cloud: Customer, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh", *, within_s: float
+) -> None:
     ec2 = cloud.client("ec2")
     reply = ec2.attach_volume(VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=device)
     assert reply["State"] == "attaching"
@@ -60,7 +64,9 @@ def attach_to_any(cloud: Customer, volume_id: str, instance: dict[str, Any], dev
 
 
 def disk(volume_id: str) -> str:
-    """A shell expression for the guest's name of a volume, found by its serial; the guest may need a moment to see it."""
+    """A shell expression for the guest's name of a volume, found by its serial; the guest may need a moment
+    to see it.
+    """
     look = f"grep -l {volume_id.replace('-', '')} /sys/block/*/serial"
     return f"/dev/$(for _ in $(seq 60); do {look} && break; sleep 1; done | cut -d/ -f4)"
 
@@ -78,14 +84,20 @@ def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
     attach(cloud, volume, instance)
     found = look(ec2, volume)
     assert found["State"] == "in-use"
-    assert (found["Attachments"][0]["Device"], found["Attachments"][0]["DeleteOnTermination"]) == ("/dev/sdh", False)
+    assert (found["Attachments"][0]["Device"], found["Attachments"][0]["DeleteOnTermination"]) == (
+        "/dev/sdh",
+        False,
+    )
     devices = cloud.look(instance["InstanceId"])["BlockDeviceMappings"]
     assert {"/dev/xvda", "/dev/sdf", "/dev/sdh"} == {device["DeviceName"] for device in devices}
     cloud.ssh(instance, f"echo written-by-a-guest > {disk(volume)} && sync")
 
     ec2.detach_volume(VolumeId=volume)
     ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=FAST)
-    assert cloud.ssh(instance, f"grep -l {volume.replace('-', '')} /sys/block/*/serial || echo gone").strip() == "gone"
+    assert (
+        cloud.ssh(instance, f"grep -l {volume.replace('-', '')} /sys/block/*/serial || echo gone").strip()
+        == "gone"
+    )
     attach(cloud, volume, instance, "/dev/sdi")
     assert cloud.ssh(instance, f"head -n1 {disk(volume)}") == "written-by-a-guest\n"
 
@@ -93,7 +105,9 @@ def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
 def test_a_guest_that_overlooked_that_it_is_to_let_go_is_asked_again(
     ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
 ) -> None:
-    """As on EC2 the volume is "busy" for as long as the guest has it, and free as soon as it has not; nobody repeats the call."""
+    """As on EC2 the volume is "busy" for as long as the guest has it, and free as soon as it has not; nobody
+    repeats the call.
+    """
     attach(cloud, volume, instance)
     interrupt = "/sys/firmware/acpi/interrupts/gpe01"  # what QEMU's PCI hot plug controller raises
     cloud.ssh(instance, f"echo disable > {interrupt}")
@@ -103,10 +117,15 @@ def test_a_guest_that_overlooked_that_it_is_to_let_go_is_asked_again(
     assert cloud.ssh(instance, f"ls {disk(volume)}")
     cloud.ssh(instance, f"echo clear > {interrupt}; echo enable > {interrupt}")  # the request is lost
     until(lambda: look(ec2, volume)["State"] == "available", 60, "the guest's letting go")
-    assert cloud.ssh(instance, f"grep -l {volume.replace('-', '')} /sys/block/*/serial || echo gone").strip() == "gone"
+    assert (
+        cloud.ssh(instance, f"grep -l {volume.replace('-', '')} /sys/block/*/serial || echo gone").strip()
+        == "gone"
+    )
 
 
-def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str) -> None:
+def test_a_snapshot_holds_what_was_there_when_it_was_taken(
+    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+) -> None:
     attach(cloud, volume, instance)
     cloud.ssh(instance, f"echo before > {disk(volume)} && sync")
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "for", "Value": "test"}]}]
@@ -119,9 +138,17 @@ def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Cust
     try:
         attach(cloud, larger, instance, "/dev/sdj")
         assert cloud.ssh(instance, f"head -n1 {disk(larger)}; head -n1 {disk(volume)}") == "before\nafter\n"
-        assert cloud.ssh(instance, f"cat /sys/class/block/$(basename {disk(larger)})/size").strip() == str(2 << 21)
-        snapshot = ec2.describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "volume-id", "Values": [volume]}])["Snapshots"][0]
-        assert (snapshot["Progress"], snapshot["Tags"], snapshot["Description"]) == ("100%", [{"Key": "for", "Value": "test"}], "live")
+        assert cloud.ssh(instance, f"cat /sys/class/block/$(basename {disk(larger)})/size").strip() == str(
+            2 << 21
+        )
+        snapshot = ec2.describe_snapshots(
+            OwnerIds=["self"], Filters=[{"Name": "volume-id", "Values": [volume]}]
+        )["Snapshots"][0]
+        assert (snapshot["Progress"], snapshot["Tags"], snapshot["Description"]) == (
+            "100%",
+            [{"Key": "for", "Value": "test"}],
+            "live",
+        )
     finally:
         remove(ec2, larger)
         ec2.delete_snapshot(SnapshotId=made["SnapshotId"])
@@ -129,23 +156,33 @@ def test_a_snapshot_holds_what_was_there_when_it_was_taken(ec2: Any, cloud: Cust
         ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])
 
 
-def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(
+    ec2: Any, cloud: Customer, instance: dict[str, Any]
+) -> None:
     root, data = (mapping["Ebs"]["VolumeId"] for mapping in instance["BlockDeviceMappings"])
     of_instance = {"InstanceId": instance["InstanceId"]}
     cloud.ssh(instance, f"echo of-the-data-volume > {disk(data)} && sync")
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "for", "Value": "test"}]}]
-    both = ec2.create_snapshots(InstanceSpecification=of_instance, Description="all", TagSpecifications=tags)["Snapshots"]
+    both = ec2.create_snapshots(InstanceSpecification=of_instance, Description="all", TagSpecifications=tags)[
+        "Snapshots"
+    ]
     assert {(found["VolumeId"], found["Description"], found["Tags"][0]["Value"]) for found in both} == {
         (root, "all", "test"),
         (data, "all", "test"),
     }
-    (one,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeBootVolume": True})["Snapshots"]
+    (one,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeBootVolume": True})[
+        "Snapshots"
+    ]
     assert one["VolumeId"] == data
-    (other,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeDataVolumeIds": [data]})["Snapshots"]
+    (other,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeDataVolumeIds": [data]})[
+        "Snapshots"
+    ]
     assert other["VolumeId"] == root
     made = [found["SnapshotId"] for found in (*both, other, one)]
     ec2.get_waiter("snapshot_completed").wait(SnapshotIds=made, WaiterConfig=FAST)
-    copied = ec2.copy_snapshot(SourceSnapshotId=one["SnapshotId"], SourceRegion="us-east-1", Description="copy", Encrypted=True)
+    copied = ec2.copy_snapshot(
+        SourceSnapshotId=one["SnapshotId"], SourceRegion="us-east-1", Description="copy", Encrypted=True
+    )
     ec2.delete_snapshot(SnapshotId=one["SnapshotId"])
     (found,) = ec2.describe_snapshots(SnapshotIds=[copied["SnapshotId"]])["Snapshots"]
     assert (found["State"], found["Description"], found["Encrypted"]) == ("completed", "copy", True)
@@ -219,7 +256,9 @@ def test_layers_go_when_nothing_stands_on_them(ec2: Any, cloud: Customer) -> Non
     until(lambda: not added(), 10, "the snapshot's removal")
 
 
-def test_a_volume_grows_under_a_running_guest(ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str) -> None:
+def test_a_volume_grows_under_a_running_guest(
+    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+) -> None:
     attach(cloud, volume, instance)
     sectors = f"cat /sys/class/block/$(basename {disk(volume)})/size"
     assert cloud.ssh(instance, f"echo kept > {disk(volume)} && sync && {sectors}").strip() == str(1 << 21)
@@ -233,19 +272,31 @@ def test_a_volume_grows_under_a_running_guest(ec2: Any, cloud: Customer, instanc
     until(lambda: modification(ec2, volume)["ModificationState"] == "optimizing", 10, "the growth")
     assert cloud.ssh(instance, f"{sectors}; head -n1 {disk(volume)}") == f"{3 << 21}\nkept\n"
     assert (look(ec2, volume)["Size"], look(ec2, volume)["VolumeType"]) == (3, "gp2")
-    until(lambda: modification(ec2, volume)["ModificationState"] == "completed", 10, "the end of the modification")
-    assert (modification(ec2, volume)["Progress"], modification(ec2, volume)["EndTime"] is not None) == (100, True)
+    until(
+        lambda: modification(ec2, volume)["ModificationState"] == "completed",
+        10,
+        "the end of the modification",
+    )
+    assert (modification(ec2, volume)["Progress"], modification(ec2, volume)["EndTime"] is not None) == (
+        100,
+        True,
+    )
 
     second = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
     ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[second], WaiterConfig=FAST)
-    sizes = {found["SnapshotId"]: found["VolumeSize"] for found in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]}
+    sizes = {
+        found["SnapshotId"]: found["VolumeSize"]
+        for found in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    }
     assert (sizes[snapshot], sizes[second]) == (1, 3)
     for each in (snapshot, second):
         ec2.delete_snapshot(SnapshotId=each)
 
 
 def modification(ec2: Any, volume_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = ec2.describe_volumes_modifications(VolumeIds=[volume_id])["VolumesModifications"][0]
+    found: dict[str, Any] = ec2.describe_volumes_modifications(VolumeIds=[volume_id])["VolumesModifications"][
+        0
+    ]
     return found
 
 
@@ -255,7 +306,11 @@ def test_what_a_modification_refuses_and_a_volume_of_nobody_grows(ec2: Any, volu
     ec2.modify_volume(VolumeId=volume, Size=2)
     with refused("IncorrectModificationState", f"Volume {volume} cannot be modified in modification state "):
         ec2.modify_volume(VolumeId=volume, Size=3)
-    until(lambda: modification(ec2, volume)["ModificationState"] == "completed", 10, "the end of the modification")
+    until(
+        lambda: modification(ec2, volume)["ModificationState"] == "completed",
+        10,
+        "the end of the modification",
+    )
     assert look(ec2, volume)["Size"] == 2
     with refused("InvalidParameterValue", "New size cannot be smaller than existing size"):
         ec2.modify_volume(VolumeId=volume, Size=1)
@@ -265,18 +320,29 @@ def test_what_a_modification_refuses_and_a_volume_of_nobody_grows(ec2: Any, volu
         ec2.modify_volume(VolumeId=volume, VolumeType="gp9")
     with refused("InvalidVolume.NotFound"):
         ec2.modify_volume(VolumeId="vol-0", Size=2)
-    wanted = [{"Name": "modification-state", "Values": ["completed"]}, {"Name": "target-size", "Values": ["2"]}]
-    assert volume in [found["VolumeId"] for found in ec2.describe_volumes_modifications(Filters=wanted)["VolumesModifications"]]
+    wanted = [
+        {"Name": "modification-state", "Values": ["completed"]},
+        {"Name": "target-size", "Values": ["2"]},
+    ]
+    assert volume in [
+        found["VolumeId"]
+        for found in ec2.describe_volumes_modifications(Filters=wanted)["VolumesModifications"]
+    ]
 
 
 def test_an_image_has_all_volumes_and_so_have_its_instances(ec2: Any, cloud: Customer, volume: str) -> None:
     with cloud.instance() as instance:
         attach(cloud, volume, instance)
         cloud.ssh(instance, f"echo on-the-data-disk > {disk(volume)} && sync")
-        image = ec2.create_image(InstanceId=instance["InstanceId"], Name="all-volumes", NoReboot=True)["ImageId"]
+        image = ec2.create_image(InstanceId=instance["InstanceId"], Name="all-volumes", NoReboot=True)[
+            "ImageId"
+        ]
         ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
     devices = ec2.describe_images(ImageIds=[image])["Images"][0]["BlockDeviceMappings"]
-    assert [(found["DeviceName"], found["Ebs"]["DeleteOnTermination"]) for found in devices] == [("/dev/xvda", True), ("/dev/sdh", False)]
+    assert [(found["DeviceName"], found["Ebs"]["DeleteOnTermination"]) for found in devices] == [
+        ("/dev/xvda", True),
+        ("/dev/sdh", False),
+    ]
     with cloud.instance(ImageId=image) as second:
         data = second["BlockDeviceMappings"][1]["Ebs"]
         assert (data["VolumeId"] != volume, data["DeleteOnTermination"]) == (True, False)
@@ -293,11 +359,18 @@ def test_nvme_disks_are_plugged_in_and_grow_at_the_next_start(
         ec2, instance_id = cloud.client("ec2"), instance["InstanceId"]
         volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
         serial = volume.replace("-", "")
-        nvme = f"for _ in $(seq 60); do grep -l {serial} /sys/block/nvme*/device/serial && break; sleep 1; done | cut -d/ -f4 | grep -v c"
+        nvme = (
+            f"for _ in $(seq 60); do grep -l {serial} /sys/block/nvme*/device/serial && break; sleep 1; "
+            "done | cut -d/ -f4 | grep -v c"
+        )
         attach(cloud, volume, instance)
         assert cloud.ssh(instance, f"cat /sys/block/$({nvme})/size").strip() == str(1 << 21)
         ec2.modify_volume(VolumeId=volume, Size=2)
-        until(lambda: "reboot or stop it" in modification(ec2, volume).get("StatusMessage", ""), 10, "the message")
+        until(
+            lambda: "reboot or stop it" in modification(ec2, volume).get("StatusMessage", ""),
+            10,
+            "the message",
+        )
         assert (modification(ec2, volume)["ModificationState"], look(ec2, volume)["Size"]) == ("modifying", 1)
         ec2.reboot_instances(InstanceIds=[instance_id])
         until(lambda: look(ec2, volume)["Size"] == 2, 120, "the growth")
@@ -318,7 +391,8 @@ def test_a_volume_may_outlive_its_instance_with_what_the_guest_wrote_last(ec2: A
         attach_to_any(cloud, kept, second, within_s=GUEST_UP_S + 30)  # it boots, and is given the time to
         assert cloud.ssh(second, f"head -n1 {disk(kept)}") == "survives\n"
         ec2.modify_instance_attribute(
-            InstanceId=second["InstanceId"], BlockDeviceMappings=[{"DeviceName": "/dev/sdh", "Ebs": {"DeleteOnTermination": True}}]
+            InstanceId=second["InstanceId"],
+            BlockDeviceMappings=[{"DeviceName": "/dev/sdh", "Ebs": {"DeleteOnTermination": True}}],
         )
         assert look(ec2, kept)["Attachments"][0]["DeleteOnTermination"] is True
     with refused("InvalidVolume.NotFound"):

@@ -17,7 +17,8 @@ from tests.cloud.workshop import Done, Workshop
 
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
 
-# What the image tests call it: through the login page, a server started, code run in a kernel over its websocket.
+# What the image tests call it: through the login page, a server started, code run in a kernel over its
+# websocket.
 LOGIN = ("test_a_wrong_password_is_refused", "test_without_a_login_there_is_nothing_to_see", "test_code_runs")
 
 
@@ -36,7 +37,9 @@ def workshop(baking: Baking) -> Workshop:
 def results(workshop: Workshop, run: str, stage: str) -> dict[str, str]:
     """{test: outcome} of one run of the image tests, from its JUnit file."""
     outcomes = {}
-    for case in ET.parse(Path(workshop.state) / "runs" / run / f"tests-{stage}.xml").getroot().iter("testcase"):
+    for case in (
+        ET.parse(Path(workshop.state) / "runs" / run / f"tests-{stage}.xml").getroot().iter("testcase")
+    ):
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
         outcomes[str(case.get("name")).partition("[")[0]] = next(iter(kinds), "passed")
     return outcomes
@@ -76,12 +79,20 @@ HEAVY = (
 
 def test_heavy_tests_ran_once(workshop: Workshop, golden: Done) -> None:
     run = workshop.record(golden.last)["run"]["id"]
-    outcomes = [{results(workshop, run, stage).get(name) for name in HEAVY} for stage in ("builder", "candidate", "rebooted")]
+    outcomes = [
+        {results(workshop, run, stage).get(name) for name in HEAVY}
+        for stage in ("builder", "candidate", "rebooted")
+    ]
     assert outcomes == [{"skipped"}, {"passed"}, {"skipped"}]
 
 
 # Of a launched hub, of other distributions, of a lock, of `make test-all`.
-ELSEWHERE = ("for machines launched with a domain", "a venv has no conda", "built without a lock", "for thorough runs")
+ELSEWHERE = (
+    "for machines launched with a domain",
+    "a venv has no conda",
+    "built without a lock",
+    "for thorough runs",
+)
 
 
 def test_every_image_test_passed_somewhere(workshop: Workshop, golden: Done) -> None:
@@ -96,7 +107,11 @@ def test_every_image_test_passed_somewhere(workshop: Workshop, golden: Done) -> 
                 passed.add(name)
             else:
                 skipped[name] = f"{skipped.get(name, '')} {why.get('message')}"
-    left = {name: why for name, why in skipped.items() if name not in passed and not any(words in why for words in ELSEWHERE)}
+    left = {
+        name: why
+        for name, why in skipped.items()
+        if name not in passed and not any(words in why for words in ELSEWHERE)
+    }
     assert left == {}
 
 
@@ -110,7 +125,9 @@ def test_the_record_lists_what_is_installed(workshop: Workshop, golden: Done) ->
 def test_nothing_temporary_is_left(baking: Baking, golden: Done) -> None:
     before, after = baking.before, baking.workshop.listing()
     assert set(after.pop("images")) - set(before["images"]) == {golden.last}
-    kept = baking.workshop.client("ec2").describe_snapshots(Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}])["Snapshots"]
+    kept = baking.workshop.client("ec2").describe_snapshots(
+        Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}]
+    )["Snapshots"]
     assert len(kept) == len(baking.workshop.record(golden.last)["provisioners"])
     assert len(after.pop("snapshots")) == len(before["snapshots"]) + 1 + len(kept)
     assert after == {kind: ids for kind, ids in before.items() if kind in after}
@@ -121,8 +138,12 @@ def test_the_root_volume_of_the_image_is_encrypted(workshop: Workshop, golden: D
     assert image["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
 
 
-# Those of IDENTITY in tests/image/test_image.py, once the machine has them, and the files that the image itself brought.
-FILES = "/etc/machine-id /etc/ssh/ssh_host_* /srv/jupyterhub/cookie_secret /srv/jupyterhub/*.env /srv/jupyterhub/*.token /etc/hubsmith/tls"
+# Those of IDENTITY in tests/image/test_image.py, once the machine has them, and the files that the image
+# itself brought.
+FILES = (
+    "/etc/machine-id /etc/ssh/ssh_host_* /srv/jupyterhub/cookie_secret /srv/jupyterhub/*.env "
+    "/srv/jupyterhub/*.token /etc/hubsmith/tls"
+)
 WAIT = "timeout 300 sh -c 'until systemctl is-active --quiet hubsmith-boot; do sleep 1; done'"
 OF_THE_IMAGE = f"find {FILES} ! -newermt @$(awk '/^btime/ {{print $2 - 5}}' /proc/stat)"
 
@@ -132,7 +153,9 @@ def digests(secrets: list[str]) -> set[str]:
 
 
 def test_two_machines_of_the_image_share_no_identity(workshop: Workshop, golden: Done, key: Key) -> None:
-    """One is the machine that the image was tested on, the other one is launched as by hand: nothing is said to it but a key."""
+    """One is the machine that the image was tested on, the other one is launched as by hand: nothing is said
+    to it but a key.
+    """
     customer = Customer(control.ensure_up(workshop.state / "cloud"), workshop.state / "cloud", key)
     first = recorded(workshop, workshop.record(golden.last)["run"]["id"], "identity").split()
     group = customer.open_group(22)

@@ -22,7 +22,10 @@ variables:
   packages: {from: python.packages, type: list}
 """
 DIGEST = "a" * 64
-PYTHON = f"python: {{distribution: miniforge, installers: {{miniforge: {{version: '1', urls: [URL], sha256: {{x86_64: {DIGEST}}}}}}}}}\n"
+PYTHON = (
+    f"python: {{distribution: miniforge, installers: {{miniforge: {{version: '1', urls: [URL], sha256: "
+    f"{{x86_64: {DIGEST}}}}}}}}}\n"
+)
 
 
 class Empty(BaseHTTPRequestHandler):
@@ -45,13 +48,21 @@ def empty() -> Iterator[str]:
 
 def test_the_line_is_told_and_nothing_is_launched(tmp_path: Path, workshop: Workshop, empty: str) -> None:
     project = Project.copy(tmp_path / "project", workshop, "nowhere")
-    project.edit("manifest.yaml", "tests: {folder", f"{PYTHON.replace('URL', f'{empty}/i.sh')}tests: {{folder")
+    project.edit(
+        "manifest.yaml", "tests: {folder", f"{PYTHON.replace('URL', f'{empty}/i.sh')}tests: {{folder"
+    )
     project.edit("provisioners/greeting/provisioner.yaml", "variables:\n", VARIABLES)
-    line = next(number for number, text in enumerate((project.folder / "manifest.yaml").read_text().splitlines(), 1) if "i.sh" in text)
+    line = next(
+        number
+        for number, text in enumerate((project.folder / "manifest.yaml").read_text().splitlines(), 1)
+        if "i.sh" in text
+    )
     before = workshop.listing()
     done = project.invoke("build-ami")
     assert done.status == 2
     assert f"manifest.yaml:{line}:" in done.err
-    assert f"python.installers.miniforge.urls: no address has the installer: {empty}/i.sh: 404" in " ".join(done.err.split())
+    assert f"python.installers.miniforge.urls: no address has the installer: {empty}/i.sh: 404" in " ".join(
+        done.err.split()
+    )
     assert "security group" not in done.err
     assert workshop.listing() == before

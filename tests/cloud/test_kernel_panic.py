@@ -18,7 +18,9 @@ REASON = "sysrq triggered crash"
 
 def quoted_by_cloud_status(workshop: Workshop) -> bool:
     """Whether `cloud.status` has a row with the panic, and its JSON document has the same."""
-    rows = [line for line in workshop.invoke("cloud.status").out.splitlines() if line.startswith("kernel fault\t")]
+    rows = [
+        line for line in workshop.invoke("cloud.status").out.splitlines() if line.startswith("kernel fault\t")
+    ]
     faults = json.loads(workshop.invoke("cloud.status", "--json").out)["kernel_faults"]
     return any(QUOTED in row and REASON in row for row in rows) and REASON in str(faults)
 

@@ -31,7 +31,9 @@ def project(layered: Project) -> Project:
 
 
 def layers(workshop: Workshop) -> list[Any]:
-    found = workshop.client("ec2").describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}])
+    found = workshop.client("ec2").describe_snapshots(
+        OwnerIds=["self"], Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}]
+    )
     return sorted(found["Snapshots"], key=lambda one: one["StartTime"])
 
 
@@ -56,7 +58,10 @@ def test_a_build_leaves_a_layer_after_each_provisioner(project: Project, cold: s
 def test_only_what_changed_is_run_again_and_plan_says_why(project: Project, cold: str) -> None:
     changed = ("--set", "provisioners=[greeting, {name: farewell, variables: {words: bye}}]")
     planned = project.json("plan", *changed)
-    assert planned["provisioners"][1]["layer"] == "miss: farewell or what is before it is not as when a layer was made"
+    assert (
+        planned["provisioners"][1]["layer"]
+        == "miss: farewell or what is before it is not as when a layer was made"
+    )
     done = project.invoke("build-ami", *changed, *TRIAL)
     assert done.status == 0, done.err
     assert provisioned(done.err) == {"greeting": False, "farewell": True}
@@ -66,7 +71,10 @@ def test_only_what_changed_is_run_again_and_plan_says_why(project: Project, cold
     ec2 = project.workshop.client("ec2")
     name = {"Name": "name", "Values": [f"hubsmith-layer-{layers(project.workshop)[0]['SnapshotId']}"]}
     (registered,) = ec2.describe_images(Owners=["self"], Filters=[name])["Images"]
-    assert (registered["Public"], {"Key": "hubsmith:state", "Value": "layer"} in registered["Tags"]) == (False, True)
+    assert (registered["Public"], {"Key": "hubsmith:state", "Value": "layer"} in registered["Tags"]) == (
+        False,
+        True,
+    )
     image = ec2.describe_images(ImageIds=[done.last])["Images"][0]
     assert {tag["Key"]: tag["Value"] for tag in image["Tags"]}["hubsmith:since"] == record["since"]
 
@@ -106,13 +114,18 @@ def test_a_layered_and_a_cold_build_hold_the_same_files(project: Project, cold: 
     assert provisioned(layered.err) == {"greeting": False, "farewell": False}
     before, after = files_on(project.workshop, tmp_path, cold, layered.last)
     assert "./etc/greeting/copy" in before
-    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == MAY_DIFFER
+    assert {
+        path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
+    } == MAY_DIFFER
     assert not any("authorized_keys" in path or path.endswith("host_key") for path in after)
 
 
 def test_no_cache_starts_from_the_base_image(project: Project, cold: str) -> None:
     # Far enough to see what it would launch.
-    faults.add(project.workshop.endpoint, [{"kind": "error", "call": "RunInstances", "code": "UnauthorizedOperation"}])
+    faults.add(
+        project.workshop.endpoint,
+        [{"kind": "error", "call": "RunInstances", "code": "UnauthorizedOperation"}],
+    )
     try:
         said = [project.invoke("build-ami", *more, *TRIAL) for more in ((), ("--no-cache",))]
     finally:
@@ -122,14 +135,19 @@ def test_no_cache_starts_from_the_base_image(project: Project, cold: str) -> Non
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.matrix), signal.SIGKILL])
-def test_what_a_stopped_build_had_finished_is_a_layer(project: Project, cold: str, number: signal.Signals) -> None:
+def test_what_a_stopped_build_had_finished_is_a_layer(
+    project: Project, cold: str, number: signal.Signals
+) -> None:
     words = f"provisioners=[{{name: greeting, variables: {{whom: {number.name}}}}}, hanging]"
     arguments, endpoint = ("--set", words), project.workshop.endpoint
     faults.add(endpoint, [{"kind": "state", "change": "snapshot", "seconds": 3600}])
     try:
         running = project.start("build-ami", *arguments)
-        running.wait_for("hanging now")  # it has waited for the call and not for the copy, which takes an hour
-        assert re.fullmatch(r"miss: snap-\w+ is pending", project.json("plan", *arguments)["provisioners"][0]["layer"])
+        # it has waited for the call and not for the copy, which takes an hour
+        running.wait_for("hanging now")
+        assert re.fullmatch(
+            r"miss: snap-\w+ is pending", project.json("plan", *arguments)["provisioners"][0]["layer"]
+        )
         running.end(number)
     finally:
         faults.clear(endpoint)

@@ -1,4 +1,6 @@
-"""On Debian, with systemd and cloud-init: a layered and a cold build of the same inputs hold the same packages and files."""
+"""On Debian, with systemd and cloud-init: a layered and a cold build of the same inputs hold the same
+packages and files.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ MAY_DIFFER = re.compile(
     r"|var/lib/(dpkg|apt|systemd|private|ucf|dbus)/.*|var/lib/dpkg|var/cache/.*|var/log.*|boot/.*|usr/share/mime/.*"
     r"|.*/__pycache__(/.*)?|.*\.(pyc|cache)|lost\+found|usr/lib/locale/locale-archive|etc/(passwd|group|shadow|gshadow)-"
 )
-"""Caches, logs, package managers' own books (in the order of their runs), compiled Python (it carries times), backups of account files."""
+"""Caches, logs, package managers' own books (in the order of their runs), compiled Python (it carries times),
+backups of account files.
+"""
 
 
 @pytest.fixture
@@ -46,7 +50,9 @@ def build(project: Project, provisioners: str, *options: str) -> Done:
 def disk_of(workshop: Workshop, image_id: str) -> Path:
     """The disk of an image: a volume made of its snapshot stands on it."""
     ec2 = workshop.client("ec2")
-    snapshot = ec2.describe_images(ImageIds=[image_id])["Images"][0]["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    snapshot = ec2.describe_images(ImageIds=[image_id])["Images"][0]["BlockDeviceMappings"][0]["Ebs"][
+        "SnapshotId"
+    ]
     volume = ec2.create_volume(SnapshotId=snapshot, AvailabilityZone="us-east-1a")["VolumeId"]
     ec2.get_waiter("volume_available").wait(VolumeIds=[volume])
     return next((workshop.state / "cloud" / "layers").glob(f"{volume}*.qcow2"))

@@ -46,10 +46,21 @@ class Folder:
     index: registry.Index
 
     def invoke(self, command: str, *arguments: str) -> Done:
-        mine = {"HUBSMITH_STATE": str(self.path.parent / "state"), "HUBSMITH_CACHE": str(self.path.parent / "cache"), "COLUMNS": "80"}
+        mine = {
+            "HUBSMITH_STATE": str(self.path.parent / "state"),
+            "HUBSMITH_CACHE": str(self.path.parent / "cache"),
+            "COLUMNS": "80",
+        }
         registries = {"UV_CACHE_DIR": str(self.path.parent / "uv"), "UV_DEFAULT_INDEX": self.index.url}
         words = [str(INVOKE), "--search-root", str(REPO), command, *arguments]
-        done = subprocess.run(words, cwd=self.path, env={**os.environ, **mine, **registries}, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words,
+            cwd=self.path,
+            env={**os.environ, **mine, **registries},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -67,7 +78,10 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 def test_from_a_file_of_packages_to_a_lock_and_its_upgrade(folder: Folder) -> None:
     checked = folder.invoke("check")
     assert checked.status == 0, checked.err
-    assert "not reproducible: each build takes the newest of greet that fits; `invoke lock` pins what is installed" in checked.err
+    assert (
+        "not reproducible: each build takes the newest of greet that fits; `invoke lock` pins what is "
+        "installed"
+    ) in checked.err
 
     made = folder.invoke("lock")
     assert (made.status, made.last) == (0, str(folder.path / "manifest.lock")), made.err
@@ -99,12 +113,18 @@ def test_a_lock_that_does_not_fit_stops_every_command_that_builds_with_one_messa
         done = folder.invoke(command)
         assert (done.status, done.out) == (2, "")
         assert done.err == (
-            "error: manifest.lock:5:5 packages.venv.x86_64: is of another manifest (packages: other is new): run `invoke lock`\n"
+            "error: manifest.lock:5:5 packages.venv.x86_64: is of another manifest (packages: other is "
+            "new): run `invoke lock`\n"
             "hint: 1 problem to mend\n"
         )
-    elsewhere = folder.invoke("build-ami", "--set", "python.requirements=null", "--set", "base.architecture=arm64")
+    elsewhere = folder.invoke(
+        "build-ami", "--set", "python.requirements=null", "--set", "base.architecture=arm64"
+    )
     assert elsewhere.status == 2
-    assert "packages.venv: is locked for x86_64, not for aarch64, which base.architecture asks for: run `invoke lock`" in elsewhere.err
+    assert (
+        "packages.venv: is locked for x86_64, not for aarch64, which base.architecture asks for: run "
+        "`invoke lock`"
+    ) in elsewhere.err
     assert not (folder.path.parent / "state").exists()
 
 

@@ -1,4 +1,4 @@
-"""A lock in a bake: the provisioner gets it, the record knows it, and a changed one is a reason to build again."""
+"""A lock in a bake: the provisioner gets it, the record knows it, and a changed one is a reason to build."""
 
 from __future__ import annotations
 
@@ -58,12 +58,18 @@ def test_the_record_knows_the_lock(project: Project, image: str) -> None:
 def test_a_changed_lock_is_a_reason_to_build(project: Project, image: str) -> None:
     assert project.json("rebuild", "--check")["reasons"] == []
     lock(project, "greet==1.1", "base==1.0")
-    assert project.json("rebuild", "--check", status=3)["reasons"] == ["lock of greeting's pip packages changed"]
+    assert project.json("rebuild", "--check", status=3)["reasons"] == [
+        "lock of greeting's pip packages changed"
+    ]
     (project.folder / "manifest.lock").unlink()
-    assert project.json("rebuild", "--check", status=3)["reasons"] == ["lock of greeting's pip packages is gone"]
+    assert project.json("rebuild", "--check", status=3)["reasons"] == [
+        "lock of greeting's pip packages is gone"
+    ]
 
 
-def test_without_one_the_build_says_so_and_with_a_wrong_one_nothing_is_launched(project: Project, image: str) -> None:
+def test_without_one_the_build_says_so_and_with_a_wrong_one_nothing_is_launched(
+    project: Project, image: str
+) -> None:
     Path(project.folder / "manifest.lock").unlink(missing_ok=True)
     before = project.workshop.listing()
     # The script has no lock to show: that ends this build.

@@ -1,6 +1,7 @@
 """Real machines: booted, plugged, forwarded, saved and ended through Machine, seen from inside by ssh.
 
-Most tests share one booted machine and leave it as they found it; the others start from copies of its saved state.
+Most tests share one booted machine and leave it as they found it; the others start from copies of its saved
+state.
 """
 
 from __future__ import annotations
@@ -91,8 +92,10 @@ Copy = Callable[[], Guest]
 
 
 @pytest.fixture
-def copied(guest: Guest, folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool) -> Iterator[Copy]:
-    """Makes machines of their own that go on from the shared one's saved state, with their own disk and address."""
+def copied(
+    guest: Guest, folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool
+) -> Iterator[Copy]:
+    """Makes machines that go on from the shared one's saved state, with their own disk and address."""
     made: list[Guest] = []
 
     def copy() -> Guest:
@@ -176,16 +179,25 @@ def test_after_a_live_switch_the_guest_writes_into_the_overlay_only(copied: Copy
     parent = writer.spec.drives[0].path.stem
     writer.run("echo before | dd of=/dev/vda bs=512 seek=4000000 conv=fsync,notrunc")
     before = layers.path(parent).stat().st_mtime_ns, layers.actual_size(parent)
-    for number in (1, 2):  # an image of a machine that has been imaged before; 1024 sectors on is another cluster
+    # an image of a machine that has been imaged before; 1024 sectors on is another cluster
+    for number in (1, 2):
         overlay = f"{parent}-{number}"
         layers.create_overlay(overlay, parent if number == 1 else f"{parent}-1", 2)
         for _ in range(2):  # a server killed before it noted the switch asks again
             writer.machine.switch_to_overlay(ROOT, layers.path(overlay))
-        writer.run(f"echo after-{number} | dd of=/dev/vda bs=512 seek={4000000 + 1024 * number} conv=fsync,notrunc")
+        writer.run(
+            f"echo after-{number} | dd of=/dev/vda bs=512 seek={4000000 + 1024 * number} conv=fsync,notrunc"
+        )
     assert (layers.path(parent).stat().st_mtime_ns, layers.actual_size(parent)) == before
-    assert writer.run("dd if=/dev/vda bs=512 skip=4000000 count=3000 | tr -d '\\0'") == "before\nafter-1\nafter-2"
+    assert (
+        writer.run("dd if=/dev/vda bs=512 skip=4000000 count=3000 | tr -d '\\0'")
+        == "before\nafter-1\nafter-2"
+    )
     layers.delete_unreferenced({f"{parent}-2", ROOT, "snap-base"})
-    held = [[_holds(layers.path(f"{parent}{layer}"), text) for text in ("before", "after-1", "after-2")] for layer in ("", "-1", "-2")]
+    held = [
+        [_holds(layers.path(f"{parent}{layer}"), text) for text in ("before", "after-1", "after-2")]
+        for layer in ("", "-1", "-2")
+    ]
     assert held == [[True, False, False], [False, True, False], [False, False, True]]
 
 
@@ -203,12 +215,16 @@ def test_what_the_guest_has_synced_survives_kill_9(copied: Copy) -> None:
     assert _holds(victim.spec.drives[0].path, "kept-for-ever")
 
 
-def test_a_state_that_another_qemu_has_saved_is_discarded_and_the_machine_boots(copied: Copy, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_state_that_another_qemu_has_saved_is_discarded_and_the_machine_boots(
+    copied: Copy, caplog: pytest.LogCaptureFixture
+) -> None:
     other = copied()
     other.run("echo kept > /root/probe && sync")
     other.machine.quit()
     disk = other.spec.drives[0].path
-    (stored,) = [state["name"] for state in json.loads(run_qemu_img("info", "--output=json", disk))["snapshots"]]
+    (stored,) = [
+        state["name"] for state in json.loads(run_qemu_img("info", "--output=json", disk))["snapshots"]
+    ]
     run_qemu_img("snapshot", "-c", "booted@q35-7.2.22", disk)
     run_qemu_img("snapshot", "-d", stored, disk)
     other.machine.start(other.spec, saved="booted")
@@ -257,14 +273,18 @@ def test_the_console_has_the_greetings_of_both_boots(copied: Copy) -> None:
     until_it_works(lambda: machine.console().count(GREETING) == 2, BOOT_S)
 
 
-def test_a_machine_outlives_the_process_that_started_it(guest: Guest, folder: Path, runtime: Path, layers: LayerStore) -> None:
+def test_a_machine_outlives_the_process_that_started_it(
+    guest: Guest, folder: Path, runtime: Path, layers: LayerStore
+) -> None:
     layers.create_overlay("vol-orphan", "snap-base", 2)
     program = (
         "import os, signal, sys, pathlib; from localcloud.machine.machine import *; a = sys.argv; "
-        "Machine(pathlib.Path(a[1]), pathlib.Path(a[2])).start(MachineSpec('i-orphan', 1, 256, '02:00:00:00:00:09', "
+        "Machine(pathlib.Path(a[1]), pathlib.Path(a[2])).start(MachineSpec('i-orphan', 1, 256, "
+        "'02:00:00:00:00:09', "
         "(Drive('vol-orphan', pathlib.Path(a[3]), True),))); os.killpg(0, signal.SIGKILL)"
     )
-    command = [sys.executable, "-c", program, folder / "i-orphan", runtime, layers.path("vol-orphan")]
+    places = map(str, (folder / "i-orphan", runtime, layers.path("vol-orphan")))
+    command = [sys.executable, "-c", program, *places]
     done = subprocess.run(command, cwd=REPO, start_new_session=True, check=False)
     machine = Machine(folder / "i-orphan", runtime)
     try:
@@ -280,7 +300,9 @@ def test_a_machine_outlives_the_process_that_started_it(guest: Guest, folder: Pa
 def test_without_a_metadata_server_the_guest_is_refused_at_once(copied: Copy) -> None:
     lonely = copied()  # its socket has a name of its own, and nobody listens there
     before = time.monotonic()
-    assert "GOT" not in lonely.run("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc 169.254.169.254 80 | sed 's/^/GOT /'")
+    assert "GOT" not in lonely.run(
+        "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc 169.254.169.254 80 | sed 's/^/GOT /'"
+    )
     assert time.monotonic() - before < 10
 
 
@@ -299,18 +321,29 @@ def test_qemus_own_words_come_back(guest: Guest, folder: Path, runtime: Path, la
     with pytest.raises(MachineError, match='Failed to get "write" lock'):
         Machine(folder / "i-second", runtime).start(guest.spec)
     with pytest.raises(MachineError, match="No such file or directory"):
-        Machine(folder / "i-second", runtime).start(replace(guest.spec, drives=(Drive(DATA, folder / "missing.qcow2"),)))
+        Machine(folder / "i-second", runtime).start(
+            replace(guest.spec, drives=(Drive(DATA, folder / "missing.qcow2"),))
+        )
     layers.create_overlay("vol-unsaved", "snap-base", 2)
     unsaved = replace(guest.spec, drives=(Drive(DATA, layers.path("vol-unsaved")),))
     with pytest.raises(MachineError, match="never-saved"):
         Machine(folder / "i-second", runtime).start(unsaved, saved="never-saved")
 
 
-def test_nvme_works_and_cannot_be_saved(folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool) -> None:
+def test_nvme_works_and_cannot_be_saved(
+    folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool
+) -> None:
     layers.create_overlay("vol-nvme", "snap-base", 2)
     layers.create_blank("vol-0aaaaaaaaaaaaaaaa", 1)
     machine = Machine(folder / "i-nvme", runtime)
-    spec = MachineSpec("i-nvme", 2, 512, FACTS.mac, (Drive("vol-nvme", layers.path("vol-nvme"), boot=True),), controller="nvme")
+    spec = MachineSpec(
+        "i-nvme",
+        2,
+        512,
+        FACTS.mac,
+        (Drive("vol-nvme", layers.path("vol-nvme"), boot=True),),
+        controller="nvme",
+    )
     nvme = Guest(machine, spec, addresses.allocate(), make_keys())
     server = MetadataServer(machine.metadata_socket, lambda: nvme.keys.metadata)
     server.start()

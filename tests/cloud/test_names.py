@@ -32,7 +32,12 @@ def zone_id(cloud: Customer) -> str:
 
 
 def change(cloud: Customer, action: str, name: str, kind: str, *values: str) -> None:
-    records = {"Name": name, "Type": kind, "TTL": 10, "ResourceRecords": [{"Value": value} for value in values]}
+    records = {
+        "Name": name,
+        "Type": kind,
+        "TTL": 10,
+        "ResourceRecords": [{"Value": value} for value in values],
+    }
     batch = {"Changes": [{"Action": action, "ResourceRecordSet": records}]}
     cloud.client("route53").change_resource_record_sets(HostedZoneId=zone_id(cloud), ChangeBatch=batch)
 
@@ -65,7 +70,15 @@ def issue(cloud: Customer, folder: Path, *domains: str) -> Path:
     ca.write_text(cloud.endpoint.acme_ca or "")
     places = [word for name in ("config", "work", "logs") for word in (f"--{name}-dir", str(folder / name))]
     names = [word for name in domains for word in ("-d", name)]
-    command = [str(Path(sys.executable).with_name("certbot")), "certonly", "-n", "--agree-tos", "-m", "ops@example.test", "--dns-route53"]
+    command = [
+        str(Path(sys.executable).with_name("certbot")),
+        "certonly",
+        "-n",
+        "--agree-tos",
+        "-m",
+        "ops@example.test",
+        "--dns-route53",
+    ]
     environment = {**os.environ, **control.environment(cloud.endpoint), "REQUESTS_CA_BUNDLE": str(ca)}
     done = subprocess.run(
         [*command, "--server", directory(cloud.endpoint), *names, *places],
@@ -86,22 +99,38 @@ def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Custo
     status = control.status(cloud.folder)
     assert status.roots.read_text() == roots.read_text()
     assert ("root certificate", str(status.roots)) in status_rows(status)
-    verify = ["openssl", "verify", "-CAfile", str(roots), "-untrusted", str(live / "chain.pem"), str(live / "cert.pem")]
+    verify = [
+        "openssl",
+        "verify",
+        "-CAfile",
+        str(roots),
+        "-untrusted",
+        str(live / "chain.pem"),
+        str(live / "cert.pem"),
+    ]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     certificate = x509.load_pem_x509_certificate((live / "cert.pem").read_bytes())
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    names = certificate.extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    ).value.get_values_for_type(x509.DNSName)
     assert set(names) == {"hub.example.test", "*.hub.example.test"}
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days in (89, 90)
     shown = subprocess.run(
-        [INVOKE, "cloud.ca"], env={**os.environ, "HUBSMITH_STATE": str(cloud.folder.parent)}, capture_output=True, text=True, check=True
+        [INVOKE, "cloud.ca"],
+        env={**os.environ, "HUBSMITH_STATE": str(cloud.folder.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert shown.strip() == roots.read_text().strip()
     # certbot has taken its challenge away again.
     assert ask(cloud, "_acme-challenge.hub.example.test", "TXT").header.rcode == RCODE.NXDOMAIN
 
 
-def test_the_directory_answers_under_every_name_of_its_certificate_and_only_to_its_ca(cloud: Customer) -> None:
+def test_the_directory_answers_under_every_name_of_its_certificate_and_only_to_its_ca(
+    cloud: Customer,
+) -> None:
     trusting = ssl.create_default_context(cadata=cloud.endpoint.acme_ca)
     for host in ("127.0.0.1", "localhost"):
         url = directory(cloud.endpoint).replace("127.0.0.1", host)
@@ -112,36 +141,54 @@ def test_the_directory_answers_under_every_name_of_its_certificate_and_only_to_i
 
 
 def opened(url: str, context: ssl.SSLContext) -> Any:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)).open(url, timeout=5)
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    ).open(url, timeout=5)
 
 
 def test_a_machine_reaches_the_cloud_and_the_directory_under_their_guest_addresses(cloud: Customer) -> None:
-    directory_host = (cloud.endpoint.acme_directory or "").removeprefix("https://").removesuffix("/dir").replace(":", " ")
+    directory_host = (
+        (cloud.endpoint.acme_directory or "").removeprefix("https://").removesuffix("/dir").replace(":", " ")
+    )
     with cloud.instance() as instance:
         # busybox knows no certificates: that something listens there is what can be asked.
         assert cloud.ssh(instance, f"wget -qO- {cloud.endpoint.guest_url}/hubsmith").startswith('{"pid"')
         assert cloud.ssh(instance, f"nc {directory_host} </dev/null && echo open") == "open\n"
 
 
-def test_without_pebble_the_cloud_is_up_and_says_what_is_missing(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pebble_the_cloud_is_up_and_says_what_is_missing(
+    tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with open_cloud(tmp_path / "cloud", key) as cloud:
-        assert (cloud.endpoint.acme_directory, cloud.endpoint.acme_ca, cloud.endpoint.acme_roots) == (None, None, None)
+        assert (cloud.endpoint.acme_directory, cloud.endpoint.acme_ca, cloud.endpoint.acme_roots) == (
+            None,
+            None,
+            None,
+        )
         assert cloud.endpoint.acme_problem == "pebble is not installed; run: apt install pebble"
         assert ask(cloud, "example.test", "SOA").header.rcode == RCODE.NOERROR
         assert ("ACME", f"absent: {cloud.endpoint.acme_problem}") in status_rows(control.status(cloud.folder))
 
 
-def test_names_ports_and_the_directorys_certificate_outlive_the_server_and_the_root_does_not(fresh_cloud: Customer) -> None:
+def test_names_ports_and_the_directorys_certificate_outlive_the_server_and_the_root_does_not(
+    fresh_cloud: Customer,
+) -> None:
     cloud, before = fresh_cloud, fresh_cloud.endpoint
     change(cloud, "UPSERT", "kept.example.test", "A", "127.77.1.2")
     control.down(cloud.folder)
     assert processes_of(cloud.folder) == []
     cloud = Customer(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
     after = cloud.endpoint
-    assert (after.url, after.dns, after.acme_directory, after.acme_ca) == (before.url, before.dns, before.acme_directory, before.acme_ca)
+    assert (after.url, after.dns, after.acme_directory, after.acme_ca) == (
+        before.url,
+        before.dns,
+        before.acme_directory,
+        before.acme_ca,
+    )
     assert after.acme_roots
     assert after.acme_roots != before.acme_roots
+    assert before.acme_roots
     assert before.acme_roots.strip() in after.acme_roots, "what was issued before is as good as it was"
     assert zone_id(cloud)  # one, not two
     assert str(ask(cloud, "kept.example.test").rr[0].rdata) == "127.77.1.2"
@@ -158,7 +205,9 @@ def pebbles(folder: Path) -> list[int]:
     return found
 
 
-def test_pebble_does_not_outlive_a_killed_server_and_is_started_again_when_it_dies(fresh_cloud: Customer) -> None:
+def test_pebble_does_not_outlive_a_killed_server_and_is_started_again_when_it_dies(
+    fresh_cloud: Customer,
+) -> None:
     (pebble,) = pebbles(fresh_cloud.folder)
     os.kill(pebble, signal.SIGKILL)
     until(lambda: pebbles(fresh_cloud.folder) not in ([], [pebble]), 15, "another Pebble")

@@ -34,7 +34,12 @@ def test_pebble_refuses_until_the_fault_is_cleared(cloud: Customer, tmp_path: Pa
 def test_a_change_is_pending_for_as_long_as_is_asked(cloud: Customer) -> None:
     route53 = cloud.client("route53")
     faults.add(cloud.endpoint.url, [{"kind": "route53-pending"}])
-    records = {"Name": "slow.example.test", "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "127.77.1.2"}]}
+    records = {
+        "Name": "slow.example.test",
+        "Type": "A",
+        "TTL": 10,
+        "ResourceRecords": [{"Value": "127.77.1.2"}],
+    }
     batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": records}]}
     made = route53.change_resource_record_sets(HostedZoneId=zone_id(cloud), ChangeBatch=batch)["ChangeInfo"]
     assert made["Status"] == "PENDING"

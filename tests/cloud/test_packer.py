@@ -16,7 +16,9 @@ from tests.cloud.customer import FAST, Customer
 
 pytestmark = [
     pytest.mark.vm,
-    pytest.mark.skipif(shutil.which("packer") is None, reason="packer is not installed (Debian: apt install packer)"),
+    pytest.mark.skipif(
+        shutil.which("packer") is None, reason="packer is not installed (Debian: apt install packer)"
+    ),
 ]
 
 SCP = r"""cat > /usr/bin/scp <<'END'
@@ -58,13 +60,18 @@ def template(cloud: Customer, base: str, folder: Path) -> Path:
         "ssh_username": "root",
         "ssh_clear_authorized_keys": True,
         "temporary_security_group_source_cidrs": ["127.0.0.1/32"],
-        "launch_block_device_mappings": [{"device_name": "/dev/sdf", "volume_size": 1, "delete_on_termination": True}],
+        "launch_block_device_mappings": [
+            {"device_name": "/dev/sdf", "volume_size": 1, "delete_on_termination": True}
+        ],
         "tags": {"made-by": "packer"},
         "snapshot_tags": {"made-by": "packer"},
         "ami_description": "what packer made",
     }
     provisioners = [
-        {"type": "shell", "inline": ["mkdir -p /etc/greeting", "echo hello from a shell > /etc/greeting/shell"]},
+        {
+            "type": "shell",
+            "inline": ["mkdir -p /etc/greeting", "echo hello from a shell > /etc/greeting/shell"],
+        },
         {"type": "file", "source": str(folder / "greeting"), "destination": "/etc/greeting/file"},
         {"type": "shell", "script": str(_script(folder))},
     ]
@@ -74,25 +81,36 @@ def template(cloud: Customer, base: str, folder: Path) -> Path:
 
 
 def _with_scp(cloud: Customer) -> str:
-    """An image from which Packer can work: it sends files through scp, of which the tiny image gets the receiving half, in shell."""
+    """An image from which Packer can work: it sends files through scp, of which the tiny image gets the
+    receiving half, in shell.
+    """
     ec2 = cloud.client("ec2")
     with cloud.instance() as instance:
         cloud.ssh(instance, SCP)
-        image = ec2.create_image(InstanceId=instance["InstanceId"], Name="tiny with scp", NoReboot=True)["ImageId"]
+        image = ec2.create_image(InstanceId=instance["InstanceId"], Name="tiny with scp", NoReboot=True)[
+            "ImageId"
+        ]
         ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
     return str(image)
 
 
 def _script(folder: Path) -> Path:
     path = folder / "last.sh"
-    path.write_text("#!/bin/sh\nset -e\ncat /etc/greeting/shell /etc/greeting/file > /etc/greeting/all\nsync\n")
+    path.write_text(
+        "#!/bin/sh\nset -e\ncat /etc/greeting/shell /etc/greeting/file > /etc/greeting/all\nsync\n"
+    )
     return path
 
 
 def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Customer, tmp_path: Path) -> None:
     ec2, base = cloud.client("ec2"), _with_scp(cloud)
     before = {group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]}
-    home = {"HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1", "PACKER_CACHE_DIR": str(tmp_path), "PATH": os.environ["PATH"]}
+    home = {
+        "HOME": str(tmp_path),
+        "CHECKPOINT_DISABLE": "1",
+        "PACKER_CACHE_DIR": str(tmp_path),
+        "PATH": os.environ["PATH"],
+    }
     polls = {"AWS_POLL_DELAY_SECONDS": "1", "AWS_MAX_ATTEMPTS": "300"}
     command = ["packer", "build", "-color=false", "-machine-readable", str(template(cloud, base, tmp_path))]
     environment = {**home, **polls, **control.environment(cloud.endpoint)}
@@ -102,11 +120,17 @@ def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Custome
     assert found, done.stdout[-4000:]
 
     image = ec2.describe_images(ImageIds=[found[1]])["Images"][0]
-    assert (image["Name"], image["Description"], image["State"]) == ("by-packer", "what packer made", "available")
+    assert (image["Name"], image["Description"], image["State"]) == (
+        "by-packer",
+        "what packer made",
+        "available",
+    )
     assert image["Tags"] == [{"Key": "made-by", "Value": "packer"}]
     snapshots = [mapping["Ebs"]["SnapshotId"] for mapping in image["BlockDeviceMappings"]]
     assert len(snapshots) == 2
-    assert all(each["Tags"] == image["Tags"] for each in ec2.describe_snapshots(SnapshotIds=snapshots)["Snapshots"])
+    assert all(
+        each["Tags"] == image["Tags"] for each in ec2.describe_snapshots(SnapshotIds=snapshots)["Snapshots"]
+    )
     assert {group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]} == before
     assert not [key for key in ec2.describe_key_pairs()["KeyPairs"] if key["KeyName"].startswith("packer_")]
 

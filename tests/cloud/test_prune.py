@@ -1,4 +1,4 @@
-"""invoke prune: old images and layers go with their snapshots; what somebody uses stays, however old it is."""
+"""invoke prune: old images and layers go with their snapshots; what is in use stays, however old."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "pruned"
 
 
 class Shelf:
-    """Images with the tags a build puts on them, made of empty volumes' snapshots: retention looks no deeper."""
+    """Images with the tags a build puts on them, made of empty snapshots: retention looks no deeper."""
 
     def __init__(self, workshop: Workshop) -> None:
         self.ec2, self.ssm = workshop.client("ec2"), workshop.client("ssm")
@@ -25,7 +25,12 @@ class Shelf:
 
     def snapshot(self, tags: dict[str, str]) -> str:
         volume = self.ec2.create_volume(Size=1, AvailabilityZone="us-east-1a")["VolumeId"]
-        marks = [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+        marks = [
+            {
+                "ResourceType": "snapshot",
+                "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            }
+        ]
         found = str(self.ec2.create_snapshot(VolumeId=volume, TagSpecifications=marks)["SnapshotId"])
         self.ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[found], WaiterConfig={"Delay": 1})
         self.ec2.delete_volume(VolumeId=volume)
@@ -33,19 +38,37 @@ class Shelf:
 
     def image(self, snapshot: str, tags: dict[str, str]) -> str:
         self.count += 1
-        marks = [{"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+        marks = [
+            {"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        ]
         mapping = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}]
-        request = {"RootDeviceName": "/dev/xvda", "Architecture": "x86_64", "BlockDeviceMappings": mapping, "TagSpecifications": marks}
+        request = {
+            "RootDeviceName": "/dev/xvda",
+            "Architecture": "x86_64",
+            "BlockDeviceMappings": mapping,
+            "TagSpecifications": marks,
+        }
         return str(self.ec2.register_image(Name=f"{NAME}-{self.count:03}", **request)["ImageId"])
 
     def published(self, **more: str) -> tuple[str, str]:
-        tags = {"hubsmith:image": NAME, "hubsmith:state": "published", **{f"hubsmith:{key}": value for key, value in more.items()}}
+        tags = {
+            "hubsmith:image": NAME,
+            "hubsmith:state": "published",
+            **{f"hubsmith:{key}": value for key, value in more.items()},
+        }
         snapshot = self.snapshot(tags)
         return self.image(snapshot, tags), snapshot
 
     def layer(self, key: str, days: int) -> str:
         expires = (datetime.now(timezone.utc) + timedelta(days=days)).isoformat(timespec="seconds")
-        return self.snapshot({"hubsmith:state": "layer", "hubsmith:layer": key, "hubsmith:expires": expires, "Name": "hubsmith layer"})
+        return self.snapshot(
+            {
+                "hubsmith:state": "layer",
+                "hubsmith:layer": key,
+                "hubsmith:expires": expires,
+                "Name": "hubsmith layer",
+            }
+        )
 
     def left(self) -> set[str]:
         images = self.ec2.describe_images(Owners=["self"])["Images"]
@@ -82,8 +105,12 @@ def test_old_ones_go_with_their_snapshots_and_what_is_used_stays(project: Projec
     shelf.ec2.create_tags(Resources=[channel[0]], Tags=[{"Key": "hubsmith:channel", "Value": "stable"}])
     shelf.ssm.put_parameter(Name=f"/test/{NAME}/latest", Value=parameter[0], Type="String", Overwrite=True)
     permission = {"Add": [{"UserId": "210987654321"}]}
-    shelf.ec2.modify_image_attribute(ImageId=shared[0], Attribute="launchPermission", LaunchPermission=permission)
-    instance = shelf.ec2.run_instances(ImageId=used[0], MinCount=1, MaxCount=1, InstanceType="t3.nano")["Instances"][0]["InstanceId"]
+    shelf.ec2.modify_image_attribute(
+        ImageId=shared[0], Attribute="launchPermission", LaunchPermission=permission
+    )
+    instance = shelf.ec2.run_instances(ImageId=used[0], MinCount=1, MaxCount=1, InstanceType="t3.nano")[
+        "Instances"
+    ][0]["InstanceId"]
     shelf.instances.append(instance)
     two = ("--set", "retention.keep=2")
 
@@ -98,7 +125,9 @@ def test_old_ones_go_with_their_snapshots_and_what_is_used_stays(project: Projec
     assert shelf.left() == before
 
     assert (
-        decisions(project.json("prune", "--dry-run", *two, "--set", "retention.younger_than_days=1"))[plain[0]]
+        decisions(project.json("prune", "--dry-run", *two, "--set", "retention.younger_than_days=1"))[
+            plain[0]
+        ]
         == "keep: younger than 1 days"
     )
     asked = project.invoke("prune", *two)
@@ -110,34 +139,57 @@ def test_old_ones_go_with_their_snapshots_and_what_is_used_stays(project: Projec
     assert "0 removed" in project.invoke("prune", *two, "--yes").err
 
 
-def test_what_a_launch_template_names_stays_in_whatever_version_and_by_whatever_name(project: Project, shelf: Shelf) -> None:
+def test_what_a_launch_template_names_stays_in_whatever_version_and_by_whatever_name(
+    project: Project, shelf: Shelf
+) -> None:
     default, latest, pinned, aliased, plain = (shelf.published() for _ in range(5))
     none = ("--set", "retention.keep=1", "--yes", "--json")
     newest = shelf.published()
     shelf.ssm.put_parameter(Name="/elsewhere/image", Value=aliased[0], Type="String", Overwrite=True)
-    template = shelf.ec2.create_launch_template(LaunchTemplateName="hubs", LaunchTemplateData={"ImageId": pinned[0]})["LaunchTemplate"]
+    template = shelf.ec2.create_launch_template(
+        LaunchTemplateName="hubs", LaunchTemplateData={"ImageId": pinned[0]}
+    )["LaunchTemplate"]
     try:
-        for image in (default[0], "resolve:ssm:/elsewhere/image", "resolve:ssm:/nowhere", "resolve:ssm:/aws/service/x", latest[0]):
-            shelf.ec2.create_launch_template_version(LaunchTemplateName="hubs", LaunchTemplateData={"ImageId": image})
+        for image in (
+            default[0],
+            "resolve:ssm:/elsewhere/image",
+            "resolve:ssm:/nowhere",
+            "resolve:ssm:/aws/service/x",
+            latest[0],
+        ):
+            shelf.ec2.create_launch_template_version(
+                LaunchTemplateName="hubs", LaunchTemplateData={"ImageId": image}
+            )
         shelf.ec2.modify_launch_template(LaunchTemplateName="hubs", DefaultVersion="2")
         told = decisions(project.json("prune", *none))
-        assert {told[image] for image, _ in (default, latest, pinned, aliased)} == {"keep: in launch template hubs"}
+        assert {told[image] for image, _ in (default, latest, pinned, aliased)} == {
+            "keep: in launch template hubs"
+        }
         assert told[plain[0]].startswith("remove: number 2 of its name")
         assert shelf.left() >= {*default, *latest, *pinned, *aliased, *newest}
         assert shelf.left().isdisjoint(plain)
     finally:
         shelf.ec2.delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
         shelf.ssm.delete_parameter(Name="/elsewhere/image")
-    assert {told for told in decisions(project.json("prune", *none)).values() if told.startswith("remove")} != set()
+    assert {
+        told for told in decisions(project.json("prune", *none)).values() if told.startswith("remove")
+    } != set()
     assert shelf.left().isdisjoint({*default, *latest, *pinned, *aliased})
 
 
 def test_what_a_killed_prune_left_and_old_layers_go_too(project: Project, shelf: Shelf) -> None:
     image, orphan = shelf.published()
     shelf.ec2.deregister_image(ImageId=image)
-    expired, older, newer, other = shelf.layer("a" * 64, -1), shelf.layer("b" * 64, 5), shelf.layer("b" * 64, 6), shelf.layer("c" * 64, 1)
+    expired, older, newer, other = (
+        shelf.layer("a" * 64, -1),
+        shelf.layer("b" * 64, 5),
+        shelf.layer("b" * 64, 6),
+        shelf.layer("c" * 64, 1),
+    )
     registered = shelf.image(expired, {"hubsmith:state": "layer"})
-    builder = shelf.ec2.run_instances(ImageId=registered, MinCount=1, MaxCount=1, InstanceType="t3.nano")["Instances"][0]["InstanceId"]
+    builder = shelf.ec2.run_instances(ImageId=registered, MinCount=1, MaxCount=1, InstanceType="t3.nano")[
+        "Instances"
+    ][0]["InstanceId"]
     assert decisions(project.json("prune", "--yes"))[expired] == f"keep: in use by {builder}"
     assert {expired, registered, newer, other} <= shelf.left()
     assert {orphan, older}.isdisjoint(shelf.left())

@@ -37,7 +37,12 @@ def test_nothing_changed_is_said_in_seconds_and_launches_nothing(project: Projec
     assert (done.status, done.out.strip()) == (0, first)
     assert f"nothing changed: {first} is up to date" in done.err
     assert launched(project) == before
-    assert project.json("rebuild", "--check") == {"built": False, "image_id": first, "reasons": [], "stale": False}
+    assert project.json("rebuild", "--check") == {
+        "built": False,
+        "image_id": first,
+        "reasons": [],
+        "stale": False,
+    }
 
 
 def test_what_changed_is_said_and_only_check_exits_with_3(project: Project, first: str) -> None:
@@ -89,7 +94,13 @@ def test_two_rebuilds_do_not_overlap(project: Project, first: str) -> None:
 
 def test_three_failures_are_said_once_and_not_repeated_at_every_turn(project: Project, first: str) -> None:
     # Refused in the preflight, so that nothing has to boot.
-    arguments = ("--scheduled", "--set", "builder.root_volume.encrypted=false", "--set", "builder.instance_types=[x9.nano]")
+    arguments = (
+        "--scheduled",
+        "--set",
+        "builder.root_volume.encrypted=false",
+        "--set",
+        "builder.instance_types=[x9.nano]",
+    )
     said = [project.invoke("rebuild", *arguments) for _ in range(3)]
     assert [done.status for done in said] == [2, 2, 2]
     assert ["failure in a row" in done.err for done in said] == [False, False, True]
@@ -99,5 +110,7 @@ def test_three_failures_are_said_once_and_not_repeated_at_every_turn(project: Pr
     assert "not tried: failed 3 times" in (project.workshop.state / "rebuild.log").read_text()
     (project.folder / "provisioners/greeting/files/etc/new").write_text("a change\n")
     assert project.invoke("rebuild", *arguments).status == 2
-    parameter = project.workshop.client("ssm").get_parameter(Name="/hubsmith/renewed/rebuild")["Parameter"]["Value"]
+    parameter = project.workshop.client("ssm").get_parameter(Name="/hubsmith/renewed/rebuild")["Parameter"][
+        "Value"
+    ]
     assert json.loads(parameter)["failures"] == 4

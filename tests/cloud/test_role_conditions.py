@@ -15,10 +15,15 @@ pytestmark = pytest.mark.vm
 
 
 def test_a_role_may_change_what_carries_its_tag(cloud: Customer) -> None:
-    """The condition keys that are tags: of what is there, of what is being made, and of what is being tagged."""
+    """The condition keys that are tags: of what is there, what is being made and what is being tagged."""
     ours = {"Null": {"aws:ResourceTag/Project": "false"}, "StringEquals": {"ec2:ResourceTag/Project": "hub"}}
     statements = [
-        {"Effect": "Allow", "Action": ["ec2:DeleteVolume", "ec2:DeleteTags"], "Resource": "*", "Condition": ours},
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:DeleteVolume", "ec2:DeleteTags"],
+            "Resource": "*",
+            "Condition": ours,
+        },
         {
             "Effect": "Allow",
             "Action": "ec2:CreateVolume",
@@ -43,16 +48,27 @@ def test_a_role_may_change_what_carries_its_tag(cloud: Customer) -> None:
         mine = volume(role, Project="hub", Name="x")
         role.delete_tags(Resources=[mine], Tags=[{"Key": "Name"}])
         for wrong in ({}, {"Project": "other"}, {"Project": "hub", "Owner": "me"}):
-            with refused("UnauthorizedOperation", "ec2:CreateVolume on resource: arn:aws:ec2:us-east-1:123456789012:volume/*"):
+            with refused(
+                "UnauthorizedOperation",
+                "ec2:CreateVolume on resource: arn:aws:ec2:us-east-1:123456789012:volume/*",
+            ):
                 volume(role, **wrong)
-        with refused("UnauthorizedOperation", f"ec2:CreateTags on resource: arn:aws:ec2:us-east-1:123456789012:volume/{foreign}"):
+        with refused(
+            "UnauthorizedOperation",
+            f"ec2:CreateTags on resource: arn:aws:ec2:us-east-1:123456789012:volume/{foreign}",
+        ):
             role.create_tags(Resources=[foreign], Tags=[{"Key": "Project", "Value": "hub"}])
-        with refused("UnauthorizedOperation", f"ec2:DeleteVolume on resource: arn:aws:ec2:us-east-1:123456789012:volume/{foreign}"):
+        with refused(
+            "UnauthorizedOperation",
+            f"ec2:DeleteVolume on resource: arn:aws:ec2:us-east-1:123456789012:volume/{foreign}",
+        ):
             role.delete_volume(VolumeId=foreign)
         cloud.client("ec2").create_tags(Resources=[foreign], Tags=[{"Key": "Project", "Value": "hub"}])
         for one in (foreign, mine):
             role.delete_volume(VolumeId=one)
-        assert [(record["action"], record["allowed"]) for record in calls_of(cloud.endpoint, "keeper")][:3] == [
+        assert [(record["action"], record["allowed"]) for record in calls_of(cloud.endpoint, "keeper")][
+            :3
+        ] == [
             ("ec2:CreateVolume", True),
             ("ec2:CreateTags", True),
             ("ec2:DeleteTags", True),
@@ -61,7 +77,11 @@ def test_a_role_may_change_what_carries_its_tag(cloud: Customer) -> None:
 
 def volume(ec2: Any, **tags: str) -> str:
     """A volume made with these tags."""
-    marks = [{"ResourceType": "volume", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}] if tags else []
+    marks = (
+        [{"ResourceType": "volume", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+        if tags
+        else []
+    )
     return str(ec2.create_volume(Size=1, AvailabilityZone="us-east-1a", TagSpecifications=marks)["VolumeId"])
 
 
@@ -70,6 +90,11 @@ def assumed(cloud: Customer, service: str, role: str) -> Any:
     arn = cloud.client("iam").get_role(RoleName=role)["Role"]["Arn"]
     given = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
     secrets = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
-    return boto3.client(
-        service, endpoint_url=cloud.endpoint.url, region_name="us-east-1", aws_session_token=given["SessionToken"], **secrets
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+    return session.client(
+        service,
+        endpoint_url=cloud.endpoint.url,
+        region_name="us-east-1",
+        aws_session_token=given["SessionToken"],
+        **secrets,
     )

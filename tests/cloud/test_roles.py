@@ -1,4 +1,6 @@
-"""Roles of instances: IMDS as botocore reads it, who the credentials are, what they may, and profiles that change while a machine runs."""
+"""Roles of instances: IMDS as botocore reads it, who the credentials are, what they may, and profiles that
+change while a machine runs.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ pytestmark = pytest.mark.vm
 
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
 }
 PREFIX = "/hubsmith/hubs/hub.example.test"
 SSM = "arn:aws:ssm:us-east-1:123456789012:parameter"
@@ -35,7 +39,10 @@ SSM = "arn:aws:ssm:us-east-1:123456789012:parameter"
 def hub_policy(zone_id: str) -> dict[str, Any]:
     """A hub's, with one hosted zone and three parameters."""
     record = "route53:ChangeResourceRecordSets"
-    names = {f"{record}NormalizedRecordNames": ["_acme-challenge.hub.example.test"], f"{record}RecordTypes": ["TXT"]}
+    names = {
+        f"{record}NormalizedRecordNames": ["_acme-challenge.hub.example.test"],
+        f"{record}RecordTypes": ["TXT"],
+    }
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -47,7 +54,11 @@ def hub_policy(zone_id: str) -> dict[str, Any]:
                 "Condition": {"ForAllValues:StringEquals": names},
             },
             {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": f"{SSM}{PREFIX}/admin-password"},
-            {"Effect": "Allow", "Action": "ssm:PutParameter", "Resource": [f"{SSM}{PREFIX}/host-keys", f"{SSM}{PREFIX}/status"]},
+            {
+                "Effect": "Allow",
+                "Action": "ssm:PutParameter",
+                "Resource": [f"{SSM}{PREFIX}/host-keys", f"{SSM}{PREFIX}/status"],
+            },
         ],
     }
 
@@ -79,18 +90,22 @@ def hub(cloud: Customer, zone_id: str) -> Iterator[dict[str, Any]]:
     with profile(cloud, "hub", hub_policy(zone_id)) as name:
         options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"}
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "hub"}]}]
-        with cloud.instance(IamInstanceProfile={"Name": name}, MetadataOptions=options, TagSpecifications=tags) as instance:
+        with cloud.instance(
+            IamInstanceProfile={"Name": name}, MetadataOptions=options, TagSpecifications=tags
+        ) as instance:
             yield instance
 
 
 @contextmanager
 def imds(cloud: Customer, instance_id: str) -> Iterator[str]:
-    """The instance's metadata service at a URL of this host, by the same socat that carries it into the machine."""
+    """The instance's metadata service at a URL of this host, by the socat that serves the machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     path = runtime_folder(cloud.folder) / f"{instance_id}.imds"
-    bridge = subprocess.Popen(["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr", f"UNIX-CONNECT:{path}"])
+    bridge = subprocess.Popen(
+        ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr", f"UNIX-CONNECT:{path}"]
+    )
     try:
         until(lambda: _listens(port), 10, "the bridge")
         yield f"http://127.0.0.1:{port}/"
@@ -105,18 +120,27 @@ def _listens(port: int) -> bool:
 
 
 def fetched(url: str) -> Any:
-    """The credentials by botocore's own provider, which may try each request once only; None where there are none."""
+    """The credentials by botocore's own provider, with one try for each request; None without any."""
     return InstanceMetadataProvider(InstanceMetadataFetcher(timeout=5, num_attempts=1, base_url=url)).load()
 
 
 def as_role(cloud: Customer, service: str, credentials: Any) -> Any:
     key = credentials.get_frozen_credentials()
-    secrets = {"aws_access_key_id": key.access_key, "aws_secret_access_key": key.secret_key, "aws_session_token": key.token}
+    secrets = {
+        "aws_access_key_id": key.access_key,
+        "aws_secret_access_key": key.secret_key,
+        "aws_session_token": key.token,
+    }
     config = Config(retries={"total_max_attempts": 1})
-    return boto3.client(service, endpoint_url=cloud.endpoint.url, region_name="us-east-1", config=config, **secrets)
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+    return session.client(
+        service, endpoint_url=cloud.endpoint.url, region_name="us-east-1", config=config, **secrets
+    )
 
 
-def test_botocore_finds_credentials_and_region_at_the_first_try_and_sts_knows_whose_they_are(cloud: Customer, hub: dict[str, Any]) -> None:
+def test_botocore_finds_credentials_and_region_at_the_first_try_and_sts_knows_whose_they_are(
+    cloud: Customer, hub: dict[str, Any]
+) -> None:
     with imds(cloud, hub["InstanceId"]) as url:
         credentials = fetched(url)
         again = fetched(url)
@@ -128,17 +152,25 @@ def test_botocore_finds_credentials_and_region_at_the_first_try_and_sts_knows_wh
     assert credentials._expiry_time - datetime.now(timezone.utc) > timedelta(hours=4)
     identity = as_role(cloud, "sts", credentials).get_caller_identity()
     assert identity["Arn"] == f"arn:aws:sts::123456789012:assumed-role/hub/{hub['InstanceId']}"
-    assert identity["UserId"] == f"{cloud.client('iam').get_role(RoleName='hub')['Role']['RoleId']}:{hub['InstanceId']}"
+    assert (
+        identity["UserId"]
+        == f"{cloud.client('iam').get_role(RoleName='hub')['Role']['RoleId']}:{hub['InstanceId']}"
+    )
     assert identity["Account"] == "123456789012"
 
 
-def test_a_role_may_what_its_policy_says_and_nothing_else_and_that_is_recorded(cloud: Customer, hub: dict[str, Any], zone_id: str) -> None:
+def test_a_role_may_what_its_policy_says_and_nothing_else_and_that_is_recorded(
+    cloud: Customer, hub: dict[str, Any], zone_id: str
+) -> None:
     forget_calls(cloud.endpoint)
     cloud.client("ssm").put_parameter(Name=f"{PREFIX}/admin-password", Value="secret", Type="SecureString")
     with imds(cloud, hub["InstanceId"]) as url:
         credentials = fetched(url)
     ssm, route53 = as_role(cloud, "ssm", credentials), as_role(cloud, "route53", credentials)
-    assert ssm.get_parameter(Name=f"{PREFIX}/admin-password", WithDecryption=True)["Parameter"]["Value"] == "secret"
+    assert (
+        ssm.get_parameter(Name=f"{PREFIX}/admin-password", WithDecryption=True)["Parameter"]["Value"]
+        == "secret"
+    )
     ssm.put_parameter(Name=f"{PREFIX}/status", Value="{}", Type="String", Overwrite=True)
     route53.list_hosted_zones()
     made = change(route53, zone_id, "_acme-challenge.hub.example.test", "TXT", '"x"')
@@ -146,16 +178,27 @@ def test_a_role_may_what_its_policy_says_and_nothing_else_and_that_is_recorded(c
     assert_least_privilege(cloud.endpoint, "hub", hub_policy(zone_id))
     change(route53, zone_id, "_acme-challenge.hub.example.test", "TXT", '"x"', "DELETE")
 
-    for name, kind, value in (("_acme-challenge.hub.example.test", "A", "127.0.0.1"), ("hub.example.test", "TXT", '"x"')):
+    for name, kind, value in (
+        ("_acme-challenge.hub.example.test", "A", "127.0.0.1"),
+        ("hub.example.test", "TXT", '"x"'),
+    ):
         with refused(
-            "AccessDenied", "is not authorized to perform: route53:ChangeResourceRecordSets on resource: arn:aws:route53:::hostedzone/"
+            "AccessDenied",
+            "is not authorized to perform: route53:ChangeResourceRecordSets on resource: "
+            "arn:aws:route53:::hostedzone/",
         ):
             change(route53, zone_id, name, kind, value)
-    with refused("AccessDeniedException", f"ssm:GetParameter on resource: {SSM}/other because no identity-based policy allows"):
+    with refused(
+        "AccessDeniedException",
+        f"ssm:GetParameter on resource: {SSM}/other because no identity-based policy allows",
+    ):
         ssm.get_parameter(Name="/other")
     with refused("AccessDeniedException", "ssm:PutParameter"):
         ssm.put_parameter(Name=f"{PREFIX}/admin-password", Value="mine", Type="String", Overwrite=True)
-    with refused("UnauthorizedOperation", f"assumed-role/hub/{hub['InstanceId']} is not authorized to perform: ec2:TerminateInstances"):
+    with refused(
+        "UnauthorizedOperation",
+        f"assumed-role/hub/{hub['InstanceId']} is not authorized to perform: ec2:TerminateInstances",
+    ):
         as_role(cloud, "ec2", credentials).terminate_instances(InstanceIds=[hub["InstanceId"]])
     with refused("AccessDenied", "iam:GetRole"):
         as_role(cloud, "iam", credentials).get_role(RoleName="hub")
@@ -190,15 +233,25 @@ def test_more_allowed_than_was_used_is_found(cloud: Customer, hub: dict[str, Any
 def test_keys_with_another_token_are_worth_nothing(cloud: Customer, hub: dict[str, Any]) -> None:
     with imds(cloud, hub["InstanceId"]) as url:
         key = fetched(url).get_frozen_credentials()
-    secrets = {"aws_access_key_id": key.access_key, "aws_secret_access_key": key.secret_key, "aws_session_token": "another"}
+    secrets = {
+        "aws_access_key_id": key.access_key,
+        "aws_secret_access_key": key.secret_key,
+        "aws_session_token": "another",
+    }
     ssm = boto3.client("ssm", endpoint_url=cloud.endpoint.url, region_name="us-east-1", **secrets)
     with refused("InvalidClientTokenId"):
         ssm.get_parameter(Name=f"{PREFIX}/admin-password")
 
 
-def test_a_machine_reads_its_role_its_document_its_tags_and_its_network(cloud: Customer, hub: dict[str, Any]) -> None:
+def test_a_machine_reads_its_role_its_document_its_tags_and_its_network(
+    cloud: Customer, hub: dict[str, Any]
+) -> None:
     mac = hub["NetworkInterfaces"][0]["MacAddress"]
-    paths = ["meta-data/iam/security-credentials/", "meta-data/iam/security-credentials/hub", "dynamic/instance-identity/document"]
+    paths = [
+        "meta-data/iam/security-credentials/",
+        "meta-data/iam/security-credentials/hub",
+        "dynamic/instance-identity/document",
+    ]
     paths += ["meta-data/tags/instance/Name", f"meta-data/network/interfaces/macs/{mac}/subnet-id"]
     role, credentials, document, name, subnet = cloud.ssh(
         hub, " && echo ---- && ".join(f"/usr/lib/tiny/imds {path}" for path in paths)
@@ -210,23 +263,35 @@ def test_a_machine_reads_its_role_its_document_its_tags_and_its_network(cloud: C
     assert "401" in cloud.ssh(hub, "wget -O- http://169.254.169.254/latest/meta-data/iam/info 2>&1 || true")
 
 
-def test_a_profile_comes_changes_and_goes_while_the_machine_runs(cloud: Customer, hub: dict[str, Any], zone_id: str) -> None:
+def test_a_profile_comes_changes_and_goes_while_the_machine_runs(
+    cloud: Customer, hub: dict[str, Any], zone_id: str
+) -> None:
     ec2, instance_id = cloud.client("ec2"), hub["InstanceId"]
-    reader = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ssm:Get*", "Resource": "*"}}
+    reader = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": "ssm:Get*", "Resource": "*"},
+    }
     with profile(cloud, "reader", reader), imds(cloud, instance_id) as url:
-        (first,) = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [instance_id]}])[
-            "IamInstanceProfileAssociations"
-        ]
-        assert (first["State"], first["IamInstanceProfile"]["Arn"]) == ("associated", "arn:aws:iam::123456789012:instance-profile/hub")
+        (first,) = ec2.describe_iam_instance_profile_associations(
+            Filters=[{"Name": "instance-id", "Values": [instance_id]}]
+        )["IamInstanceProfileAssociations"]
+        assert (first["State"], first["IamInstanceProfile"]["Arn"]) == (
+            "associated",
+            "arn:aws:iam::123456789012:instance-profile/hub",
+        )
         with refused("IncorrectState", f"There is an existing association for instance {instance_id}"):
             ec2.associate_iam_instance_profile(InstanceId=instance_id, IamInstanceProfile={"Name": "reader"})
-        second = ec2.replace_iam_instance_profile_association(AssociationId=first["AssociationId"], IamInstanceProfile={"Name": "reader"})[
-            "IamInstanceProfileAssociation"
-        ]
+        second = ec2.replace_iam_instance_profile_association(
+            AssociationId=first["AssociationId"], IamInstanceProfile={"Name": "reader"}
+        )["IamInstanceProfileAssociation"]
         assert second["State"] == "associating"
         assert second["AssociationId"] != first["AssociationId"]
         assert cloud.look(instance_id)["IamInstanceProfile"]["Arn"].endswith("instance-profile/reader")
-        assert as_role(cloud, "sts", fetched(url)).get_caller_identity()["Arn"].endswith(f"assumed-role/reader/{instance_id}")
+        assert (
+            as_role(cloud, "sts", fetched(url))
+            .get_caller_identity()["Arn"]
+            .endswith(f"assumed-role/reader/{instance_id}")
+        )
         with refused("ParameterNotFound"):
             as_role(cloud, "ssm", fetched(url)).get_parameter(Name="/nothing")
         ec2.disassociate_iam_instance_profile(AssociationId=second["AssociationId"])
@@ -237,7 +302,11 @@ def test_a_profile_comes_changes_and_goes_while_the_machine_runs(cloud: Customer
         with refused("InvalidParameterValue", "Invalid IAM Instance Profile name"):
             ec2.associate_iam_instance_profile(InstanceId=instance_id, IamInstanceProfile={"Name": "nobody"})
         ec2.associate_iam_instance_profile(InstanceId=instance_id, IamInstanceProfile={"Name": "hub"})
-        assert as_role(cloud, "sts", fetched(url)).get_caller_identity()["Arn"].endswith(f"assumed-role/hub/{instance_id}")
+        assert (
+            as_role(cloud, "sts", fetched(url))
+            .get_caller_identity()["Arn"]
+            .endswith(f"assumed-role/hub/{instance_id}")
+        )
 
 
 def test_a_launch_with_a_profile_that_is_not_there_makes_nothing(cloud: Customer) -> None:
@@ -246,7 +315,10 @@ def test_a_launch_with_a_profile_that_is_not_there_makes_nothing(cloud: Customer
         ({"Name": "nobody"}, "profile name"),
         ({"Arn": "arn:aws:iam::123456789012:instance-profile/nobody"}, "profile ARN"),
     ):
-        with refused("InvalidParameterValue", f"Invalid IAM Instance {words.title().replace('Arn', 'ARN').replace('Name', 'name')}"):
+        with refused(
+            "InvalidParameterValue",
+            f"Invalid IAM Instance {words.title().replace('Arn', 'ARN').replace('Name', 'name')}",
+        ):
             cloud.run(IamInstanceProfile=wanted)
     assert len(cloud.client("ec2").describe_instances()["Reservations"]) == before
 

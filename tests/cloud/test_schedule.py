@@ -1,4 +1,6 @@
-"""What a schedule runs, run for real from a clean checkout: the commands of the unit, the crontab, the workflow and the buildspec."""
+"""What a schedule runs, run for real from a clean checkout: the commands of the unit, the crontab, the
+workflow and the buildspec.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,15 @@ MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name
 
 @pytest.fixture(scope="module", params=["borrowed", pytest.param("own", marks=pytest.mark.exhaustive)])
 def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The committed and uncommitted files of this checkout and nothing else; set up by the schedule's own command, or with our set-up."""
+    """The committed and uncommitted files of this checkout and nothing else; set up by the schedule's own
+    command, or with our set-up.
+    """
     folder = tmp_path_factory.mktemp("checkout") / "hubsmith"
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=REPO, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPO,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (REPO / name).is_file():
@@ -40,15 +47,34 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
-    """What a runner in a cloud has: credentials of the role that the template makes, an endpoint and no memory."""
+    """What a runner in a cloud has: credentials of the template's role, an endpoint and no memory."""
     iam, name = workshop.client("iam"), "scheduled-build"
-    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "sts:AssumeRole",
+    }
+    iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
     iam.put_role_policy(RoleName=name, PolicyName="build", PolicyDocument=json.dumps(build_policy()))
-    given = workshop.client("sts").assume_role(RoleArn=f"arn:aws:iam::123456789012:role/{name}", RoleSessionName="build")["Credentials"]
+    given = workshop.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::123456789012:role/{name}", RoleSessionName="build"
+    )["Credentials"]
     keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
-    aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "AWS_SESSION_TOKEN": given["SessionToken"], **keys}
-    yield {**as_on_a_terminal(), **aws, "HUBSMITH_STATE": str(workshop.state / "elsewhere"), "COLUMNS": "80", "CI": "true"}
+    aws = {
+        "AWS_ENDPOINT_URL": workshop.endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+        **keys,
+    }
+    yield {
+        **as_on_a_terminal(),
+        **aws,
+        "HUBSMITH_STATE": str(workshop.state / "elsewhere"),
+        "COLUMNS": "80",
+        "CI": "true",
+    }
     iam.delete_role_policy(RoleName=name, PolicyName="build")
     iam.delete_role(RoleName=name)
 
@@ -59,25 +85,52 @@ def build_policy() -> dict[str, Any]:
     text = json.dumps(statements)
     for name, value in {"Partition": "aws", "Region": "us-east-1", "AccountId": "123456789012"}.items():
         text = text.replace(f"${{AWS::{name}}}", value)
-    return {"Version": "2012-10-17", "Statement": json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text))}
+    return {
+        "Version": "2012-10-17",
+        "Statement": json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text)),
+    }
 
 
 def shown(checkout: Path, environment: dict[str, str], keeper: str, *more: str) -> str:
     invoke = Path(sys.executable).with_name("invoke")
-    command = [str(invoke), "schedule", "--every", "Mon 03:00", "--on", keeper, "--show", "--cloud", "aws", *MANIFEST, *more]
-    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
+    command = [
+        str(invoke),
+        "schedule",
+        "--every",
+        "Mon 03:00",
+        "--on",
+        keeper,
+        "--show",
+        "--cloud",
+        "aws",
+        *MANIFEST,
+        *more,
+    ]
+    return subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     if command.startswith("make ") and (folder / ".venv").is_symlink():
         command = "true"
-    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
 
 
 @pytest.fixture(scope="module")
 def built(checkout: Path, environment: dict[str, str]) -> str:
     """The buildspec's commands, in order; the first run of all builds."""
-    template = yaml.safe_load(shown(checkout, environment, "aws", "--source", "https://github.com/ada/hub.git"))
+    template = yaml.safe_load(
+        shown(checkout, environment, "aws", "--source", "https://github.com/ada/hub.git")
+    )
     phases = yaml.safe_load(template["Resources"]["Project"]["Properties"]["Source"]["BuildSpec"])["phases"]
     out = ""
     for command in [*phases["install"]["commands"], *phases["build"]["commands"]]:
@@ -112,7 +165,9 @@ def crontab(checkout: Path, environment: dict[str, str], *more: str) -> list[str
     return [line.split(" ", fields)[fields] for line, fields in ((table[1], 5), (table[2], 3))]
 
 
-def test_a_crontab_whose_command_fails_says_all_that_was_said(checkout: Path, environment: dict[str, str], built: str) -> None:
+def test_a_crontab_whose_command_fails_says_all_that_was_said(
+    checkout: Path, environment: dict[str, str], built: str
+) -> None:
     line = crontab(checkout, environment, "--check", "--prune", "--set", "image.description=100% other")[0]
     done = run(line, Path("/"), {**environment, "CI": ""})
     assert done.returncode != 0
@@ -121,13 +176,20 @@ def test_a_crontab_whose_command_fails_says_all_that_was_said(checkout: Path, en
     assert "removed" not in done.stdout  # what comes afterwards does not
 
 
-def test_what_comes_after_a_run_may_remove_old_images_and_layers(checkout: Path, environment: dict[str, str], workshop: Workshop) -> None:
+def test_what_comes_after_a_run_may_remove_old_images_and_layers(
+    checkout: Path, environment: dict[str, str], workshop: Workshop
+) -> None:
     """`--prune`: what builds made, and with the role's tags alone."""
     ec2 = workshop.client("ec2")
     mark = {"hubsmith:image": "scheduled", "hubsmith:state": "published", "hubsmith:run": "earlier"}
     made = [image(ec2, f"scheduled-{number}", mark) for number in range(2)]
-    layer = snapshot(ec2, {"hubsmith:state": "layer", "hubsmith:layer": "a" * 64, "hubsmith:made-by": "earlier"})  # without an end: too old
-    command = yaml.safe_load(shown(checkout, environment, "github", "--prune"))["jobs"]["rebuild"]["steps"][-1]["run"]
+    # without an end: too old
+    layer = snapshot(
+        ec2, {"hubsmith:state": "layer", "hubsmith:layer": "a" * 64, "hubsmith:made-by": "earlier"}
+    )
+    command = yaml.safe_load(shown(checkout, environment, "github", "--prune"))["jobs"]["rebuild"]["steps"][
+        -1
+    ]["run"]
     done = run(f"{command} --set retention.keep=1", checkout, environment)
     try:
         assert done.returncode == 0, done.stderr
@@ -144,7 +206,9 @@ def test_what_comes_after_a_run_may_remove_old_images_and_layers(checkout: Path,
 def snapshot(ec2: Any, tags: dict[str, str]) -> str:
     """Of an empty volume."""
     volume = ec2.create_volume(Size=1, AvailabilityZone="us-east-1a")["VolumeId"]
-    marks = [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+    marks = [
+        {"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    ]
     found = str(ec2.create_snapshot(VolumeId=volume, TagSpecifications=marks)["SnapshotId"])
     ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[found], WaiterConfig={"Delay": 1})
     ec2.delete_volume(VolumeId=volume)
@@ -156,11 +220,22 @@ def image(ec2: Any, name: str, tags: dict[str, str]) -> tuple[str, str]:
     made = snapshot(ec2, tags)
     marks = [{"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
     mapping = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": made}}]
-    request = {"RootDeviceName": "/dev/xvda", "Architecture": "x86_64", "BlockDeviceMappings": mapping, "TagSpecifications": marks}
+    request = {
+        "RootDeviceName": "/dev/xvda",
+        "Architecture": "x86_64",
+        "BlockDeviceMappings": mapping,
+        "TagSpecifications": marks,
+    }
     return str(ec2.register_image(Name=name, **request)["ImageId"]), made
 
 
-def test_a_run_that_was_not_missed_is_not_made_up_for(checkout: Path, environment: dict[str, str], built: str) -> None:
-    done = run(f".venv/bin/invoke rebuild --scheduled --catch-up 'Mon 03:00' --cloud aws {' '.join(MANIFEST)}", checkout, environment)
+def test_a_run_that_was_not_missed_is_not_made_up_for(
+    checkout: Path, environment: dict[str, str], built: str
+) -> None:
+    done = run(
+        f".venv/bin/invoke rebuild --scheduled --catch-up 'Mon 03:00' --cloud aws {' '.join(MANIFEST)}",
+        checkout,
+        environment,
+    )
     assert done.returncode == 0
     assert "no run was missed since Mon 03:00" in done.stderr

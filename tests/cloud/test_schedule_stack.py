@@ -1,4 +1,5 @@
-"""`invoke schedule --on aws` deploys its template on the local cloud: each resource is there by its own service's API, and goes again.
+"""`invoke schedule --on aws` deploys its template on the local cloud: each resource is there by its own
+service's API, and goes again.
 
 The role's policy is that of IAM, not of the template's text: what it allows is enforced by the local cloud.
 """
@@ -34,7 +35,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This checkout's files elsewhere: the template is written into the checkout."""
     folder = tmp_path_factory.mktemp("stack") / "hubsmith"
     folder.mkdir()
-    for name in ("build", "localcloud", "provisioners", "tests", "tasks.py", "manifest.yaml", "pyproject.toml"):
+    for name in (
+        "build",
+        "localcloud",
+        "provisioners",
+        "tests",
+        "tasks.py",
+        "manifest.yaml",
+        "pyproject.toml",
+    ):
         found = REPO / name
         (shutil.copytree if found.is_dir() else shutil.copy2)(found, folder / name)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
@@ -44,40 +53,70 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scheduled(checkout: Path, workshop: Workshop, *arguments: str, **more: str) -> Done:
     """`invoke schedule --on aws`, at the local cloud's endpoint."""
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", **more}
-    environment = {**as_on_a_terminal(), "AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "COLUMNS": "80", **keys}
+    environment = {
+        **as_on_a_terminal(),
+        "AWS_ENDPOINT_URL": workshop.endpoint,
+        "AWS_REGION": "us-east-1",
+        "COLUMNS": "80",
+        **keys,
+    }
     command = [str(INVOKE), "schedule", "--on", "aws", *MANIFEST, *arguments]
-    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
 def stack(checkout: Path, workshop: Workshop) -> Iterator[dict[str, str]]:
     """Logical id -> physical id."""
-    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", SOURCE, "--revision", "main", "--notify", "ada@example.org")
+    done = scheduled(
+        checkout,
+        workshop,
+        "--every",
+        "Mon 03:00",
+        "--source",
+        SOURCE,
+        "--revision",
+        "main",
+        "--notify",
+        "ada@example.org",
+    )
     assert (done.status, done.last) == (0, NAME), done.err
     found = workshop.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
     yield {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
     scheduled(checkout, workshop, "--remove")
 
 
-def test_the_project_runs_what_the_template_says(stack: dict[str, str], workshop: Workshop, checkout: Path) -> None:
+def test_the_project_runs_what_the_template_says(
+    stack: dict[str, str], workshop: Workshop, checkout: Path
+) -> None:
     (project,) = workshop.client("codebuild").batch_get_projects(names=[NAME])["projects"]
     assert project["arn"] == ARN.format("codebuild") + f"project/{NAME}"
     assert project["serviceRole"] == f"arn:aws:iam::123456789012:role/{stack['BuildRole']}"
-    assert (project["source"]["type"], project["source"]["location"], project["sourceVersion"]) == ("GITHUB", SOURCE, "main")
+    assert (project["source"]["type"], project["source"]["location"], project["sourceVersion"]) == (
+        "GITHUB",
+        SOURCE,
+        "main",
+    )
     assert "invoke rebuild --scheduled --max-age 7d" in project["source"]["buildspec"]
-    assert project["environment"]["environmentVariables"] == [{"name": "CI", "type": "PLAINTEXT", "value": "true"}]
+    assert project["environment"]["environmentVariables"] == [
+        {"name": "CI", "type": "PLAINTEXT", "value": "true"}
+    ]
     assert (project["timeoutInMinutes"], project["queuedTimeoutInMinutes"]) == (240, 480)
     assert project["logsConfig"]["cloudWatchLogs"] == {"status": "ENABLED", "groupName": f"/hubsmith/{NAME}"}
     assert project["concurrentBuildLimit"] == 1
-    assert (checkout / f"{NAME}.template.yaml").read_text() == workshop.client("cloudformation").get_template(StackName=NAME)[
-        "TemplateBody"
-    ]
+    assert (checkout / f"{NAME}.template.yaml").read_text() == workshop.client("cloudformation").get_template(
+        StackName=NAME
+    )["TemplateBody"]
 
 
 def test_the_schedule_starts_the_project(stack: dict[str, str], workshop: Workshop) -> None:
     schedule = workshop.client("scheduler").get_schedule(Name=NAME)
-    assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == ("cron(0 3 ? * MON *)", "UTC")
+    assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == (
+        "cron(0 3 ? * MON *)",
+        "UTC",
+    )
     target = schedule["Target"]
     assert target["Arn"] == ARN.format("codebuild") + f"project/{NAME}"
     assert target["RoleArn"] == f"arn:aws:iam::123456789012:role/{stack['ScheduleRole']}"
@@ -85,14 +124,19 @@ def test_the_schedule_starts_the_project(stack: dict[str, str], workshop: Worksh
     # Nothing in moto keeps time: what EventBridge would do, with the role it would do it with.
     role = assumed(workshop, stack["ScheduleRole"])
     assert role("codebuild").start_build(projectName=NAME)["build"]["projectName"] == NAME
-    with refused("AccessDeniedException", "codebuild:StartBuild on resource: " + ARN.format("codebuild") + "project/other"):
+    with refused(
+        "AccessDeniedException",
+        "codebuild:StartBuild on resource: " + ARN.format("codebuild") + "project/other",
+    ):
         role("codebuild").start_build(projectName="other")
     with refused("UnauthorizedOperation"):
         role("ec2").describe_images()
 
 
 def test_logs_topic_and_rule(stack: dict[str, str], workshop: Workshop) -> None:
-    (group,) = workshop.client("logs").describe_log_groups(logGroupNamePrefix=f"/hubsmith/{NAME}")["logGroups"]
+    (group,) = workshop.client("logs").describe_log_groups(logGroupNamePrefix=f"/hubsmith/{NAME}")[
+        "logGroups"
+    ]
     assert group["retentionInDays"] == 90
     sns, topic = workshop.client("sns"), ARN.format("sns") + f"{NAME}-failures"
     assert topic in [one["TopicArn"] for one in sns.list_topics()["Topics"]]
@@ -102,7 +146,10 @@ def test_logs_topic_and_rule(stack: dict[str, str], workshop: Workshop) -> None:
     pattern = json.loads(rule["EventPattern"])
     assert pattern["detail"] == {"build-status": ["FAILED", "FAULT", "TIMED_OUT"], "project-name": [NAME]}
     (target,) = workshop.client("events").list_targets_by_rule(Rule=stack["FailureRule"])["Targets"]
-    assert (target["Arn"], target["InputTransformer"]["InputPathsMap"]["status"]) == (topic, "$.detail.build-status")
+    assert (target["Arn"], target["InputTransformer"]["InputPathsMap"]["status"]) == (
+        topic,
+        "$.detail.build-status",
+    )
     allow = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]
     assert [(one["Principal"], one["Condition"]) for one in allow] == [
         ({"Service": "events.amazonaws.com"}, {"ArnEquals": {"aws:SourceArn": rule["Arn"]}})
@@ -126,9 +173,9 @@ def test_the_role_of_the_project_may_look_whether_a_build_is_due_and_nothing_tha
 
     role, owner = assumed(workshop, name), workshop.client("ec2")
     images = owner.describe_images(Filters=[{"Name": "name", "Values": ["tiny-*"]}])["Images"]
-    foreign = owner.run_instances(ImageId=images[0]["ImageId"], InstanceType="t3.nano", MinCount=1, MaxCount=1)["Instances"][0][
-        "InstanceId"
-    ]
+    foreign = owner.run_instances(
+        ImageId=images[0]["ImageId"], InstanceType="t3.nano", MinCount=1, MaxCount=1
+    )["Instances"][0]["InstanceId"]
     try:
         for call, parameters in (
             ("terminate_instances", {"InstanceIds": [foreign]}),
@@ -137,20 +184,27 @@ def test_the_role_of_the_project_may_look_whether_a_build_is_due_and_nothing_tha
             ("modify_instance_attribute", {"InstanceId": foreign, "DisableApiTermination": {"Value": False}}),
             ("allocate_address", {}),
         ):
-            with refused("UnauthorizedOperation", f"assumed-role/{name}/tests is not authorized to perform: ec2:"):
+            with refused(
+                "UnauthorizedOperation", f"assumed-role/{name}/tests is not authorized to perform: ec2:"
+            ):
                 getattr(role("ec2"), call)(**parameters)
-        with refused("AccessDeniedException", "ssm:GetParameter on resource: " + ARN.format("ssm") + "parameter/other"):
+        with refused(
+            "AccessDeniedException", "ssm:GetParameter on resource: " + ARN.format("ssm") + "parameter/other"
+        ):
             role("ssm").get_parameter(Name="/other")
         with refused("AccessDenied", "iam:GetRole"):
             role("iam").get_role(RoleName=name)
-        owner.create_tags(Resources=[foreign], Tags=[{"Key": "hubsmith:run", "Value": "x"}])  # now it is a build's
+        # now it is a build's
+        owner.create_tags(Resources=[foreign], Tags=[{"Key": "hubsmith:run", "Value": "x"}])
         role("ec2").terminate_instances(InstanceIds=[foreign])
     finally:
         owner.terminate_instances(InstanceIds=[foreign])
         owner.get_waiter("instance_terminated").wait(InstanceIds=[foreign], WaiterConfig={"Delay": 1})
 
 
-def test_again_with_nothing_new_and_with_another_time(stack: dict[str, str], workshop: Workshop, checkout: Path) -> None:
+def test_again_with_nothing_new_and_with_another_time(
+    stack: dict[str, str], workshop: Workshop, checkout: Path
+) -> None:
     same = ("--source", SOURCE, "--revision", "main", "--notify", "ada@example.org")
     for every, expression in (("Mon 03:00", "cron(0 3 ? * MON *)"), ("Tue 04:30", "cron(30 4 ? * TUE *)")):
         done = scheduled(checkout, workshop, "--every", every, *same)
@@ -171,7 +225,9 @@ def test_removed_it_leaves_nothing(stack: dict[str, str], workshop: Workshop, ch
     assert workshop.client("sns").list_subscriptions()["Subscriptions"] == []
     assert workshop.client("events").list_rules()["Rules"] == []
     assert workshop.client("logs").describe_log_groups()["logGroups"] == []
-    assert [role for role in workshop.client("iam").list_roles()["Roles"] if NAME[:20] in role["RoleName"]] == []
+    assert [
+        role for role in workshop.client("iam").list_roles()["Roles"] if NAME[:20] in role["RoleName"]
+    ] == []
     assert f"there is no {NAME} on aws" in scheduled(checkout, workshop, "--remove").err
 
 
@@ -190,8 +246,19 @@ def test_a_stack_that_cannot_be_made_says_why_and_leaves_nothing(workshop: Works
         workshop.client("logs").delete_log_group(logGroupName=f"/hubsmith/{NAME}")
 
 
-def test_a_repository_that_codebuild_does_not_know_is_cloned_by_the_build_itself(workshop: Workshop, checkout: Path) -> None:
-    done = scheduled(checkout, workshop, "--every", "Mon 03:00", "--source", "https://git.example.org/hub.git", "--revision", "v1")
+def test_a_repository_that_codebuild_does_not_know_is_cloned_by_the_build_itself(
+    workshop: Workshop, checkout: Path
+) -> None:
+    done = scheduled(
+        checkout,
+        workshop,
+        "--every",
+        "Mon 03:00",
+        "--source",
+        "https://git.example.org/hub.git",
+        "--revision",
+        "v1",
+    )
     assert (done.status, done.last) == (0, NAME), done.err
     (project,) = workshop.client("codebuild").batch_get_projects(names=[NAME])["projects"]
     assert project["source"]["type"] == "NO_SOURCE"
@@ -205,7 +272,9 @@ def test_a_repository_that_codebuild_does_not_know_is_cloned_by_the_build_itself
 def credentials(workshop: Workshop, role: str) -> dict[str, str]:
     """Of the role, as CodeBuild or EventBridge would get them; whom it trusts was looked at above."""
     arn = workshop.client("iam").get_role(RoleName=role)["Role"]["Arn"]
-    given: dict[str, str] = workshop.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
+    given: dict[str, str] = workshop.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")[
+        "Credentials"
+    ]
     return given
 
 
@@ -214,9 +283,13 @@ def assumed(workshop: Workshop, role: str) -> Any:
     given = credentials(workshop, role)
     keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
 
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+
     def client(service: str) -> Any:
         token = given["SessionToken"]
-        return boto3.client(service, endpoint_url=workshop.endpoint, region_name="us-east-1", aws_session_token=token, **keys)
+        return session.client(
+            service, endpoint_url=workshop.endpoint, region_name="us-east-1", aws_session_token=token, **keys
+        )
 
     return client
 
@@ -226,9 +299,22 @@ def rebuild(checkout: Path, workshop: Workshop, role: str) -> subprocess.Complet
     given = credentials(workshop, role)
     keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
     keys["AWS_SESSION_TOKEN"] = given["SessionToken"]
-    aws = {"AWS_ENDPOINT_URL": workshop.endpoint, "AWS_REGION": "us-east-1", "HUBSMITH_STATE": str(workshop.state / "elsewhere"), **keys}
+    aws = {
+        "AWS_ENDPOINT_URL": workshop.endpoint,
+        "AWS_REGION": "us-east-1",
+        "HUBSMITH_STATE": str(workshop.state / "elsewhere"),
+        **keys,
+    }
     command = [str(INVOKE), "rebuild", "--check", *MANIFEST]
-    return subprocess.run(command, cwd=checkout, env={**os.environ, **aws}, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command,
+        cwd=checkout,
+        env={**os.environ, **aws},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def calls_of_role(workshop: Workshop, role: str) -> list[dict[str, Any]]:

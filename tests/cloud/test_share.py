@@ -1,4 +1,6 @@
-"""A build whose image is for others: shared when it has passed, and refused before anything is launched where that cannot be."""
+"""A build whose image is for others: shared when it has passed, and refused before anything is launched where
+that cannot be.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,13 @@ def test_others_may_launch_and_copy_it(workshop: Workshop, image: str) -> None:
     ec2 = workshop.client("ec2")
     found = ec2.describe_images(ImageIds=[image])["Images"][0]
     assert found["Public"] is True
-    assert sorted(ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")["LaunchPermissions"], key=str) == BOTH
+    assert (
+        sorted(
+            ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")["LaunchPermissions"],
+            key=str,
+        )
+        == BOTH
+    )
     for mapping in found["BlockDeviceMappings"]:
         asked = {"SnapshotId": mapping["Ebs"]["SnapshotId"], "Attribute": "createVolumePermission"}
         assert sorted(ec2.describe_snapshot_attribute(**asked)["CreateVolumePermissions"], key=str) == BOTH
@@ -48,7 +56,9 @@ def test_plan_and_record_know_it(project: Project, workshop: Workshop, image: st
 
 
 @pytest.mark.parametrize("kind", ["image", "snapshot"])
-def test_an_account_that_blocks_public_images_is_told_of_first(project: Project, workshop: Workshop, kind: str) -> None:
+def test_an_account_that_blocks_public_images_is_told_of_first(
+    project: Project, workshop: Workshop, kind: str
+) -> None:
     ec2, before = workshop.client("ec2"), workshop.listing()
     if kind == "image":
         ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")

@@ -1,4 +1,4 @@
-"""Two ordinary users on one host, each with a cloud of their own: neither meets the other's ports, addresses or files."""
+"""Two ordinary users on one host, each with a cloud: neither meets the other's ports or files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users"),
 ]
 
-# What stands in for a checkout they may read and for the line of sysctl that gives ordinary users the ports below 1024.
+# What stands in for a checkout they may read and for the line of sysctl that gives ordinary users the ports
+# below 1024.
 _CAPABILITIES = "-all,+dac_read_search,+net_bind_service"
 
 
@@ -39,7 +40,13 @@ class User:
         # Their temp folder is everybody's: what the clouds of one host share lies there.
         environment = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         done = subprocess.run(
-            [*self._login, str(INVOKE), *arguments], cwd=REPO, env=environment, capture_output=True, text=True, timeout=300, check=False
+            [*self._login, str(INVOKE), *arguments],
+            cwd=REPO,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
@@ -79,7 +86,10 @@ def user(uid: int, home: Path, tiny: base_image.BaseImage) -> Iterator[User]:
 
 def test_two_users_do_not_collide(tmp_path: Path, tiny: base_image.BaseImage, key: Key) -> None:
     with ExitStack() as stack:
-        ada, bob = (stack.enter_context(user(uid, tmp_path / name, tiny)) for uid, name in ((61001, "ada"), (61002, "bob")))
+        ada, bob = (
+            stack.enter_context(user(uid, tmp_path / name, tiny))
+            for uid, name in ((61001, "ada"), (61002, "bob"))
+        )
         customers = []
         for somebody in (ada, bob):
             up = somebody.invoke("cloud.up")

@@ -25,7 +25,9 @@ def verify(workshop: Workshop, *arguments: str) -> Done:
     return workshop.invoke("verify", "--manifest", str(TINY), *arguments)
 
 
-def test_an_image_is_tested_on_a_fresh_instance_that_is_gone_afterwards(workshop: Workshop, image: str) -> None:
+def test_an_image_is_tested_on_a_fresh_instance_that_is_gone_afterwards(
+    workshop: Workshop, image: str
+) -> None:
     before = workshop.listing()
     done = verify(workshop, "--ami", image, "--json")
     assert done.status == 0, done.err
@@ -36,18 +38,35 @@ def test_an_image_is_tested_on_a_fresh_instance_that_is_gone_afterwards(workshop
     assert workshop.listing() == before
 
 
-def test_a_machine_is_tested_as_its_operator_reaches_it(workshop: Workshop, image: str, key: Key, tmp_path: Path) -> None:
+def test_a_machine_is_tested_as_its_operator_reaches_it(
+    workshop: Workshop, image: str, key: Key, tmp_path: Path
+) -> None:
     cloud = workshop.state / "cloud"
     customer = Customer(control.ensure_up(cloud), cloud, key)
     known = tmp_path / "known_hosts"
     known.touch()
     with customer.instance(ImageId=image) as instance:
         customer.ssh(instance, "true")
-        login = ("--host", instance["PublicIpAddress"], "--user", "root", "--identity", str(key.path), "--known-hosts", str(known))
+        login = (
+            "--host",
+            instance["PublicIpAddress"],
+            "--user",
+            "root",
+            "--identity",
+            str(key.path),
+            "--known-hosts",
+            str(known),
+        )
         stranger = verify(workshop, *login)
-        assert (stranger.status, "Host key verification failed" in stranger.err, "Traceback" in stranger.err) == (1, True, False)
+        assert (
+            stranger.status,
+            "Host key verification failed" in stranger.err,
+            "Traceback" in stranger.err,
+        ) == (1, True, False)
         known.write_bytes(
-            subprocess.run(["ssh-keyscan", "-t", "ed25519", instance["PublicIpAddress"]], capture_output=True, check=True).stdout
+            subprocess.run(
+                ["ssh-keyscan", "-t", "ed25519", instance["PublicIpAddress"]], capture_output=True, check=True
+            ).stdout
         )
         fine = verify(workshop, *login)
         assert fine.status == 0, fine.err

@@ -38,7 +38,7 @@ class Done:
 
 @dataclass
 class Running:
-    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout when it has ended."""
+    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout at its end."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -107,7 +107,15 @@ class Workshop:
     def invoke(self, *arguments: str, timeout_s: float = 600) -> Done:
         """Run a task to its end."""
         command = [str(INVOKE), *arguments]
-        done = subprocess.run(command, cwd=REPO, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            command,
+            cwd=REPO,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
         return Done(done.returncode, done.stdout, done.stderr)
 
     def build(self, *arguments: str) -> Done:
@@ -121,34 +129,59 @@ class Workshop:
     def start(self, *arguments: str) -> Running:
         """Begin a task."""
         command = [str(INVOKE), *arguments]
-        return Running(subprocess.Popen(command, cwd=REPO, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return Running(
+            subprocess.Popen(
+                command,
+                cwd=REPO,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
 
     def client(self, service: str) -> Any:
         """A boto3 client of the cloud, as anybody would make it."""
-        return boto3.client(
-            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        session: Any = boto3.Session()  # whose stubs want the service as a literal
+        return session.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
         )
 
     def listing(self) -> dict[str, list[str]]:
         """Everything the API lists that somebody would pay for or trip over."""
         ec2 = self.client("ec2")
         reservations = ec2.describe_instances(
-            Filters=[{"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]}]
+            Filters=[
+                {
+                    "Name": "instance-state-name",
+                    "Values": ["pending", "running", "shutting-down", "stopping", "stopped"],
+                }
+            ]
         )["Reservations"]
         return {
             "instances": sorted(i["InstanceId"] for r in reservations for i in r["Instances"]),
             "volumes": sorted(v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]),
             "images": sorted(i["ImageId"] for i in ec2.describe_images(Owners=["self"])["Images"]),
-            "snapshots": sorted(s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]),
+            "snapshots": sorted(
+                s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+            ),
             "groups": sorted(g["GroupId"] for g in ec2.describe_security_groups()["SecurityGroups"]),
             "keys": sorted(k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"]),
-            "interfaces": sorted(n["NetworkInterfaceId"] for n in ec2.describe_network_interfaces()["NetworkInterfaces"]),
+            "interfaces": sorted(
+                n["NetworkInterfaceId"] for n in ec2.describe_network_interfaces()["NetworkInterfaces"]
+            ),
             "addresses": sorted(a["PublicIp"] for a in ec2.describe_addresses()["Addresses"]),
         }
 
     def record(self, image_id: str) -> dict[str, Any]:
         """The record of an image."""
-        found: dict[str, Any] = json.loads((self.state / "records" / f"{image_id}.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(
+            (self.state / "records" / f"{image_id}.json").read_text(encoding="utf-8")
+        )
         return found
 
 

@@ -2,11 +2,14 @@
 
     testinfra's host    the machine, as its login user
     root                the same with sudo
-    booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is built on
-    launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or without one
+    booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is
+                        built on
+    launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or
+                        without one
     before_reboot       skip the test on the rebooted machine: a reboot changes nothing of what it looks at
     heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
-    thorough            the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods, hangs, long ways round
+    thorough            the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods,
+                        hangs, long ways round
     person              a Unix user with a password, gone at the end
     hub                 a function that opens a browser session with the hub (see hub_client.py)
     notebook            such a session with that person logged in and their server running
@@ -17,7 +20,8 @@
     admin               a session of somebody who administers the hub
     alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
 
-HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the build.
+HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the
+build.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not, and test files share hub_client
+# pytest's importlib mode does not, and test files share hub_client
+sys.path.insert(0, str(Path(__file__).parent))
 
 from hub_client import HubClient, Person, trusting
 from kernel_client import Kernel

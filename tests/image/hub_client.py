@@ -44,7 +44,7 @@ class Person:
 
 
 def trusting(certificate_pem: str) -> ssl.SSLContext:
-    """A context that accepts this one certificate, whatever name it is for and whoever signed it: the one of this machine."""
+    """A context that accepts this machine's certificate, whatever name it is for and whoever signed it."""
     context = ssl.create_default_context(cadata=certificate_pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is not a root
     context.check_hostname = False
@@ -54,7 +54,8 @@ def trusting(certificate_pem: str) -> ssl.SSLContext:
 class HubClient:
     """One browser session with the hub at ``url`` (no path). ``context`` says which certificates to trust.
 
-    ``servers_url`` is where the user's servers are: the same, but on a hub with subdomains a host of that user.
+    ``servers_url`` is where the user's servers are: the same, but on a hub with subdomains a host of that
+    user.
 
     All waiting is bounded by ``timeout_s`` seconds; requests.RequestException goes through to the caller.
     """
@@ -73,11 +74,16 @@ class HubClient:
     def __enter__(self) -> HubClient:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.session.close()
 
     def wait_until_up(self) -> None:
-        """Return when the hub says that it is well. Raises HubError with the last answer when it does not in time."""
+        """Return when the hub says that it is well.
+
+        Raises HubError with the last answer when it does not in time.
+        """
         deadline = time.monotonic() + self.timeout_s
         while True:
             try:
@@ -87,7 +93,8 @@ class HubClient:
                     return
             except requests.RequestException as exc:
                 if "CERTIFICATE_VERIFY_FAILED" in str(exc):
-                    raise  # the wrong certificate will not become the right one; a connection that ends early may
+                    # the wrong certificate will not become the right one; a connection that ends early may
+                    raise
                 last = str(exc)
             if time.monotonic() > deadline:
                 raise HubError(f"{self.url} is not up after {self.timeout_s:.0f} s: {last}")
@@ -114,15 +121,21 @@ class HubClient:
         self.get("/hub/logout").raise_for_status()
 
     def start_server(self, server: str = "") -> None:
-        """Press "Start My Server" (or start the named server) and wait until it answers. Raises HubError when it does not in time."""
+        """Press "Start My Server" (or start the named server) and wait until it answers.
+
+        Raises HubError when it does not in time.
+        """
         deadline = time.monotonic() + self.timeout_s
         self.get(f"/hub/spawn/{_in_path(self.user)}/{server}".rstrip("/")).raise_for_status()
         while not (state := self.servers().get(server, {})).get("ready"):
             if not state or time.monotonic() > deadline:
-                raise HubError(f"the server of {self.user} did not start: {state or 'the hub has given it up'}")
+                raise HubError(
+                    f"the server of {self.user} did not start: {state or 'the hub has given it up'}"
+                )
             time.sleep(1)
         self.servers_url = self._origin(state["url"])
-        # The first page of the server sends the browser to the hub and back, which gives the server its own cookie.
+        # The first page of the server sends the browser to the hub and back, which gives the server its own
+        # cookie.
         first, lab = (f"{self.servers_url}{self.base(server)}{page}" for page in ("api/status", "lab"))
         self.session.get(first, headers={"Accept": "text/html"}, timeout=_REQUEST_S)
         self.session.get(lab, timeout=_REQUEST_S).raise_for_status()
@@ -156,21 +169,27 @@ class HubClient:
         """Call the Jupyter Server API of the user's server; options are those of requests."""
         base = self.base(server)
         headers = {"X-XSRFToken": self._xsrf(base), "Referer": self.servers_url + base}
-        return self.session.request(method, f"{self.servers_url}{base}api/{path}", headers=headers, timeout=_REQUEST_S, **options)
+        return self.session.request(
+            method, f"{self.servers_url}{base}api/{path}", headers=headers, timeout=_REQUEST_S, **options
+        )
 
     def hub_api(self, method: str, path: str, **options: Any) -> requests.Response:
         """Call the hub's API as its own pages do; options are those of requests."""
         headers = {"X-XSRFToken": self._xsrf("/hub/"), "Referer": f"{self.url}/hub/home"}
-        return self.session.request(method, f"{self.url}/hub/api/{path}", headers=headers, timeout=_REQUEST_S, **options)
+        return self.session.request(
+            method, f"{self.url}/hub/api/{path}", headers=headers, timeout=_REQUEST_S, **options
+        )
 
     def submit(self, path: str, **fields: str) -> requests.Response:
         """Fill in the form of a page of the hub."""
         self.get(path).raise_for_status()
-        return self.session.post(self.url + path, data={**fields, "_xsrf": self._xsrf("/hub/")}, timeout=_REQUEST_S)
+        return self.session.post(
+            self.url + path, data={**fields, "_xsrf": self._xsrf("/hub/")}, timeout=_REQUEST_S
+        )
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a websocket to ``path`` of one of the user's servers, as a page of it would."""
-        opened = websocket.WebSocket(sslopt={"context": self.context})
+        opened: Any = websocket.WebSocket(sslopt={"context": self.context})  # its connect() has no types
         address = urlsplit(self.servers_url)
         opened.connect(
             f"{'wss' if address.scheme == 'https' else 'ws'}://{address.netloc}{path}",
@@ -178,6 +197,7 @@ class HubClient:
             origin=self.servers_url,
             timeout=self.timeout_s,
         )
+        assert isinstance(opened, websocket.WebSocket)
         return opened
 
     def cookies(self, path: str) -> str:
@@ -197,10 +217,12 @@ class HubClient:
 
 
 class _BrowsersAdapter(HTTPAdapter):
-    """Connections as a browser has them, with the given SSLContext (requests has no other way to be given one).
+    """Connections as a browser has them, with the given SSLContext (requests has no other way to be given
+    one).
 
-    The hub's proxy ends a connection that was idle for five seconds, maybe just when the next request is on its way. What may be
-    repeated is sent again by another connection, as browsers do (RFC 9110, 9.2.2); a POST has a connection of its own.
+    The hub's proxy ends a connection that was idle for five seconds, maybe just when the next request is on
+    its way. What may be repeated is sent again by another connection, as browsers do (RFC 9110, 9.2.2); a
+    POST has a connection of its own.
     """
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -208,7 +230,9 @@ class _BrowsersAdapter(HTTPAdapter):
         super().__init__(max_retries=Retry(total=1, connect=0, read=1, status=0, other=0))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, assert_hostname=self._context.check_hostname and None, **options)
+        super().init_poolmanager(
+            *args, ssl_context=self._context, assert_hostname=self._context.check_hostname and None, **options
+        )
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         if request.method == "POST":

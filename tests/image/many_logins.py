@@ -1,11 +1,14 @@
-"""Logins at the login page from many addresses at once. A program for the machine itself: its whole loopback network is its own.
+"""Logins at the login page from many addresses at once.
+
+A program for the machine itself: its whole loopback network is its own.
 
     python3 many_logins.py '{"tries": [{"address": "127.0.0.2", "name": "ada", "password": "x"}]}'
     python3 many_logins.py '{"tries": [...], "flood": {"address": "127.0.0.3", "name": "ada"}}'
 
-Each try is one login, by default one after the other. Of more in ``parallel`` those of one address share a login page. Prints
-[{"status": 302, "seconds": 0.4, ...}, ...]. During a ``flood`` 40 wrong logins at a time come from its address, with its name, or
-with a new name for each where it has none. Only what Python itself has: image tests start it by ``many_logins.run``.
+Each try is one login, by default one after the other. Of more in ``parallel`` those of one address share a
+login page. Prints [{"status": 302, "seconds": 0.4, ...}, ...]. During a ``flood`` 40 wrong logins at a time
+come from its address, with its name, or with a new name for each where it has none. Only what Python itself
+has: image tests start it by ``many_logins.run``.
 """
 
 from __future__ import annotations
@@ -33,7 +36,11 @@ class Client:
     """A browser at ``address``; it sends these headers as well."""
 
     def __init__(self, address: str, base: str = PROXY, headers: dict[str, str] | None = None) -> None:
-        self.address, self.base, self.headers = address, urlsplit(base), {"User-Agent": "many", **(headers or {})}
+        self.address, self.base, self.headers = (
+            address,
+            urlsplit(base),
+            {"User-Agent": "many", **(headers or {})},
+        )
         self.token = ""
         self.connection = self._connect()
 
@@ -68,7 +75,10 @@ class Client:
 
 
 def attempt(one: dict[str, Any]) -> dict[str, Any]:
-    """One login as a new visitor; the time is that of page and form. The status is None where patience for the answer ended."""
+    """One login as a new visitor; the time is that of page and form.
+
+    The status is None where patience for the answer ended.
+    """
     started = time.monotonic()
     client = Client(one["address"], one.get("base", PROXY), one.get("headers"))
     client.token = one.get("token") or client.open_page()
@@ -77,11 +87,15 @@ def attempt(one: dict[str, Any]) -> dict[str, Any]:
     except TimeoutError:
         client.connection.close()
         return {"status": None, "seconds": time.monotonic() - started}
-    return {"status": answer.status, "seconds": time.monotonic() - started, "retry_after": answer.headers.get("Retry-After")}
+    return {
+        "status": answer.status,
+        "seconds": time.monotonic() - started,
+        "retry_after": answer.headers.get("Retry-After"),
+    }
 
 
 def flood(address: str, name: str | None = None) -> None:
-    """Until the process is ended, or whoever started it was. Who is turned away comes again after a second."""
+    """Until the process is ended, or its parent was. Who is turned away comes again after a second."""
     signal.alarm(FLOOD_ENDS_S)
     token = Client(address).open_page()
 
@@ -89,7 +103,10 @@ def flood(address: str, name: str | None = None) -> None:
         client = Client(address)
         client.token = token
         while True:
-            if client.send(name or f"u{secrets.token_hex(8)}", "wrong").status == http.client.TOO_MANY_REQUESTS:
+            if (
+                client.send(name or f"u{secrets.token_hex(8)}", "wrong").status
+                == http.client.TOO_MANY_REQUESTS
+            ):
                 time.sleep(1)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,4 +1,6 @@
-"""What the tests of users' networks share: the image's settings, probes that run in a notebook, and networks to put beside the machine."""
+"""What the tests of users' networks share: the image's settings, probes that run in a notebook, and networks
+to put beside the machine.
+"""
 
 from __future__ import annotations
 
@@ -81,16 +83,24 @@ class Settings:
 def read_settings(machine: Host) -> Settings:
     """As the image was built with."""
     told = json.loads(machine.file("/etc/hubsmith/network.json").content_string)
-    return Settings(IPv4Network(told["addresses"]), told["internet"], tuple(map(IPv4Network, told["allowed"])), told["connections"])
+    return Settings(
+        IPv4Network(told["addresses"]),
+        told["internet"],
+        tuple(map(IPv4Network, told["allowed"])),
+        told["connections"],
+    )
 
 
 @contextmanager
 def outside(root: Host, name: str, near: str, far: str) -> Iterator[None]:
-    """A network beside the machine, and a namespace ``name`` in it: ``near`` is the machine's address there, ``far`` the other one."""
+    """A network beside the machine, and a namespace ``name`` in it: ``near`` is the machine's address there,
+    ``far`` the other one.
+    """
     root.check_output(
         f"ip netns add {name} && ip link add {name} type veth peer name eth0 netns {name}"
         f" && ip link set {name} up && ip address add {near} dev {name}"
-        f" && ip -n {name} link set lo up && ip -n {name} link set eth0 up && ip -n {name} address add {far} dev eth0"
+        f" && ip -n {name} link set lo up && ip -n {name} link set eth0 up && ip -n {name} address add "
+        f"{far} dev eth0"
         f" && ip -n {name} route add default via {near.partition('/')[0]}"
     )
     try:
@@ -106,4 +116,5 @@ def asked(kernel: Kernel, expression: str) -> Any:
 
 def namespace(root: Host, person: Person, server: str = "") -> str:
     """The network namespace that one of the user's servers is in."""
-    return root.check_output(f"readlink /proc/$(systemctl show --value --property MainPID {unit_of(person, server)})/ns/net")
+    pid = f"$(systemctl show --value --property MainPID {unit_of(person, server)})"
+    return str(root.check_output(f"readlink /proc/{pid}/ns/net"))

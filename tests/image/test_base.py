@@ -15,7 +15,9 @@ def test_every_package_is_whole(root: Host) -> None:
 
 @pytest.mark.usefixtures("on_builder")
 def test_no_update_is_missing(root: Host) -> None:
-    assert "0 upgraded, 0 newly installed" in root.check_output("LC_ALL=C apt-get --simulate --with-new-pkgs upgrade | tail -1")
+    assert "0 upgraded, 0 newly installed" in root.check_output(
+        "LC_ALL=C apt-get --simulate --with-new-pkgs upgrade | tail -1"
+    )
 
 
 def test_apt_timers_are_quiet_on_the_builder_only(host: Host, stage: str) -> None:
@@ -26,12 +28,17 @@ def test_apt_timers_are_quiet_on_the_builder_only(host: Host, stage: str) -> Non
 @pytest.mark.usefixtures("booted")
 def test_security_updates_come_as_chosen(root: Host) -> None:
     chosen = "1" if "by themselves, on" in root.file("/etc/apt/apt.conf.d/52hubsmith").content_string else "0"
-    told = root.check_output("apt-config dump APT::Periodic::Unattended-Upgrade Unattended-Upgrade::Origins-Pattern")
+    told = root.check_output(
+        "apt-config dump APT::Periodic::Unattended-Upgrade Unattended-Upgrade::Origins-Pattern"
+    )
     assert f'APT::Periodic::Unattended-Upgrade "{chosen}";' in told
     timers = [root.service(f"{name}.timer").is_enabled for name in ("apt-daily", "apt-daily-upgrade")]
     assert timers == [chosen == "1"] * 2
     if chosen == "1":
-        origins = re.findall(r'Origins-Pattern:: "(.*)"', root.check_output("apt-config dump Unattended-Upgrade::Origins-Pattern"))
+        origins = re.findall(
+            r'Origins-Pattern:: "(.*)"',
+            root.check_output("apt-config dump Unattended-Upgrade::Origins-Pattern"),
+        )
         assert origins
         assert all("-security" in origin for origin in origins)
 
@@ -49,13 +56,17 @@ def test_text_is_utf_8(host: Host) -> None:
 
 
 def test_time_is_utc_and_kept_right(host: Host) -> None:
-    zone, keeps_time = host.check_output("timedatectl show --property Timezone --property NTP --value").split()
+    zone, keeps_time = host.check_output(
+        "timedatectl show --property Timezone --property NTP --value"
+    ).split()
     assert (zone.removeprefix("Etc/"), keeps_time) == ("UTC", "yes")
 
 
 @pytest.mark.usefixtures("booted")
 def test_every_processor_works(host: Host) -> None:
-    online, present = (host.file(f"/sys/devices/system/cpu/{state}").content_string for state in ("online", "present"))
+    online, present = (
+        host.file(f"/sys/devices/system/cpu/{state}").content_string for state in ("online", "present")
+    )
     assert online == present
 
 

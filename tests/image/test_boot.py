@@ -9,10 +9,21 @@ import pytest
 from hub_client import Person
 from testinfra.host import Host
 
-SECRETS = ("/srv/jupyterhub/cookie_secret", "/srv/jupyterhub/proxy.env", "/etc/hubsmith/tls/privkey.pem", "/etc/hubsmith/tls/fullchain.pem")
+SECRETS = (
+    "/srv/jupyterhub/cookie_secret",
+    "/srv/jupyterhub/proxy.env",
+    "/etc/hubsmith/tls/privkey.pem",
+    "/etc/hubsmith/tls/fullchain.pem",
+)
 REMEMBERED = "/var/lib/hubsmith/image-test.sha256"
 FIRST_PASSWORD = tuple(f"hubsmith-first-password.{kind}" for kind in ("service", "path", "timer"))
-UNITS = ("hubsmith-boot.service", "hubsmith-ready.service", "hubsmith-users.service", "hubsmith-users.path", *FIRST_PASSWORD)
+UNITS = (
+    "hubsmith-boot.service",
+    "hubsmith-ready.service",
+    "hubsmith-users.service",
+    "hubsmith-users.path",
+    *FIRST_PASSWORD,
+)
 FIRST_PASSWORDS_STATE = """
 import sys
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
@@ -24,7 +35,10 @@ MOUNTED = ("/data", "/home", "/srv/jupyterhub", "/etc/letsencrypt")
 
 @pytest.mark.usefixtures("before_reboot")
 def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
-    done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}' for unit in UNITS)}")
+    done = root.run(
+        "cd /usr/lib/systemd/system && systemd-analyze verify --man=no "
+        f"{' '.join(f'./{unit}' for unit in UNITS)}"
+    )
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
@@ -36,7 +50,10 @@ def test_no_unit_waits_for_itself(root: Host) -> None:
 
 
 def test_it_runs_at_boot(host: Host) -> None:
-    assert all(host.service(unit).is_enabled for unit in ("hubsmith-boot", "hubsmith-ready", "hubsmith-users.path", *FIRST_PASSWORD[1:]))
+    assert all(
+        host.service(unit).is_enabled
+        for unit in ("hubsmith-boot", "hubsmith-ready", "hubsmith-users.path", *FIRST_PASSWORD[1:])
+    )
 
 
 @pytest.mark.usefixtures("on_builder")
@@ -47,7 +64,9 @@ def test_no_secret_was_made_on_the_builder(root: Host) -> None:
 @pytest.mark.usefixtures("booted")
 class TestBooted:
     def test_it_has_done_its_work(self, root: Host) -> None:
-        state = root.check_output("systemctl show --value --property ActiveState --property Result hubsmith-boot")
+        state = root.check_output(
+            "systemctl show --value --property ActiveState --property Result hubsmith-boot"
+        )
         assert state.split() == ["success", "active"]
 
     def test_secrets_are_for_root_only(self, root: Host) -> None:
@@ -61,7 +80,9 @@ class TestBooted:
 
     @pytest.mark.usefixtures("nameless")
     def test_the_certificate_names_this_machine(self, root: Host) -> None:
-        shown = root.check_output("openssl x509 -noout -ext subjectAltName -in /etc/hubsmith/tls/fullchain.pem")
+        shown = root.check_output(
+            "openssl x509 -noout -ext subjectAltName -in /etc/hubsmith/tls/fullchain.pem"
+        )
         assert f"DNS:{root.check_output('hostname')}," in shown
         assert f"IP Address:{root.check_output('hostname --all-ip-addresses').split()[0]}," in shown
 
@@ -77,7 +98,8 @@ class TestBooted:
         assert root.check_output(f"sha256sum {' '.join(SECRETS)}") == before
 
     def test_a_reboot_keeps_them(self, root: Host, stage: str) -> None:
-        if stage == "rebooted":  # perhaps not the machine that this was asked of before: several share the tests
+        # perhaps not the machine that this was asked of before: several share the tests
+        if stage == "rebooted":
             booted = int(root.check_output("awk '/^btime/ {print $2}' /proc/stat"))
             assert max(map(int, root.check_output(f"stat --format %Y {' '.join(SECRETS)}").split())) < booted
         if stage == "candidate":
@@ -97,12 +119,17 @@ class TestSsh:
         assert "authorizedkeysfile .ssh/authorized_keys /etc/hubsmith/operator_keys" in told
 
     def test_a_user_of_the_hub_cannot_come_in_from_a_notebook(self, root: Host, person: Person) -> None:
-        key = "mkdir -p -m 700 ~/.ssh && rm -f ~/.ssh/probe* && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/probe"
+        key = (
+            "mkdir -p -m 700 ~/.ssh && rm -f ~/.ssh/probe* && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/probe"
+        )
         try_it = (
-            "cp ~/.ssh/probe.pub ~/.ssh/authorized_keys && ssh -i ~/.ssh/probe -o BatchMode=yes -o StrictHostKeyChecking=no localhost true"
+            "cp ~/.ssh/probe.pub ~/.ssh/authorized_keys && ssh -i ~/.ssh/probe -o BatchMode=yes -o "
+            "StrictHostKeyChecking=no localhost true"
         )
         # The status is told in words: 255 would be taken for one of our own ssh.
-        told = root.check_output("runuser --login %s --command %s 2>&1; echo status $?", person.name, f"{key} && {try_it}")
+        told = root.check_output(
+            "runuser --login %s --command %s 2>&1; echo status $?", person.name, f"{key} && {try_it}"
+        )
         assert told.splitlines()[-1] == "status 255"
         assert "Permission denied" in told
 
@@ -119,29 +146,53 @@ class TestNameless:
 
 class TestLaunched:
     def test_lasting_folders_are_on_the_data_volume(self, root: Host, launched: dict[str, Any]) -> None:
-        devices = {root.check_output("findmnt --noheadings --output SOURCE --nofsroot %s", path) for path in MOUNTED}
+        devices = {
+            root.check_output("findmnt --noheadings --output SOURCE --nofsroot %s", path) for path in MOUNTED
+        }
         assert len(devices) == 1
-        assert root.check_output("lsblk --noheadings --nodeps --output SERIAL %s", devices.pop()) == launched["volume_id"].replace("-", "")
+        assert root.check_output("lsblk --noheadings --nodeps --output SERIAL %s", devices.pop()) == launched[
+            "volume_id"
+        ].replace("-", "")
 
-    def test_nothing_on_it_gives_a_program_another_users_rights(self, root: Host, launched: dict[str, Any]) -> None:
+    def test_nothing_on_it_gives_a_program_another_users_rights(
+        self, root: Host, launched: dict[str, Any]
+    ) -> None:
         for path in MOUNTED:
-            assert {"nosuid", "nodev"} <= set(root.check_output("findmnt --noheadings --output OPTIONS %s", path).split(","))
+            assert {"nosuid", "nodev"} <= set(
+                root.check_output("findmnt --noheadings --output OPTIONS %s", path).split(",")
+            )
 
     def test_nobody_but_root_can_pass_through_data(self, root: Host, launched: dict[str, Any]) -> None:
-        told = root.check_output("stat --format '%a %U:%G' /data /data/hubsmith /data/hubsmith/users.json /srv/jupyterhub /home")
-        assert told.splitlines() == ["700 root:root", "700 root:root", "600 root:root", "700 root:root", "755 root:root"]
+        told = root.check_output(
+            "stat --format '%a %U:%G' /data /data/hubsmith /data/hubsmith/users.json /srv/jupyterhub /home"
+        )
+        assert told.splitlines() == [
+            "700 root:root",
+            "700 root:root",
+            "600 root:root",
+            "700 root:root",
+            "755 root:root",
+        ]
 
     def test_the_file_system_is_as_large_as_the_disk(self, root: Host, launched: dict[str, Any]) -> None:
         device = root.check_output("findmnt --noheadings --output SOURCE /data")
-        blocks = root.check_output("dumpe2fs -h %s 2> /dev/null | awk '/^Block count|^Block size/ {print $3}'", device).split()
-        assert int(blocks[0]) * int(blocks[1]) > 0.99 * int(root.check_output("blockdev --getsize64 %s", device))
+        blocks = root.check_output(
+            "dumpe2fs -h %s 2> /dev/null | awk '/^Block count|^Block size/ {print $3}'", device
+        ).split()
+        assert int(blocks[0]) * int(blocks[1]) > 0.99 * int(
+            root.check_output("blockdev --getsize64 %s", device)
+        )
 
     def test_without_the_volume_the_hub_would_not_run(self, root: Host, launched: dict[str, Any]) -> None:
         told = root.check_output("systemctl show --value --property Requires jupyterhub").split()
         assert {"home.mount", "srv-jupyterhub.mount", "etc-letsencrypt.mount"} <= set(told)
-        assert "data.mount" in root.check_output("systemctl show --value --property Requires home.mount").split()
+        assert (
+            "data.mount" in root.check_output("systemctl show --value --property Requires home.mount").split()
+        )
 
-    def test_the_administrator_can_log_in_and_is_nobody_on_the_machine(self, root: Host, launched: dict[str, Any]) -> None:
+    def test_the_administrator_can_log_in_and_is_nobody_on_the_machine(
+        self, root: Host, launched: dict[str, Any]
+    ) -> None:
         admin = launched["admin"]
         assert root.user(admin).uid >= 2000
         assert "hubadmins" in root.user(admin).groups
@@ -153,7 +204,9 @@ class TestLaunched:
     def test_everybody_here_is_in_the_registry(self, root: Host, launched: dict[str, Any]) -> None:
         kept = json.loads(root.file("/data/hubsmith/users.json").content_string)["users"]
         here = [line.split(":") for line in root.check_output("getent passwd").splitlines()]
-        assert {row[0]: int(row[2]) for row in here if 2000 <= int(row[2]) < 60000} == {name: user["uid"] for name, user in kept.items()}
+        assert {row[0]: int(row[2]) for row in here if 2000 <= int(row[2]) < 60000} == {
+            name: user["uid"] for name, user in kept.items()
+        }
 
     def test_it_has_told_that_it_is_ready(self, root: Host, launched: dict[str, Any]) -> None:
         told = json.loads(root.file("/run/hubsmith/status.json").content_string)

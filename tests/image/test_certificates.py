@@ -1,4 +1,6 @@
-"""certbot: there, able to use Route 53, with nothing of anybody's in the image; and what puts a new certificate to use."""
+"""certbot: there, able to use Route 53, with nothing of anybody's in the image; and what puts a new
+certificate to use.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,18 @@ from testinfra.host import Host
 CERTBOT = "/opt/certbot/bin/certbot"
 LINEAGE = "/run/hubsmith-test-lineage"
 HOOK = "/usr/lib/hubsmith/deploy-certificate"
-UNITS = ("certbot-renew.service", "certbot-renew.timer", "hubsmith-certificate.service", "hubsmith-certificate.timer")
+UNITS = (
+    "certbot-renew.service",
+    "certbot-renew.timer",
+    "hubsmith-certificate.service",
+    "hubsmith-certificate.timer",
+)
 
 
 @pytest.mark.usefixtures("before_reboot")
 def test_certbot_renews_when_lets_encrypt_says_so(root: Host) -> None:
     version = re.search(r"certbot (\d+)\.(\d+)", root.check_output(f"{CERTBOT} --version"))
+    assert version
     assert tuple(map(int, version.groups())) >= (4, 1)
 
 
@@ -30,17 +38,25 @@ def test_certbot_can_use_route_53(root: Host) -> None:
 
 @pytest.mark.usefixtures("before_reboot")
 def test_only_root_may_change_it(root: Host) -> None:
-    assert root.check_output("find /opt/certbot ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'") == ""
+    assert (
+        root.check_output("find /opt/certbot ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'")
+        == ""
+    )
 
 
 def test_it_looks_twice_a_day(host: Host) -> None:
     assert host.service("certbot-renew.timer").is_enabled
-    assert "OnCalendar=*-*-* 00,12:00:00 " in host.check_output("systemctl show --property TimersCalendar certbot-renew.timer")
+    assert "OnCalendar=*-*-* 00,12:00:00 " in host.check_output(
+        "systemctl show --property TimersCalendar certbot-renew.timer"
+    )
 
 
 @pytest.mark.usefixtures("before_reboot")
 def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
-    done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}' for unit in UNITS)}")
+    done = root.run(
+        "cd /usr/lib/systemd/system && systemd-analyze verify --man=no "
+        f"{' '.join(f'./{unit}' for unit in UNITS)}"
+    )
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
@@ -55,7 +71,10 @@ class TestOfADomain:
     """What a machine launched with a domain has got by itself."""
 
     def test_the_certificate_is_for_it(self, root: Host, launched: dict[str, Any]) -> None:
-        shown = root.check_output(f"openssl x509 -noout -ext subjectAltName -in /etc/letsencrypt/live/{launched['domain']}/fullchain.pem")
+        shown = root.check_output(
+            "openssl x509 -noout -ext subjectAltName -in "
+            f"/etc/letsencrypt/live/{launched['domain']}/fullchain.pem"
+        )
         assert f"DNS:{launched['domain']}" in shown
         if launched.get("subdomains"):
             assert f"DNS:*.{launched['domain']}" in shown
@@ -63,12 +82,20 @@ class TestOfADomain:
     def test_it_is_the_one_that_is_served(self, root: Host, launched: dict[str, Any]) -> None:
         serial = "openssl x509 -noout -serial"
         kept = root.check_output(f"{serial} -in /etc/letsencrypt/live/{launched['domain']}/fullchain.pem")
-        assert root.check_output(f"openssl s_client -connect localhost:443 < /dev/null 2> /dev/null | {serial}") == kept
+        assert (
+            root.check_output(f"openssl s_client -connect localhost:443 < /dev/null 2> /dev/null | {serial}")
+            == kept
+        )
 
     def test_keys_are_for_root_only(self, root: Host, launched: dict[str, Any]) -> None:
         folders = "/etc/letsencrypt /etc/letsencrypt/live /etc/letsencrypt/archive /etc/letsencrypt/accounts"
         assert set(root.check_output(f"stat --format '%a %U:%G' {folders}").splitlines()) == {"700 root:root"}
-        assert root.check_output("find /etc/letsencrypt /etc/hubsmith/tls -name 'privkey*.pem' -type f -perm /077") == ""
+        assert (
+            root.check_output(
+                "find /etc/letsencrypt /etc/hubsmith/tls -name 'privkey*.pem' -type f -perm /077"
+            )
+            == ""
+        )
 
     def test_browsers_are_to_ask_for_https_only(self, root: Host, launched: dict[str, Any]) -> None:
         told = root.check_output("curl --silent --insecure --head https://localhost/hub/login")
@@ -76,19 +103,28 @@ class TestOfADomain:
 
     def test_it_is_renewed_the_way_it_was_got(self, root: Host, launched: dict[str, Any]) -> None:
         wanted = launched.get("acme_directory", "https://acme-v02.api.letsencrypt.org/directory")
-        assert f"server = {wanted}" in root.file(f"/etc/letsencrypt/renewal/{launched['domain']}.conf").content_string
-        assert root.run("systemctl start certbot-renew.service").rc == 0  # too early to renew: nothing to do, and no error
+        assert (
+            f"server = {wanted}"
+            in root.file(f"/etc/letsencrypt/renewal/{launched['domain']}.conf").content_string
+        )
+        # too early to renew: nothing to do, and no error
+        assert root.run("systemctl start certbot-renew.service").rc == 0
 
 
 @pytest.mark.usefixtures("nameless")
 def test_nobody_is_told_to_remember_a_machine_without_a_name(root: Host) -> None:
-    assert "strict-transport" not in root.check_output("curl --silent --insecure --head https://localhost/hub/login").lower()
+    assert (
+        "strict-transport"
+        not in root.check_output("curl --silent --insecure --head https://localhost/hub/login").lower()
+    )
 
 
 @pytest.fixture
 def lineage(root: Host, kernel: Kernel) -> Iterator[str]:
     """A new certificate, as certbot hands one to its hook; the machine's own is put back afterwards."""
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 -subj /CN=renewed"
+    make = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 -subj /CN=renewed"
+    )
     names = "-addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
     root.run_test(
         f"mkdir --mode 0700 {LINEAGE} {LINEAGE}/own && cp /etc/hubsmith/tls/*.pem {LINEAGE}/own"
@@ -100,7 +136,9 @@ def lineage(root: Host, kernel: Kernel) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("heavy", "alone")
-def test_a_new_certificate_is_served_and_no_notebook_notices(root: Host, lineage: str, notebook: HubClient, kernel: Kernel) -> None:
+def test_a_new_certificate_is_served_and_no_notebook_notices(
+    root: Host, lineage: str, notebook: HubClient, kernel: Kernel
+) -> None:
     kernel.run("kept = 41")
     done = root.run(f"RENEWED_LINEAGE={lineage} {HOOK}")
     assert done.rc == 0, done.stdout + done.stderr
@@ -111,4 +149,4 @@ def test_a_new_certificate_is_served_and_no_notebook_notices(root: Host, lineage
         again = Kernel(fresh, kernel.kernel_id)
         again.connect()
         assert again.run("kept + 1") == "42"
-        again.socket.close()
+        again.disconnect()

@@ -34,7 +34,7 @@ threading.Thread(target=tool.serve_forever, daemon=True).start()
 def version_of(root: Host, package: str, prefix: str) -> str:
     """By that environment's Python, as nobody: the users' one can be changed by some of them."""
     code = f"from importlib.metadata import version; print(version('{package}'))"
-    return root.check_output(f"cd / && runuser --user nobody -- {prefix}/bin/python -I -c %s", code)
+    return str(root.check_output(f"cd / && runuser --user nobody -- {prefix}/bin/python -I -c %s", code))
 
 
 @pytest.mark.usefixtures("before_reboot")
@@ -47,13 +47,18 @@ class TestInstallation:
         assert version_of(root, "jupyterhub", "/opt/anaconda") == version_of(root, "jupyterhub", HUB)
 
     def test_node_is_new_enough_for_the_proxy(self, host: Host) -> None:
-        versions = host.check_output(f"{HUB}/bin/node --version && {HUB}/bin/node {HUB}/bin/configurable-http-proxy --version")
+        versions = host.check_output(
+            f"{HUB}/bin/node --version && {HUB}/bin/node {HUB}/bin/configurable-http-proxy --version"
+        )
         node, proxy = (tuple(map(int, re.findall(r"\d+", line))) for line in versions.splitlines())
         assert node >= (22, 12)
         assert (5, 0) < proxy < (6,)
 
     def test_only_root_may_change_it(self, root: Host) -> None:
-        assert root.check_output(f"find {HUB} ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'") == ""
+        assert (
+            root.check_output(f"find {HUB} ! -type l '(' ! -user root -o ! -group root -o -perm /6022 ')'")
+            == ""
+        )
 
     def test_no_file_is_shared_with_the_users_environment(self, root: Host) -> None:
         # Two names of one file: whoever may change the one changes the other.
@@ -75,7 +80,10 @@ class TestInstallation:
     def test_configuration_loads(self, root: Host) -> None:
         # The secrets and the database are made at first boot.
         secrets = "CONFIGPROXY_AUTH_TOKEN=none JPY_COOKIE_SECRET=00"
-        shown = root.run(f"{secrets} {HUB}/bin/jupyterhub --config {CONFIG} --show-config --JupyterHub.db_url=sqlite:///:memory:")
+        shown = root.run(
+            f"{secrets} {HUB}/bin/jupyterhub --config {CONFIG} --show-config "
+            "--JupyterHub.db_url=sqlite:///:memory:"
+        )
         assert shown.rc == 0, shown.stderr
         assert "SystemdSpawner" in shown.stdout
         assert "Traceback" not in shown.stderr
@@ -91,26 +99,33 @@ class TestLogin:
         with pytest.raises(LoginRefused, match="Invalid username or password"):
             hub().login(Person("nobody-of-this-name", "secret"))
 
-    def test_without_a_login_there_is_nothing_to_see(self, hub: Callable[[], HubClient], person: Person) -> None:
+    def test_without_a_login_there_is_nothing_to_see(
+        self, hub: Callable[[], HubClient], person: Person
+    ) -> None:
         session = hub()
         assert session.get("/hub/api/users").status_code == 403
         assert "/hub/login" in session.get(f"/user/{person.name}/lab").url
 
 
 @pytest.mark.usefixtures("booted")
-def test_who_stops_servers_that_nobody_uses_sees_them_and_may(root: Host, notebook: HubClient, settings: Settings) -> None:
+def test_who_stops_servers_that_nobody_uses_sees_them_and_may(
+    root: Host, notebook: HubClient, settings: Settings
+) -> None:
     if "jupyterhub_idle_culler" not in root.file(CONFIG).content_string:
         pytest.skip("hub.idle_timeout_minutes is null")
     culler = root.check_output("pgrep --full '[m] jupyterhub_idle_culler --timeout='")
     ask = (
         f"token=$(tr '\\0' '\\n' < /proc/{culler}/environ | sed --quiet s/^JUPYTERHUB_API_TOKEN=//p);"
-        f' curl --silent --header "Authorization: token $token" http://{settings.host}:{HUB_PORT}/hub/api/users'
+        ' curl --silent --header "Authorization: token $token" '
+        f"http://{settings.host}:{HUB_PORT}/hub/api/users"
     )
     ready = {user["name"]: user["servers"] for user in json.loads(root.check_output(f"{ask}?state=ready"))}
     assert {"last_activity", "started", "ready"} <= set(ready[notebook.user][""])
     # One that is not there: that it says so, and not that it may not be asked.
     refused = json.loads(root.check_output(f"{ask}/{notebook.user}/servers/none --request DELETE"))
-    assert "has no server named" in refused["message"] or "Named servers are not enabled" in refused["message"]
+    assert (
+        "has no server named" in refused["message"] or "Named servers are not enabled" in refused["message"]
+    )
 
 
 @pytest.mark.usefixtures("booted")
@@ -119,13 +134,18 @@ class TestNotebook:
         assert kernel.run("6*7") == "42"
 
     def test_it_runs_as_the_user_at_home(self, kernel: Kernel, person: Person) -> None:
-        assert kernel.run("import getpass, os; print(getpass.getuser(), os.getcwd())") == f"{person.name} /home/{person.name}"
+        assert (
+            kernel.run("import getpass, os; print(getpass.getuser(), os.getcwd())")
+            == f"{person.name} /home/{person.name}"
+        )
 
     def test_it_runs_in_the_users_environment(self, kernel: Kernel) -> None:
         assert kernel.run("import sys; print(sys.prefix)") == "/opt/anaconda"
         assert kernel.run("import shutil; print(shutil.which('python'))") == "/opt/anaconda/bin/python"
 
-    def test_a_web_tool_of_ones_own_is_below_the_server(self, notebook: HubClient, kernel: Kernel, hub: Callable[[], HubClient]) -> None:
+    def test_a_web_tool_of_ones_own_is_below_the_server(
+        self, notebook: HubClient, kernel: Kernel, hub: Callable[[], HubClient]
+    ) -> None:
         kernel.run(WEB_TOOL)
         try:
             path = f"{notebook.base()}proxy/{kernel.run('print(tool.server_port)')}/"
@@ -145,13 +165,21 @@ class TestNotebook:
         assert kernel.run("import os; print(os.environ['JUPYTER_PREFER_ENV_PATH'])") == "0"
 
     def test_programs_are_found_where_users_expect_them(self, kernel: Kernel) -> None:
-        assert kernel.run("import os; print(os.environ['PATH'])") == "/opt/anaconda/bin:/usr/local/bin:/usr/bin:/bin"
+        assert (
+            kernel.run("import os; print(os.environ['PATH'])")
+            == "/opt/anaconda/bin:/usr/local/bin:/usr/bin:/bin"
+        )
 
     def test_its_shell_is_bash(self, kernel: Kernel) -> None:
         assert kernel.run("import os; print(os.environ['SHELL'])") == "/bin/bash"
 
     def test_nobody_is_asked_about_news(self, notebook: HubClient) -> None:
-        # JupyterLab asks each new user, in a box over their first notebook, and has updates to offer which they cannot install.
-        told = notebook.get(f"{notebook.base()}lab/api/settings/@jupyterlab/apputils-extension:notification").json()
-        defaults = {name: told["schema"]["properties"][name]["default"] for name in ("fetchNews", "checkForUpdates")}
+        # JupyterLab asks each new user, in a box over their first notebook, and has updates to offer which
+        # they cannot install.
+        told = notebook.get(
+            f"{notebook.base()}lab/api/settings/@jupyterlab/apputils-extension:notification"
+        ).json()
+        defaults = {
+            name: told["schema"]["properties"][name]["default"] for name in ("fetchNews", "checkForUpdates")
+        }
         assert defaults == {"fetchNews": "false", "checkForUpdates": False}

@@ -24,7 +24,11 @@ def test_rsyslog_finds_nothing_to_complain_about(root: Host) -> None:
 @pytest.mark.usefixtures("before_reboot")
 def test_logrotate_finds_nothing_to_complain_about(root: Host) -> None:
     told = root.run("logrotate --debug /etc/logrotate.d/jupyterhub")
-    complaints = [line for line in (told.stdout + told.stderr).splitlines() if "error" in line or "overrid" in line or "insecure" in line]
+    complaints = [
+        line
+        for line in (told.stdout + told.stderr).splitlines()
+        if "error" in line or "overrid" in line or "insecure" in line
+    ]
     assert (told.rc, complaints) == (0, [])
 
 
@@ -42,7 +46,10 @@ def test_rotation_is_looked_at_every_ten_minutes(root: Host) -> None:
 @pytest.mark.usefixtures("before_reboot")
 def test_what_is_rotated_is_bounded_in_all(root: Host) -> None:
     folder = "/run/hubsmith-probe-of-logs"
-    made = 'for day in 1 2 3; do head --bytes 1M /dev/zero > x.log-$day; touch --date "$day days ago" x.log-$day; done; touch x.log'
+    made = (
+        'for day in 1 2 3; do head --bytes 1M /dev/zero > x.log-$day; touch --date "$day days ago" '
+        "x.log-$day; done; touch x.log"
+    )
     root.check_output(f"mkdir {folder} && cd {folder} && {made}")
     try:
         root.check_output(f"/usr/lib/hubsmith/trim-logs 2500K {folder}")
@@ -58,7 +65,9 @@ def test_logs_are_for_administrators_of_the_machine(root: Host) -> None:
 
 @pytest.mark.usefixtures("before_reboot")
 def test_the_journal_is_bounded(root: Host) -> None:
-    assert "SystemMaxUse=" in root.check_output("systemd-analyze cat-config systemd/journald.conf | grep -v '^#'")
+    assert "SystemMaxUse=" in root.check_output(
+        "systemd-analyze cat-config systemd/journald.conf | grep -v '^#'"
+    )
 
 
 @pytest.mark.usefixtures("booted")
@@ -68,13 +77,20 @@ class TestRunning:
         assert "JupyterHub" in root.check_output(f"zcat --force {FOLDER}/jupyterhub.log*")
         assert "Proxying" in root.check_output(f"zcat --force {FOLDER}/proxy.log*")
 
-    def test_users_servers_have_one_with_their_names(self, root: Host, notebook: HubClient, person: Person) -> None:
-        assert f"jupyter-{person.name}-singleuser.service: " in root.check_output(f"zcat --force {FOLDER}/servers.log*")
+    def test_users_servers_have_one_with_their_names(
+        self, root: Host, notebook: HubClient, person: Person
+    ) -> None:
+        assert f"jupyter-{person.name}-singleuser.service: " in root.check_output(
+            f"zcat --force {FOLDER}/servers.log*"
+        )
 
     def test_nobody_writes_in_anothers_name(self, root: Host, kernel: Kernel, person: Person) -> None:
         needle = secrets.token_hex(8)
         kernel.run(FORGE.replace("NEEDLE", needle))
-        root.run_test(f"timeout 60 sh -c 'until [ $(grep --count {needle} {FOLDER}/servers.log) = 3 ]; do sleep 1; done'")
+        root.run_test(
+            f"timeout 60 sh -c 'until [ $(grep --count {needle} {FOLDER}/servers.log) = 3 ]; do sleep 1; "
+            "done'"
+        )
         lines = root.check_output(f"grep {needle} {FOLDER}/servers.log").splitlines()
         # The user, where the process had ended before the journal looked which unit it was of.
         own = (f"jupyter-{person.name}-singleuser.service: ", f"user {root.user(person.name).uid}: ")
@@ -85,7 +101,10 @@ class TestRunning:
     @pytest.mark.usefixtures("thorough")
     def test_who_writes_without_end_is_cut_short(self, root: Host, kernel: Kernel) -> None:
         needle = secrets.token_hex(8)
-        kernel.run(f"import subprocess; subprocess.run('yes {needle} | head --lines 5000 | logger', shell=True, check=True)")
+        kernel.run(
+            f"import subprocess; subprocess.run('yes {needle} | head --lines 5000 | logger', shell=True, "
+            "check=True)"
+        )
         root.run_test("sleep 8")
         assert 0 < int(root.run(f"grep --count {needle} {FOLDER}/servers.log").stdout) < 4500
 
@@ -93,7 +112,8 @@ class TestRunning:
         assert root.run("grep --quiet ' jupyterhub\\(-proxy\\)\\?\\[' /var/log/syslog").rc != 0
 
 
-# As the hub, as another unit in the general log, and as a second line in a field of the journal's own protocol.
+# As the hub, as another unit in the general log, and as a second line in a field of the journal's own
+# protocol.
 FORGE = """
 import socket, subprocess
 subprocess.run(["logger", "--tag", "jupyterhub", "[I] NEEDLE 200 POST /hub/login"], check=True)
@@ -110,11 +130,14 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
 def old_files(root: Host) -> Iterator[None]:
     """Twenty rotated files, of the days before."""
     root.run_test(
-        f'for day in $(seq 1 20); do stamp=$(date --date "$day days ago" +%Y-%m-%d-%s); echo old | gzip > {FOLDER}/proxy.log-$stamp.gz;'
+        'for day in $(seq 1 20); do stamp=$(date --date "$day days ago" +%Y-%m-%d-%s); echo old | '
+        f"gzip > {FOLDER}/proxy.log-$stamp.gz;"
         f' touch --date "$day days ago" {FOLDER}/proxy.log-$stamp.gz; done'
     )
     yield
-    root.run_test(f"zgrep --files-with-matches --line-regexp old {FOLDER}/proxy.log-* | xargs --no-run-if-empty rm")
+    root.run_test(
+        f"zgrep --files-with-matches --line-regexp old {FOLDER}/proxy.log-* | xargs --no-run-if-empty rm"
+    )
 
 
 @pytest.mark.usefixtures("heavy", "alone")
@@ -125,24 +148,36 @@ class TestRotation:
             root.run_test("sleep 1.1; logrotate --force /etc/logrotate.d/jupyterhub")
         rotated = root.check_output(f"ls {FOLDER} | grep '^proxy.log-'").splitlines()
         assert len(rotated) == 15
-        assert [name for name in rotated if not name.endswith(".gz")] == rotated[-1:]  # delaycompress: the newest is plain
+        # delaycompress: the newest is plain
+        assert [name for name in rotated if not name.endswith(".gz")] == rotated[-1:]
         assert log_line(root) in root.check_output(f"cat {FOLDER}/proxy.log")
         assert root.file(f"{FOLDER}/proxy.log").mode == 0o640
 
     def test_what_is_older_than_a_fortnight_goes_however_few_there_are(self, root: Host) -> None:
         root.run_test(
-            f"echo old > {FOLDER}/servers.log-2026-01-01-1767225600; touch --date '30 days ago' {FOLDER}/servers.log-2026-01-01-1767225600"
+            f"echo old > {FOLDER}/servers.log-2026-01-01-1767225600; touch --date '30 days ago' "
+            f"{FOLDER}/servers.log-2026-01-01-1767225600"
         )
         needle = secrets.token_hex(8)
         root.run_test(f"setpriv --reuid 1999 --clear-groups logger {needle}")
-        root.run_test(f"timeout 120 sh -c 'until grep --quiet {needle} {FOLDER}/servers.log; do sleep 1; done'")
+        root.run_test(
+            f"timeout 120 sh -c 'until grep --quiet {needle} {FOLDER}/servers.log; do sleep 1; done'"
+        )
         root.run_test("logrotate --force /etc/logrotate.d/jupyterhub")
         assert "2026-01-01" not in root.check_output(f"ls {FOLDER}")
 
-    def test_a_full_disk_of_logs_does_not_stop_the_hub(self, root: Host, notebook: HubClient, person: Person) -> None:
-        root.run_test(f"mount -t tmpfs -o size=64k,mode=0750,gid=adm tmpfs {FOLDER} && systemctl kill --signal HUP rsyslog.service")
+    def test_a_full_disk_of_logs_does_not_stop_the_hub(
+        self, root: Host, notebook: HubClient, person: Person
+    ) -> None:
+        root.run_test(
+            f"mount -t tmpfs -o size=64k,mode=0750,gid=adm tmpfs {FOLDER} && systemctl kill --signal HUP "
+            "rsyslog.service"
+        )
         try:
-            root.run_test(f"head --bytes 1M /dev/zero > {FOLDER}/filler; {AS_THE_PROXY.replace('LINES', '$(echo $(seq 50))')}")
+            root.run_test(
+                f"head --bytes 1M /dev/zero > {FOLDER}/filler; "
+                f"{AS_THE_PROXY.replace('LINES', '$(echo $(seq 50))')}"
+            )
             assert notebook.get("/hub/health").ok
             assert notebook.server_api("GET", "status").ok
             again = HubClient(notebook.url, notebook.context)
@@ -163,5 +198,6 @@ def log_line(root: Host) -> str:
 # The journal goes by the control group that a process is in when it opens its stream.
 AS_THE_PROXY = (
     "sh -c 'echo $$ > /sys/fs/cgroup/system.slice/jupyterhub-proxy.service/cgroup.procs;"
-    ' exec systemd-cat --identifier=jupyterhub-proxy sh -c "for line in LINES; do echo \\$line; done; sleep 2"\''
+    ' exec systemd-cat --identifier=jupyterhub-proxy sh -c "for line in LINES; do echo \\$line; done; '
+    "sleep 2\"'"
 )

@@ -16,8 +16,8 @@ PREFIX = "/opt/anaconda"
 
 STALE = textwrap.dedent("""
     import importlib.util, pathlib, site, struct, sys
-    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython ipykernel zmq jedi pip".split()
-    for package in packages:
+    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython"
+    for package in [*packages.split(), "ipykernel", "zmq", "jedi", "pip"]:
         folder = pathlib.Path(site.getsitepackages()[0], package)
         for source in folder.rglob("*.py"):
             if {"test", "tests"} & set(source.parts):
@@ -62,8 +62,10 @@ WHEEL = textwrap.dedent("""
         wheel.writestr("hubsmith_probe/__init__.py", "answer = 42\\n")
         info = "hubsmith_probe-1.0.dist-info/"
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hubsmith-probe\\nVersion: 1.0\\n")
-        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in wheel.namelist()) + info + "RECORD,,\\n")
+        tags = "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\n" + tags)
+        files = [*wheel.namelist(), info + "RECORD"]
+        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in files))
 """)
 
 
@@ -74,7 +76,9 @@ def installers(root: Host) -> Iterator[tuple[str, str]]:
         root.run_test("useradd --create-home --groups anaconda %s", name)
     root.run_test("python3 -c %s", WHEEL)
     yield names
-    root.run_test(f"runuser --user {names[0]} -- {PREFIX}/bin/python -m pip uninstall --quiet --yes hubsmith-probe")
+    root.run_test(
+        f"runuser --user {names[0]} -- {PREFIX}/bin/python -m pip uninstall --quiet --yes hubsmith-probe"
+    )
     root.run_test("rm /var/tmp/hubsmith_probe-1.0-py3-none-any.whl")
     for name in names:
         root.run_test("userdel --remove %s", name)
@@ -86,7 +90,10 @@ def as_user(host: Host, name: str, command: str) -> tuple[int, str]:
 
 
 def test_everyone_finds_it_in_a_login_shell(root: Host) -> None:
-    assert as_user(root, "nobody", "command -v python jupyter-lab") == (0, f"{PREFIX}/bin/python\n{PREFIX}/bin/jupyter-lab")
+    assert as_user(root, "nobody", "command -v python jupyter-lab") == (
+        0,
+        f"{PREFIX}/bin/python\n{PREFIX}/bin/jupyter-lab",
+    )
 
 
 def test_root_does_not_run_it_by_accident(root: Host) -> None:
@@ -108,7 +115,9 @@ def test_nobody_else_may_change_it(root: Host) -> None:
     assert root.check_output(f"cd / && runuser --user nobody -- find {PREFIX} ! -type l -writable") == ""
     # What a member of the group has installed since is the member's.
     strange = " ".join(f"! -user {name}" for name in ("root", *root.group("anaconda").members))
-    others = f"find {PREFIX} ! -type l '(' {strange} -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
+    others = (
+        f"find {PREFIX} ! -type l '(' {strange} -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
+    )
     assert root.check_output(others) == ""
 
 
@@ -124,7 +133,7 @@ def test_nobody_is_in_the_group_yet(host: Host, stage: str) -> None:
 
 def python(root: Host, code: str) -> str:
     """What the users' Python prints, as nobody: whoever may change it must not get more by this."""
-    return root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code)
+    return str(root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code))
 
 
 def test_servers_start_from_compiled_modules(root: Host) -> None:
@@ -144,12 +153,15 @@ def test_packages_fit_together(root: Host) -> None:
 
 @pytest.mark.usefixtures("on_builder")
 def test_what_was_locked_is_what_is_there(root: Host, host: Host) -> None:
-    """Of pip's packages those that conda or an installer has not brought; those for other Pythons are left out."""
+    """Of pip's packages those that neither conda nor an installer has brought, for this Python."""
     if not host.file(f"{LOCK}/pip.txt").exists:
         pytest.skip("built without a lock")
     assert python(root, LOCKED) == ""
     if host.file(f"{LOCK}/conda.txt").exists:
-        files = [re.sub(r"\.(conda|tar\.bz2)#.*", ".json", line) for line in host.file(f"{LOCK}/conda.txt").content_string.split()]
+        files = [
+            re.sub(r"\.(conda|tar\.bz2)#.*", ".json", line)
+            for line in host.file(f"{LOCK}/conda.txt").content_string.split()
+        ]
         assert {file.rpartition("/")[2] for file in files} <= set(host.file(f"{PREFIX}/conda-meta").listdir())
 
 
@@ -189,23 +201,37 @@ def test_nobody_is_stopped_by_terms_they_have_not_accepted(root: Host, conda: st
 def test_every_shell_knows_conda(root: Host, conda: str) -> None:
     for user in ("nobody", "root"):
         for shell in ("-lc", "-ic"):
-            said = root.run("cd / && HOME=/tmp runuser --user %s -- bash %s 'type -t conda' 2>/dev/null", user, shell)
+            said = root.run(
+                "cd / && HOME=/tmp runuser --user %s -- bash %s 'type -t conda' 2>/dev/null", user, shell
+            )
             assert said.stdout.split()[-1:] == ["function"], (conda, user, shell)
 
 
 def test_what_roots_shell_reads_is_roots(root: Host) -> None:
-    assert root.check_output("find -L /etc/profile.d /usr/lib/hubsmith/python ! -user root -o -perm /022") == ""
+    assert (
+        root.check_output("find -L /etc/profile.d /usr/lib/hubsmith/python ! -user root -o -perm /022") == ""
+    )
     assert PREFIX not in root.check_output("readlink -f /etc/profile.d/* /usr/lib/hubsmith/python/*")
 
 
 def test_no_installer_and_no_cache_is_left(root: Host) -> None:
-    assert root.check_output(f"find {PREFIX}/pkgs -maxdepth 1 -name '*.conda' -o -name '*.tar.bz2' 2>/dev/null || true") == ""
-    installers = "find / -ignore_readdir_race -xdev -size +10M '(' -name '*conda3-*.sh' -o -name 'Miniforge3-*.sh' ')'"
+    assert (
+        root.check_output(
+            f"find {PREFIX}/pkgs -maxdepth 1 -name '*.conda' -o -name '*.tar.bz2' 2>/dev/null || true"
+        )
+        == ""
+    )
+    installers = (
+        "find / -ignore_readdir_race -xdev -size +10M '(' -name '*conda3-*.sh' -o -name 'Miniforge3-*.sh' ')'"
+    )
     assert root.check_output(installers) == ""
 
 
 @pytest.mark.usefixtures("booted")
 def test_users_make_environments_of_their_own(root: Host) -> None:
     own = "/var/tmp/own-environment"
-    make = f"HOME=/var/tmp python -m venv --without-pip {own} && {own}/bin/python -c 'import sys; print(sys.prefix)'; rm -r {own}"
+    make = (
+        f"HOME=/var/tmp python -m venv --without-pip {own} && {own}/bin/python -c 'import sys; "
+        f"print(sys.prefix)'; rm -r {own}"
+    )
     assert as_user(root, "nobody", make) == (0, own)

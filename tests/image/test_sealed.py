@@ -1,8 +1,9 @@
-"""The image's files, seen from outside before any machine has booted from them: nothing of the builder, nobody's secret.
+"""The image's files, seen from outside before any machine has booted from them: nothing of the builder,
+nobody's secret.
 
-HUBSMITH_IMAGE_ROOT is where they are mounted on the machine the tests reach; HUBSMITH_SECRETS is a file there with strings of
-the build that made them, one a line. What has to be gone is what EC2 Image Builder's and k8s image-builder's own clean-up
-remove, and more.
+HUBSMITH_IMAGE_ROOT is where they are mounted on the machine the tests reach; HUBSMITH_SECRETS is a file there
+with strings of the build that made them, one a line. What has to be gone is what EC2 Image Builder's and k8s
+image-builder's own clean-up remove, and more.
 """
 
 from __future__ import annotations
@@ -19,25 +20,31 @@ pytestmark = pytest.mark.skipif(not ROOT, reason="only against the mounted files
 ABSENT = (
     "root/.ssh", "home/*/.ssh", "etc/ssh/ssh_host_*", "etc/dropbear/*host_key", "etc/hostname",
     "root/.*_history", "home/*/.*_history", "root/.viminfo", "root/.lesshst", "root/.wget-hsts",
-    "root/.cache", "home/*/.cache", "root/.npm", "root/.conda", "root/.aws", "home/*/.aws", "root/.local/share/uv",
-    "var/lib/cloud/*", "var/log/cloud-init*", "run/cloud-init/*", "etc/sudoers.d/90-cloud-init-users", "etc/netplan/50-cloud-init.yaml",
+    "root/.cache", "home/*/.cache", "root/.npm", "root/.conda", "root/.aws", "home/*/.aws",
+    "root/.local/share/uv",
+    "var/lib/cloud/*", "var/log/cloud-init*", "run/cloud-init/*", "etc/sudoers.d/90-cloud-init-users",
+    "etc/netplan/50-cloud-init.yaml",
     "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "boot/efi/loader/random-seed",
     "var/lib/dhcp/*.leases", "var/lib/NetworkManager/*.lease", "var/lib/systemd/timesync/clock",
-    "var/lib/systemd/coredump/*", "var/crash/*", "var/log/journal/*", "var/log/audit/*", "var/log/apt/*", "var/log/dpkg.log*",
+    "var/lib/systemd/coredump/*", "var/crash/*", "var/log/journal/*", "var/log/audit/*", "var/log/apt/*",
+    "var/log/dpkg.log*",
     "var/log/jupyterhub/*", "var/log/syslog*", "var/log/auth.log*",
     "var/lib/apt/lists/*", "var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "opt/*/pkgs",
     "tmp/*", "var/tmp/*", "var/lib/hubsmith/build", "etc/systemd/system-generators/hubsmith-layer",
-    "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json", "etc/hubsmith/operator_keys", "data",
-    "etc/letsencrypt/accounts", "etc/letsencrypt/live", "etc/letsencrypt/archive", "etc/letsencrypt/renewal", "var/lib/letsencrypt/*",
+    "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json", "etc/hubsmith/operator_keys",
+    "data",
+    "etc/letsencrypt/accounts", "etc/letsencrypt/live", "etc/letsencrypt/archive", "etc/letsencrypt/renewal",
+    "var/lib/letsencrypt/*",
 )  # fmt: skip
 PRIVATE = "PRIVATE KEY-----"
-EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"  # the type of that partition (UEFI specification, "EFI System Partition")
+# the type of that partition (UEFI specification, "EFI System Partition")
+EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 EMPTY = ("var/log/wtmp", "var/log/btmp", "var/log/lastlog")
 
 
 def found(root: Host, command: str) -> list[str]:
     """Lines of a command run in the image's root folder."""
-    return root.check_output(f"cd {ROOT} && {command}").splitlines()
+    return str(root.check_output(f"cd {ROOT} && {command}")).splitlines()
 
 
 def among(root: Host, files: list[str], pattern: str) -> list[str]:
@@ -73,11 +80,15 @@ def test_nobody_has_a_password(root: Host) -> None:
 
 @pytest.fixture(scope="module")
 def suspects(machine: Host) -> list[str]:
-    """Files with a line of a private key, or with what the build knew: all files are read once for both, by each processor some."""
+    """Files with a line of a private key, or with what the build knew: all files are read once for both, by
+    each processor some.
+    """
     with machine.sudo():
         search = f"grep --files-with-matches --text --fixed-strings --regexp='{PRIVATE}' --file={SECRETS}"
         listed = found(
-            machine, f"find . -type f -size +0 -print0 | LC_ALL=C xargs --null --max-procs=$(nproc) --max-args=500 {search} || true"
+            machine,
+            "find . -type f -size +0 -print0 | LC_ALL=C xargs --null --max-procs=$(nproc) "
+            f"--max-args=500 {search} || true",
         )
     assert listed, "ssh-keygen itself has the line of a private key: this search finds nothing anywhere"
     return listed
@@ -85,10 +96,15 @@ def suspects(machine: Host) -> list[str]:
 
 @pytest.mark.xdist_group("suspects")
 def test_there_is_no_private_key(root: Host, suspects: list[str]) -> None:
-    # At the start of a line of text: programs have it in the middle of one, packages' own tests and examples in code whole keys.
+    # At the start of a line of text: programs have it in the middle of one, packages' own tests and examples
+    # in code whole keys.
     header = f"-----BEGIN [A-Z ]*{PRIVATE}"
     listed = among(root, suspects, f"--binary-files=without-match --extended-regexp --regexp='^{header}'")
-    assert [path for path in listed if "/tests/" not in path and "/test/" not in path and not path.endswith((".py", ".js"))] == []
+    assert [
+        path
+        for path in listed
+        if "/tests/" not in path and "/test/" not in path and not path.endswith((".py", ".js"))
+    ] == []
 
 
 @pytest.mark.xdist_group("suspects")
@@ -105,8 +121,14 @@ def test_no_log_is_left(root: Host) -> None:
 
 
 def test_the_efi_partition_is_looked_at_too(root: Host) -> None:
-    disk = root.check_output(f"lsblk --noheadings --output PKNAME $(findmnt --noheadings --output SOURCE {ROOT})")
-    partitions = root.check_output(f"lsblk --list --noheadings --output PARTTYPE,MOUNTPOINT /dev/{disk}").splitlines() if disk else []
+    disk = root.check_output(
+        f"lsblk --noheadings --output PKNAME $(findmnt --noheadings --output SOURCE {ROOT})"
+    )
+    partitions = (
+        root.check_output(f"lsblk --list --noheadings --output PARTTYPE,MOUNTPOINT /dev/{disk}").splitlines()
+        if disk
+        else []
+    )
     assert [line for line in partitions if line.lower().startswith(EFI) and ROOT not in line] == []
 
 

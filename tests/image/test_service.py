@@ -12,15 +12,27 @@ from networks import HUB_PORT, Settings
 from testinfra.host import Host
 
 UNITS = ("jupyterhub", "jupyterhub-proxy")
-# What `systemd-analyze security` says, from 0 to 10 (worst). The hub is root, because it starts other users' servers.
+# What `systemd-analyze security` says, from 0 to 10 (worst). The hub is root, because it starts other users'
+# servers.
 EXPOSURE = {"jupyterhub": 8.0, "jupyterhub-proxy": 2.5} | dict.fromkeys(
-    ("hubsmith-boot", "hubsmith-certificate", "hubsmith-ready", "hubsmith-users", "certbot-renew", "hubsmith-network"), 8.5
+    (
+        "hubsmith-boot",
+        "hubsmith-certificate",
+        "hubsmith-ready",
+        "hubsmith-users",
+        "certbot-renew",
+        "hubsmith-network",
+    ),
+    8.5,
 )
 
 
 @pytest.mark.usefixtures("before_reboot")
 def test_systemd_finds_nothing_to_complain_about(root: Host) -> None:
-    done = root.run(f"cd /usr/lib/systemd/system && systemd-analyze verify --man=no {' '.join(f'./{unit}.service' for unit in UNITS)}")
+    done = root.run(
+        "cd /usr/lib/systemd/system && systemd-analyze verify --man=no "
+        f"{' '.join(f'./{unit}.service' for unit in UNITS)}"
+    )
     assert (done.rc, done.stdout + done.stderr) == (0, "")
 
 
@@ -53,7 +65,9 @@ def test_the_hub_needs_the_folders_that_a_data_volume_brings(host: Host) -> None
 @pytest.mark.usefixtures("on_builder")
 def test_they_have_not_run_on_the_builder(host: Host) -> None:
     for unit in UNITS:
-        told = host.check_output(f"systemctl show --value --property ActiveState --property ExecMainStartTimestamp {unit}")
+        told = host.check_output(
+            f"systemctl show --value --property ActiveState --property ExecMainStartTimestamp {unit}"
+        )
         assert told.split() == ["inactive"]
 
 
@@ -64,10 +78,15 @@ class TestRunning:
         assert host.service(unit).is_running
         assert host.check_output(f"systemctl show --value --property NRestarts {unit}") == "0"
 
-    @pytest.mark.parametrize(("unit", "program"), [("jupyterhub", "/opt/hub/bin/jupyterhub"), ("jupyterhub-proxy", "/opt/hub/bin/node")])
+    @pytest.mark.parametrize(
+        ("unit", "program"),
+        [("jupyterhub", "/opt/hub/bin/jupyterhub"), ("jupyterhub-proxy", "/opt/hub/bin/node")],
+    )
     def test_the_main_process_is_the_program_itself(self, root: Host, unit: str, program: str) -> None:
         # With a shell in between, signals and exit statuses are the shell's.
-        told = root.check_output(f"tr '\\0' ' ' < /proc/$(systemctl show --value --property MainPID {unit})/cmdline").split()
+        told = root.check_output(
+            f"tr '\\0' ' ' < /proc/$(systemctl show --value --property MainPID {unit})/cmdline"
+        ).split()
         assert program in told[:2]
 
     @pytest.mark.parametrize("unit", UNITS)
@@ -76,22 +95,35 @@ class TestRunning:
 
     @pytest.mark.usefixtures("before_reboot")
     @pytest.mark.parametrize(("unit", "bound"), EXPOSURE.items())
-    def test_exposure_is_bounded(self, root: Host, unit: str, bound: float, record_property: Callable[[str, object], None]) -> None:
+    def test_exposure_is_bounded(
+        self, root: Host, unit: str, bound: float, record_property: Callable[[str, object], None]
+    ) -> None:
         last = root.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
-        exposure = float(re.search(r"([0-9.]+) [A-Z]+", last)[1])
+        found = re.search(r"([0-9.]+) [A-Z]+", last)
+        assert found, last
+        exposure = float(found[1])
         record_property(f"exposure of {unit}", exposure)  # goes into the JUnit file
         assert exposure <= bound
 
     def test_the_world_sees_sshd_and_the_proxy_only(self, host: Host, settings: Settings) -> None:
-        listening = {line.split()[3] for line in host.check_output("ss --no-header --listening --tcp --numeric").splitlines()}
-        outer = {address for address in listening if not address.startswith(("127.", "[::1]", "[::ffff:127."))}
-        # The hub's address is for users' servers; network/test_machine.py knocks at it from where it is closed.
+        listening = {
+            line.split()[3]
+            for line in host.check_output("ss --no-header --listening --tcp --numeric").splitlines()
+        }
+        outer = {
+            address for address in listening if not address.startswith(("127.", "[::1]", "[::ffff:127."))
+        }
+        # The hub's address is for users' servers; network/test_machine.py knocks at it from where it is
+        # closed.
         hub = f"{settings.host}:{HUB_PORT}"
         assert {address for address in outer if address.startswith(f"{settings.host}:")} == {hub}
         assert {address.rpartition(":")[2] for address in outer - {hub}} == {"22", "80", "443"}
 
     def test_no_other_protocol_is_answered_either(self, host: Host) -> None:
-        listening = {line.split()[3] for line in host.check_output("ss --no-header --listening --udp --numeric").splitlines()}
+        listening = {
+            line.split()[3]
+            for line in host.check_output("ss --no-header --listening --udp --numeric").splitlines()
+        }
         outer = {address for address in listening if not address.startswith(("127.", "[::1]"))}
         assert {address.rpartition(":")[2] for address in outer} <= {"68", "546"}  # the DHCP client's
 
@@ -100,15 +132,22 @@ class TestRunning:
         assert root.file("/run/jupyterhub-proxy/api.sock").is_socket
 
     def test_plain_http_is_sent_to_https(self, host: Host) -> None:
-        answer = host.check_output("curl --silent --output /dev/null --write-out '%{http_code} %{redirect_url}' http://localhost/hub/")
+        answer = host.check_output(
+            "curl --silent --output /dev/null --write-out '%{http_code} %{redirect_url}' "
+            "http://localhost/hub/"
+        )
         status, _, place = answer.partition(" ")
         assert status in ("301", "302", "307", "308")
         assert place.startswith("https://localhost")
 
-    @pytest.mark.parametrize(("version", "answered"), [("tls1", False), ("tls1_1", False), ("tls1_2", True), ("tls1_3", True)])
+    @pytest.mark.parametrize(
+        ("version", "answered"), [("tls1", False), ("tls1_1", False), ("tls1_2", True), ("tls1_3", True)]
+    )
     def test_only_tls_of_today_is_spoken(self, host: Host, version: str, answered: bool) -> None:
         # Level 0: it is the proxy that refuses, not this machine's openssl.
-        told = host.run(f"openssl s_client -connect localhost:443 -{version} -cipher ALL:@SECLEVEL=0 < /dev/null").stdout
+        told = host.run(
+            f"openssl s_client -connect localhost:443 -{version} -cipher ALL:@SECLEVEL=0 < /dev/null"
+        ).stdout
         assert bool(re.search(r"New, TLSv1[.\d]*, Cipher is (?!\(NONE\))", told)) == answered
 
     def test_its_operator_sees_how_it_is(self, root: Host, launch_data: dict[str, Any] | None) -> None:
@@ -141,8 +180,14 @@ class TestRunning:
         root.check_output("timeout 60 bash -c %s", f'while [[ -n "$({left})" ]]; do sleep 0.5; done')
 
     def test_the_proxy_is_not_root(self, root: Host) -> None:
-        assert root.check_output("ps -o user= -p $(systemctl show --value --property MainPID jupyterhub-proxy)") != "root"
+        assert (
+            root.check_output("ps -o user= -p $(systemctl show --value --property MainPID jupyterhub-proxy)")
+            != "root"
+        )
 
     def test_the_proxys_api_wants_its_token(self, root: Host) -> None:
-        ask = "curl --silent --output /dev/null --write-out '%{http_code}' --unix-socket /run/jupyterhub-proxy/api.sock http://proxy/api/routes"
+        ask = (
+            "curl --silent --output /dev/null --write-out '%{http_code}' --unix-socket "
+            "/run/jupyterhub-proxy/api.sock http://proxy/api/routes"
+        )
         assert root.check_output(ask) == "403"

@@ -1,9 +1,11 @@
-"""Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and those that others would notice alone.
+"""Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and those that others would
+notice alone.
 
-A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and after: no other
-test runs meanwhile, and it comes after those that can share the machine. Tests of one notebook, its user and their neighbour stay
-together, as do tests of the hub without them, so that one server of each is enough. A file of tests that would notice each other
-says so (``pytestmark = pytest.mark.xdist_group(...)``).
+A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and
+after: no other test runs meanwhile, and it comes after those that can share the machine. Tests of one
+notebook, its user and their neighbour stay together, as do tests of the hub without them, so that one server
+of each is enough. A file of tests that would notice each other says so (``pytestmark =
+pytest.mark.xdist_group(...)``).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from pathlib import Path
 import pytest
 
 ALONE = "alone"
-_GROUPS = {"notebook": "notebook", "person": "notebook", "neighbour": "notebook", "hub": "hub"}  # by the fixture that is asked for
+# by the fixture that is asked for
+_GROUPS = {"notebook": "notebook", "person": "notebook", "neighbour": "notebook", "hub": "hub"}
 
 
 def _asked(item: pytest.Item) -> list[str]:
@@ -26,7 +29,9 @@ def _asked(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
-    """Form the groups, which pytest-xdist reads in this hook, and put what wants to be alone behind everything pytest has sorted."""
+    """Form the groups, which pytest-xdist reads in this hook, and put what wants to be alone behind
+    everything pytest has sorted.
+    """
     for item in items:
         group = next((group for fixture, group in _GROUPS.items() if fixture in _asked(item)), None)
         if group and not item.get_closest_marker("xdist_group"):
@@ -52,7 +57,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @contextmanager
 def _holding(ssh_config: str | None, *, exclusively: bool) -> Iterator[None]:
-    """The file that says how the machine is reached stands for it: it is the same for all who test it in this run."""
+    """The file that says how the machine is reached stands for it: all who test it in this run share it."""
     if not ssh_config:  # somebody's own pytest, of one process
         yield
         return

@@ -1,4 +1,6 @@
-"""Users for the image tests, made on the machine and gone afterwards: one with a password, and one with a running server besides."""
+"""Users for the image tests, made on the machine and gone afterwards: one with a password, and one with a
+running server besides.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,22 @@ except operator.HubError as exc:
 
 
 def unit_of(person: Person, server: str = "") -> str:
-    """The systemd unit of one of the user's servers; SystemdSpawner escapes what a unit's name cannot have."""
+    """The systemd unit of one of the user's servers, escaped as SystemdSpawner does."""
     return f"jupyter-{person.name.replace('@', 'X40')}{'-N' + server if server else ''}-singleuser.service"
 
 
 @contextmanager
 def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[Person]:
-    """Somebody with a password, and gone afterwards; with a ``domain`` the name is one that needs escaping."""
+    """Somebody with a password, gone afterwards; with a ``domain`` the name needs escaping."""
     one = Person(f"test-{secrets.token_hex(4)}{domain}", secrets.token_urlsafe(16))
     with host.sudo():
-        make = f"useradd --badname {OF_THE_MACHINE} --create-home --key HOME_MODE=0700 --shell /bin/bash --groups %s %s"
-        host.run_test(f"{make} && echo %s | chpasswd", ",".join(groups), one.name, f"{one.name}:{one.password}")
+        make = (
+            f"useradd --badname {OF_THE_MACHINE} --create-home --key HOME_MODE=0700 --shell /bin/bash "
+            "--groups %s %s"
+        )
+        host.run_test(
+            f"{make} && echo %s | chpasswd", ",".join(groups), one.name, f"{one.name}:{one.password}"
+        )
     yield one
     with host.sudo():
         host.run_test(f"/usr/bin/python3 -I -c '{FORGET}' %s", one.name)
@@ -43,7 +50,10 @@ def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[Person]:
 
 
 class Neighbour:
-    """Another ordinary user with a running server and a kernel in it. A test that ends either says so, and the next one finds new ones."""
+    """Another ordinary user with a running server and a kernel in it.
+
+    A test that ends either says so, and the next one finds new ones.
+    """
 
     def __init__(self, person: Person, hub: Callable[[], HubClient]) -> None:
         self.person, self._hub = person, hub

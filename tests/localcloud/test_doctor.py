@@ -1,4 +1,4 @@
-"""What a machine lacks, and what becomes of it: `cloud.doctor` tells, `make` installs or prints the one line to run."""
+"""What a machine lacks: `cloud.doctor` tells, `make` installs it or prints the one line to run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from localcloud.machine.qemu.program import Program
 from localcloud.server import control
 
 INSTALL = Path(host_packages.__file__).with_name("install-host-packages.sh")
-TABLE = "# a comment\nqemu-utils | no-such-command-here | keeps their volumes\ndash | sh | runs scripts\nlibc | /no/such/file | is there\n"
+TABLE = (
+    "# a comment\nqemu-utils | no-such-command-here | keeps their volumes\ndash | sh | runs scripts\nlibc "
+    "| /no/such/file | is there\n"
+)
 
 
 @pytest.fixture
 def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two packages are missing, KVM does not work, ports below 1024 are root's, and this is an ordinary user."""
+    """Two packages are missing, KVM does not work, ports below 1024 are root's; an ordinary user."""
     table = tmp_path / "host_packages.txt"
     table.write_text(TABLE)
     ports = tmp_path / "ip_unprivileged_port_start"
@@ -33,7 +36,9 @@ def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(doctor, "PORT_START", ports)
     monkeypatch.setattr(doctor, "_has_capability", lambda _: False)
     monkeypatch.setattr(kvm_probe, "accelerator", lambda: "tcg")
-    monkeypatch.setattr(program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 7.2.22 (Debian)"))
+    monkeypatch.setattr(
+        program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 7.2.22 (Debian)")
+    )
     monkeypatch.setenv("HUBSMITH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return table
@@ -47,7 +52,9 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]]:
     return {name: [mark, *rest] for mark, name, *rest in rows}
 
 
-def test_doctor_says_what_is_missing_what_for_and_the_line_that_mends_it(lacking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_says_what_is_missing_what_for_and_the_line_that_mends_it(
+    lacking: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = told(capsys)
     line = "sudo apt-get update && sudo apt-get install --no-install-recommends qemu-utils"
     assert rows["qemu-utils"] == ["MISSING", "missing", "keeps their volumes", line]
@@ -55,18 +62,23 @@ def test_doctor_says_what_is_missing_what_for_and_the_line_that_mends_it(lacking
     assert rows["dash"] == ["ok", "installed", "runs scripts", ""]
 
 
-def test_doctor_has_the_one_line_for_ports_and_says_how_kvm_is(lacking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_has_the_one_line_for_ports_and_says_how_kvm_is(
+    lacking: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = told(capsys)
     line = "net.ipv4.ip_unprivileged_port_start=22"
     assert rows["low ports"][0] == "MISSING"
-    assert (
-        rows["low ports"][-1] == f"echo {line} | sudo tee /etc/sysctl.d/60-hubsmith.conf && sudo sysctl -p /etc/sysctl.d/60-hubsmith.conf"
+    assert rows["low ports"][-1] == (
+        f"echo {line} | sudo tee /etc/sysctl.d/60-hubsmith.conf && sudo sysctl -p "
+        "/etc/sysctl.d/60-hubsmith.conf"
     )
     assert rows["kvm"][:2] == ["ok", "KVM does not work here: machines are emulated, several times slower"]
     assert "GiB free in" in rows["disk (state)"][1]
 
 
-def test_doctor_names_the_qemu_what_is_wrong_with_it_and_what_mends_it(lacking: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_names_the_qemu_what_is_wrong_with_it_and_what_mends_it(
+    lacking: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mark, found, _, remedy = told(capsys)["qemu"]
     assert mark == "MISSING"
     assert found == "QEMU 7.2.22 is older than 10.0.13; it may emulate machines much more slowly"
@@ -76,7 +88,9 @@ def test_doctor_names_the_qemu_what_is_wrong_with_it_and_what_mends_it(lacking: 
 def test_doctor_is_content_with_the_qemu_in_the_cache(
     lacking: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "cached", lambda: Program(("loader", "qemu"), "QEMU emulator version 10.0.13 (Debian)"))
+    monkeypatch.setattr(
+        program, "cached", lambda: Program(("loader", "qemu"), "QEMU emulator version 10.0.13 (Debian)")
+    )
     mark, found, *_ = told(capsys)["qemu"]
     assert (mark, found) == ("ok", f"10.0.13, Debian 13's, in {program.cache_folder()}")
 
@@ -94,7 +108,9 @@ def test_nothing_is_wrong_with_a_machine_that_has_it_all(
     lacking: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking.write_text("dash | sh | runs scripts\n")
-    monkeypatch.setattr(program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 10.0.13 (Debian)"))
+    monkeypatch.setattr(
+        program, "of_the_system", lambda: Program((program.NAME,), "QEMU emulator version 10.0.13 (Debian)")
+    )
     doctor.PORT_START.write_text("22\n")
     checks = [check for check in doctor.examine() if check.name != "subuid"]  # this user may have no range
     assert [check.name for check in checks if not check.ok] == []
@@ -140,9 +156,13 @@ def test_where_all_is_there_nothing_happens(lacking: Path, tmp_path: Path) -> No
     assert install(tmp_path, user="0") == (0, "", "")
 
 
-def test_without_its_libraries_the_local_cloud_says_which_command_installs_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_its_libraries_the_local_cloud_says_which_command_installs_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(doctor, "LIBRARIES", ("json", "no_such_library"))
     assert doctor.libraries().detail == "missing: no_such_library"
-    with pytest.raises(UserError, match=r"^the local cloud's libraries are missing: no_such_library$") as caught:
+    with pytest.raises(
+        UserError, match=r"^the local cloud's libraries are missing: no_such_library$"
+    ) as caught:
         control.ensure_up(tmp_path)
     assert caught.value.hint == "run `make setup`; --cloud aws needs none of them"

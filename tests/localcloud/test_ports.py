@@ -29,7 +29,9 @@ def test_a_preferred_port_is_taken_the_first_time_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["tcp", "udp"])
-def test_a_port_somebody_has_taken_meanwhile_is_replaced_for_good(tmp_path: Path, kind: socket.SocketKind) -> None:
+def test_a_port_somebody_has_taken_meanwhile_is_replaced_for_good(
+    tmp_path: Path, kind: socket.SocketKind
+) -> None:
     port = Ports(tmp_path).choose("dns")
     with socket.socket(type=kind) as squatter:
         squatter.bind((ADDRESS, port))

@@ -1,7 +1,8 @@
-"""`make mutants`: launch the newest published image, put the mistakes back one at a time, and see that a test turns red for each.
+"""`make mutants`: launch the newest published image, put the mistakes back one at a time, and see that a test
+turns red for each.
 
-The machine is saved once and restored before each mistake, so the local cloud is needed. Ends with status 1 when a mistake goes
-unnoticed, or when a test is red without one.
+The machine is saved once and restored before each mistake, so the local cloud is needed. Ends with status 1
+when a mistake goes unnoticed, or when a test is red without one.
 """
 
 from __future__ import annotations
@@ -70,10 +71,18 @@ class PutMistakesBack(Step[Bake]):
             if of_the_image and (outcome := self._test(state, of_the_image, "none")).failed:
                 raise HubsmithError("red without any mistake: " + ", ".join(outcome.broken))
             if copied and (status := _pytest_in_a_copy(copied)) != _ALL_PASSED:
-                raise HubsmithError(f"red without any mistake, in a copy of the repository (status {status}): " + ", ".join(copied))
+                raise HubsmithError(
+                    f"red without any mistake, in a copy of the repository (status {status}): "
+                    + ", ".join(copied)
+                )
 
     def _tests(self, *, in_the_image: bool) -> tuple[str, ...]:
-        found = [test for mistake in self._mistakes if (mistake.home == "image") == in_the_image for test in mistake.tests]
+        found = [
+            test
+            for mistake in self._mistakes
+            if (mistake.home == "image") == in_the_image
+            for test in mistake.tests
+        ]
         return tuple(dict.fromkeys(found))
 
     def _is_noticed(self, state: Bake, mistake: Mistake) -> bool:
@@ -87,16 +96,31 @@ class PutMistakesBack(Step[Bake]):
     def _test(self, state: Bake, tests: Sequence[str], name: str) -> image_tests.TestSummary:
         files = [Path(f"{state.manifest.tests_folder}/{test}") for test in tests]
         target, folder = state.candidate.target, state.run.folder
-        return image_tests.run(state.manifest, files, [target], f"mutant-{name}", folder, state.report, {"HUBSMITH_STAGE": "candidate"})
+        return image_tests.run(
+            state.manifest,
+            files,
+            [target],
+            f"mutant-{name}",
+            folder,
+            state.report,
+            {"HUBSMITH_STAGE": "candidate"},
+        )
 
 
 def _pytest_in_a_copy(tests: Sequence[str], patch: str = "true") -> int:
     """pytest's exit status for these tests in a copy of the repository, after the patch."""
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
         copy = Path(folder, "copy")
-        shutil.copytree(REPO, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
+        shutil.copytree(
+            REPO,
+            copy,
+            symlinks=True,
+            ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"),
+        )
         subprocess.run(["bash", "-c", patch], cwd=copy, check=True)
-        return subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], cwd=copy, capture_output=True, check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", *tests], cwd=copy, capture_output=True, check=False
+        ).returncode
 
 
 def _connected(state: Bake) -> Shell:
@@ -117,7 +141,9 @@ def main() -> int:
     parser.add_argument("--image", help="id of the image (default: the newest published one)")
     parser.add_argument("numbers", nargs="*", type=int, help="only these mistakes")
     chosen = parser.parse_args()
-    mistakes = [each for each in MISTAKES if each.patch and (not chosen.numbers or each.number in chosen.numbers)]
+    mistakes = [
+        each for each in MISTAKES if each.patch and (not chosen.numbers or each.number in chosen.numbers)
+    ]
     report = Reporter()
     try:
         put_back(mistakes, chosen.image, report)

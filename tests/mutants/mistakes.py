@@ -1,8 +1,9 @@
-"""The 25 mistakes of the walk-through of 2019: what was wrong, where it would live today, and the test that catches it.
+"""The 25 mistakes of the walk-through of 2019: what was wrong, where it would live today, and the test that
+catches it.
 
-Each has a patch, a few lines of shell that put it back: where it lives in the image they are run as root on a machine launched
-from the image, where it lives in the bake or the launch in a copy of this repository. A number that lives in several places is
-there as often.
+Each has a patch, a few lines of shell that put it back: where it lives in the image they are run as root on a
+machine launched from the image, where it lives in the bake or the launch in a copy of this repository. A
+number that lives in several places is there as often.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ _RSYSLOG = "/etc/rsyslog.d/20-jupyterhub.conf"
 _LOGROTATE = "/etc/logrotate.d/jupyterhub"
 _PYTHON = "provisioners/python/files/usr/lib/hubsmith/python"
 _DISTRIBUTIONS = "tests/cloud/distributions/test_distributions.py"
-_AGAIN = "systemctl restart rsyslog; truncate --size 0 /var/log/jupyterhub/*.log; systemctl restart jupyterhub jupyterhub-proxy"
+_AGAIN = (
+    "systemctl restart rsyslog; truncate --size 0 /var/log/jupyterhub/*.log; systemctl restart jupyterhub "
+    "jupyterhub-proxy"
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ MISTAKES = (
         "a wrapper script without exec: a shell is the main process",
         "image",
         ("test_service.py::TestRunning::test_the_main_process_is_the_program_itself",),
-        f"sed -i -E \"s#^ExecStart=(/opt/hub/bin/jupyterhub.*)#ExecStart=/bin/bash -c '\\1; true'#\" {_UNITS}/jupyterhub.service;"
+        "sed -i -E \"s#^ExecStart=(/opt/hub/bin/jupyterhub.*)#ExecStart=/bin/bash -c '\\1; true'#\" "
+        f"{_UNITS}/jupyterhub.service;"
         " systemctl daemon-reload; systemctl restart jupyterhub",
     ),
     Mistake(
@@ -154,14 +159,16 @@ MISTAKES = (
         "a checksum for the eye, not enforced: of a wheel",
         "bake",
         ("tests/unit/provisioners/test_fetch_wheel.py",),
-        "sed -i 's/ not in re.findall/ in [] and re.findall/' provisioners/python/files/usr/lib/hubsmith/fetch-wheel",
+        "sed -i 's/ not in re.findall/ in [] and re.findall/' "
+        "provisioners/python/files/usr/lib/hubsmith/fetch-wheel",
     ),
     Mistake(
         17,
         "a checksum for the eye, not enforced: of the installer",
         "bake",
         ("tests/unit/provisioners/test_fetch_installer.py",),
-        "sed -i 's/:= _digest(part)) != wanted/:= _digest(part)) == 0/' provisioners/python/files/usr/lib/hubsmith/python/fetch-installer",
+        "sed -i 's/:= _digest(part)) != wanted/:= _digest(part)) == 0/' "
+        "provisioners/python/files/usr/lib/hubsmith/python/fetch-installer",
     ),
     *(
         Mistake(
@@ -203,14 +210,16 @@ MISTAKES = (
         "the users' environment an account's that is not root",
         "distribution",
         (f"{_DISTRIBUTIONS}::test_nobody_else_may_change_it",),
-        'sed -i \'s/^let_group_install$/chown -R anaconda:anaconda "$prefix"; chmod -R 775 "$prefix"/\' provisioners/python/install.sh',
+        'sed -i \'s/^let_group_install$/chown -R anaconda:anaconda "$prefix"; chmod -R 775 '
+        '"$prefix"/\' provisioners/python/install.sh',
     ),
     Mistake(
         19,
         "conda create ends with a question about terms",
         "distribution",
         (f"{_DISTRIBUTIONS}::test_an_ordinary_user_makes_an_environment_and_is_asked_for_no_terms",),
-        f'sed -i \'/^    chmod --recursive g+w/a\\    sed -i "s/- .*/- defaults/" "$prefix/.condarc"\' {_PYTHON}/conda.sh',
+        'sed -i \'/^    chmod --recursive g+w/a\\    sed -i "s/- .*/- defaults/" "$prefix/.condarc"\' '
+        f"{_PYTHON}/conda.sh",
     ),
     Mistake(
         19,
@@ -224,14 +233,16 @@ MISTAKES = (
         "hub and users share one environment",
         "image",
         ("test_jupyterhub.py::TestInstallation::test_no_file_is_shared_with_the_users_environment",),
-        "ln -f /opt/anaconda/lib/python3*/site-packages/jupyterhub/app.py $(ls /opt/hub/lib/python3*/site-packages/jupyterhub/app.py)",
+        "ln -f /opt/anaconda/lib/python3*/site-packages/jupyterhub/app.py $(ls "
+        "/opt/hub/lib/python3*/site-packages/jupyterhub/app.py)",
     ),
     Mistake(
         20,
         "the hub and users' servers are of different versions",
         "image",
         ("test_jupyterhub.py::TestInstallation::test_servers_are_of_the_hubs_version",),
-        "sed -i 's/^Version: .*/Version: 1.0.0/' /opt/anaconda/lib/python3*/site-packages/jupyterhub-*.dist-info/METADATA",
+        "sed -i 's/^Version: .*/Version: 1.0.0/' "
+        "/opt/anaconda/lib/python3*/site-packages/jupyterhub-*.dist-info/METADATA",
     ),
     Mistake(
         20,

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_images_carry_the_contract_that_they_are_built_with() -> None:
-    written = (ROOT / "provisioners/base/files" / image_contract.CONTRACT_FILE.lstrip("/")).read_text(encoding="ascii")
+    written = (ROOT / "provisioners/base/files" / image_contract.CONTRACT_FILE.lstrip("/")).read_text(
+        encoding="ascii"
+    )
     assert written == f"{image_contract.CONTRACT}\n"
 
 
@@ -26,8 +28,14 @@ def test_this_hubsmith_builds_images_that_can_all_that_its_commands_need() -> No
 def test_an_older_image_is_refused_with_both_versions() -> None:
     with pytest.raises(UserError) as caught:
         image_contract.require("users --remove", "0.1.0", "ami-1", "hub.example.org")
-    assert str(caught.value) == "users --remove needs an image that Hubsmith 0.2.0 or later has built; ami-1 was built by Hubsmith 0.1.0"
-    assert caught.value.hint == "`invoke build-ami` makes one, and `invoke launch --domain hub.example.org --replace` gives it to the hub"
+    assert str(caught.value) == (
+        "users --remove needs an image that Hubsmith 0.2.0 or later has built; ami-1 was built by Hubsmith "
+        "0.1.0"
+    )
+    assert caught.value.hint == (
+        "`invoke build-ami` makes one, and `invoke launch --domain hub.example.org --replace` gives it to "
+        "the hub"
+    )
 
 
 @pytest.mark.parametrize("has", ["0.2.0", "0.2.1", "0.10.0", "1.0", "0.2.0\n"])

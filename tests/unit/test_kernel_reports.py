@@ -37,11 +37,14 @@ def test_a_machine_that_ended_before_the_test_began_is_left_out(tmp_path: Path) 
     os.utime(console, (1000, 1000))
     assert kernel_reports.found_below(tmp_path, 999) != ""
     assert kernel_reports.found_below(tmp_path, 1001) == ""
-    command = ["sh", "-c", "echo runs; read line", pid]  # names its pid file, as QEMU does
+    command = ["sh", "-c", "echo runs; read line", str(pid)]  # names its pid file, as QEMU does
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
         assert process.stdout.readline() == b"runs\n", "before, its command line may be empty"
         pid.write_text(f"{process.pid}\n")
-        assert kernel_reports.found_below(tmp_path, 1001) != "", "it runs, and its kernel panicked in an earlier test"
+        assert kernel_reports.found_below(tmp_path, 1001) != "", (
+            "it runs, and its kernel panicked in an earlier test"
+        )
     assert kernel_reports.found_below(tmp_path, 1001) == "", "it was killed, and left its pid file"
 
 
@@ -52,7 +55,9 @@ def test_a_console_without_faults_says_nothing(tmp_path: Path) -> None:
 
 
 def test_the_report_of_a_failed_test_has_it(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport, pytest_runtest_setup\n")
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import pytest_runtest_makereport, pytest_runtest_setup\n"
+    )
     (tmp_path / "test_it.py").write_text(
         "import shutil\n"
         "def test_it(tmp_path):\n"
@@ -61,8 +66,20 @@ def test_the_report_of_a_failed_test_has_it(tmp_path: Path) -> None:
         "    assert False\n"
         "def test_another(tmp_path): pass\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", f"--rootdir={tmp_path}", "-o", f"pythonpath={REPO}"]
-    done = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        "/dev/null",
+        f"--rootdir={tmp_path}",
+        "-o",
+        f"pythonpath={REPO}",
+    ]
+    done = subprocess.run(
+        [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert "1 failed, 1 passed" in done.stdout
     assert kernel_reports.TITLE in done.stdout
     assert f"i-1: {PANIC}" in done.stdout

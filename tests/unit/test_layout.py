@@ -17,6 +17,14 @@ REPO = Path(__file__).parents[2]
 PRODUCT = [*(REPO / "build").rglob("*.py"), *(REPO / "localcloud").rglob("*.py"), REPO / "tasks.py"]
 
 
+def test_a_modules_first_line_stands_alone() -> None:
+    """docs/explanation/rooms.md is made of them."""
+    docstrings = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in PRODUCT}
+    first_lines = {path: (text or "").partition("\n")[0] for path, text in docstrings.items()}
+    cut = [str(path) for path, line in first_lines.items() if not line.endswith((".", "?"))]
+    assert cut == [], "shorten their first sentences"
+
+
 @functools.cache
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
@@ -57,11 +65,13 @@ def test_a_library_has_one_door(module: str, rooms: tuple[str, ...]) -> None:
 
 
 LOCAL_CLOUD = (
-    "server", "doctor", "cloudformation", "moto_patches", "ec2", "acme", "dns", "iam", "faults", "machine", "base_image", "host_packages",
+    "server", "doctor", "cloudformation", "moto_patches", "ec2", "acme", "dns", "iam", "faults", "machine",
+    "base_image", "host_packages",
     "ports",
 )  # fmt: skip
 BUILD = (
-    "commands", "rebuild", "images", "operate", "launch", "hubs", "bake", "lock", "remote", "manifest", "aws", "pipeline", "report",
+    "commands", "rebuild", "images", "operate", "launch", "hubs", "bake", "lock", "remote", "manifest", "aws",
+    "pipeline", "report",
     "image_contract", "kernel_console", "errors", "paths",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")
@@ -78,7 +88,11 @@ def test_no_import_runs_upwards(folder: str) -> None:
         here = path.relative_to(REPO / folder).with_suffix("").parts[0]
         above = {f"{package}.{room}" for room in rooms[: rooms.index(here)]} if here != "__init__" else set()
         depth = package.count(".") + 2
-        back += [f"{path.relative_to(REPO)} imports {name}" for name in imports(path) if ".".join(name.split(".")[:depth]) in above]
+        back += [
+            f"{path.relative_to(REPO)} imports {name}"
+            for name in imports(path)
+            if ".".join(name.split(".")[:depth]) in above
+        ]
     assert back == []
 
 
@@ -92,13 +106,22 @@ def test_no_class_name_stands_twice_in_a_package(package: str) -> None:
     for path in (REPO / package).rglob("*.py"):
         name = path.relative_to(REPO).as_posix()
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not name.startswith(SECTIONS):
+            if (
+                isinstance(node, ast.ClassDef)
+                and not node.name.startswith("_")
+                and not name.startswith(SECTIONS)
+            ):
                 seen.setdefault(node.name, []).append(name)
     assert {name: places for name, places in seen.items() if len(places) > 1} == {}
 
 
 def test_the_local_cloud_knows_little_of_the_product() -> None:
-    seen = {name for path in (REPO / "localcloud").rglob("*.py") for name in imports(path) if name.startswith("build.")}
+    seen = {
+        name
+        for path in (REPO / "localcloud").rglob("*.py")
+        for name in imports(path)
+        if name.startswith("build.")
+    }
     modules = ("build.errors", "build.paths", "build.kernel_console", "build.aws")
     assert {name for name in seen if not name.startswith(modules)} == set()
 
@@ -115,14 +138,18 @@ def test_the_manifest_and_the_plan_start_nothing_and_ask_nobody() -> None:
         REPO / "build/bake/inputs/builder_version.py",
     ]
     forbidden = {"subprocess", "socket", "requests", "urllib", "boto3", "botocore", "paramiko"}
-    assert {path.name: sorted(forbidden & {name.partition(".")[0] for name in imports(path)}) for path in pure} == {
-        path.name: [] for path in pure
-    }
+    assert {
+        path.name: sorted(forbidden & {name.partition(".")[0] for name in imports(path)}) for path in pure
+    } == {path.name: [] for path in pure}
 
 
 def test_only_the_reporter_prints() -> None:
     pattern = re.compile(r"\bprint\(|sys\.std(out|err)\.write")
-    talkers = [path.relative_to(REPO).as_posix() for path in PRODUCT if pattern.search(path.read_text(encoding="utf-8"))]
+    talkers = [
+        path.relative_to(REPO).as_posix()
+        for path in PRODUCT
+        if pattern.search(path.read_text(encoding="utf-8"))
+    ]
     assert talkers == ["build/report/reporter.py"]
 
 
@@ -132,7 +159,11 @@ def test_no_python_tool_shadows_the_package_called_build() -> None:
 
 def test_git_does_not_ignore_the_product() -> None:
     ignored = subprocess.run(
-        ["git", "check-ignore", "build/errors.py", "localcloud/machine/machine.py"], cwd=REPO, capture_output=True, text=True, check=False
+        ["git", "check-ignore", "build/errors.py", "localcloud/machine/machine.py"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ignored.stdout == ""
 

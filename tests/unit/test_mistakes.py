@@ -1,4 +1,6 @@
-"""The table of the walk-through's mistakes is whole, and the tests it names are there (`make mutants` sees them turn red)."""
+"""The table of the walk-through's mistakes is whole, and the tests it names are there (`make mutants` sees
+them turn red).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook may do to its machine: the rules of the image tests, and the manifest's word beside them."""
+"""What a notebook may do to its machine: the rules of the image tests, and the manifest's word."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def test_what_the_manifest_accepts_is_not_told_and_what_it_accepts_in_vain_is() 
 
 def test_the_manifest_takes_each_line_that_is_told() -> None:
     lines = [line.replace("'", "''") for line in (STRANGE, *planted.LINES.strip().splitlines())]
-    manifest = load(SHIPPED, overrides=["tests.accepted_openings=[" + ", ".join(f"'{line}'" for line in lines) + "]"])
+    manifest = load(
+        SHIPPED, overrides=["tests.accepted_openings=[" + ", ".join(f"'{line}'" for line in lines) + "]"]
+    )
     assert manifest.tests.accepted_openings == (STRANGE, *planted.LINES.strip().splitlines())
 
 
@@ -54,7 +56,10 @@ def test_no_rule_accepts_what_is_planted(line: str) -> None:
     assert rules.judge([line]).unknown == (line,)
 
 
-@pytest.mark.parametrize("line", ["setuid: /usr/local/bin/x of package none", "readable: /run/cloud-init/instance-data-sensitive.json"])
+@pytest.mark.parametrize(
+    "line",
+    ["setuid: /usr/local/bin/x of package none", "readable: /run/cloud-init/instance-data-sensitive.json"],
+)
 def test_rules_leave_out_what_they_should(line: str) -> None:
     assert rules.judge([line]).unknown == (line,)
 
@@ -64,7 +69,10 @@ def test_rules_leave_out_what_they_should(line: str) -> None:
     [
         ("writable: /run/jupyter-test-0123abcd-singleuser", "writable: /run/jupyter-USER-singleuser"),
         ("readable: /home/test-76543210@example.org", "readable: /home/ANOTHER@example.org"),
-        (f"readable: /var/log/journal/{'0a' * 16}/user-1507.journal", "readable: /var/log/journal/ID/user-UID.journal"),
+        (
+            f"readable: /var/log/journal/{'0a' * 16}/user-1507.journal",
+            "readable: /var/log/journal/ID/user-UID.journal",
+        ),
         (
             "readable: /var/lib/cloud/instances/i-3c8408ccc1a5389c5/user-data.txt",
             "readable: /var/lib/cloud/instances/INSTANCE/user-data.txt",
@@ -85,7 +93,9 @@ def test_image_tests_are_told_what_the_manifest_accepts(tmp_path: Path) -> None:
     (tmp_path / "ssh_config").touch()
     way = image_tests.SshTarget(tmp_path / "ssh_config", "127.0.0.1")
     manifest = load(SHIPPED, overrides=[f'tests.accepted_openings=["{STRANGE}"]', "tests.pytest_args=[]"])
-    outcome = image_tests.run_with_config([way], manifest, [tmp_path / "test_it.py"], "builder", tmp_path, Reporter(quiet=True))
+    outcome = image_tests.run_with_config(
+        [way], manifest, [tmp_path / "test_it.py"], "builder", tmp_path, Reporter(quiet=True)
+    )
     assert outcome.passed == 1
     assert (tmp_path / "told").read_text() == f'["{STRANGE}"]'
 
@@ -93,5 +103,7 @@ def test_image_tests_are_told_what_the_manifest_accepts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", [paths, sockets, others], ids=lambda module: module.__name__)
 def test_what_runs_in_a_notebook_needs_nothing_but_python(module: object) -> None:
     source = Path(str(module.__file__))  # type: ignore[attr-defined]
-    done = subprocess.run([sys.executable, "-I", "-S", str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(source)], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")

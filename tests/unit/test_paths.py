@@ -1,4 +1,4 @@
-"""Folders of this machine: XDG's, or what HUBSMITH_STATE and HUBSMITH_CACHE say; nobody else may look into them."""
+"""Folders of this machine: XDG's, or what HUBSMITH_STATE and HUBSMITH_CACHE say; private to the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ Folder = Callable[[], Path]
 
 
 @pytest.mark.parametrize(("folder", "kind", "default"), [STATE, CACHE], ids=["state", "cache"])
-def test_where_it_is(folder: Folder, kind: str, default: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_is(
+    folder: Folder, kind: str, default: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in (f"HUBSMITH_{kind}", f"XDG_{kind}_HOME"):
         monkeypatch.delenv(name, raising=False)

@@ -22,7 +22,14 @@ class Diary:
 
 class Recorded(Step[Diary]):
     def __init__(
-        self, name: str, *, fails: bool = False, stuck: bool = False, kept: bool = False, kills: int = 0, product: bool = False
+        self,
+        name: str,
+        *,
+        fails: bool = False,
+        stuck: bool = False,
+        kept: bool = False,
+        kills: int = 0,
+        product: bool = False,
     ) -> None:
         self.title = name
         self._fails, self._stuck, self._kills = fails, stuck, kills
@@ -78,7 +85,9 @@ def test_a_stuck_cleanup_alone_is_an_error_that_names_what_is_left() -> None:
 
 
 def test_keep_leaves_what_helps_to_look_into_a_failure() -> None:
-    diary, _ = run([Recorded("builder", kept=True), Recorded("image"), Recorded("tests", fails=True)], OnFailure.KEEP)
+    diary, _ = run(
+        [Recorded("builder", kept=True), Recorded("image"), Recorded("tests", fails=True)], OnFailure.KEEP
+    )
     assert "clean image" in diary.lines
     assert not any(line.startswith("clean builder") for line in diary.lines)
 
@@ -89,7 +98,9 @@ def test_what_is_worth_keeping_may_depend_on_how_far_the_run_came() -> None:
             return "run seal" not in state.lines
 
     for names, kept in ((("builder", "tests"), True), (("builder", "seal", "tests"), False)):
-        steps = [Enterable(name) if name == "builder" else Recorded(name, fails=name == "tests") for name in names]
+        steps = [
+            Enterable(name) if name == "builder" else Recorded(name, fails=name == "tests") for name in names
+        ]
         diary, _ = run(steps, OnFailure.KEEP)
         assert ("clean builder" not in diary.lines) == kept
 

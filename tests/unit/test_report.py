@@ -38,8 +38,12 @@ def test_a_failed_step_says_so_and_the_error_goes_on(capsys: pytest.CaptureFixtu
     assert [timing.step for timing in report.timings] == ["boil water"]
 
 
-def test_an_error_shows_place_words_and_hint_without_reading_them_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    Reporter().failure(HubsmithError("[red]odd[/red] name", where="manifest.yaml:3:1", hint="call it [bold]x"))
+def test_an_error_shows_place_words_and_hint_without_reading_them_as_markup(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Reporter().failure(
+        HubsmithError("[red]odd[/red] name", where="manifest.yaml:3:1", hint="call it [bold]x")
+    )
     err = capsys.readouterr().err
     assert err == "error: manifest.yaml:3:1: [red]odd[/red] name\nhint: call it [bold]x\n"
 
@@ -49,7 +53,9 @@ def test_long_lines_are_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "x" * 500 + "\n"
 
 
-def test_everything_said_is_in_the_log_with_the_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_said_is_in_the_log_with_the_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     report = Reporter(quiet=True)
     with report.logging_to(tmp_path / "build.log"):
         with report.step("boil water"):
@@ -71,14 +77,18 @@ def test_a_table_in_a_pipe_is_tab_separated(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[int], Callable[[], list[str]]]:
+def terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[int], Callable[[], list[str]]]:
     """A terminal so many characters wide; what is returned tells the lines on it, without their colours."""
 
     def of(width: int) -> Callable[[], list[str]]:
         monkeypatch.setenv("COLUMNS", str(width))
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        return lambda: [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()]
+        return lambda: [
+            line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+        ]
 
     return of
 
@@ -86,19 +96,29 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 AMI = "ami-0123456789abcdef0"
 
 
-def test_a_table_on_a_terminal_breaks_prose_and_no_identifier(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
+def test_a_table_on_a_terminal_breaks_prose_and_no_identifier(
+    terminal: Callable[[int], Callable[[], list[str]]],
+) -> None:
     shown = terminal(40)
     Reporter().table(("image", "why"), [(AMI, "[it] is one of the newest three")])
-    assert shown() == ["image                  why", f"{AMI}  [it] is one of", "                       the newest three"]
+    assert shown() == [
+        "image                  why",
+        f"{AMI}  [it] is one of",
+        "                       the newest three",
+    ]
 
 
-def test_a_table_without_names_has_no_line_for_them(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
+def test_a_table_without_names_has_no_line_for_them(
+    terminal: Callable[[int], Callable[[], list[str]]],
+) -> None:
     shown = terminal(40)
     Reporter().table(("", ""), [("state", "up")])
     assert shown() == ["state  up"]
 
 
-def test_on_a_terminal_too_narrow_for_a_table_each_row_is_a_block(terminal: Callable[[int], Callable[[], list[str]]]) -> None:
+def test_on_a_terminal_too_narrow_for_a_table_each_row_is_a_block(
+    terminal: Callable[[int], Callable[[], list[str]]],
+) -> None:
     shown = terminal(40)
     rows = [("one", AMI, "i-0123456789abcdef0"), ("two", AMI, "-")]
     Reporter().table(("hub", "image", "instance"), rows)
@@ -113,7 +133,9 @@ def test_on_a_terminal_too_narrow_for_a_table_each_row_is_a_block(terminal: Call
     ]
 
 
-def test_a_sheet_is_for_a_person_in_a_pipe_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sheet_is_for_a_person_in_a_pipe_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     Reporter().sheet([("why", "something else than it was before")])
     assert capsys.readouterr().out == "why  something else than it\n       was before\n"
@@ -125,9 +147,14 @@ def test_a_document_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    code = "from build.report.reporter import Reporter; r = Reporter(); r.result('a'); r.table(('n',), [('1',)]); r.sheet([('n', '1')])"
+    code = (
+        "from build.report.reporter import Reporter; r = Reporter(); r.result('a'); r.table(('n',), "
+        "[('1',)]); r.sheet([('n', '1')])"
+    )
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,6 @@
-"""A run of several processes: a file's tests stay together, so that what they share is made once, and only one process bakes."""
+"""A run of several processes: a file's tests stay together, so that what they share is made once, and only
+one process bakes.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Item:
 
 
 @pytest.mark.parametrize(("shared", "order"), [(True, ["b", "d", "a", "c"]), (False, ["a", "c", "b", "d"])])
-def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do(shared: bool, order: list[str]) -> None:
+def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do(
+    shared: bool, order: list[str]
+) -> None:
     items = [Item("a"), Item("b", bake=True), Item("c"), Item("d", bake=True)]
     sharing.arrange(cast(list[pytest.Item], items), shared=shared)
     assert [item.nodeid for item in items] == order
@@ -51,7 +55,13 @@ def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do
 
 
 def test_files_that_work_on_one_tiny_image_stay_together() -> None:
-    items = [Item("a::1"), Item("b::1", fixtures=["workshop"]), Item("a::2"), Item("c::1", fixtures=["key", "workshop"]), Item("b::2")]
+    items = [
+        Item("a::1"),
+        Item("b::1", fixtures=["workshop"]),
+        Item("a::2"),
+        Item("c::1", fixtures=["key", "workshop"]),
+        Item("b::2"),
+    ]
     sharing.arrange(cast(list[pytest.Item], items), shared=True)
     groups = {item.nodeid: item.markers[-1].args[0] for item in items}
     assert groups == {"a::1": "a", "a::2": "a", "b::1": "workshop", "b::2": "workshop", "c::1": "workshop"}

@@ -12,12 +12,18 @@ from build.report.tables import sheet, widths
 
 AMI, INSTANCE = "ami-0123456789abcdef0", "i-0123456789abcdef0"
 NO_ANSWER = "no answer: the connection was refused, nothing listens there"
-HUB = HubRow("hub.example.test", INSTANCE, "running", AMI, 3, "127.77.0.5", 89, NO_ANSWER, "vol-0123456789abcdef0")
+HUB = HubRow(
+    "hub.example.test", INSTANCE, "running", AMI, 3, "127.77.0.5", 89, NO_ANSWER, "vol-0123456789abcdef0"
+)
 IMAGE = ImageRow(
-    AMI, "jupyterhub-20261126-131517-a1b2c3", "jupyterhub", "published", "stable", "2026-11-26T13:15:17.000Z", 16,
+    AMI, "jupyterhub-20261126-131517-a1b2c3", "jupyterhub", "published", "stable", "2026-11-26T13:15:17.000Z",
+    16,
     "ami-0fedcba9876543210 debian-13-amd64-20261123", "0" * 64,
 )  # fmt: skip
-TABLES = {"hubs": (listing.COLUMNS, listing.cells(HUB)), "images": (images_listing.COLUMNS, images_listing.cells(IMAGE))}
+TABLES = {
+    "hubs": (listing.COLUMNS, listing.cells(HUB)),
+    "images": (images_listing.COLUMNS, images_listing.cells(IMAGE)),
+}
 
 
 def test_with_room_for_all_each_column_has_what_it_wants() -> None:
@@ -62,8 +68,17 @@ def test_what_does_not_fit_is_told_line_by_line() -> None:
 
 
 def test_a_name_is_not_said_twice_in_a_row() -> None:
-    assert sheet([("tag", "a"), ("tag", "b"), ("", ""), ("tag", "c")], 80) == ["tag  a", "     b", "", "tag  c"]
+    assert sheet([("tag", "a"), ("tag", "b"), ("", ""), ("tag", "c")], 80) == [
+        "tag  a",
+        "     b",
+        "",
+        "tag  c",
+    ]
 
 
 def test_a_word_longer_than_the_line_can_be_copied() -> None:
-    assert sheet([("url", "see " + "x" * 60 + " there")], 40) == ["url  see", "       " + "x" * 60, "       there"]
+    assert sheet([("url", "see " + "x" * 60 + " there")], 40) == [
+        "url  see",
+        "       " + "x" * 60,
+        "       there",
+    ]

@@ -1,9 +1,11 @@
-"""What Hubsmith itself sends to a builder, beside the provisioners: another version of it makes another image.
+"""What Hubsmith itself sends to a builder, beside the provisioners: if that changes, so does the image.
 
-Counted are Hubsmith's version, the scripts and the user data as they are sent, and a recipe number for each step that does something to
-a builder with calls or commands written in Python. No source file is counted, so a comment, a docstring or a new name is no change.
+Counted are Hubsmith's version, the scripts and the user data as they are sent, and a recipe number for each
+step that does something to a builder with calls or commands written in Python. No source file is counted, so
+a comment, a docstring or a new name is no change.
 
-What a step sends is kept in tests/unit/bake/sent/. A test that compares fails when that changes: then count the step's number up.
+What a step sends is kept in tests/unit/bake/sent/. A test that compares fails when that changes: then count
+the step's number up.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ BUILDER_RECIPE: Mapping[str, int] = MappingProxyType(
         "keep a layer": 1,
     }
 )
-"""Steps up to where a layer is taken: with a higher number images are due, and layers made before are not used any more."""
+"""Steps up to where a layer is taken: with a higher number images are due, and layers made before are not
+used any more.
+"""
 IMAGE_RECIPE: Mapping[str, int] = MappingProxyType(
     {
         "seal": 1,
@@ -35,7 +39,9 @@ IMAGE_RECIPE: Mapping[str, int] = MappingProxyType(
         "order of the steps": 1,
     }
 )
-"""Steps after that, and the order of all: with a higher number images are due, and layers are used as before."""
+"""Steps after that, and the order of all: with a higher number images are due, and layers are used as
+before.
+"""
 
 _START = "hubsmith/"
 """In front of a name of these among the parts of an image."""
@@ -74,4 +80,6 @@ def _steps(numbers: Mapping[str, int]) -> dict[str, str]:
 
 def _user_data(*, forget_keys: bool) -> str:
     """With example keys and an example lifetime: those of a run are not in the image."""
-    return user_data.render(host_key=_KEY, run_key=_KEY, shutdown_after_minutes=_MINUTES, forget_keys=forget_keys)
+    return user_data.render(
+        host_key=_KEY, run_key=_KEY, shutdown_after_minutes=_MINUTES, forget_keys=forget_keys
+    )

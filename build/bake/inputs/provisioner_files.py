@@ -1,4 +1,4 @@
-"""The files of a provisioner that reach the machine: those below files/, laid over /, with templates rendered."""
+"""The files of a provisioner that reach the machine: those below files/, with templates rendered."""
 
 from __future__ import annotations
 
@@ -11,8 +11,22 @@ from build.manifest import ProvisionerUse, template_variables
 from build.remote import file_tree
 
 TREE = "files"
-IGNORED = ("__pycache__", "*.pyc", "*~", "*.swp", "*.swo", "*.orig", "*.rej", ".#*", "#*#", ".DS_Store", ".git")
-"""Names of files, or of folders with all they hold, that editors and interpreters leave behind: they are not sent."""
+IGNORED = (
+    "__pycache__",
+    "*.pyc",
+    "*~",
+    "*.swp",
+    "*.swo",
+    "*.orig",
+    "*.rej",
+    ".#*",
+    "#*#",
+    ".DS_Store",
+    ".git",
+)
+"""Names of files, or of folders with all they hold, that editors and interpreters leave behind: they are not
+sent.
+"""
 
 
 def laid_over(use: ProvisionerUse) -> dict[str, file_tree.FileEntry]:
@@ -30,7 +44,9 @@ def laid_over(use: ProvisionerUse) -> dict[str, file_tree.FileEntry]:
 
 def files(folder: Path) -> Iterator[Path]:
     """The files and symbolic links below a folder, relative to it, in an order that no locale changes."""
-    inside = [path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    inside = [
+        path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    ]
     yield from sorted((path for path in inside if not _is_ignored(path)), key=os.fsencode)
 
 

@@ -1,7 +1,8 @@
-"""A plugin of pytest for the image tests: each of its processes works on one machine of those that share the run.
+"""A plugin of pytest for the image tests: each process works on one of the machines that share the run.
 
-HUBSMITH_MACHINES is a JSON list of {"ssh_config": PATH, "hub_url": URL}. pytest-xdist numbers its processes gw0, gw1, …; one that is
-started in place of another has a new number. In a folder of its own, so that nothing else of the product is importable by the tests.
+HUBSMITH_MACHINES is a JSON list of {"ssh_config": PATH, "hub_url": URL}. pytest-xdist numbers its processes
+gw0, gw1, …; one that is started in place of another has a new number. In a folder of its own, so that nothing
+else of the product is importable by the tests.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""A plugin of pytest for the image tests: the commands of testinfra go through shells that stay open on the machine.
+"""A plugin of pytest for the image tests: testinfra's commands go through shells that stay open.
 
-testinfra runs each command with an ssh of its own and, as root, a sudo. On an emulated machine a sudo takes 0.2 s, and the tests of one
-machine run hundreds of them. Here each process of pytest keeps one shell open for the login user and one for root. A command is still
-run by a new process of the same shell as before, without standard input, and has its own exit status, output and errors. What it starts
-in the background no longer keeps it waiting.
+testinfra runs each command with an ssh of its own and, as root, a sudo. On an emulated machine a sudo takes
+0.2 s, and the tests of one machine run hundreds of them. Here each process of pytest keeps one shell open for
+the login user and one for root. A command is still run by a new process of the same shell as before, without
+standard input, and has its own exit status, output and errors. What it starts in the background no longer
+keeps it waiting.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import testinfra.backend
 from testinfra.backend.base import CommandResult
 from testinfra.backend.ssh import SshBackend
 
-# Output and errors go to files, so that the connection carries the exit status and both sizes in a line each, and then both.
-# If those files are gone the shell ends, because nothing would come of what is waited for.
+# Output and errors go to files, so that the connection carries the exit status and both sizes in a line each,
+# and then both. If those files are gone the shell ends, because nothing would come of what is waited for.
 _BEGIN = "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT && trap exit HUP INT TERM && echo ready\n"
-_RUN = '%s -c %s < /dev/null > "$d/out" 2> "$d/err"; echo $?; stat -c %%s "$d/out" "$d/err" || exit; cat "$d/out" "$d/err"\n'
+_RUN = (
+    '%s -c %s < /dev/null > "$d/out" 2> "$d/err"; echo $?; stat -c %%s "$d/out" "$d/err" || exit; cat '
+    '"$d/out" "$d/err"\n'
+)
 _AS_ROOT = "sudo /bin/sh -c "
 _END_TIMEOUT_S = 10
 
@@ -30,12 +34,14 @@ class Lost(Exception):
 
 
 class OpenShell:
-    """A POSIX shell on the machine, started by the command line ``start``; ``runner`` is the shell that runs each command."""
+    """A POSIX shell on the machine, started by ``start``; ``runner`` is the shell that runs each command."""
 
     def __init__(self, start: list[str], runner: str) -> None:
         self._runner = runner
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: ssh's shared connection would keep it open
-        self._process = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+        self._process = subprocess.Popen(
+            start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+        )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
@@ -92,11 +98,15 @@ class OpenShell:
                 stream.close()
 
 
-_shells: dict[tuple[str, str, bool], OpenShell] = {}  # of this process, by ssh configuration, machine, and whether it is root's
+# of this process, by ssh configuration, machine, and whether it is root's
+_shells: dict[tuple[str, str, bool], OpenShell] = {}
 
 
 class OpenShellBackend(SshBackend):  # type: ignore[misc]  # testinfra is not typed
-    """testinfra's ssh backend with shells that stay open. A command as another user than root is run as testinfra does."""
+    """testinfra's ssh backend with shells that stay open.
+
+    A command as another user than root is run as testinfra does.
+    """
 
     def run(self, command: str, *args: str, **more: object) -> CommandResult:
         """Run a command. Raises RuntimeError when the connection is lost, as testinfra's own does."""
@@ -112,7 +122,9 @@ class OpenShellBackend(SshBackend):  # type: ignore[misc]  # testinfra is not ty
         key = (str(self.ssh_config), self.host.name, as_root)
         known = _shells.get(key)
         if known is None or not known.is_open:
-            _shells[key] = known = OpenShell(self._start(as_root), "/bin/sh" if as_root else '"${SHELL:-/bin/sh}"')
+            _shells[key] = known = OpenShell(
+                self._start(as_root), "/bin/sh" if as_root else '"${SHELL:-/bin/sh}"'
+            )
         return known
 
     def _start(self, as_root: bool) -> list[str]:
@@ -121,7 +133,7 @@ class OpenShellBackend(SshBackend):  # type: ignore[misc]  # testinfra is not ty
 
 
 def without_sudo(line: str) -> str | None:
-    """What root's shell is to run, if testinfra (BaseBackend.get_sudo_command) has made the line of it; else None."""
+    """What root's shell is to run, if testinfra (BaseBackend.get_sudo_command) made the line; else None."""
     if not line.startswith(_AS_ROOT):
         return None
     try:

@@ -10,7 +10,7 @@ ROLE = "candidate"
 
 
 class LaunchCandidate(Step[Bake]):
-    """Boot the image on an instance of its own; on several, which share the tests, where the manifest says so.
+    """Boot the image on an instance of its own, or on several that share the tests.
 
     Needs: image_id, network. Produces: candidates.
     """
@@ -22,7 +22,9 @@ class LaunchCandidate(Step[Bake]):
         """Raises CloudError or RemoteError."""
         with state.report.timed("run-instances to ssh"):
             numbers = range(1, state.manifest.tests.machines + 1)
-            state.candidates = tuple(instances.launch(state, state.image_id, ROLE, number) for number in numbers)
+            state.candidates = tuple(
+                instances.launch(state, state.image_id, ROLE, number) for number in numbers
+            )
             for candidate in state.candidates:
                 state.report.note(f"candidate {candidate.id} at {candidate.address}")
                 instances.wait_for_ssh(state, candidate)

@@ -1,7 +1,8 @@
-"""The installer of the users' Python, looked for before anything is launched: half an hour later is late for a wrong version.
+"""The installer of the users' Python, looked for before anything is launched: later costs half an hour.
 
-It is the builder that downloads it, so only what is certain is an error: that every address was asked and none has it. What this
-machine cannot see (a mirror of the builder's network, a file on the builder) is said, and left to the builder.
+It is the builder that downloads it, so only what is certain is an error: that every address was asked and
+none has it. What this machine cannot see (a mirror of the builder's network, a file on the builder) is said,
+and left to the builder.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _LOOPBACK = re.compile(r"localhost$|127\.|\[?::1\]?$")
 
 @dataclass(frozen=True)
 class ChosenInstaller:
-    """Its distribution and its addresses for the base image's processors, in the order in which the builder tries them."""
+    """Its distribution and its addresses for the base image's processors, in the order of the builder."""
 
     distribution: str
     urls: tuple[str, ...]
@@ -57,14 +58,17 @@ class CheckInstaller(Step[Bake]):
 
 
 def installer_of(use: ProvisionerUse, architecture: str) -> ChosenInstaller | None:
-    """What a provisioner that installs the users' packages is going to download, if its distribution has an installer."""
+    """What a provisioner of the users' packages will download, if its distribution has an installer."""
     distribution = str(use.values.get("distribution"))
     installers = cast(Mapping[str, Any], use.values.get("installers") or {})
     if not use.definition.lock or not installers.get(distribution):
         return None
     release = installers[distribution]
     fill = {"{version}": str(release["version"]), "{arch}": ARCH[architecture]}
-    return ChosenInstaller(distribution, tuple(re.sub(r"\{(version|arch)\}", lambda name: fill[name[0]], url) for url in release["urls"]))
+    return ChosenInstaller(
+        distribution,
+        tuple(re.sub(r"\{(version|arch)\}", lambda name: fill[name[0]], url) for url in release["urls"]),
+    )
 
 
 def see(url: str, folders: Sequence[Path]) -> Availability:
@@ -72,13 +76,19 @@ def see(url: str, folders: Sequence[Path]) -> Availability:
     if url.startswith(_FILE):
         path = url.removeprefix(_FILE).lstrip("/")
         brought = any((folder / "files" / path).is_file() for folder in folders)
-        return Availability(True) if brought else Availability(None, "no provisioner brings it, so the base image has to")
+        return (
+            Availability(True)
+            if brought
+            else Availability(None, "no provisioner brings it, so the base image has to")
+        )
     if _LOOPBACK.match(urlsplit(url).hostname or ""):
         return Availability(None, "is the builder itself")
     return probe_url(url)
 
 
-def warnings(installer: ChosenInstaller, found: Sequence[tuple[str, Availability]], manifest: Manifest) -> Iterator[str]:
+def warnings(
+    installer: ChosenInstaller, found: Sequence[tuple[str, Availability]], manifest: Manifest
+) -> Iterator[str]:
     """What the operator should know although the build goes on. Raises ManifestError where it cannot."""
     seen = "; ".join(f"{url}: {sight.why}" for url, sight in found if not sight.there)
     if all(sight.there is False for _, sight in found):
@@ -86,4 +96,8 @@ def warnings(installer: ChosenInstaller, found: Sequence[tuple[str, Availability
     if not any(sight.there for _, sight in found):
         yield f"{installer.key}: from here the installer cannot be seen, the builder will try ({seen})"
         return
-    yield from (f"{installer.key}: {url}: {sight.why}; another address has it" for url, sight in found if sight.there is False)
+    yield from (
+        f"{installer.key}: {url}: {sight.why}; another address has it"
+        for url, sight in found
+        if sight.there is False
+    )

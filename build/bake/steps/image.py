@@ -36,7 +36,9 @@ class StopBuilder(Step[Bake]):
         state.builder_is_sealed = True
         state.clients.ec2.stop_instances(InstanceIds=[state.builder.id])
         with watched(state, [state.builder]):
-            wait_for_state(state, state.builder.id, "stopped", timeout_s=state.manifest.builder.timeouts.stop_s)
+            wait_for_state(
+                state, state.builder.id, "stopped", timeout_s=state.manifest.builder.timeouts.stop_s
+            )
 
 
 class CreateImage(Step[Bake]):
@@ -88,11 +90,15 @@ def wait_for_image(state: Bake) -> ImageTypeDef:
         try:
             image = state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0]
         except (ClientError, IndexError) as exc:
-            if isinstance(exc, IndexError) or code_of(exc) == "InvalidAMIID.NotFound":  # EC2 is eventually consistent
+            # EC2 is eventually consistent
+            if isinstance(exc, IndexError) or code_of(exc) == "InvalidAMIID.NotFound":
                 return None
             raise
         if image["State"] in ("failed", "invalid", "error"):
-            raise CloudError(f"{state.image_id} is {image['State']}: {image.get('StateReason', {}).get('Message', 'no reason given')}")
+            raise CloudError(
+                f"{state.image_id} is {image['State']}: "
+                f"{image.get('StateReason', {}).get('Message', 'no reason given')}"
+            )
         return image
 
     found = wait_until(
@@ -110,7 +116,11 @@ def wait_for_image(state: Bake) -> ImageTypeDef:
 
 def snapshots_of(image: ImageTypeDef) -> tuple[str, ...]:
     """The ids of the snapshots behind an image."""
-    return tuple(mapping["Ebs"]["SnapshotId"] for mapping in image["BlockDeviceMappings"] if "SnapshotId" in mapping.get("Ebs", {}))
+    return tuple(
+        mapping["Ebs"]["SnapshotId"]
+        for mapping in image["BlockDeviceMappings"]
+        if "SnapshotId" in mapping.get("Ebs", {})
+    )
 
 
 def remove_images(state: Bake) -> None:

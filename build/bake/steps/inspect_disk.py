@@ -17,7 +17,7 @@ _DEVICE = "/dev/sdf"
 
 
 class InspectImageFiles(Step[Bake]):
-    """Attach a volume made of the image's snapshot to the candidate, mounted read-only, and run the tests of its files.
+    """Attach a volume of the image's snapshot to the candidate, read-only, and run the tests of its files.
 
     Needs: candidate, snapshot_ids. Adds to: tests.
     """
@@ -25,14 +25,20 @@ class InspectImageFiles(Step[Bake]):
     title = "look at the image's files from outside"
 
     def run(self, state: Bake) -> None:
-        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py there is nothing to do."""
+        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py it does nothing."""
         test = state.manifest.tests_folder / OUTSIDE_TEST
         if not test.is_file():
             state.report.note(f"no {OUTSIDE_TEST}: skipped")
             return
         volume_id = self._attach(state)
         with watch.shell(state, state.candidate) as shell:
-            shell.send(scripts.MOUNT_IMAGE.read_bytes(), "sh -s -- %s %s", volume_id.replace("-", ""), MOUNTED_AT, root=True)
+            shell.send(
+                scripts.MOUNT_IMAGE.read_bytes(),
+                "sh -s -- %s %s",
+                volume_id.replace("-", ""),
+                MOUNTED_AT,
+                root=True,
+            )
             # In a file, as everybody on this machine can read command lines.
             shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
         variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}
@@ -40,7 +46,9 @@ class InspectImageFiles(Step[Bake]):
 
     def _attach(self, state: Bake) -> str:
         ec2 = state.clients.ec2
-        placement = ec2.describe_instances(InstanceIds=[state.candidate.id])["Reservations"][0]["Instances"][0]["Placement"]
+        placement = ec2.describe_instances(InstanceIds=[state.candidate.id])["Reservations"][0]["Instances"][
+            0
+        ]["Placement"]
         volume_id = ec2.create_volume(
             SnapshotId=state.snapshot_ids[0],
             AvailabilityZone=placement["AvailabilityZone"],
@@ -53,8 +61,10 @@ class InspectImageFiles(Step[Bake]):
         return volume_id
 
     def cleanup(self, state: Bake) -> None:
-        """An attached volume ends with the candidate; one that an interrupt left before that is deleted here."""
-        for volume in state.clients.ec2.describe_volumes(Filters=tags.having(tags.RUN, state.run.id))["Volumes"]:
+        """An attached volume ends with the candidate; one that an interrupt left before is deleted here."""
+        for volume in state.clients.ec2.describe_volumes(Filters=tags.having(tags.RUN, state.run.id))[
+            "Volumes"
+        ]:
             if not volume["Attachments"]:
                 _wait(state, volume["VolumeId"], "available")
                 state.clients.ec2.delete_volume(VolumeId=volume["VolumeId"])
@@ -71,9 +81,11 @@ def secrets_of(state: Bake) -> list[str]:
 
 
 def _goes_with_the_candidate(state: Bake) -> None:
-    # Volumes attached to a running instance are kept when it ends, unless one says so (EC2 user guide, "Preserve data").
+    # Volumes attached to a running instance are kept when it ends, unless one says so (EC2 user guide,
+    # "Preserve data").
     state.clients.ec2.modify_instance_attribute(
-        InstanceId=state.candidate.id, BlockDeviceMappings=[{"DeviceName": _DEVICE, "Ebs": {"DeleteOnTermination": True}}]
+        InstanceId=state.candidate.id,
+        BlockDeviceMappings=[{"DeviceName": _DEVICE, "Ebs": {"DeleteOnTermination": True}}],
     )
 
 

@@ -30,7 +30,9 @@ class Preflight(Step[Bake]):
 
 def check_name_free(state: Bake) -> None:
     """EC2 would refuse the name only at the end, after the work."""
-    images = state.clients.ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [state.image_name]}])["Images"]
+    images = state.clients.ec2.describe_images(
+        Owners=["self"], Filters=[{"Name": "name", "Values": [state.image_name]}]
+    )["Images"]
     if images:
         raise UserError(
             f"image.name: {state.image_name} already exists: {images[0]['ImageId']}",
@@ -43,7 +45,8 @@ def check_root_volume(state: Bake) -> None:
     wanted = state.manifest.builder.root_volume.size_gib
     if wanted < state.base.root_size_gib:
         raise UserError(
-            f"builder.root_volume.size_gib: {wanted} GiB is less than the base image's {state.base.root_size_gib} GiB",
+            f"builder.root_volume.size_gib: {wanted} GiB is less than the base image's "
+            f"{state.base.root_size_gib} GiB",
             where=str(state.manifest.path),
         )
 
@@ -51,19 +54,21 @@ def check_root_volume(state: Bake) -> None:
 def check_instance_types(state: Bake) -> None:
     """Each type must be offered in the region and run the base image's architecture."""
     wanted = list(state.manifest.builder.instance_types)
-    offered = state.clients.ec2.describe_instance_type_offerings(Filters=[{"Name": "instance-type", "Values": wanted}])[
-        "InstanceTypeOfferings"
-    ]
+    offered = state.clients.ec2.describe_instance_type_offerings(
+        Filters=[{"Name": "instance-type", "Values": wanted}]
+    )["InstanceTypeOfferings"]
     missing = sorted(set(wanted) - {str(offer["InstanceType"]) for offer in offered})
     if missing:
         raise UserError(
-            f"builder.instance_types: {', '.join(missing)} not offered in {state.clients.cloud.region}", where=str(state.manifest.path)
+            f"builder.instance_types: {', '.join(missing)} not offered in {state.clients.cloud.region}",
+            where=str(state.manifest.path),
         )
     described = state.clients.ec2.describe_instance_types(InstanceTypes=wanted)["InstanceTypes"]  # type: ignore[arg-type]  # any string EC2 knows
     for kind in described:
         architectures = kind.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
         if state.base.architecture not in architectures:
             raise UserError(
-                f"builder.instance_types: {kind['InstanceType']} runs {', '.join(architectures)}, not {state.base.architecture}",
+                f"builder.instance_types: {kind['InstanceType']} runs {', '.join(architectures)}, not "
+                f"{state.base.architecture}",
                 where=str(state.manifest.path),
             )

@@ -25,7 +25,9 @@ _MARKS = (
 
 
 class Provision(Step[Bake]):
-    """Run one provisioner on the builder. When it sends something else, count BUILDER_RECIPE["provision"] up (builder_version.py).
+    """Run one provisioner on the builder.
+
+    When it sends something else, count BUILDER_RECIPE["provision"] up (builder_version.py).
 
     Needs: builder.
     """
@@ -36,7 +38,7 @@ class Provision(Step[Bake]):
         self.title = f"provision {use.name}"
 
     def run(self, state: Bake) -> None:
-        """Raises RemoteError with the provisioner's file and line and its last output, or UserError for a template."""
+        """Raises RemoteError with the provisioner's file, line and last output; UserError for a template."""
         if state.layer and self._number < state.layer.depth:
             state.report.note("already in the layer")
             return
@@ -51,8 +53,12 @@ class Provision(Step[Bake]):
     def _send(self, shell: Shell, folder: str, state: Bake) -> None:
         variables = {**environment(self._use), **_standard_variables(state)}
         sent = [
-            file_tree.FileEntry(f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)),
-            file_tree.FileEntry(f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)),
+            file_tree.FileEntry(
+                f"{folder}/install.sh", (self._use.folder / "install.sh").read_bytes(), file_tree.roots(0o700)
+            ),
+            file_tree.FileEntry(
+                f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)
+            ),
             file_tree.FileEntry(f"{folder}/environment", exports(variables).encode(), file_tree.roots(0o600)),
             *given(self._use, folder),
         ]
@@ -67,7 +73,9 @@ class Provision(Step[Bake]):
 
         timeout_s = self._use.definition.timeout_minutes * 60
         try:
-            status = shell.stream(f"cd {folder} && bash ./run_install.sh 2>&1", on_line=keep, root=True, timeout_s=timeout_s)
+            status = shell.stream(
+                f"cd {folder} && bash ./run_install.sh 2>&1", on_line=keep, root=True, timeout_s=timeout_s
+            )
         except RemoteError as exc:  # it took too long, or the builder is gone
             raise self._failure(f"was cut off: {exc.message}", lines, exc.hint) from exc
         if status != 0:
@@ -75,7 +83,10 @@ class Provision(Step[Bake]):
 
     def _failure(self, how: str, lines: list[str], advice: str | None = None) -> RemoteError:
         script = self._use.folder / "install.sh"
-        line = next((mark["line"] for text in reversed(lines) for pattern in _MARKS if (mark := pattern.match(text))), None)
+        line = next(
+            (mark["line"] for text in reversed(lines) for pattern in _MARKS if (mark := pattern.match(text))),
+            None,
+        )
         last = "\n".join(f"  {text}" for text in lines[-_LAST_LINES:]) or "  (none)"
         look = "run again with --on-failure keep to look at the builder"
         return RemoteError(
@@ -87,11 +98,14 @@ class Provision(Step[Bake]):
 
 def given(use: ProvisionerUse, folder: str) -> list[file_tree.FileEntry]:
     """The texts that are to stand beside its install.sh in ``folder``."""
-    return [file_tree.FileEntry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600)) for name, text in use.given.items()]
+    return [
+        file_tree.FileEntry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600))
+        for name, text in use.given.items()
+    ]
 
 
 def _standard_variables(state: Bake) -> dict[str, str]:
-    """What every provisioner gets beside its own variables: the login user, and mirrors as clients know them."""
+    """What every provisioner gets beside its own variables: the login user, and mirrors by clients' names."""
     mirrors = state.manifest.builder.mirrors
     variables = {
         "HUBSMITH_LOGIN_USER": state.base.login_user,

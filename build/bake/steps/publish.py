@@ -10,7 +10,7 @@ from build.pipeline import Step
 
 
 class PublishImage(Step[Bake]):
-    """Share the image with whom the manifest names, tag it and its snapshots as published, then let the SSM parameter point to the image.
+    """Share the image as the manifest says, tag it and its snapshots, then point the SSM parameter to it.
 
     Needs: image_id, snapshot_ids.
     """
@@ -22,9 +22,13 @@ class PublishImage(Step[Bake]):
         share(state)
         publish = state.manifest.publish
         marks = {**publish.tags, tags.STATE: PUBLISHED, tags.CHANNEL: publish.channel}
-        state.clients.ec2.create_tags(Resources=[state.image_id, *state.snapshot_ids], Tags=tags.as_list(marks))
+        state.clients.ec2.create_tags(
+            Resources=[state.image_id, *state.snapshot_ids], Tags=tags.as_list(marks)
+        )
         # A published image has no expiry: what carries one is removed by sweep.
-        state.clients.ec2.delete_tags(Resources=[state.image_id, *state.snapshot_ids], Tags=[{"Key": tags.EXPIRES}])
+        state.clients.ec2.delete_tags(
+            Resources=[state.image_id, *state.snapshot_ids], Tags=[{"Key": tags.EXPIRES}]
+        )
         if state.manifest.ssm_parameter:
             self._point(state, state.manifest.ssm_parameter)
         retire_others(state)
@@ -42,7 +46,10 @@ class PublishImage(Step[Bake]):
 
 def retire_others(state: Bake) -> None:
     """Take the channel from the images of the same name that had it before."""
-    filters = [*tags.having(tags.IMAGE, state.manifest.image.name), *tags.having(tags.CHANNEL, state.manifest.publish.channel)]
+    filters = [
+        *tags.having(tags.IMAGE, state.manifest.image.name),
+        *tags.having(tags.CHANNEL, state.manifest.publish.channel),
+    ]
     images = state.clients.ec2.describe_images(Owners=["self"], Filters=filters)["Images"]
     others = [image["ImageId"] for image in images if image["ImageId"] != state.image_id]
     if others:

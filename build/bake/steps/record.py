@@ -33,7 +33,9 @@ class WriteRecord(Step[Bake]):
         path = path_of(state.image_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(record_of(state), indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(record_of(state), indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8"
+        )
         temporary.replace(path)
         state.report.note(f"record {path}")
 
@@ -58,22 +60,43 @@ def record_of(state: Bake) -> dict[str, Any]:
         "scheme": fingerprint.SCHEME,
         "snapshot_ids": state.snapshot_ids,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "cloud": {"name": state.clients.cloud.name, "account": state.clients.account, "region": state.clients.cloud.region},
-        "run": {"id": state.run.id, "owner": state.run.owner, "started": state.run.started.isoformat(timespec="seconds")},
+        "cloud": {
+            "name": state.clients.cloud.name,
+            "account": state.clients.account,
+            "region": state.clients.cloud.region,
+        },
+        "run": {
+            "id": state.run.id,
+            "owner": state.run.owner,
+            "started": state.run.started.isoformat(timespec="seconds"),
+        },
         "base": asdict(state.base),
         "layer": asdict(state.layer) if state.layer else None,
         "since": state.since,
         "manifest": state.manifest.path.read_text(encoding="utf-8"),
         "git": git_revision(state.manifest.folder),
         "provisioners": [
-            {"name": use.name, "values": template_variables(use), "fingerprint": mark.digest, "content": mark.content}
+            {
+                "name": use.name,
+                "values": template_variables(use),
+                "fingerprint": mark.digest,
+                "content": mark.content,
+            }
             for use, mark in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
         ],
         "parts": state.inputs.parts,
         "unlocked": list(state.manifest.unlocked),
         "launch_permissions": state.manifest.publish.launch_permissions.model_dump(mode="json"),
-        "packages": {where: found for where, found in state.packages.items() if where != "bytes" and not where.startswith(_LICENCE)},
-        "licences": {where.removeprefix(_LICENCE): found for where, found in state.packages.items() if where.startswith(_LICENCE)},
+        "packages": {
+            where: found
+            for where, found in state.packages.items()
+            if where != "bytes" and not where.startswith(_LICENCE)
+        },
+        "licences": {
+            where.removeprefix(_LICENCE): found
+            for where, found in state.packages.items()
+            if where.startswith(_LICENCE)
+        },
         "bytes": {folder: int(size) for folder, size in state.packages.get("bytes", {}).items()},
         "tests": [asdict(test) for test in state.tests],
         "seconds": [asdict(timing) for timing in state.report.timings],

@@ -1,4 +1,4 @@
-"""A build that starts from a layer: the layer's image, and a builder brought back to where the layer was taken."""
+"""A build that starts from a layer: the layer's image, and a builder brought back to that point."""
 
 from __future__ import annotations
 
@@ -34,13 +34,17 @@ class FindLayer(Step[Bake]):
         state.since = state.layer.since if state.layer else state.run.started.isoformat(timespec="seconds")
         if state.layer:
             state.source_id = register(state.clients, state.layer, state.base.id, state.base.root_device)
-            state.report.note(f"layer {state.source_id} ({state.layer.snapshot_id}): {state.layer.depth} provisioner(s) are in it")
+            state.report.note(
+                f"layer {state.source_id} ({state.layer.snapshot_id}): {state.layer.depth} provisioner(s) "
+                "are in it"
+            )
         else:
             state.source_id = state.base.id
 
 
 class PrepareBuilder(Step[Bake]):
-    """Bring a builder that started from a layer back to where the layer was taken; note on any other what its base starts.
+    """Bring a builder that started from a layer back to where the layer was taken; note on any other what its
+    base starts.
 
     Needs: builder, layer.
     """
@@ -52,7 +56,9 @@ class PrepareBuilder(Step[Bake]):
         if not state.manifest.layers.enabled and not state.layer:
             return
         with watch.shell(state, state.builder) as shell:
-            shell.send(scripts.LAYER.read_bytes(), "sh -s -- %s", "resume" if state.layer else "begin", root=True)
+            shell.send(
+                scripts.LAYER.read_bytes(), "sh -s -- %s", "resume" if state.layer else "begin", root=True
+            )
 
 
 def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> str:
@@ -62,21 +68,28 @@ def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> 
         return known
     base = clients.ec2.describe_images(ImageIds=[base_id])["Images"][0]
     snapshot = clients.ec2.describe_snapshots(SnapshotIds=[layer.snapshot_id])["Snapshots"][0]
-    marks = {key: value for key, value in tags.as_dict(snapshot.get("Tags")).items() if not key.startswith("aws:")}
+    marks = {
+        key: value for key, value in tags.as_dict(snapshot.get("Tags")).items() if not key.startswith("aws:")
+    }
     try:
         return clients.ec2.register_image(**_request(base, name, layer, root_device, marks))["ImageId"]
     except ClientError as exc:
-        if code_of(exc) == "InvalidAMIName.Duplicate" and (known := _image_called(clients, name)):  # another build was first
+        # another build was first
+        if code_of(exc) == "InvalidAMIName.Duplicate" and (known := _image_called(clients, name)):
             return known
         raise
 
 
 def _image_called(clients: Clients, name: str) -> str | None:
-    images = clients.ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])["Images"]
+    images = clients.ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])[
+        "Images"
+    ]
     return images[0]["ImageId"] if images else None
 
 
-def _request(base: ImageTypeDef, name: str, layer: Layer, root_device: str, marks: Mapping[str, str]) -> RegisterImageRequestTypeDef:
+def _request(
+    base: ImageTypeDef, name: str, layer: Layer, root_device: str, marks: Mapping[str, str]
+) -> RegisterImageRequestTypeDef:
     """An image like the base image, on the layer's disk."""
     request: RegisterImageRequestTypeDef = {
         "Name": name,
@@ -85,7 +98,9 @@ def _request(base: ImageTypeDef, name: str, layer: Layer, root_device: str, mark
         "VirtualizationType": "hvm",
         "EnaSupport": base.get("EnaSupport", True),
         "RootDeviceName": root_device,
-        "BlockDeviceMappings": [{"DeviceName": root_device, "Ebs": {"SnapshotId": layer.snapshot_id, "DeleteOnTermination": True}}],
+        "BlockDeviceMappings": [
+            {"DeviceName": root_device, "Ebs": {"SnapshotId": layer.snapshot_id, "DeleteOnTermination": True}}
+        ],
         "TagSpecifications": tags.specifications(marks, "image"),
     }
     if "SriovNetSupport" in base:

@@ -22,7 +22,8 @@ _HOLD_S = 55
 class SaveLayer(Step[Bake]):
     """Take a snapshot of the builder as it is now, for later builds.
 
-    Needs: builder, inputs, since. A layer that cannot be taken is a pity and no failure. It is no part of the run: it stays.
+    Needs: builder, inputs, since. A layer that cannot be taken is a pity and no failure. It is no part of the
+    run: it stays.
     """
 
     def __init__(self, use: ProvisionerUse, number: int) -> None:
@@ -47,7 +48,9 @@ class SaveLayer(Step[Bake]):
         try:
             with watch.shell(state, state.builder) as shell:
                 shell.send(scripts.LAYER.read_bytes(), "umask 077 && cat > /run/hubsmith-layer.sh", root=True)
-                with shell.holding("sh /run/hubsmith-layer.sh hold", until="still", root=True, timeout_s=_HOLD_S):
+                with shell.holding(
+                    "sh /run/hubsmith-layer.sh hold", until="still", root=True, timeout_s=_HOLD_S
+                ):
                     answer = state.clients.ec2.create_snapshot(
                         VolumeId=volume_id,
                         Description=f"hubsmith: half-way of a build, after {self._use.name}",
@@ -55,7 +58,8 @@ class SaveLayer(Step[Bake]):
                     )
                     made.append(answer["SnapshotId"])
         except BaseException:
-            # The file system was let go too early, or nobody knows: such a snapshot is not to be found by anybody.
+            # The file system was let go too early, or nobody knows: such a snapshot is not to be found by
+            # anybody.
             for snapshot_id in made:
                 with suppress(ClientError, BotoCoreError):
                     state.clients.ec2.delete_snapshot(SnapshotId=snapshot_id)
@@ -80,7 +84,9 @@ class SaveLayer(Step[Bake]):
 
 
 def _root_volume_of(state: Bake) -> str:
-    seen = state.clients.ec2.describe_instances(InstanceIds=[state.builder.id])["Reservations"][0]["Instances"][0]
+    seen = state.clients.ec2.describe_instances(InstanceIds=[state.builder.id])["Reservations"][0][
+        "Instances"
+    ][0]
     for mapping in seen["BlockDeviceMappings"]:
         if mapping["DeviceName"] == seen["RootDeviceName"]:
             return mapping["Ebs"]["VolumeId"]

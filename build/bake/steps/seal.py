@@ -29,9 +29,13 @@ class Seal(Step[Bake]):
             state.packages = list_packages(shell)
             # The script comes on standard input: nothing of it is written to the disk it cleans. The key that
             # opened this connection goes last; the connection itself stays until the instance stops.
-            status = shell.stream("sh -s 2>&1", on_line=keep, root=True, timeout_s=300, data=scripts.SEAL.read_bytes())
+            status = shell.stream(
+                "sh -s 2>&1", on_line=keep, root=True, timeout_s=300, data=scripts.SEAL.read_bytes()
+            )
         if status != 0:
-            raise RemoteError(f"sealing ended with status {status}", where=str(scripts.SEAL), hint="\n".join(lines[-15:]))
+            raise RemoteError(
+                f"sealing ended with status {status}", where=str(scripts.SEAL), hint="\n".join(lines[-15:])
+            )
 
 
 def list_packages(shell: Shell) -> dict[str, dict[str, str]]:
@@ -40,9 +44,15 @@ def list_packages(shell: Shell) -> dict[str, dict[str, str]]:
     Also {"licence /opt/hub": {name: licence}, "bytes": {"/opt/anaconda": size}}.
     """
     lines: list[str] = []
-    status = shell.stream("sh -s", on_line=lines.append, root=True, timeout_s=120, data=scripts.LIST_PACKAGES.read_bytes())
+    status = shell.stream(
+        "sh -s", on_line=lines.append, root=True, timeout_s=120, data=scripts.LIST_PACKAGES.read_bytes()
+    )
     if status != 0:
-        raise RemoteError(f"listing packages ended with status {status}", where=str(scripts.LIST_PACKAGES), hint="\n".join(lines[-15:]))
+        raise RemoteError(
+            f"listing packages ended with status {status}",
+            where=str(scripts.LIST_PACKAGES),
+            hint="\n".join(lines[-15:]),
+        )
     found: dict[str, dict[str, str]] = {}
     for line in lines:
         where, name, version = line.split("\t")

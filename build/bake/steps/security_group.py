@@ -36,7 +36,12 @@ class CreateSecurityGroup(Step[Bake]):
         state.clients.ec2.authorize_security_group_ingress(
             GroupId=self._group_id,
             IpPermissions=[
-                {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr, "Description": "the caller"}]}
+                {
+                    "IpProtocol": "tcp",
+                    "FromPort": port,
+                    "ToPort": port,
+                    "IpRanges": [{"CidrIp": cidr, "Description": "the caller"}],
+                }
                 for port in (SSH, HTTP, HTTPS)
             ],
         )
@@ -49,7 +54,9 @@ class CreateSecurityGroup(Step[Bake]):
 
     def _groups(self, state: Bake) -> list[str]:
         # By tag as well: an interrupt may have come between the call and its answer.
-        found = state.clients.ec2.describe_security_groups(Filters=tags.having(tags.RUN, state.run.id))["SecurityGroups"]
+        found = state.clients.ec2.describe_security_groups(Filters=tags.having(tags.RUN, state.run.id))[
+            "SecurityGroups"
+        ]
         return [group["GroupId"] for group in found]
 
 

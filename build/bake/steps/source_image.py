@@ -48,9 +48,13 @@ class FindSourceImage(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises UserError when there is none of that id."""
         here = state.manifest.base
-        state.base = find(state.clients, Base(id=self._image_id, login_user=here.login_user, architecture=here.architecture))
+        state.base = find(
+            state.clients, Base(id=self._image_id, login_user=here.login_user, architecture=here.architecture)
+        )
         state.image_id = state.base.id
-        state.snapshot_ids = snapshots_of(state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0])
+        state.snapshot_ids = snapshots_of(
+            state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0]
+        )
 
 
 def find(clients: Clients, base: Base) -> BaseImage:
@@ -74,7 +78,8 @@ def _newest(clients: Clients, base: Base) -> BaseImage:
     )["Images"]
     if not images:
         raise UserError(
-            f"base: no image of owner {base.owner} is named {base.name}", hint=f"looked for {base.architecture} in {clients.cloud.region}"
+            f"base: no image of owner {base.owner} is named {base.name}",
+            hint=f"looked for {base.architecture} in {clients.cloud.region}",
         )
     return _facts(max(images, key=lambda image: image["CreationDate"]), base)
 
@@ -94,14 +99,26 @@ def _from_parameter(clients: Clients, name: str) -> str:
         return clients.ssm.get_parameter(Name=name)["Parameter"]["Value"]
     except ClientError as exc:
         if code_of(exc) == "ParameterNotFound":
-            raise UserError(f"base.ssm_parameter: there is no parameter {name} in {clients.cloud.region}") from exc
+            raise UserError(
+                f"base.ssm_parameter: there is no parameter {name} in {clients.cloud.region}"
+            ) from exc
         raise
 
 
 def _facts(image: ImageTypeDef, base: Base) -> BaseImage:
     if image.get("Architecture") != base.architecture:
-        raise UserError(f"base: {image['ImageId']} is {image.get('Architecture')}, not {base.architecture}", hint="set base.architecture")
-    root = next((m["Ebs"] for m in image["BlockDeviceMappings"] if m.get("DeviceName") == image.get("RootDeviceName") and "Ebs" in m), None)
+        raise UserError(
+            f"base: {image['ImageId']} is {image.get('Architecture')}, not {base.architecture}",
+            hint="set base.architecture",
+        )
+    root = next(
+        (
+            m["Ebs"]
+            for m in image["BlockDeviceMappings"]
+            if m.get("DeviceName") == image.get("RootDeviceName") and "Ebs" in m
+        ),
+        None,
+    )
     if root is None:
         raise UserError(f"base: {image['ImageId']} has no EBS root volume, so no image can be made from it")
     return BaseImage(

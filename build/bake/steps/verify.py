@@ -39,19 +39,27 @@ class Verify(Step[Bake]):
         """Raises HubsmithError naming the tests that failed, UserError when there are none to run."""
         files = test_files(state.manifest)
         if not files:
-            raise UserError(f"tests.folder: no test file in {state.manifest.tests.folder}", where=str(state.manifest.path))
+            raise UserError(
+                f"tests.folder: no test file in {state.manifest.tests.folder}", where=str(state.manifest.path)
+            )
         machines = [state.builder] if self._stage == "builder" else state.candidates
         run_tests(state, files, machines, self._stage)
 
 
 def run_tests(
-    state: Bake, files: Sequence[Path], machines: Sequence[Instance], stage: str, variables: Mapping[str, str] = MappingProxyType({})
+    state: Bake,
+    files: Sequence[Path],
+    machines: Sequence[Instance],
+    stage: str,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Run these test files on instances that share them, note what came out, and raise HubsmithError naming the tests that failed."""
+    """Run these test files on instances that share them; raise HubsmithError naming those that failed."""
     started = time.monotonic()
     targets = [machine.target for machine in machines]
     guard = partial(watched, state, machines)
-    outcome = image_tests.run(state.manifest, files, targets, stage, state.run.folder, state.report, variables, guard)
+    outcome = image_tests.run(
+        state.manifest, files, targets, stage, state.run.folder, state.report, variables, guard
+    )
     seconds = round(time.monotonic() - started, 1)
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:
@@ -59,7 +67,10 @@ def run_tests(
         journal = diagnostics.collect(state, machines, stage)
         raise HubsmithError(
             f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
-            hint=f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it in {journal}",
+            hint=(
+                f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it "
+                f"in {journal}"
+            ),
         )
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     state.report.note(f"{outcome.passed} tests passed, {WHERE[stage]}{skipped}")

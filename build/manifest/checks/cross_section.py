@@ -34,7 +34,7 @@ def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -
 
 
 def _admins(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
-    """`admin` is the login user of Debian's images, and Ubuntu's sudoers gives the group of that name everything."""
+    """`admin` is the login user of Debian's images; Ubuntu's sudoers gives that group everything."""
     for index, user in enumerate(settings.hub.admin_users):
         if complaint := admin_problem(user, settings.base.login_user):
             yield ("hub", "admin_users", index), f"{user} {complaint}"
@@ -54,7 +54,10 @@ def admin_problem(user: str, login_user: str) -> str | None:
 
 def _parameter(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
     if f"/hubsmith/{settings.image.name}" == _OF_HUBS:
-        yield ("image", "name"), f"is taken: parameters of hubs are below {_OF_HUBS}, which builds cannot reach"
+        yield (
+            ("image", "name"),
+            f"is taken: parameters of hubs are below {_OF_HUBS}, which builds cannot reach",
+        )
         return
     name = fill_in(settings.publish.ssm_parameter, settings.image.name, settings.publish.channel)
     complaint = parameter_problem(name) if name else None
@@ -69,7 +72,8 @@ def _tags(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
     if OWN_TAGS + given > MAX_TAGS:
         yield (
             ("image", "tags"),
-            f"has {given} tags with those of publish; the limit is {MAX_TAGS}, {OWN_TAGS} of them for Hubsmith",
+            f"has {given} tags with those of publish; the limit is {MAX_TAGS}, {OWN_TAGS} of them for "
+            "Hubsmith",
         )
 
 

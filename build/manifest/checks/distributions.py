@@ -14,7 +14,9 @@ Finding = tuple[KeyPath, str]
 def problems(settings: ManifestFile) -> Iterator[Finding]:
     """Everything that keeps python.distribution from being installed as the manifest says."""
     yield from _channels(settings)
-    yield from _installer(settings) if settings.python.distribution in WITH_CONDA else _without_conda(settings)
+    yield from (
+        _installer(settings) if settings.python.distribution in WITH_CONDA else _without_conda(settings)
+    )
 
 
 def terms(settings: ManifestFile) -> Iterator[Finding]:
@@ -22,7 +24,8 @@ def terms(settings: ManifestFile) -> Iterator[Finding]:
     if settings.python.distribution == "anaconda" and not settings.python.accept_terms:
         yield (
             ("python", "accept_terms"),
-            f"should be true, set by you, once you have accepted Anaconda's terms of service ({TERMS}): organisations of 200 people or more"
+            "should be true, set by you, once you have accepted Anaconda's terms of service "
+            f"({TERMS}): organisations of 200 people or more"
             " need a licence, and so does everybody who gives Anaconda to others, as a shared image does."
             " python.distribution: miniforge needs neither",
         )
@@ -37,17 +40,29 @@ def _channels(settings: ManifestFile) -> Iterator[Finding]:
 
 def _without_conda(settings: ManifestFile) -> Iterator[Finding]:
     if settings.python.conda_packages:
-        yield ("python", "conda_packages"), "needs conda, which a venv has not: take distribution miniforge, or put them into packages"
+        yield (
+            ("python", "conda_packages"),
+            "needs conda, which a venv has not: take distribution miniforge, or put them into packages",
+        )
     if settings.python.environment:
-        yield ("python", "environment"), "needs conda, which a venv has not: take distribution miniforge, or name a requirements.txt"
+        yield (
+            ("python", "environment"),
+            "needs conda, which a venv has not: take distribution miniforge, or name a requirements.txt",
+        )
 
 
 def _installer(settings: ManifestFile) -> Iterator[Finding]:
     distribution = settings.python.distribution
     installer = getattr(settings.python.installers, distribution)
     if installer is None:
-        yield ("python", "installers", distribution), f"is needed for distribution {distribution}: version, urls and sha256"
+        yield (
+            ("python", "installers", distribution),
+            f"is needed for distribution {distribution}: version, urls and sha256",
+        )
         return
     arch = ARCH[settings.base.architecture]
     if getattr(installer.sha256, arch) is None:
-        yield ("python", "installers", distribution, "sha256"), f"has none for {arch}, which base.architecture asks for"
+        yield (
+            ("python", "installers", distribution, "sha256"),
+            f"has none for {arch}, which base.architecture asks for",
+        )

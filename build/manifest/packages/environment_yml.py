@@ -1,7 +1,7 @@
 """environment.yml: what conda and pip are asked for, each with its place in the file.
 
-The format is conda's ("Creating an environment file manually" in its documentation). `name` and `prefix` mean nothing here: the
-environment is /opt/anaconda.
+The format is conda's ("Creating an environment file manually" in its documentation). `name` and `prefix` mean
+nothing here: the environment is /opt/anaconda.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def read(path: Path) -> Environment:
 def _strangers(tree: MapNode) -> Iterator[Problem]:
     for key, found in tree.entries.items():
         if key == "variables":
-            yield found.mark.problem((key,), "is hub.environment of the manifest: users' servers get it from there")
+            yield found.mark.problem(
+                (key,), "is hub.environment of the manifest: users' servers get it from there"
+            )
         elif key not in _KEYS:
             yield found.mark.problem((key,), f"{UNKNOWN_KEY}{did_you_mean(key, _KEYS)}")
 
@@ -74,7 +76,11 @@ def _texts(tree: MapNode, key: str, rule: TypeAdapter[str]) -> tuple[tuple[Named
         if not isinstance(item, MapNode):
             complaint = _complaint(item, rule)
             problems += [item.mark.problem((key, index), complaint)] if complaint else []
-            named += [Named(item.value, item.mark)] if isinstance(item, Scalar) and isinstance(item.value, str) and not complaint else []
+            named += (
+                [Named(item.value, item.mark)]
+                if isinstance(item, Scalar) and isinstance(item.value, str) and not complaint
+                else []
+            )
         elif key != "dependencies":
             problems.append(item.mark.problem((key, index), "should be text, is a mapping"))
     return tuple(named), tuple(problems)
@@ -102,7 +108,9 @@ def _pip(path: KeyPath, node: MapNode, file: Path) -> Requirements:
     found = Requirements()
     for key, inner in node.entries.items():
         if key != "pip":
-            found += Requirements((), (inner.mark.problem((*path, key), f"{UNKNOWN_KEY}; did you mean 'pip'?"),))
+            found += Requirements(
+                (), (inner.mark.problem((*path, key), f"{UNKNOWN_KEY}; did you mean 'pip'?"),)
+            )
         else:
             found += _pip_lines((*path, key), inner, file)
     return found
@@ -112,11 +120,15 @@ def _pip_lines(path: KeyPath, section: MapEntry, file: Path) -> Requirements:
     if isinstance(section.value, Scalar) and section.value.value is None:
         return Requirements()
     if not isinstance(section.value, ListNode):
-        return Requirements((), (section.value.mark.problem(path, f"should be a list, is {describe(section.value)}"),))
+        return Requirements(
+            (), (section.value.mark.problem(path, f"should be a list, is {describe(section.value)}"),)
+        )
     found = Requirements()
     for index, item in enumerate(section.value.items):
         if isinstance(item, Scalar) and isinstance(item.value, str):
             found += entry(item.value.strip(), item.mark, file)
         else:
-            found += Requirements((), (item.mark.problem((*path, index), f"should be text, is {describe(item)}"),))
+            found += Requirements(
+                (), (item.mark.problem((*path, index), f"should be text, is {describe(item)}"),)
+            )
     return found

@@ -1,4 +1,4 @@
-"""What a build does with the lock beside its manifest: it has to be of this manifest, and goes to the provisioner that says `lock:`."""
+"""What a build does with the lock beside its manifest: check it, give it to the provisioner with `lock:`."""
 
 from __future__ import annotations
 
@@ -36,16 +36,23 @@ class Applied:
 def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Sequence[str] = ()) -> Applied:
     """Give the provisioners what the lock at ``path`` has for them in a manifest with these profiles.
 
-    A lock that is not of this manifest is neither used nor passed over: the build would not be what somebody wrote down.
+    A lock that is not of this manifest is neither used nor passed over: the build would not be what somebody
+    wrote down.
     """
     found, tree, problems = lockfile_format.load(path)
     if problems:
         return Applied(uses, problems=problems)
     if found is None or tree is None:
-        return Applied(uses, tuple(one for use in uses if use.definition.lock for one in to_resolve(made_of(use, base))))
+        return Applied(
+            uses, tuple(one for use in uses if use.definition.lock for one in to_resolve(made_of(use, base)))
+        )
     given, wrong = [], []
     for use in uses:
-        chosen = _pins(Locked(found, tree, display(path), tuple(profiles)), use, base) if use.definition.lock else None
+        chosen = (
+            _pins(Locked(found, tree, display(path), tuple(profiles)), use, base)
+            if use.definition.lock
+            else None
+        )
         given.append(replace(use, given=chosen.given) if isinstance(chosen, Pins) else use)
         wrong += [chosen] if isinstance(chosen, Problem) else []
     return Applied(tuple(given), problems=tuple(wrong))
@@ -53,7 +60,7 @@ def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Se
 
 @dataclass(frozen=True)
 class Locked:
-    """A lock, the tree it was read from, its name for a person, and the profiles of the manifest that reads it."""
+    """A lock, the tree it was read from, its name for a person, and the profiles of its reader."""
 
     lock: Lock
     tree: MapNode
@@ -79,12 +86,16 @@ class Locked:
     @property
     def again(self) -> str:
         """What to do when it is not of this manifest."""
-        options = (f" --{'cloud' if name in CLOUDS else 'profile'} {name}" for name in self.profiles if name != CLOUDS[0])
+        options = (
+            f" --{'cloud' if name in CLOUDS else 'profile'} {name}"
+            for name in self.profiles
+            if name != CLOUDS[0]
+        )
         return f"run `invoke lock{''.join(options)}`"
 
 
 def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
-    """Those made of what the manifest asks for, whichever section has them: what asks for the same may share it."""
+    """Those made of what the manifest asks for, in any section: what asks for the same may share it."""
     distribution, arch, wanted = distribution_of(use), ARCH[base.architecture], made_of(use, base)
     for _, packages in locked.sections():
         found = packages.get(distribution, {}).get(arch)
@@ -96,14 +107,21 @@ def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
 def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: LockInputs) -> Problem:
     """Why nothing in the lock is of this manifest; another profile's section says nothing about that."""
     sections = [(path, found) for path, found in locked.sections() if found.get(distribution)]
-    path, packages = next(((path, found) for path, found in sections if path in (locked.own, _WITHOUT_PROFILES)), ((), {}))
+    path, packages = next(
+        ((path, found) for path, found in sections if path in (locked.own, _WITHOUT_PROFILES)), ((), {})
+    )
     if not packages:
         for_what = locked.for_whom if sections else "this distribution"
-        return Mark(locked.file, 1, 1).problem(("packages", distribution), f"nothing is locked for {for_what}: {locked.again}")
+        return Mark(locked.file, 1, 1).problem(
+            ("packages", distribution), f"nothing is locked for {for_what}: {locked.again}"
+        )
     at: KeyPath = (*path, distribution)
     platforms = packages[distribution]
     if arch not in platforms:
-        message = f"is locked for {', '.join(platforms)}, not for {arch}, which base.architecture asks for: {locked.again}"
+        message = (
+            f"is locked for {', '.join(platforms)}, not for {arch}, which base.architecture asks for: "
+            f"{locked.again}"
+        )
         return place_of(locked.tree, at).problem(at, message)
     at = (*at, arch)
     differences = "; ".join(changes(platforms[arch].made_of, wanted))
@@ -127,7 +145,9 @@ def made_of(use: ProvisionerUse, base: Base) -> LockInputs:
         channels=tuple(values.get("channels") or ()) if has_conda else (),
         conda_packages=tuple(values.get("conda_packages") or ()) if has_conda else (),
         packages=tuple(values.get("packages") or ()),
-        provisioner=hashlib.sha256("\n".join((*requirements(use), *constraints(use), *overrides(use))).encode()).hexdigest()[:16],
+        provisioner=hashlib.sha256(
+            "\n".join((*requirements(use), *constraints(use), *overrides(use))).encode()
+        ).hexdigest()[:16],
     )
 
 

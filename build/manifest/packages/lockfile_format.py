@@ -5,10 +5,12 @@
       venv:                   a distribution
         x86_64:               the processors, as uname -m has them
           made_of: {…}        what the manifest asked for; a build that asks for something else is refused
-          conda: |            channel/subdir/file#sha256:…, as conda's @EXPLICIT has it, without the address in front of channels
+          conda: |            channel/subdir/file#sha256:…, as conda's @EXPLICIT has it, without the
+                              address in front of channels
           pip: |              name==version with the sha256 of its files, as pip reads it
     profiles:
-      local+big:              the same for a manifest with these profiles applied, in order; without any it is above
+      local+big:              the same for a manifest with these profiles applied, in order; without any
+                              it is above
         venv: …
 
 `invoke lock` writes it (build/lock/); what a build does with it is in lockfile.py.
@@ -31,8 +33,13 @@ from build.manifest.yaml.files import read
 from build.manifest.yaml.messages import validate
 from build.manifest.yaml.nodes import KeyPath, MapNode
 
-CONDA_ENTRY = re.compile(r"(?P<package>\S+/(noarch|linux-\w+)/[^\s/#]+\.(conda|tar\.bz2))#sha256:[0-9a-f]{64}\n")
-PIP_ENTRY = re.compile(r"(?P<name>[\w.-]+)( @ |==)(?P<version>\S+)(?P<marker> ; [^\\\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+CONDA_ENTRY = re.compile(
+    r"(?P<package>\S+/(noarch|linux-\w+)/[^\s/#]+\.(conda|tar\.bz2))#sha256:[0-9a-f]{64}\n"
+)
+PIP_ENTRY = re.compile(
+    r"(?P<name>[\w.-]+)( @ |==)(?P<version>\S+)(?P<marker> ; [^\\\n]+)?"
+    r"( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+)
 
 
 def _only(entry: re.Pattern[str]) -> Callable[[str], str | None]:
@@ -54,11 +61,15 @@ class LockInputs(Section):
     """What decides which packages it has to be."""
 
     python: str = Field(description="The oldest Python it is to hold for")
-    hub_version: str | None = Field(default=None, description="Of JupyterHub, if it is not the provisioner's own")
+    hub_version: str | None = Field(
+        default=None, description="Of JupyterHub, if it is not the provisioner's own"
+    )
     channels: tuple[str, ...] = ()
     conda_packages: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
-    provisioner: str = Field(description="Digest of what the provisioner installs in any case, and of its own pins")
+    provisioner: str = Field(
+        description="Digest of what the provisioner installs in any case, and of its own pins"
+    )
 
 
 class Pins(Section):

@@ -1,4 +1,4 @@
-"""The files of packages that a manifest names: what they ask for goes into the settings, as if it stood in the manifest itself."""
+"""The files of packages that a manifest names: their contents go into the settings as if written there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from build.manifest.yaml.nodes import Node, place_of
 
 
 def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFile, tuple[Problem, ...]]:
-    """The settings with the packages and channels of python.requirements and python.environment, and what is wrong with the files.
+    """The settings with what python.requirements and python.environment ask for, and the files' mistakes.
 
     What the manifest names comes first, except for channels: the file's own have precedence, as with conda.
     """
@@ -25,7 +25,11 @@ def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFi
         if name is None:
             continue
         if not (folder / name).is_file():
-            problems.append(place_of(tree, ("python", key)).problem(("python", key), f"there is no {name} beside the manifest"))
+            problems.append(
+                place_of(tree, ("python", key)).problem(
+                    ("python", key), f"there is no {name} beside the manifest"
+                )
+            )
         elif key == "requirements":
             listed = requirements_txt.read(folder / name)
         else:
@@ -42,7 +46,12 @@ def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFi
             "packages": _each_once(python.packages, _texts(listed.packages), _texts(environment.pip)),
         }
     )
-    return settings.model_copy(update={"python": gathered}), (*problems, *listed.problems, *environment.problems, *refused)
+    return settings.model_copy(update={"python": gathered}), (
+        *problems,
+        *listed.problems,
+        *environment.problems,
+        *refused,
+    )
 
 
 def _texts(named: Iterable[Named]) -> Iterable[str]:

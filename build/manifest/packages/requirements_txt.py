@@ -1,7 +1,7 @@
 """requirements.txt: the packages pip is asked for, each with its place in the file.
 
-The format is pip's ("Requirements File Format" in its documentation), without what means nothing for an image: where packages come
-from is the manifest's builder.mirrors, and hashes are for the lock to say.
+The format is pip's ("Requirements File Format" in its documentation), without what means nothing for an
+image: where packages come from is the manifest's builder.mirrors, and hashes are for the lock to say.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _KEY = ("package",)
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _INCLUDE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(?P<file>\S.*)")
 _MEANINGLESS = (
-    (re.compile(r"-i\b|-f\b|--((extra-)?index-url|find-links|no-index|trusted-host)\b"), "is builder.mirrors.pypi of the manifest"),
+    (
+        re.compile(r"-i\b|-f\b|--((extra-)?index-url|find-links|no-index|trusted-host)\b"),
+        "is builder.mirrors.pypi of the manifest",
+    ),
     (re.compile(r"-e\b|--editable\b"), "is a folder of this machine, and the builder is another one"),
     (re.compile(r"-c\b|--constraint\b"), "is not read: put the limit beside the package"),
 )
@@ -78,7 +81,10 @@ def _complaint(line: str) -> str | None:
     """Why the line is no package that can be put into an image, or None."""
     if line.startswith("-"):
         option = line.split()[0].partition("=")[0]
-        return next((f"{option} {says}" for pattern, says in _MEANINGLESS if pattern.match(line)), f"{option} means nothing here")
+        return next(
+            (f"{option} {says}" for pattern, says in _MEANINGLESS if pattern.match(line)),
+            f"{option} means nothing here",
+        )
     if re.search(r"\s--hash\b", line):
         return "has a hash: leave it out, `invoke lock` pins everything with the hashes of each platform"
     if re.match(r"(https?|git\+\w+)://", line):
@@ -86,14 +92,17 @@ def _complaint(line: str) -> str | None:
     try:
         wanted = Requirement(line)
     except InvalidRequirement as error:
-        return f"should be a package as pip takes it, such as numpy or pandas>=2, is {line!r} ({str(error).splitlines()[0]})"
+        return (
+            f"should be a package as pip takes it, such as numpy or pandas>=2, is {line!r} "
+            f"({str(error).splitlines()[0]})"
+        )
     if wanted.url and wanted.url.startswith("file:"):
         return f"{wanted.name} is a file of this machine, and the builder is another one"
     return None
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
-    """Line and column where each begins, and the line without its comment; a backslash at the end joins the next one."""
+    """Line and column of each, and the line without its comment; a backslash at the end joins the next."""
     begun: tuple[int, int] | None = None
     parts: list[str] = []
     for number, line in enumerate([*text.splitlines(), ""], start=1):

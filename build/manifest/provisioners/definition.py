@@ -21,7 +21,9 @@ RESERVED = re.compile(
     "bash.*|hubsmith_.*|ld_.*|lc_.*|ps4|debian_frontend|editor|env|euid|home|hostname|ifs|lang|logname|mail|oldpwd|path|ppid|pwd"
     "|pythonhome|pythonpath|shell|shellopts|shlvl|temp|term|tmp|tmpdir|tz|uid|user"
 )
-"""Variables reach install.sh in upper case and without a prefix: these names would change how bash or its tools work."""
+"""Variables reach install.sh in upper case and without a prefix: these names would change how bash or its
+tools work.
+"""
 
 
 def _variable_name(value: str) -> str | None:
@@ -35,11 +37,17 @@ def _variable_name(value: str) -> str | None:
 class Variable(Section):
     """One variable of a provisioner: `value of the manifest's entry, else from, else default`."""
 
-    default: Annotated[Any, f.Frozen, f.Thawed] = Field(default=None, description="Its value when the manifest says nothing")
-    from_: str | None = Field(
-        default=None, alias="from", description="Key of the manifest it takes its value from, such as hub.admin_users"
+    default: Annotated[Any, f.Frozen, f.Thawed] = Field(
+        default=None, description="Its value when the manifest says nothing"
     )
-    type: VariableType | None = Field(default=None, description="What it has to be; absent: what the default is")
+    from_: str | None = Field(
+        default=None,
+        alias="from",
+        description="Key of the manifest it takes its value from, such as hub.admin_users",
+    )
+    type: VariableType | None = Field(
+        default=None, description="What it has to be; absent: what the default is"
+    )
     description: str = Field(default="", description="What it is for")
     required: bool = Field(default=False, description="The manifest has to give it")
 
@@ -75,7 +83,9 @@ class Ownership:
     group: str = "root"
 
 
-AbsolutePath = Annotated[str, f.matching(r"(/[^/\n]+)+", "the path the file has on the machine, beginning with /")]
+AbsolutePath = Annotated[
+    str, f.matching(r"(/[^/\n]+)+", "the path the file has on the machine, beginning with /")
+]
 
 
 def _empty_is_no_keys(value: object) -> object:
@@ -83,30 +93,49 @@ def _empty_is_no_keys(value: object) -> object:
 
 
 class LockSettings(Section):
-    """That it installs the users' packages. It reads the variables distribution, packages and, if it has them, conda_packages,
-    channels, installers, accept_terms and hub_version, and gets of them what its distribution uses (distributions.py); what the manifest's
-    lock says is beside its install.sh: lock/conda.txt and lock/pip.txt.
+    """That it installs the users' packages. It reads the variables distribution, packages and, if it has
+    them, conda_packages, channels, installers, accept_terms and hub_version, and gets of them what its
+    distribution uses (distributions.py); what the manifest's lock says is beside its install.sh:
+    lock/conda.txt and lock/pip.txt.
     """
 
-    requirements: f.RelativeFile | None = Field(default=None, description="What pip installs in any case, a file in its folder")
-    constraints: f.RelativeFile | None = Field(default=None, description="Its own pins, which hold in a lock too, a file in its folder")
+    requirements: f.RelativeFile | None = Field(
+        default=None, description="What pip installs in any case, a file in its folder"
+    )
+    constraints: f.RelativeFile | None = Field(
+        default=None, description="Its own pins, which hold in a lock too, a file in its folder"
+    )
     overrides: f.RelativeFile | None = Field(
-        default=None, description="What holds whatever packages ask for (uv's --override), in a lock too, a file in its folder"
+        default=None,
+        description="What holds whatever packages ask for (uv's --override), in a lock too, "
+        "a file in its folder",
     )
 
     def files(self) -> tuple[tuple[str, str | None], ...]:
         """(key, file of the provisioner's folder) of each list it can name."""
-        return ("requirements", self.requirements), ("constraints", self.constraints), ("overrides", self.overrides)
+        return (
+            ("requirements", self.requirements),
+            ("constraints", self.constraints),
+            ("overrides", self.overrides),
+        )
 
 
 class Definition(Section):
     """provisioner.yaml: what a provisioner does, needs and reads."""
 
-    summary: Annotated[str, f.matching(r"\S.*", "one sentence")] = Field(description="What it does, in one sentence")
-    needs: tuple[f.ProvisionerName, ...] = Field(default=(), description="Provisioners that have to come before it")
-    timeout_minutes: f.Minutes = Field(default=DEFAULT_TIMEOUT_MINUTES, description="Time limit of install.sh")
+    summary: Annotated[str, f.matching(r"\S.*", "one sentence")] = Field(
+        description="What it does, in one sentence"
+    )
+    needs: tuple[f.ProvisionerName, ...] = Field(
+        default=(), description="Provisioners that have to come before it"
+    )
+    timeout_minutes: f.Minutes = Field(
+        default=DEFAULT_TIMEOUT_MINUTES, description="Time limit of install.sh"
+    )
     variables: Annotated[
-        Mapping[Annotated[str, f.checked(_variable_name)], Annotated[Variable, BeforeValidator(_empty_is_no_keys)]],
+        Mapping[
+            Annotated[str, f.checked(_variable_name)], Annotated[Variable, BeforeValidator(_empty_is_no_keys)]
+        ],
         f.Frozen,
         f.Thawed,
     ] = Field(default={}, description="What it reads")
@@ -118,15 +147,18 @@ class Definition(Section):
     @property
     def ownership(self) -> Mapping[str, Ownership]:
         """`files` with the modes as bits."""
-        return {path: Ownership(int(entry.mode, 8), entry.owner, entry.group) for path, entry in self.files.items()}
+        return {
+            path: Ownership(int(entry.mode, 8), entry.owner, entry.group)
+            for path, entry in self.files.items()
+        }
 
 
 @dataclass(frozen=True)
 class ProvisionerUse:
     """A provisioner in its place in a manifest: its folder, its definition and the values it gets.
 
-    `definition` is that of provisioner.yaml with what the manifest's entry overrides (the time limit). `given` are texts that
-    stand beside its install.sh, lock/<name>.txt, such as those of the manifest's lock.
+    `definition` is that of provisioner.yaml with what the manifest's entry overrides (the time limit).
+    `given` are texts that stand beside its install.sh, lock/<name>.txt, such as those of the manifest's lock.
     """
 
     name: str
@@ -137,7 +169,7 @@ class ProvisionerUse:
 
 
 def type_of(value: object) -> VariableType | None:
-    """The name this file has for the type of a value; None for null and for what YAML knows but a shell does not (dates)."""
+    """The name this file has for the type of a value; None for null and for types a shell lacks (dates)."""
     if isinstance(value, bool):
         return "boolean"
     kinds: tuple[tuple[type | tuple[type, ...], VariableType], ...] = (
@@ -161,7 +193,10 @@ IN_WORDS: Mapping[str, str] = {
 
 
 def mismatch(value: object, kind: VariableType | None) -> str | None:
-    """Why `value` cannot be given to a variable of this type ("should be a list"), or None. Null is given to any."""
+    """Why `value` cannot be given to a variable of this type ("should be a list"), or None.
+
+    Null is given to any.
+    """
     actual = type_of(value)
     if value is None or (kind == "number" and actual == "integer"):
         return None

@@ -1,4 +1,4 @@
-"""One provisioner folder: its provisioner.yaml, checked against the schema and against what else is in the folder.
+"""One provisioner folder: its provisioner.yaml, checked against the schema and the rest of the folder.
 
 provisioners/<name>/provisioner.yaml    summary, needs, timeout_minutes, variables, files
 provisioners/<name>/install.sh          run as root with the variables in its environment
@@ -37,11 +37,16 @@ def names(provisioners: Path) -> tuple[str, ...]:
     """The provisioners there are: every folder that is not hidden or Python's own."""
     if not provisioners.is_dir():
         return ()
-    return tuple(sorted(path.name for path in provisioners.iterdir() if path.is_dir() and path.name[0] not in "._"))
+    return tuple(
+        sorted(path.name for path in provisioners.iterdir() if path.is_dir() and path.name[0] not in "._")
+    )
 
 
 def read(path: Path, known: Sequence[str]) -> Folder:
-    """Read and check one folder that has a provisioner.yaml. `known` are the names of all provisioners there are."""
+    """Read and check one folder that has a provisioner.yaml.
+
+    `known` are the names of all provisioners there are.
+    """
     source, problems = files.read(path / DEFINITION)
     if source is None:
         return Folder(path, None, None, problems)
@@ -50,7 +55,9 @@ def read(path: Path, known: Sequence[str]) -> Folder:
         return Folder(path, source, None, without_echoes(problems, wrong))
     inside = (*_script(path), *_locked(definition, path), *_files(definition, path / TREE))
     found = (*inside, *_needs(definition, known), *_references(definition))
-    return Folder(path, source, definition, tuple(place_of(source, at).problem(at, message) for at, message in found))
+    return Folder(
+        path, source, definition, tuple(place_of(source, at).problem(at, message) for at, message in found)
+    )
 
 
 Finding = tuple[KeyPath, str]
@@ -73,7 +80,10 @@ def _references(definition: Definition) -> Iterator[Finding]:
         path = tuple(variable.from_.split(".")) if variable.from_ is not None else ()
         if path and (path[0] == "profiles" or annotation_at(ManifestFile, path) is None):
             known = keys_at(ManifestFile, path[:-1])
-            yield ("variables", name, "from"), f"the manifest has no {variable.from_}{did_you_mean(path[-1], known)}"
+            yield (
+                ("variables", name, "from"),
+                f"the manifest has no {variable.from_}{did_you_mean(path[-1], known)}",
+            )
 
 
 def _locked(definition: Definition, path: Path) -> Iterator[Finding]:
@@ -89,8 +99,12 @@ def _locked(definition: Definition, path: Path) -> Iterator[Finding]:
 
 
 def _files(definition: Definition, tree: Path) -> Iterator[Finding]:
-    """Owners and modes are those of files: a folder is made where it is missing and left alone where it exists."""
-    here = {"/" + path.relative_to(tree).as_posix().removesuffix(".j2") for path in tree.rglob("*") if not path.is_dir()}
+    """Owners and modes are those of files: a folder is made where it is missing, else left alone."""
+    here = {
+        "/" + path.relative_to(tree).as_posix().removesuffix(".j2")
+        for path in tree.rglob("*")
+        if not path.is_dir()
+    }
     for path in definition.files:
         if path not in here:
             near = did_you_mean(path, sorted(here)) if len(here) else ""

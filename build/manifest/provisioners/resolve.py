@@ -1,7 +1,7 @@
 """The provisioners a manifest lists: found, in an order that works, with the values their variables get.
 
-A variable's value is the one in the manifest's entry, else that of the key named by `from`, else its default. Who installs the users'
-packages gets of them what its distribution uses.
+A variable's value is the one in the manifest's entry, else that of the key named by `from`, else its default.
+Who installs the users' packages gets of them what its distribution uses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from build.manifest.provisioners.folder import Folder
 from build.manifest.schema import ARCH, ManifestFile, distributions
 from build.manifest.yaml.frozen import freeze, freeze_map, to_plain
 from build.manifest.yaml.messages import did_you_mean
-from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar, describe, find, plain
+from build.manifest.yaml.nodes import (
+    KeyPath,
+    ListNode,
+    MapEntry,
+    MapNode,
+    Mark,
+    Node,
+    Scalar,
+    describe,
+    find,
+    plain,
+)
 
 FOLDER = "provisioners"
 
@@ -35,10 +46,13 @@ class Listed:
     variables: Mapping[str, MapEntry]
 
 
-def resolve(tree: Node, settings: ManifestFile | None, folder: Path) -> tuple[tuple[ProvisionerUse, ...], tuple[Problem, ...]]:
+def resolve(
+    tree: Node, settings: ManifestFile | None, folder: Path
+) -> tuple[tuple[ProvisionerUse, ...], tuple[Problem, ...]]:
     """The provisioners in order, and everything wrong with them, in the manifest and in their own files.
 
-    Without `settings` (the manifest is wrong elsewhere) the names, folders and given variables are still checked.
+    Without `settings` (the manifest is wrong elsewhere) the names, folders and given variables are still
+    checked.
     """
     listed = tuple(_listed(tree))
     known = provisioners_folder.names(folder / FOLDER)
@@ -65,10 +79,17 @@ def _listed(tree: Node) -> Iterator[Listed]:
         name = find(item, ("name",)) if isinstance(item, MapNode) else item
         given = find(item, ("variables",))
         if isinstance(name, Scalar) and isinstance(name.value, str):
-            yield Listed(("provisioners", index), name.mark, name.value, given.entries if isinstance(given, MapNode) else {})
+            yield Listed(
+                ("provisioners", index),
+                name.mark,
+                name.value,
+                given.entries if isinstance(given, MapNode) else {},
+            )
 
 
-def _read(entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[str]) -> tuple[Folder | None, str | None]:
+def _read(
+    entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[str]
+) -> tuple[Folder | None, str | None]:
     if entry.name in earlier:
         return None, f"{entry.name} is there twice"
     if entry.name not in known:
@@ -78,7 +99,9 @@ def _read(entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[s
     return provisioners_folder.read(folder / entry.name, known), None
 
 
-def _order(entry: Listed, definition: Definition, known: Sequence[str], earlier: Sequence[str]) -> Iterator[Problem]:
+def _order(
+    entry: Listed, definition: Definition, known: Sequence[str], earlier: Sequence[str]
+) -> Iterator[Problem]:
     for need in definition.needs:
         if need in known and need not in earlier:
             yield entry.mark.problem(entry.path, f"{entry.name} needs {need}, which has to come before it")
@@ -89,9 +112,13 @@ def _variables(entry: Listed, read: Folder, settings: ManifestFile | None) -> It
     for key, given in entry.variables.items():
         path = (*entry.path, "variables", key)
         if key not in declared:
-            yield given.mark.problem(path, f"{entry.name} has no variable {key!r}{did_you_mean(key, declared)}")
+            yield given.mark.problem(
+                path, f"{entry.name} has no variable {key!r}{did_you_mean(key, declared)}"
+            )
             continue
-        complaint = mismatch(plain(given.value), declared[key].kind or type_of(_referred(declared[key], settings)))
+        complaint = mismatch(
+            plain(given.value), declared[key].kind or type_of(_referred(declared[key], settings))
+        )
         if complaint:
             yield given.value.mark.problem(path, f"{complaint}, is {describe(given.value)}")
     for key, variable in declared.items():
@@ -99,22 +126,30 @@ def _variables(entry: Listed, read: Folder, settings: ManifestFile | None) -> It
             yield from _value_problems(entry, read.source, key, variable, settings)
 
 
-def _value_problems(entry: Listed, source: Node | None, key: str, variable: Variable, settings: ManifestFile) -> Iterator[Problem]:
+def _value_problems(
+    entry: Listed, source: Node | None, key: str, variable: Variable, settings: ManifestFile
+) -> Iterator[Problem]:
     referred = find(source, ("variables", key, "from")) if source else None
     complaint = mismatch(_referred(variable, settings), variable.kind)
     if complaint and referred:
-        yield referred.mark.problem(("variables", key), f"{complaint}, and {variable.from_} is {_referred(variable, settings)!r}")
+        yield referred.mark.problem(
+            ("variables", key), f"{complaint}, and {variable.from_} is {_referred(variable, settings)!r}"
+        )
     if variable.required and _value(entry, key, variable, settings) is None:
         about = f" ({variable.description})" if variable.description else ""
         yield entry.mark.problem((*entry.path, "variables", key), f"{entry.name} has to be given this{about}")
 
 
 def _use(entry: Listed, folder: Path, definition: Definition, settings: ManifestFile) -> ProvisionerUse:
-    values: Mapping[str, object] = {key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()}
+    values: Mapping[str, object] = {
+        key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()
+    }
     if definition.lock:
         values = distributions.used(values, ARCH[settings.base.architecture])
     limit = settings.provisioners[int(entry.path[1])].timeout_minutes or definition.timeout_minutes
-    return ProvisionerUse(entry.name, folder, definition.model_copy(update={"timeout_minutes": limit}), freeze_map(values))
+    return ProvisionerUse(
+        entry.name, folder, definition.model_copy(update={"timeout_minutes": limit}), freeze_map(values)
+    )
 
 
 def _value(entry: Listed, key: str, variable: Variable, settings: ManifestFile) -> object:
@@ -125,7 +160,7 @@ def _value(entry: Listed, key: str, variable: Variable, settings: ManifestFile) 
 
 
 def _referred(variable: Variable, settings: ManifestFile | None) -> object:
-    """What the manifest has at the key named by `from` (a section as a mapping); None where it has nothing."""
+    """What the manifest has at the key named by `from` (a section as a mapping); None where it has none."""
     here: object = settings if variable.from_ else None
     for part in (variable.from_ or "").split("."):
         here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
@@ -133,7 +168,7 @@ def _referred(variable: Variable, settings: ManifestFile | None) -> object:
 
 
 def environment(use: ProvisionerUse) -> dict[str, str]:
-    """The variables as install.sh sees them: upper case; null is empty, lists one entry a line, mappings JSON."""
+    """The variables as install.sh sees them: upper case; null is empty, lists are lines, mappings JSON."""
     return {name.upper(): _as_text(value) for name, value in sorted(use.values.items())}
 
 
@@ -143,7 +178,9 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return "\n".join(_as_json(item) if isinstance(item, list | tuple) else _as_text(item) for item in value)
+        return "\n".join(
+            _as_json(item) if isinstance(item, list | tuple) else _as_text(item) for item in value
+        )
     return _as_json(value) if isinstance(value, Mapping) else str(value)
 
 
@@ -152,5 +189,5 @@ def _as_json(value: object) -> str:
 
 
 def template_variables(use: ProvisionerUse) -> dict[str, object]:
-    """The variables as templates below files/ see them: by their own names, as plain values JSON can carry."""
+    """The variables as templates below files/ see them: by their own names, as plain JSON values."""
     return {name: to_plain(value) for name, value in use.values.items()}

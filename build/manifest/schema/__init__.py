@@ -93,18 +93,27 @@ class ManifestFile(Section):
     """Hubsmith's manifest.yaml."""
 
     image: Image = Field(description="What the image is called and how it is described")
-    cloud: Literal["local", "aws"] = Field(default="local", description="Where to build: the embedded EC2 on this machine, or AWS")
+    cloud: Literal["local", "aws"] = Field(
+        default="local", description="Where to build: the embedded EC2 on this machine, or AWS"
+    )
     region: f.Region = Field(default="us-east-1", description="AWS region")
     base: Base = Field(default_factory=_debian, description="The image to start from")
-    builder: Builder = Field(default_factory=Builder, description="The instance on which the image is put together")
+    builder: Builder = Field(
+        default_factory=Builder, description="The instance on which the image is put together"
+    )
     python: Python = Field(default_factory=Python, description="The users' Python environment")
     hub: Hub = Field(default_factory=Hub, description="JupyterHub's settings")
-    provisioners: Annotated[Provisioners, Field(min_length=1)] = Field(description="What is installed, in order")
+    provisioners: Annotated[Provisioners, Field(min_length=1)] = Field(
+        description="What is installed, in order"
+    )
     tests: Tests = Field(default_factory=Tests, description="The image tests")
-    publish: Publish = Field(default_factory=Publish, description="What happens with an image that has passed")
+    publish: Publish = Field(
+        default_factory=Publish, description="What happens with an image that has passed"
+    )
     retention: Retention = Field(default_factory=Retention, description="How many images are kept")
     layers: Layers = Field(default_factory=Layers, description="Starting half-way")
     launch: Launch = Field(default_factory=Launch, description="Defaults of a launch")
     profiles: Annotated[Mapping[str, Mapping[str, Any]], f.Frozen, f.Thawed] = Field(
-        default={}, description="Overlays: the one named like the cloud is applied by itself, others by --profile"
+        default={},
+        description="Overlays: the one named like the cloud is applied by itself, others by --profile",
     )

@@ -25,7 +25,9 @@ class Installer(Section):
     """One release of a distribution: a shell script that unpacks itself."""
 
     version: f.InstallerVersion = Field(description="Its version, as it stands in the name of the file")
-    python: f.PythonVersion | None = Field(default=None, description="The Python it brings: packages are locked for this one")
+    python: f.PythonVersion | None = Field(
+        default=None, description="The Python it brings: packages are locked for this one"
+    )
     urls: Annotated[tuple[f.InstallerUrl, ...], Field(min_length=1)] = Field(
         description="Where it is, the first that has it counts; {version} and {arch} are filled in"
     )
@@ -47,64 +49,114 @@ class Python(Section):
     """The users' environment, /opt/anaconda."""
 
     distribution: Distribution = Field(default="venv", description="How the environment is made")
-    accept_terms: bool = Field(default=False, description="That you have accepted the terms of Anaconda; nobody can do that for you")
-    installers: Installers = Field(default_factory=Installers, description="The installers of miniforge and anaconda")
-    channels: f.CondaChannels = Field(default=("conda-forge",), description="Where conda finds packages, while building and for every user")
-    conda_packages: f.CondaPackages = Field(default=(), description="What conda installs into it, as conda takes it")
-    packages: f.Packages = Field(default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it")
-    requirements: f.RelativeFile | None = Field(default=None, description="A requirements.txt beside the manifest with more of those")
+    accept_terms: bool = Field(
+        default=False, description="That you have accepted the terms of Anaconda; nobody can do that for you"
+    )
+    installers: Installers = Field(
+        default_factory=Installers, description="The installers of miniforge and anaconda"
+    )
+    channels: f.CondaChannels = Field(
+        default=("conda-forge",), description="Where conda finds packages, while building and for every user"
+    )
+    conda_packages: f.CondaPackages = Field(
+        default=(), description="What conda installs into it, as conda takes it"
+    )
+    packages: f.Packages = Field(
+        default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it"
+    )
+    requirements: f.RelativeFile | None = Field(
+        default=None, description="A requirements.txt beside the manifest with more of those"
+    )
     environment: f.RelativeFile | None = Field(
-        default=None, description="An environment.yml beside the manifest with more of both, and with channels that go first"
+        default=None,
+        description="An environment.yml beside the manifest with more of both, and with channels "
+        "that go first",
     )
 
 
 def _version_floor(value: str) -> str | None:
-    """6.1.1 mends GHSA-hx46-2cv3-mh6g and the token regression after it; 5.5.4 is the same for the 5 series."""
+    """6.1.1 mends GHSA-hx46-2cv3-mh6g and the token regression after it; 5.5.4 is the same for series 5."""
     parts = tuple(int(part) for part in re.findall(r"\d+", value)[:3])
     if not re.fullmatch(r"\d+\.\d+\.\d+", value):
         return "should be a full version such as 6.1.1, in quotes"
     fixed = parts >= (6, 1, 1) or (5, 5, 4) <= parts < (6, 0, 0)
-    return None if fixed else "has known security holes: take 6.1.1 or newer (or 5.5.4 and newer of the 5 series)"
+    return (
+        None
+        if fixed
+        else "has known security holes: take 6.1.1 or newer (or 5.5.4 and newer of the 5 series)"
+    )
 
 
 class Network(Section):
-    """What users' servers reach, and from which addresses; each user's servers have a network namespace of that user."""
+    """What users' servers reach, and from which addresses; each user's servers have their own namespace."""
 
     addresses: f.UserNetwork = Field(
-        default="100.64.0.0/10", description="Network from which users' servers get their addresses; nothing else of the machine may use it"
+        default="100.64.0.0/10",
+        description="Network from which users' servers get their addresses; nothing else of the machine "
+        "may use it",
     )
     internet: bool = Field(default=True, description="Let users' servers connect to the internet")
     allowed: f.PrivateNetworks = Field(
-        default=(), description="Private networks that users' servers may reach, such as [10.0.0.0/16]; link-local addresses stay closed"
+        default=(),
+        description=(
+            "Private networks that users' servers may reach, such as [10.0.0.0/16]; link-local addresses "
+            "stay closed"
+        ),
     )
-    connections: int = Field(default=4000, ge=100, le=100_000, description="Connections that the servers of one user may have open at once")
+    connections: int = Field(
+        default=4000,
+        ge=100,
+        le=100_000,
+        description="Connections that the servers of one user may have open at once",
+    )
 
 
 class Hub(Section):
-    """JupyterHub's own settings, baked into /etc/jupyterhub; subdomains are given to each hub when it is launched."""
+    """JupyterHub's own settings, baked into /etc/jupyterhub; subdomains are set when a hub is launched."""
 
     version: Annotated[str, f.checked(_version_floor)] | None = Field(
         default=None, description="Exact JupyterHub version; null: the provisioner's own"
     )
     admin_users: f.UserNames = Field(
-        default=(), description="Who administers the hub in the browser; accounts that are not there are made, without a password"
+        default=(),
+        description=(
+            "Who administers the hub in the browser; accounts that are not there are made, without a password"
+        ),
     )
     default_url: f.UrlPath = Field(default="/lab", description="Where users land after the login")
     cpu_limit: f.CpuLimit | None = Field(
         default="75%",
-        description="Processors of one user, all servers together: a number, or a share of the machine's; null: no limit",
+        description=(
+            "Processors of one user, all servers together: a number, or a share of the machine's; null: no "
+            "limit"
+        ),
     )
     mem_limit: f.Memory | None = Field(
-        default="50%", description="Memory of one user, all servers together, such as 2G, or a share of the machine's; null: no limit"
+        default="50%",
+        description=(
+            "Memory of one user, all servers together, such as 2G, or a share of the machine's; null: no "
+            "limit"
+        ),
     )
-    tasks_limit: int = Field(default=1000, ge=50, le=100_000, description="Processes and threads of one user, all servers together")
-    named_servers: int = Field(default=5, ge=0, le=100, description="Servers a user may have beside the default one")
-    idle_timeout_minutes: f.Minutes | None = Field(default=120, description="A server not used for so long is stopped; null: never")
+    tasks_limit: int = Field(
+        default=1000, ge=50, le=100_000, description="Processes and threads of one user, all servers together"
+    )
+    named_servers: int = Field(
+        default=5, ge=0, le=100, description="Servers a user may have beside the default one"
+    )
+    idle_timeout_minutes: f.Minutes | None = Field(
+        default=120, description="A server not used for so long is stopped; null: never"
+    )
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")
-    environment: f.Environment = Field(default={}, description="Environment variables every user's server gets")
+    environment: f.Environment = Field(
+        default={}, description="Environment variables every user's server gets"
+    )
     subdomains: bool = Field(
         default=False,
-        description="Give each user's servers a host of their own, https://NAME.DOMAIN; `launch` makes the record and the certificate",
+        description=(
+            "Give each user's servers a host of their own, https://NAME.DOMAIN; `launch` makes the record "
+            "and the certificate"
+        ),
     )
     network: Network = Field(default_factory=Network, description="The network of users' servers")
 
@@ -117,8 +169,12 @@ class ProvisionerEntry(Section):
     """One entry of `provisioners`; a bare name is short for {name: …}."""
 
     name: f.ProvisionerName = Field(description="Folder below provisioners/")
-    variables: Annotated[Mapping[str, Any], f.Frozen, f.Thawed] = Field(default={}, description="Values for its variables")
+    variables: Annotated[Mapping[str, Any], f.Frozen, f.Thawed] = Field(
+        default={}, description="Values for its variables"
+    )
     timeout_minutes: f.Minutes | None = Field(default=None, description="Time limit instead of its own")
 
 
-Provisioners = tuple[Annotated[ProvisionerEntry, BeforeValidator(_by_name, json_schema_input_type=str | ProvisionerEntry)], ...]
+Provisioners = tuple[
+    Annotated[ProvisionerEntry, BeforeValidator(_by_name, json_schema_input_type=str | ProvisionerEntry)], ...
+]

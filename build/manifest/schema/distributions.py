@@ -1,4 +1,4 @@
-"""The distributions of the users' Python: what each reads of the manifest, and whose terms its channels come under."""
+"""The distributions of the users' Python: what each reads of the manifest, and its channels' terms."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ LICENCES = "https://www.anaconda.com/pricing/terms-of-service-faqs"
 
 
 def used(values: Mapping[str, object], arch: Arch) -> dict[str, object]:
-    """The values of a provisioner that says `lock:`, without what its distribution, on these processors, does not read.
+    """The values of a provisioner that says `lock:`, but those that its distribution does not read here.
 
-    What is left decides the fingerprint: a new pin of another distribution's installer, or for other processors, makes no other image.
+    What is left decides the fingerprint: a new pin of another distribution's installer, or for other
+    processors, makes no other image.
     """
     distribution, installers = values.get("distribution"), values.get("installers")
     if distribution not in WITH_CONDA:
@@ -24,7 +25,12 @@ def used(values: Mapping[str, object], arch: Arch) -> dict[str, object]:
     return {**values, "installers": {distribution: _release(installers.get(distribution), arch)}}
 
 
-_NOTHING: Mapping[str, object] = {"accept_terms": False, "channels": (), "conda_packages": (), "installers": {}}
+_NOTHING: Mapping[str, object] = {
+    "accept_terms": False,
+    "channels": (),
+    "conda_packages": (),
+    "installers": {},
+}
 """What of these variables there is for a distribution without conda."""
 
 
@@ -38,6 +44,11 @@ def _release(installer: object, arch: Arch) -> object:
 
 def channel_problem(channel: str, python: Python) -> str | None:
     """Why conda may not be told to ask this channel, or None."""
-    if (channel == "defaults" or "repo.anaconda.com" in channel) and not (python.distribution == "anaconda" and python.accept_terms):
-        return f"{channel} comes under Anaconda's terms of service ({TERMS}): it needs distribution anaconda and accept_terms true"
+    if (channel == "defaults" or "repo.anaconda.com" in channel) and not (
+        python.distribution == "anaconda" and python.accept_terms
+    ):
+        return (
+            f"{channel} comes under Anaconda's terms of service ({TERMS}): it needs distribution anaconda "
+            "and accept_terms true"
+        )
     return None

@@ -1,4 +1,4 @@
-"""The types of single values: EC2's, SSM's and JupyterHub's own rules, each with its complaint in plain words.
+"""The types of single values: rules of EC2, SSM and JupyterHub, each with its complaint in plain words.
 
 A rule says what the value should be ("should be …"); what it is instead is added by yaml/messages.py.
 """
@@ -28,7 +28,9 @@ MAX_TAGS = 50
 class Section(BaseModel):
     """A mapping of the manifest: immutable, unknown keys refused, no silent conversions ("3" is not 3)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_default=True, populate_by_name=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -36,7 +38,11 @@ class Section(BaseModel):
         """`tags:` with nothing after it is as good as absent, except where nothing is itself a setting."""
         if not isinstance(data, Mapping):
             return data
-        nullable = {name for name, field in cls.model_fields.items() if type(None) in getattr(field.annotation, "__args__", ())}
+        nullable = {
+            name
+            for name, field in cls.model_fields.items()
+            if type(None) in getattr(field.annotation, "__args__", ())
+        }
         return {key: value for key, value in data.items() if value is not None or key in nullable}
 
 
@@ -79,7 +85,11 @@ def _cidr(value: str) -> str | None:
     except ValueError:
         return "should be a network such as 203.0.113.7/32"
     if str(network) != value:
-        return f"should be the network itself, {network}" if "/" in value else f"should say how wide it is: {network}"
+        return (
+            f"should be the network itself, {network}"
+            if "/" in value
+            else f"should say how wide it is: {network}"
+        )
     return "would open ssh to everyone" if network.prefixlen == 0 else None
 
 
@@ -98,7 +108,7 @@ def _ipv4_network(value: str) -> str | None:
 
 
 def _user_network(value: str) -> str | None:
-    """Each user number from 1500 to 59999 has an address in it, and none of them is to hide a host of the internet."""
+    """Each user number from 1500 to 59999 has an address in it, and none may hide a host of the internet."""
     complaint = _ipv4_network(value)
     if complaint:
         return complaint
@@ -113,10 +123,15 @@ def _user_network(value: str) -> str | None:
 def _parameter(value: str) -> str | None:
     """Systems Manager, PutParameter: names of up to 1011 characters, 15 levels, not under aws or ssm."""
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value):
-        return "should be a parameter name such as /hubsmith/jupyterhub/latest (letters, digits and _.- between slashes)"
+        return (
+            "should be a parameter name such as /hubsmith/jupyterhub/latest (letters, digits and _.- "
+            "between slashes)"
+        )
     if re.match(r"/(aws|ssm)", value, re.IGNORECASE):
         return "may not begin with /aws or /ssm, which AWS keeps for itself"
-    return "has more than 15 levels or 1011 characters" if value.count("/") > 15 or len(value) > 1011 else None
+    return (
+        "has more than 15 levels or 1011 characters" if value.count("/") > 15 or len(value) > 1011 else None
+    )
 
 
 def parameter_problem(value: str) -> str | None:
@@ -162,14 +177,28 @@ ImageName = Annotated[
 ]
 Description = Annotated[str, matching(r"[^\n]{0,255}", "one line of at most 255 characters")]
 Region = Annotated[str, matching(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", "an AWS region such as us-east-1")]
-InstanceType = Annotated[str, matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type such as t3.large")]
+InstanceType = Annotated[
+    str, matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type such as t3.large")
+]
 InstanceTypes = Annotated[tuple[InstanceType, ...], Field(min_length=1), checked(_unique)]
-Owner = Annotated[str, matching(r"\d{12}|amazon|aws-marketplace|aws-backup-vault|self", "an account of 12 digits, amazon or self")]
+Owner = Annotated[
+    str,
+    matching(
+        r"\d{12}|amazon|aws-marketplace|aws-backup-vault|self", "an account of 12 digits, amazon or self"
+    ),
+]
 NameFilter = Annotated[str, matching(r"\S.{0,254}", "a name or a pattern such as debian-13-amd64-*")]
-ImageId = Annotated[str, matching(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "an image id such as ami-0123456789abcdef0")]
+ImageId = Annotated[
+    str, matching(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "an image id such as ami-0123456789abcdef0")
+]
 VpcId = Annotated[str, matching(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC id such as vpc-0123456789abcdef0")]
-SubnetId = Annotated[str, matching(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "a subnet id such as subnet-0123456789abcdef0")]
-PublicParameter = Annotated[str, matching(r"(/[A-Za-z0-9_.-]+)+", "a parameter name such as /aws/service/debian/release/13/latest/amd64")]
+SubnetId = Annotated[
+    str, matching(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "a subnet id such as subnet-0123456789abcdef0")
+]
+PublicParameter = Annotated[
+    str,
+    matching(r"(/[A-Za-z0-9_.-]+)+", "a parameter name such as /aws/service/debian/release/13/latest/amd64"),
+]
 ParameterTemplate = Annotated[str, checked(_template)]
 Channel = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,31}", "a word of small letters, digits and dashes")]
 Cidr = Annotated[str, checked(_cidr)]
@@ -177,58 +206,123 @@ OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min
 UserNetwork = Annotated[str, checked(_user_network)]
 PrivateNetworks = Annotated[tuple[Annotated[str, checked(_ipv4_network)], ...], checked(_unique)]
 AllocationId = Annotated[
-    str, matching(r"eipalloc-([0-9a-f]{8}|[0-9a-f]{17})", "the allocation id of an Elastic IP such as eipalloc-0123456789abcdef0")
+    str,
+    matching(
+        r"eipalloc-([0-9a-f]{8}|[0-9a-f]{17})",
+        "the allocation id of an Elastic IP such as eipalloc-0123456789abcdef0",
+    ),
 ]
-Accounts = Annotated[tuple[Annotated[str, matching(r"\d{12}", "an account of 12 digits, in quotes")], ...], checked(_unique)]
+Accounts = Annotated[
+    tuple[Annotated[str, matching(r"\d{12}", "an account of 12 digits, in quotes")], ...], checked(_unique)
+]
 PolicyArn = Annotated[
     str,
-    matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a policy: arn:aws:iam::123456789012:policy/…"),
+    matching(
+        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+",
+        "the ARN of a policy: arn:aws:iam::123456789012:policy/…",
+    ),
 ]
 OrganizationArns = Annotated[
-    tuple[Annotated[str, matching(r"arn:aws[a-z-]*:organizations::\d{12}:organization/o-[a-z0-9]+", "the ARN of an organization")], ...],
+    tuple[
+        Annotated[
+            str,
+            matching(
+                r"arn:aws[a-z-]*:organizations::\d{12}:organization/o-[a-z0-9]+", "the ARN of an organization"
+            ),
+        ],
+        ...,
+    ],
     checked(_unique),
 ]
 OrganizationalUnitArns = Annotated[
     tuple[
-        Annotated[str, matching(r"arn:aws[a-z-]*:organizations::\d{12}:ou/o-[a-z0-9]+/ou-[a-z0-9-]+", "the ARN of an organizational unit")],
+        Annotated[
+            str,
+            matching(
+                r"arn:aws[a-z-]*:organizations::\d{12}:ou/o-[a-z0-9]+/ou-[a-z0-9-]+",
+                "the ARN of an organizational unit",
+            ),
+        ],
         ...,
     ],
     checked(_unique),
 ]
 Openings = Annotated[
-    tuple[Annotated[str, matching(r"[a-z]+( [a-z]+)*: \S[^\n]*", "a line that the image tests told, such as 'socket: /run/x.sock'")], ...],
+    tuple[
+        Annotated[
+            str,
+            matching(
+                r"[a-z]+( [a-z]+)*: \S[^\n]*",
+                "a line that the image tests told, such as 'socket: /run/x.sock'",
+            ),
+        ],
+        ...,
+    ],
     checked(_unique),
 ]
 Email = Annotated[str, matching(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", "an address such as ops@example.org")]
 PublicKeys = Annotated[
-    tuple[Annotated[str, matching(r"(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/=]+( [^\n]*)?", "the line of an OpenSSH .pub file")], ...],
+    tuple[
+        Annotated[
+            str,
+            matching(
+                r"(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/=]+( [^\n]*)?", "the line of an OpenSSH .pub file"
+            ),
+        ],
+        ...,
+    ],
     checked(_unique),
 ]
 Url = Annotated[str, matching(r"https?://[^\s/]+\S*", "an address that begins with https:// or http://")]
-UserName = Annotated[str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a Unix user name: small letters, digits, _ and -, at most 32")]
+UserName = Annotated[
+    str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a Unix user name: small letters, digits, _ and -, at most 32")
+]
 UserNames = Annotated[tuple[UserName, ...], checked(_unique)]
-Memory = Annotated[str, matching(rf"\d+(\.\d+)?[KMGT]|{_SHARE}", "an amount such as 512M or 8G, or a share of the machine's such as 50%")]
+Memory = Annotated[
+    str,
+    matching(
+        rf"\d+(\.\d+)?[KMGT]|{_SHARE}",
+        "an amount such as 512M or 8G, or a share of the machine's such as 50%",
+    ),
+]
 CpuLimit = Annotated[Any, checked(_cpu_limit)]
 UrlPath = Annotated[str, matching(r"/\S*", "a path such as /lab")]
-EnvironmentName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name: letters, digits and _")]
+EnvironmentName = Annotated[
+    str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name: letters, digits and _")
+]
 Environment = Annotated[Mapping[EnvironmentName, str], Frozen, Thawed]
 InstallerUrl = Annotated[
     str,
     matching(
-        r"(https?://[^\s/]+|file:///)\S*", "an address that begins with https://, http:// or file:///; {version} and {arch} are filled in"
+        r"(https?://[^\s/]+|file:///)\S*",
+        "an address that begins with https://, http:// or file:///; {version} and {arch} are filled in",
     ),
 ]
 InstallerVersion = Annotated[str, matching(r"\d[\w.-]*", 'a version in quotes, such as "26.7.2-0"')]
-PythonVersion = Annotated[str, matching(r"3\.\d+", 'the first two parts of a version in quotes, such as "3.14"')]
+PythonVersion = Annotated[
+    str, matching(r"3\.\d+", 'the first two parts of a version in quotes, such as "3.14"')
+]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a sha256: 64 small hexadecimal digits")]
-CondaPackage = Annotated[str, matching(r"[a-z0-9_][^\n]*", "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")]
+CondaPackage = Annotated[
+    str, matching(r"[a-z0-9_][^\n]*", "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")
+]
 CondaPackages = Annotated[tuple[CondaPackage, ...], checked(_unique)]
-CondaChannel = Annotated[str, matching(r"[A-Za-z0-9][\w./:+-]*", "the name of a channel such as conda-forge, or its address")]
+CondaChannel = Annotated[
+    str, matching(r"[A-Za-z0-9][\w./:+-]*", "the name of a channel such as conda-forge, or its address")
+]
 CondaChannels = Annotated[tuple[CondaChannel, ...], Field(min_length=1), checked(_unique)]
-Package = Annotated[str, matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2")]
+Package = Annotated[
+    str, matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2")
+]
 Packages = Annotated[tuple[Package, ...], checked(_unique)]
-RelativeFile = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a file in the folder of the manifest or below it")]
-RelativePath = Annotated[str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")]
-ProvisionerName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of a folder: small letters, digits, _ and -")]
+RelativeFile = Annotated[
+    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a file in the folder of the manifest or below it")
+]
+RelativePath = Annotated[
+    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")
+]
+ProvisionerName = Annotated[
+    str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of a folder: small letters, digits, _ and -")
+]
 Seconds = Annotated[int, Field(ge=1, le=SECONDS_PER_DAY)]
 Minutes = Annotated[int, Field(ge=1, le=MINUTES_PER_DAY)]

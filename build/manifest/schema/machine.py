@@ -20,21 +20,39 @@ ARCH: Mapping[str, Arch] = {"x86_64": "x86_64", "arm64": "aarch64"}
 class Base(Section):
     """The image to start from: exactly one of owner and name, ssm_parameter, or id."""
 
-    owner: f.Owner | None = Field(default=None, description="Account that publishes the base image (always needed beside name)")
-    name: f.NameFilter | None = Field(default=None, description="Name filter; the newest image that matches is taken")
+    owner: f.Owner | None = Field(
+        default=None, description="Account that publishes the base image (always needed beside name)"
+    )
+    name: f.NameFilter | None = Field(
+        default=None, description="Name filter; the newest image that matches is taken"
+    )
     ssm_parameter: f.PublicParameter | None = Field(
         default=None, description="Systems Manager parameter that holds the id of the base image"
     )
-    id: f.ImageId | None = Field(default=None, description="Id of the base image: a build that is to be repeated exactly")
-    login_user: f.UserName = Field(default="admin", description="The user the base image lets in by ssh: admin (Debian), ubuntu, ec2-user")
-    architecture: Literal["x86_64", "arm64"] = Field(default="x86_64", description="EC2's name of the processor family")
+    id: f.ImageId | None = Field(
+        default=None, description="Id of the base image: a build that is to be repeated exactly"
+    )
+    login_user: f.UserName = Field(
+        default="admin",
+        description="The user the base image lets in by ssh: admin (Debian), ubuntu, ec2-user",
+    )
+    architecture: Literal["x86_64", "arm64"] = Field(
+        default="x86_64", description="EC2's name of the processor family"
+    )
 
     @model_validator(mode="after")
     def _exactly_one_kind(self) -> Base:
-        kinds = {"owner and name": self.owner or self.name, "ssm_parameter": self.ssm_parameter, "id": self.id}
+        kinds = {
+            "owner and name": self.owner or self.name,
+            "ssm_parameter": self.ssm_parameter,
+            "id": self.id,
+        }
         given = [kind for kind, value in kinds.items() if value]
         if len(given) != 1:
-            raise ValueError(f"should have exactly one of owner and name, ssm_parameter, id; it has {', '.join(given) or 'none'}")
+            raise ValueError(
+                "should have exactly one of owner and name, ssm_parameter, id; it has "
+                f"{', '.join(given) or 'none'}"
+            )
         if given == ["owner and name"] and not (self.owner and self.name):
             raise ValueError("should have both owner and name: a name alone can match anyone's public image")
         return self
@@ -45,10 +63,17 @@ class RootVolume(Section):
 
     size_gib: int = Field(default=16, ge=1, le=65536, description="Size in GiB")
     type: Literal["gp3", "gp2", "io1", "io2"] = Field(default="gp3", description="EBS volume type")
-    iops: int | None = Field(default=None, ge=100, le=256000, description="Provisioned IOPS: gp3 3000-80000, io1 100-64000, io2 100-256000")
+    iops: int | None = Field(
+        default=None,
+        ge=100,
+        le=256000,
+        description="Provisioned IOPS: gp3 3000-80000, io1 100-64000, io2 100-256000",
+    )
     throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, gp3 only")
     encrypted: bool = Field(default=True, description="Encrypt the volume and the snapshots of the image")
-    kms_key_id: str | None = Field(default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key")
+    kms_key_id: str | None = Field(
+        default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key"
+    )
 
     @model_validator(mode="after")
     def _as_ebs_allows(self) -> RootVolume:
@@ -59,7 +84,10 @@ class RootVolume(Section):
         if self.iops is not None and allowed is None:
             raise ValueError(f"cannot have iops when type is {self.type}")
         if self.iops is not None and allowed and not allowed[0] <= self.iops <= allowed[1]:
-            raise ValueError(f"should have iops from {allowed[0]} to {allowed[1]} when type is {self.type}, has {self.iops}")
+            raise ValueError(
+                f"should have iops from {allowed[0]} to {allowed[1]} when type is {self.type}, has "
+                f"{self.iops}"
+            )
         if self.throughput is not None and self.type != "gp3":
             raise ValueError(f"cannot have throughput when type is {self.type}")
         if self.size_gib > 16384 and self.type in ("gp2", "io1"):
@@ -82,8 +110,12 @@ class Timeouts(Section):
 class Mirrors(Section):
     """Package registries to use instead of the tools' defaults, while building."""
 
-    apt: f.Url | None = Field(default=None, description="Debian or Ubuntu mirror (for arm64 Ubuntu, of its ports archive)")
-    pypi: f.Url | None = Field(default=None, description="Python package index (the address that ends in /simple)")
+    apt: f.Url | None = Field(
+        default=None, description="Debian or Ubuntu mirror (for arm64 Ubuntu, of its ports archive)"
+    )
+    pypi: f.Url | None = Field(
+        default=None, description="Python package index (the address that ends in /simple)"
+    )
     npm: f.Url | None = Field(default=None, description="npm registry")
     conda: f.Url | None = Field(default=None, description="Address in front of conda channel names")
 
@@ -91,17 +123,32 @@ class Mirrors(Section):
 class Builder(Section):
     """The instance on which the image is put together, and the network it stands in."""
 
-    instance_types: f.InstanceTypes = Field(default=("t3.large", "t3a.large"), description="In order of preference")
+    instance_types: f.InstanceTypes = Field(
+        default=("t3.large", "t3a.large"), description="In order of preference"
+    )
     root_volume: RootVolume = Field(default_factory=RootVolume, description="Its root volume")
     vpc_id: f.VpcId | None = Field(default=None, description="VPC of the builder; null: the default one")
-    subnet_id: f.SubnetId | None = Field(default=None, description="Subnet of the builder; null: any that offers the instance type")
-    address: Literal["public", "private"] = Field(default="public", description="Which of its addresses the build connects to")
+    subnet_id: f.SubnetId | None = Field(
+        default=None, description="Subnet of the builder; null: any that offers the instance type"
+    )
+    address: Literal["public", "private"] = Field(
+        default="public", description="Which of its addresses the build connects to"
+    )
     caller_cidr: f.Cidr | None = Field(
-        default=None, description="Who may ssh to the builder; null: this machine's address, asked of caller_ip_url"
+        default=None,
+        description="Who may ssh to the builder; null: this machine's address, asked of caller_ip_url",
     )
     caller_ip_url: f.Url = Field(
-        default="https://checkip.amazonaws.com", description="Answers with the caller's public address in plain text"
+        default="https://checkip.amazonaws.com",
+        description="Answers with the caller's public address in plain text",
     )
-    lifetime_minutes: int = Field(default=180, ge=10, le=f.MINUTES_PER_DAY, description="After that a forgotten builder terminates itself")
-    timeouts: Timeouts = Field(default_factory=Timeouts, description="Seconds to wait for what EC2 and the builder do")
+    lifetime_minutes: int = Field(
+        default=180,
+        ge=10,
+        le=f.MINUTES_PER_DAY,
+        description="After that a forgotten builder terminates itself",
+    )
+    timeouts: Timeouts = Field(
+        default_factory=Timeouts, description="Seconds to wait for what EC2 and the builder do"
+    )
     mirrors: Mirrors = Field(default_factory=Mirrors, description="Package registries")

@@ -15,22 +15,37 @@ class Tests(Section):
 
     __test__: ClassVar[bool] = False  # not a test class, whatever pytest thinks of the name
 
-    folder: f.RelativePath = Field(default="tests/image", description="Where they are, seen from the manifest")
+    folder: f.RelativePath = Field(
+        default="tests/image", description="Where they are, seen from the manifest"
+    )
     timeout_minutes: f.Minutes = Field(default=30, description="Time limit of one run of them")
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
     accepted_openings: f.Openings = Field(
-        default=(), description="What notebooks may do to the machine beside what the tests know: lines that the tests have told"
+        default=(),
+        description="What notebooks may do to the machine beside what the tests know: lines that the tests "
+        "have told",
     )
-    machines: int = Field(default=1, ge=1, le=8, description="Fresh instances of the image that share the tests, each with its own part")
+    machines: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="Fresh instances of the image that share the tests, each with its own part",
+    )
 
 
 class LaunchPermissions(Section):
     """Who else may launch the image, as EC2 names them (ModifyImageAttribute, LaunchPermission)."""
 
     user_ids: f.Accounts = Field(default=(), description="Accounts; they may copy the image too")
-    user_groups: tuple[Literal["all"], ...] = Field(default=(), max_length=1, description="[all]: everybody, who may copy it too")
-    organization_arns: f.OrganizationArns = Field(default=(), description="Every account of these organizations")
-    organizational_unit_arns: f.OrganizationalUnitArns = Field(default=(), description="Every account of these organizational units")
+    user_groups: tuple[Literal["all"], ...] = Field(
+        default=(), max_length=1, description="[all]: everybody, who may copy it too"
+    )
+    organization_arns: f.OrganizationArns = Field(
+        default=(), description="Every account of these organizations"
+    )
+    organizational_unit_arns: f.OrganizationalUnitArns = Field(
+        default=(), description="Every account of these organizational units"
+    )
 
     @property
     def is_public(self) -> bool:
@@ -48,53 +63,90 @@ class Publish(Section):
     """What happens with an image that has passed."""
 
     ssm_parameter: f.ParameterTemplate | None = Field(
-        default="/hubsmith/{image}/latest", description="Parameter to write the id into ({image}, {channel} are filled in); null: none"
+        default="/hubsmith/{image}/latest",
+        description="Parameter to write the id into ({image}, {channel} are filled in); null: none",
     )
-    channel: f.Channel = Field(default="stable", description="Put on the image as a tag; launches ask for a channel")
+    channel: f.Channel = Field(
+        default="stable", description="Put on the image as a tag; launches ask for a channel"
+    )
     tags: f.Tags = Field(default={}, description="Tags put on the image only when it has passed")
-    launch_permissions: LaunchPermissions = Field(default_factory=LaunchPermissions, description="Who else may launch it; empty: nobody")
+    launch_permissions: LaunchPermissions = Field(
+        default_factory=LaunchPermissions, description="Who else may launch it; empty: nobody"
+    )
 
 
 class Retention(Section):
     """Which images of this name prune leaves: those in use or published as a channel or parameter anyway."""
 
     keep: int = Field(default=3, ge=1, le=1000, description="The newest so many")
-    younger_than_days: int = Field(default=0, ge=0, le=3650, description="Beside those, all that are younger; 0: only the newest count")
+    younger_than_days: int = Field(
+        default=0, ge=0, le=3650, description="Beside those, all that are younger; 0: only the newest count"
+    )
 
 
 class Layers(Section):
     """What an earlier build left half-way, to start from instead of the base image."""
 
-    enabled: bool = Field(default=True, description="Keep a snapshot after each provisioner, and start from the deepest that matches")
-    max_age_days: int = Field(default=7, ge=1, le=365, description="Their packages may be so old; prune removes older ones")
+    enabled: bool = Field(
+        default=True,
+        description="Keep a snapshot after each provisioner, and start from the deepest that matches",
+    )
+    max_age_days: int = Field(
+        default=7, ge=1, le=365, description="Their packages may be so old; prune removes older ones"
+    )
 
 
 class DataVolume(Section):
-    """The volume that outlives the instances of a hub: homes, the hub's database, certificates, the users' registry."""
+    """The volume that outlives a hub's instances: homes, database, certificates, the users' registry."""
 
-    size_gib: int = Field(default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow")
+    size_gib: int = Field(
+        default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow"
+    )
     type: Literal["gp3", "gp2"] = Field(default="gp3", description="EBS volume type")
-    kms_key_id: str | None = Field(default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key")
+    kms_key_id: str | None = Field(
+        default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key"
+    )
 
 
 class Launch(Section):
     """Defaults of launching a hub from the image; the options of `invoke launch` go before them."""
 
     instance_type: f.InstanceType = Field(default="t3.large", description="Instance type of the hub")
-    data_volume: DataVolume = Field(default_factory=DataVolume, description="The volume with everything that has to last")
-    subnet_id: f.SubnetId | None = Field(default=None, description="Subnet of the hub; null: one of the default VPC")
+    data_volume: DataVolume = Field(
+        default_factory=DataVolume, description="The volume with everything that has to last"
+    )
+    subnet_id: f.SubnetId | None = Field(
+        default=None, description="Subnet of the hub; null: one of the default VPC"
+    )
     allocation_id: f.AllocationId | None = Field(
         default=None, description="Elastic IP to use; null: the hub's own, made when there is none"
     )
-    allowed_cidrs: f.OpenCidrs = Field(default=("0.0.0.0/0",), description="Who may reach the hub on 443 and 80")
+    allowed_cidrs: f.OpenCidrs = Field(
+        default=("0.0.0.0/0",), description="Who may reach the hub on 443 and 80"
+    )
     email: f.Email | None = Field(default=None, description="Where Let's Encrypt writes to")
-    admin: f.UserName = Field(default="hubadmin", description="Who administers the hub; the account is made at the first boot")
+    admin: f.UserName = Field(
+        default="hubadmin", description="Who administers the hub; the account is made at the first boot"
+    )
     first_password_hours: int = Field(
-        default=72, ge=1, le=8760, description="The administrator's first password works for so long, unless it is used and changed before"
+        default=72,
+        ge=1,
+        le=8760,
+        description="The administrator's first password works for so long, unless it is used and changed "
+        "before",
     )
     permissions_boundary: f.PolicyArn | None = Field(
-        default=None, description="Managed policy that bounds what the hub's role may ever do; null: the role has no boundary"
+        default=None,
+        description="Managed policy that bounds what the hub's role may ever do; null: the role has no "
+        "boundary",
     )
-    staging: bool = Field(default=False, description="Certificates of Let's Encrypt's staging directory, which browsers do not trust")
-    operator_keys: f.PublicKeys = Field(default=(), description="OpenSSH public keys that may log in besides the launching operator's own")
-    ready_minutes: f.Minutes = Field(default=30, description="How long it may take until the hub answers over https")
+    staging: bool = Field(
+        default=False,
+        description="Certificates of Let's Encrypt's staging directory, which browsers do not trust",
+    )
+    operator_keys: f.PublicKeys = Field(
+        default=(), description="OpenSSH public keys that may log in besides the launching operator's own"
+    )
+    ready_minutes: f.Minutes = Field(
+        default=30, description="How long it may take until the hub answers over https"
+    )

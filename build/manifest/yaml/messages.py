@@ -86,7 +86,9 @@ def _message(details: ErrorDetails, found: Node | None, *, is_key: bool) -> str:
         return f"{_with_actual(message, found)}: put it in quotes"
     message = _with_actual(message, found)
     if details["type"] == "literal_error" and isinstance(found, Scalar):
-        near = difflib.get_close_matches(found.text, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", "), n=1)
+        near = difflib.get_close_matches(
+            found.text, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", "), n=1
+        )
         message += f"; did you mean {near[0]!r}?" if near else ""
     return message
 
@@ -94,7 +96,11 @@ def _message(details: ErrorDetails, found: Node | None, *, is_key: bool) -> str:
 def _with_actual(message: str, found: Node | None) -> str:
     """The complaint and what is there instead, where that says more than the complaint."""
     shows = isinstance(found, Scalar) or (found is not None and message in SHOULD_BE.values())
-    return f"{message}, is {describe(found)}" if shows and found is not None and message.startswith("should") else message
+    return (
+        f"{message}, is {describe(found)}"
+        if shows and found is not None and message.startswith("should")
+        else message
+    )
 
 
 def keys_at(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
@@ -106,14 +112,16 @@ def keys_at(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
 
 
 def annotation_at(model: object, path: KeyPath) -> object:
-    """The type the schema has at `path` (without None and constraints); None where the schema has nothing there."""
+    """The type the schema has at `path` (without None and constraints); None where the schema has none."""
     here = _bare(model)
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(part))
             here = _bare(field.annotation) if field else None
         else:
-            here = _bare(get_args(here)[-1 if get_origin(here) is not tuple else 0]) if get_args(here) else None
+            here = (
+                _bare(get_args(here)[-1 if get_origin(here) is not tuple else 0]) if get_args(here) else None
+            )
     return here
 
 

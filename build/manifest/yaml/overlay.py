@@ -1,7 +1,7 @@
 """Laying trees over each other: profiles, and single values given by `--set a.b=c`.
 
-Mappings are merged key by key, anything else (lists too) is replaced. Every function returns a new tree; the marks of
-its parts stay those of the file or option they came from.
+Mappings are merged key by key, anything else (lists too) is replaced. Every function returns a new tree; the
+marks of its parts stay those of the file or option they came from.
 """
 
 from __future__ import annotations
@@ -59,10 +59,16 @@ def parse_override(text: str) -> tuple[KeyPath, Node]:
     name, equals, value = text.partition("=")
     parts = tuple(name.strip().split("."))
     if not equals or not all(parts):
-        raise UserError(f"--set {text}: is not of the form key.key=value", hint="for example --set builder.root_volume.size_gib=20")
+        raise UserError(
+            f"--set {text}: is not of the form key.key=value",
+            hint="for example --set builder.root_volume.size_gib=20",
+        )
     node, problems = parse(value, "--set")
     if problems or node is None:
-        raise UserError(f"--set {name.strip()}: {problems[0].message}", hint="the value is read as YAML: quote what YAML would take apart")
+        raise UserError(
+            f"--set {name.strip()}: {problems[0].message}",
+            hint="the value is read as YAML: quote what YAML would take apart",
+        )
     if isinstance(node, MapNode) and not value.strip().startswith("{") and not node.entries:
         node = Scalar(node.mark, None, "")
     return parts, _marked(node, Mark("--set"))
@@ -74,14 +80,17 @@ def _marked(node: Node, mark: Mark) -> Node:
         return Scalar(mark, node.value, node.text, node.quoted)
     if isinstance(node, ListNode):
         return ListNode(mark, tuple(_marked(item, mark) for item in node.items))
-    return MapNode(mark, {key: MapEntry(mark, _marked(entry.value, mark)) for key, entry in node.entries.items()})
+    return MapNode(
+        mark, {key: MapEntry(mark, _marked(entry.value, mark)) for key, entry in node.entries.items()}
+    )
 
 
 def assign(tree: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
     """`tree` with the value at `path` replaced: a new tree. Mappings on the way are made if they are absent.
 
-    In a list the part of the path is an index, or the name of an entry (`provisioners.python.variables.packages`).
-    Raises OverrideError when the path leads through something that has no parts.
+    In a list the part of the path is an index, or the name of an entry
+    (`provisioners.python.variables.packages`). Raises OverrideError when the path leads through something
+    that has no parts.
     """
     if not path:
         return value

@@ -1,7 +1,7 @@
 """Reading YAML into the tree of nodes.py.
 
-PyYAML's `compose()` gives nodes with marks. Duplicate keys, of which PyYAML itself keeps the last without a word, are
-reported; so are scalars it cannot read and tags, which would mean Python objects.
+PyYAML's `compose()` gives nodes with marks. Duplicate keys, of which PyYAML itself keeps the last without a
+word, are reported; so are scalars it cannot read and tags, which would mean Python objects.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark
 def parse(text: str, file: str) -> tuple[Node | None, tuple[Problem, ...]]:
     """The tree of one YAML document, and the duplicate keys, unreadable scalars and foreign tags in it.
 
-    A syntax error ends the reading: there is then no tree, and the error is the only problem. An empty document is an
-    empty mapping.
+    A syntax error ends the reading: there is then no tree, and the error is the only problem. An empty
+    document is an empty mapping.
     """
     start = Mark(file, 1, 1)
     try:
@@ -51,7 +51,11 @@ class _Reader:
         if id(node) in self._seen:  # an alias: PyYAML gives the anchor's own node again
             return self._aliased(self._seen[id(node)], mark, path)
         self._seen[id(node)] = None
-        read: Node = self._mapping(node, mark, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, mark, path)
+        read: Node = (
+            self._mapping(node, mark, path)
+            if isinstance(node, yaml.MappingNode)
+            else self._sequence(node, mark, path)
+        )
         self._seen[id(node)] = read
         return read
 

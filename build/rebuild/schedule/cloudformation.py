@@ -20,7 +20,10 @@ _NOTHING = "No updates are to be performed"
 
 
 def deploy(cloudformation: CloudFormationClient, name: str, template: str, report: Reporter) -> str:
-    """Create or update the stack and wait; return its id. Raises CloudError with CloudFormation's reasons when it fails."""
+    """Create or update the stack and wait; return its id.
+
+    Raises CloudError with CloudFormation's reasons when it fails.
+    """
     if _status(cloudformation, name) is None:
         answer = cloudformation.create_stack(
             StackName=name,
@@ -32,7 +35,9 @@ def deploy(cloudformation: CloudFormationClient, name: str, template: str, repor
         stack_id = answer["StackId"]
     else:
         try:
-            stack_id = cloudformation.update_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])["StackId"]
+            stack_id = cloudformation.update_stack(
+                StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+            )["StackId"]
         except ClientError as exc:
             if _NOTHING not in str(exc):
                 raise
@@ -60,7 +65,9 @@ def _status(cloudformation: CloudFormationClient, stack: str) -> str | None:
         raise
 
 
-def _wait(cloudformation: CloudFormationClient, stack_id: str, wanted: tuple[str, ...], report: Reporter) -> None:
+def _wait(
+    cloudformation: CloudFormationClient, stack_id: str, wanted: tuple[str, ...], report: Reporter
+) -> None:
     seen = wait_until(
         lambda: _status(cloudformation, stack_id) or "DELETE_COMPLETE",
         lambda status: not status.endswith("_IN_PROGRESS"),
@@ -71,5 +78,7 @@ def _wait(cloudformation: CloudFormationClient, stack_id: str, wanted: tuple[str
     if seen not in wanted:
         events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
         failed = [event for event in events if event.get("ResourceStatus", "").endswith("_FAILED")]
-        reasons = "\n".join(f"  {event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}" for event in failed)
+        reasons = "\n".join(
+            f"  {event.get('LogicalResourceId')}: {event.get('ResourceStatusReason')}" for event in failed
+        )
         raise CloudError(f"the stack is {seen}", hint=reasons or "the CloudFormation console has its events")

@@ -1,6 +1,7 @@
-"""A CloudFormation template: EventBridge Scheduler starts a CodeBuild project, which runs what every other schedule runs.
+"""A CloudFormation template: EventBridge Scheduler starts a CodeBuild project, which runs the rebuild.
 
-Each role may do what its part needs and no more; logs are kept for three months; a failed build sends a message to a topic.
+Each role may do what its part needs and no more; logs are kept for three months; a failed build sends a
+message to a topic.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from build.rebuild.schedule.job import INVOKE, SETUP, Job
 MINUTES = 240
 _LOG_DAYS = 90
 _IMAGE = "aws/codebuild/standard:7.0"
-_HOSTS = {"https://github.com/": "GITHUB", "https://bitbucket.org/": "BITBUCKET", "https://git-codecommit.": "CODECOMMIT"}
+_HOSTS = {
+    "https://github.com/": "GITHUB",
+    "https://bitbucket.org/": "BITBUCKET",
+    "https://git-codecommit.": "CODECOMMIT",
+}
 Properties = dict[str, Any]
 
 
@@ -47,9 +52,12 @@ def document(job: Job, manifest: Manifest, source: Source, notify: str = "") -> 
     """The template as CloudFormation reads it."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Rebuilds the image {manifest.image.name} when something has changed ({job.when}); written by invoke schedule",
+        "Description": f"Rebuilds the image {manifest.image.name} when something has changed ({job.when}); "
+        "written by invoke schedule",
         "Resources": {
-            "Logs": _resource("AWS::Logs::LogGroup", {"LogGroupName": f"/hubsmith/{job.name}", "RetentionInDays": _LOG_DAYS}),
+            "Logs": _resource(
+                "AWS::Logs::LogGroup", {"LogGroupName": f"/hubsmith/{job.name}", "RetentionInDays": _LOG_DAYS}
+            ),
             "BuildRole": _role("codebuild.amazonaws.com", [*policy.statements(manifest), _write_logs()]),
             "Project": _resource("AWS::CodeBuild::Project", project(job, source)),
             "ScheduleRole": _role("scheduler.amazonaws.com", [_start_build()]),
@@ -64,13 +72,23 @@ def document(job: Job, manifest: Manifest, source: Source, notify: str = "") -> 
 
 def buildspec(job: Job, source: Source) -> str:
     """What CodeBuild runs."""
-    fetch = [] if _host(source) else [f"git clone --quiet {source.url} checkout && cd checkout && git checkout --quiet {source.revision}"]
+    fetch = (
+        []
+        if _host(source)
+        else [
+            f"git clone --quiet {source.url} checkout && cd checkout && git checkout --quiet "
+            f"{source.revision}"
+        ]
+    )
     phases = {"install": {"commands": [*fetch, SETUP]}, "build": {"commands": job.lines(INVOKE)}}
     return yaml.safe_dump({"version": 0.2, "phases": phases}, sort_keys=False, width=10_000)
 
 
 def project(job: Job, source: Source) -> Properties:
-    """AWS::CodeBuild::Project. One build at a time: a second one waits in the queue, and then finds nothing to do."""
+    """AWS::CodeBuild::Project.
+
+    One build at a time: a second one waits in the queue, and then finds nothing to do.
+    """
     host = _host(source)
     where = {"Type": host, "Location": source.url, "GitCloneDepth": 1} if host else {"Type": "NO_SOURCE"}
     return {
@@ -94,7 +112,10 @@ def project(job: Job, source: Source) -> Properties:
 
 
 def schedule(job: Job) -> Properties:
-    """AWS::Scheduler::Schedule. A start that fails is tried again for a day, so that a missed run is made up for."""
+    """AWS::Scheduler::Schedule.
+
+    A start that fails is tried again for a day, so that a missed run is made up for.
+    """
     return {
         "Name": job.name,
         "Description": f"Rebuild the image {job.image}: {job.when} (UTC)",
@@ -126,7 +147,12 @@ def _role(service: str, statements: list[policy.Statement]) -> dict[str, Any]:
         "AWS::IAM::Role",
         {
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-            "Policies": [{"PolicyName": "hubsmith", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}],
+            "Policies": [
+                {
+                    "PolicyName": "hubsmith",
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+                }
+            ],
         },
     )
 
@@ -137,7 +163,12 @@ def _write_logs() -> policy.Statement:
 
 
 def _start_build() -> policy.Statement:
-    return {"Sid": "Start", "Effect": "Allow", "Action": "codebuild:StartBuild", "Resource": {"Fn::GetAtt": ["Project", "Arn"]}}
+    return {
+        "Sid": "Start",
+        "Effect": "Allow",
+        "Action": "codebuild:StartBuild",
+        "Resource": {"Fn::GetAtt": ["Project", "Arn"]},
+    }
 
 
 def _topic(job: Job, notify: str) -> Properties:
@@ -158,21 +189,28 @@ def _topic_policy() -> Properties:
 
 
 def _rule(job: Job) -> Properties:
-    """One message a failed build; after three failures in a row the runs pause by themselves (build/rebuild/attempts.py)."""
+    """One message a failed build; after three failures in a row runs pause (build/rebuild/failures.py)."""
     return {
         "Description": f"A rebuild of the image {job.image} failed",
         "EventPattern": {
             "source": ["aws.codebuild"],
             "detail-type": ["CodeBuild Build State Change"],
-            "detail": {"build-status": ["FAILED", "FAULT", "TIMED_OUT"], "project-name": [{"Ref": "Project"}]},
+            "detail": {
+                "build-status": ["FAILED", "FAULT", "TIMED_OUT"],
+                "project-name": [{"Ref": "Project"}],
+            },
         },
         "Targets": [
             {
                 "Id": "failures",
                 "Arn": {"Ref": "Failures"},
                 "InputTransformer": {
-                    "InputPathsMap": {"status": "$.detail.build-status", "logs": "$.detail.additional-information.logs.deep-link"},
-                    "InputTemplate": f'"The rebuild of the image {job.image} ended as <status>. Its log: <logs>"',
+                    "InputPathsMap": {
+                        "status": "$.detail.build-status",
+                        "logs": "$.detail.additional-information.logs.deep-link",
+                    },
+                    "InputTemplate": f'"The rebuild of the image {job.image} ended as <status>. '
+                    'Its log: <logs>"',
                 },
             }
         ],

@@ -10,7 +10,10 @@ from build.rebuild.schedule.job import INVOKE, REPOSITORY, Job, environment
 
 
 def lines(job: Job) -> str:
-    """The block for a crontab. It says something, which cron sends by mail, only when something is wrong: then all that was said."""
+    """The block for a crontab.
+
+    It says something, which cron sends by mail, only when something is wrong: then all that was said.
+    """
     variables = "".join(f"{name}={shlex.quote(value)} " for name, value in environment().items())
 
     def shell(*more: str) -> str:
@@ -32,7 +35,7 @@ def _silent(command: str) -> str:
 
 
 def install(job: Job) -> str:
-    """Write the lines into the crontab, in the place of those that were there; return what there is to know."""
+    """Write the lines into the crontab, in place of those that were there; return what there is to know."""
     _write(_without(job.name, _read()) + lines(job))
     return "`crontab -l` shows the two lines"
 
@@ -79,4 +82,6 @@ def _crontab(argument: str, text: str | None = None) -> subprocess.CompletedProc
     try:
         return subprocess.run(["crontab", argument], input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UserError("there is no crontab on this machine", hint="apt install cron, or --on systemd") from None
+        raise UserError(
+            "there is no crontab on this machine", hint="apt install cron, or --on systemd"
+        ) from None

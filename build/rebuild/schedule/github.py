@@ -1,4 +1,7 @@
-"""A GitHub Actions workflow. GitHub keeps time in UTC, may be late, and makes up for nothing: the next run sees what is due."""
+"""A GitHub Actions workflow.
+
+GitHub keeps time in UTC, may be late, and makes up for nothing: the next run sees what is due.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,14 @@ def path(folder: Path, job: Job) -> Path:
 
 
 def workflow(job: Job, region: str) -> str:
-    """The file. The role it assumes is a variable of the repository, and has the policy docs/reference/iam/build.json."""
+    """The file.
+
+    The role it assumes is a variable of the repository, and has the policy docs/reference/iam/build.json.
+    """
     runs = "\n".join(f"      - run: {_scalar(line)}" for line in job.lines(INVOKE))
     return f"""\
-# Written by `invoke schedule --on github`. Set the repository variable AWS_ROLE_ARN to a role that GitHub may assume.
+# Written by `invoke schedule --on github`.
+# Set the repository variable AWS_ROLE_ARN to a role that GitHub may assume.
 name: {job.name}
 on:
   schedule:

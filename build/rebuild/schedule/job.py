@@ -15,7 +15,8 @@ SETUP = "make .venv/.runtime"
 """What a fresh checkout needs to reach AWS; the local cloud's host packages are not part of it."""
 INVOKE = ".venv/bin/invoke"
 KEPT = (
-    "HUBSMITH_STATE", "HUBSMITH_CACHE", "HUBSMITH_CLOUD_PORT", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+    "HUBSMITH_STATE", "HUBSMITH_CACHE", "HUBSMITH_CLOUD_PORT", "AWS_PROFILE", "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
 )  # fmt: skip
 """Variables of the user who schedules that decide what a run works on."""
@@ -23,7 +24,9 @@ KEPT = (
 
 @dataclass(frozen=True)
 class Job:
-    """When and what. ``options`` choose the manifest and the cloud, for every command; ``max_age`` is for rebuild alone.
+    """When and what.
+
+    ``options`` choose the manifest and the cloud, for every command; ``max_age`` is for rebuild alone.
 
     With ``check`` nothing is built: the run fails (exit code 3) when a build is due.
     """

@@ -1,7 +1,7 @@
-"""What a role needs in order to build, as IAM statements: of the whole account only what was made by a build may be changed or copied.
+"""What a role needs in order to build, as IAM statements: it may change and copy only what builds made.
 
-Tags are what tells it apart, so they are given in the call that makes something, or to what a build has made already: whoever may tag
-anything may change anything.
+Tags are what tells it apart, so they are given in the call that makes something, or to what a build has made
+already: whoever may tag anything may change anything.
 """
 
 from __future__ import annotations
@@ -12,20 +12,31 @@ from build.manifest import Manifest
 Statement = dict[str, object]
 
 READ = (
-    "DescribeImageAttribute", "DescribeImages", "DescribeInstances", "DescribeInstanceTypeOfferings", "DescribeInstanceTypes",
-    "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions", "DescribeSecurityGroups", "DescribeSnapshots", "DescribeSubnets",
+    "DescribeImageAttribute", "DescribeImages", "DescribeInstances", "DescribeInstanceTypeOfferings",
+    "DescribeInstanceTypes",
+    "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions", "DescribeSecurityGroups",
+    "DescribeSnapshots", "DescribeSubnets",
     "DescribeVolumes", "DescribeVpcs",
 )  # fmt: skip
 MAKE = ("CreateSecurityGroup", "CreateVolume", "RegisterImage", "RunInstances")
 COPY = ("CreateImage", "CreateSnapshot")
 CHANGE = (
-    "AttachVolume", "AuthorizeSecurityGroupIngress", "CreateTags", "DeleteSecurityGroup", "DeleteSnapshot", "DeleteTags", "DeleteVolume",
-    "DeregisterImage", "GetConsoleOutput", "ModifyInstanceAttribute", "RebootInstances", "StopInstances", "TerminateInstances",
+    "AttachVolume", "AuthorizeSecurityGroupIngress", "CreateTags", "DeleteSecurityGroup", "DeleteSnapshot",
+    "DeleteTags", "DeleteVolume",
+    "DeregisterImage", "GetConsoleOutput", "ModifyInstanceAttribute", "RebootInstances", "StopInstances",
+    "TerminateInstances",
 )  # fmt: skip
 SHARE = ("ModifyImageAttribute", "ModifySnapshotAttribute")
 SEE_BLOCKS = ("GetImageBlockPublicAccessState", "GetSnapshotBlockPublicAccessState")
 LAYERS = ("DeleteSnapshot", "DeregisterImage")
-KMS = ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
+KMS = (
+    "CreateGrant",
+    "Decrypt",
+    "DescribeKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
 
 
 def statements(manifest: Manifest) -> list[Statement]:
@@ -33,14 +44,21 @@ def statements(manifest: Manifest) -> list[Statement]:
     found = [
         _allow("Look", _ec2(READ)),
         _allow("Make", _ec2(MAKE)),
-        _allow("TagWhatIsMade", ["ec2:CreateTags"], Condition={"StringEquals": {"ec2:CreateAction": [*MAKE, *COPY]}}),
+        _allow(
+            "TagWhatIsMade",
+            ["ec2:CreateTags"],
+            Condition={"StringEquals": {"ec2:CreateAction": [*MAKE, *COPY]}},
+        ),
         _allow("ChangeWhatABuildMade", _ec2((*COPY, *CHANGE)), Condition=_tagged(tags.RUN)),
         _allow("MakeCopies", _ec2(COPY), Resource=_copies()),
         _allow("RemoveLayers", _ec2(LAYERS), Condition=_tagged(tags.MADE_BY)),
         _allow("Parameters", ["ssm:GetParameter", "ssm:PutParameter"], Resource=_parameters(manifest)),
     ]
     if manifest.publish.launch_permissions.named:
-        found += [_allow("Share", _ec2(SHARE), Condition=_tagged(tags.RUN)), _allow("MayItBePublic", _ec2(SEE_BLOCKS))]
+        found += [
+            _allow("Share", _ec2(SHARE), Condition=_tagged(tags.RUN)),
+            _allow("MayItBePublic", _ec2(SEE_BLOCKS)),
+        ]
     if manifest.base.ssm_parameter:
         name = manifest.base.ssm_parameter
         public = name.startswith("/aws/service/")
@@ -49,20 +67,34 @@ def statements(manifest: Manifest) -> list[Statement]:
         found.append(_allow("BaseImage", ["ssm:GetParameter"], Resource=arn))
     if key := manifest.builder.root_volume.kms_key_id:
         arn_or_id = (
-            key if key.startswith("arn:") else {"Fn::Sub": f"arn:${{AWS::Partition}}:kms:${{AWS::Region}}:${{AWS::AccountId}}:key/{key}"}
+            key
+            if key.startswith("arn:")
+            else {"Fn::Sub": f"arn:${{AWS::Partition}}:kms:${{AWS::Region}}:${{AWS::AccountId}}:key/{key}"}
         )
         found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], Resource=arn_or_id))
     return found
 
 
 def _copies() -> list[object]:
-    """Images and snapshots that are still to be made: they carry no tag yet. What they are made of is judged by itself."""
-    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}::{kind}/*"} for kind in ("image", "snapshot")]
+    """Images and snapshots that are still to be made: they carry no tag yet.
+
+    What they are made of is judged by itself.
+    """
+    return [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}::{kind}/*"}
+        for kind in ("image", "snapshot")
+    ]
 
 
 def _parameters(manifest: Manifest) -> list[object]:
-    names = {f"/hubsmith/{manifest.image.name}/*", manifest.ssm_parameter or f"/hubsmith/{manifest.image.name}/*"}
-    return [{"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{name}"} for name in sorted(names)]
+    names = {
+        f"/hubsmith/{manifest.image.name}/*",
+        manifest.ssm_parameter or f"/hubsmith/{manifest.image.name}/*",
+    }
+    return [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{name}"}
+        for name in sorted(names)
+    ]
 
 
 def _allow(name: str, actions: list[str], **more: object) -> Statement:

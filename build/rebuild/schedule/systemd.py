@@ -26,14 +26,18 @@ def folder() -> Path:
 
 
 def install(job: Job) -> str:
-    """Write and start the timer; return what there is to know. Raises UserError where systemd does not run."""
+    """Write and start the timer; return what there is to know. Raises UserError without a running systemd."""
     _require()
     folder().mkdir(parents=True, exist_ok=True)
     for name, content in units(job).items():
         (folder() / name).write_text(content, encoding="utf-8")
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", f"{job.name}.timer")
-    linger = "" if os.geteuid() == 0 else "\nit runs while you are logged in; `loginctl enable-linger` makes it run always"
+    linger = (
+        ""
+        if os.geteuid() == 0
+        else "\nit runs while you are logged in; `loginctl enable-linger` makes it run always"
+    )
     return f"{folder() / job.name}.timer; `systemctl{_user()} list-timers` shows when it runs next{linger}"
 
 
@@ -51,9 +55,12 @@ def remove(name: str) -> bool:
 
 
 def _service(job: Job) -> str:
-    variables = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environment().items())
+    variables = "".join(
+        f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environment().items()
+    )
     starts = "".join(
-        f"ExecStart={' '.join(_quoted(word) for word in (str(REPOSITORY / INVOKE), *command))}\n" for command in job.commands()
+        f"ExecStart={' '.join(_quoted(word) for word in (str(REPOSITORY / INVOKE), *command))}\n"
+        for command in job.commands()
     )
     return f"""\
 # Written by `invoke schedule`.

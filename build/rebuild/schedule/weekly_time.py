@@ -42,7 +42,11 @@ class WeeklyTime:
     @property
     def cron(self) -> str:
         """The five fields of a crontab; Sunday is 0 there."""
-        days = "*" if self.daily else ",".join(str(number) for number in sorted((day + 1) % 7 for day in self.days))
+        days = (
+            "*"
+            if self.daily
+            else ",".join(str(number) for number in sorted((day + 1) % 7 for day in self.days))
+        )
         return f"{self.minute} {self.hour} * * {days}"
 
     @property

@@ -16,10 +16,11 @@ _LEFT_OUT: Properties = {
 
 
 class Project:
-    """Ref is its name. What is within its properties is checked by botocore's description of CreateProject."""
+    """Ref is its name. What is within its properties is checked by botocore's model of CreateProject."""
 
     known = frozenset({
-        "Artifacts", "ConcurrentBuildLimit", "Description", "Environment", "LogsConfig", "Name", "QueuedTimeoutInMinutes", "ServiceRole",
+        "Artifacts", "ConcurrentBuildLimit", "Description", "Environment", "LogsConfig", "Name",
+        "QueuedTimeoutInMinutes", "ServiceRole",
         "Source", "SourceVersion", "TimeoutInMinutes",
     })  # fmt: skip
     fixed = frozenset({"Name"})
@@ -42,5 +43,8 @@ class Project:
 def _call_form(value: Value) -> Value:
     """The properties as the call spells them: the first letter of each key is small."""
     if isinstance(value, dict):
-        return {"buildspec" if key == "BuildSpec" else key[:1].lower() + key[1:]: _call_form(one) for key, one in value.items()}
+        return {
+            "buildspec" if key == "BuildSpec" else key[:1].lower() + key[1:]: _call_form(one)
+            for key, one in value.items()
+        }
     return [_call_form(one) for one in value] if isinstance(value, list) else value

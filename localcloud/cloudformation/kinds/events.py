@@ -16,7 +16,11 @@ class Rule:
     def make(self, clients: Clients, name: str, properties: Properties) -> Made:
         """PutRule, which is also how one is changed."""
         name = properties.get("Name", name[-64:].lstrip("-"))
-        chosen = {key: properties[key] for key in ("Description", "ScheduleExpression", "State") if key in properties}
+        chosen = {
+            key: properties[key]
+            for key in ("Description", "ScheduleExpression", "State")
+            if key in properties
+        }
         if "EventPattern" in properties:
             chosen["EventPattern"] = json.dumps(properties["EventPattern"])
         return Made(name, {"Arn": clients("events").put_rule(Name=name, **chosen)["RuleArn"]})

@@ -24,10 +24,12 @@ class Role:
         return Made(role["RoleName"], {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
-        """PutRolePolicy of each; of a role that is there: trust and description, and the policies that are gone."""
+        """PutRolePolicy of each; of a role that is there: trust, description, and removed policies."""
         iam, policies = clients("iam"), _policies(properties)
         if before is not None:
-            iam.update_assume_role_policy(RoleName=made.id, PolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]))
+            iam.update_assume_role_policy(
+                RoleName=made.id, PolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"])
+            )
             iam.update_role(RoleName=made.id, Description=properties.get("Description", ""))
             for name in _policies(before).keys() - policies:
                 iam.delete_role_policy(RoleName=made.id, PolicyName=name)
@@ -43,4 +45,7 @@ class Role:
 
 
 def _policies(properties: Properties) -> dict[str, str]:
-    return {policy["PolicyName"]: json.dumps(policy["PolicyDocument"]) for policy in properties.get("Policies", ())}
+    return {
+        policy["PolicyName"]: json.dumps(policy["PolicyDocument"])
+        for policy in properties.get("Policies", ())
+    }

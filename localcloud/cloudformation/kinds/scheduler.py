@@ -9,7 +9,8 @@ class Schedule:
     """Ref is its name; its properties are the parameters of CreateSchedule."""
 
     known = frozenset({
-        "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "Name", "ScheduleExpression", "ScheduleExpressionTimezone",
+        "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "Name", "ScheduleExpression",
+        "ScheduleExpressionTimezone",
         "StartDate", "State", "Target",
     })  # fmt: skip
     fixed = frozenset({"GroupName", "Name"})

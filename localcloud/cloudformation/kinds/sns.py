@@ -23,9 +23,15 @@ class Topic:
         """DisplayName, Subscribe and Unsubscribe."""
         sns = clients("sns")
         if before is not None or "DisplayName" in properties:
-            sns.set_topic_attributes(TopicArn=made.id, AttributeName="DisplayName", AttributeValue=properties.get("DisplayName", ""))
+            sns.set_topic_attributes(
+                TopicArn=made.id,
+                AttributeName="DisplayName",
+                AttributeValue=properties.get("DisplayName", ""),
+            )
         wanted = {(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription", ())}
-        there = {(one["Protocol"], one["Endpoint"]): one["SubscriptionArn"] for one in _subscriptions(sns, made.id)}
+        there = {
+            (one["Protocol"], one["Endpoint"]): one["SubscriptionArn"] for one in _subscriptions(sns, made.id)
+        }
         for protocol, endpoint in wanted - there.keys():
             sns.subscribe(TopicArn=made.id, Protocol=protocol, Endpoint=endpoint)
         for gone in there.keys() - wanted:
@@ -57,17 +63,34 @@ class TopicPolicy:
         """The policy that a topic has by default: its owner may do everything with it."""
         for topic in made.attributes["Topics"].split():
             owner = {"StringEquals": {"AWS:SourceOwner": topic.split(":")[4]}}
-            allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": _OWNERS, "Resource": topic, "Condition": owner}
-            _set_policy(clients, topic, {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [allow]})
+            allow = {
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": _OWNERS,
+                "Resource": topic,
+                "Condition": owner,
+            }
+            _set_policy(
+                clients, topic, {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [allow]}
+            )
 
 
 _OWNERS = [
-    f"SNS:{action}" for action in ("GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission", "DeleteTopic")
+    f"SNS:{action}"
+    for action in (
+        "GetTopicAttributes",
+        "SetTopicAttributes",
+        "AddPermission",
+        "RemovePermission",
+        "DeleteTopic",
+    )
 ] + [f"SNS:{action}" for action in ("Subscribe", "ListSubscriptionsByTopic", "Publish")]
 
 
 def _set_policy(clients: Clients, topic: str, document: Value) -> None:
-    clients("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(document))
+    clients("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(document)
+    )
 
 
 def _subscriptions(sns: Client, topic: str) -> list[dict[str, str]]:

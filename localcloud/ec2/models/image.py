@@ -28,15 +28,34 @@ class BlockDevice:
 
     def as_response(self) -> dict[str, Any]:
         """As DescribeImages shows it."""
-        ebs = {"SnapshotId": self.snapshot_id, "VolumeSize": self.size, "VolumeType": self.volume_type, "Encrypted": self.encrypted}
-        ebs |= {"DeleteOnTermination": self.delete_on_termination, "Iops": self.iops, "Throughput": self.throughput}
-        return {"DeviceName": self.device, "Ebs": {key: value for key, value in ebs.items() if value is not None}}
+        ebs = {
+            "SnapshotId": self.snapshot_id,
+            "VolumeSize": self.size,
+            "VolumeType": self.volume_type,
+            "Encrypted": self.encrypted,
+        }
+        ebs |= {
+            "DeleteOnTermination": self.delete_on_termination,
+            "Iops": self.iops,
+            "Throughput": self.throughput,
+        }
+        return {
+            "DeviceName": self.device,
+            "Ebs": {key: value for key, value in ebs.items() if value is not None},
+        }
 
 
 class LocalAmi(Ami):
-    """An image with the block device mappings it was made with; moto's own constructor would invent a volume and a snapshot."""
+    """An image with the mappings it was made with; moto's constructor would invent volume and snapshot."""
 
-    def __init__(self, backend: LocalBackend, image_id: str, name: str, devices: tuple[BlockDevice, ...], root_device_name: str) -> None:
+    def __init__(
+        self,
+        backend: LocalBackend,
+        image_id: str,
+        name: str,
+        devices: tuple[BlockDevice, ...],
+        root_device_name: str,
+    ) -> None:
         self.ec2_backend = backend
         self.id = image_id
         self.name = name
@@ -72,9 +91,11 @@ class LocalAmi(Ami):
 
     @property
     def state(self) -> str:
-        """pending, available, failed; one that is available is shown as pending for as long as a fault says so."""
+        """pending, available, failed; a fault may keep an available one pending for a while."""
         faults = self.ec2_backend.host.faults
-        held = faults.is_held("image", self.id) or any(faults.is_held("snapshot", found) for found in self.snapshot_ids)
+        held = faults.is_held("image", self.id) or any(
+            faults.is_held("snapshot", found) for found in self.snapshot_ids
+        )
         return "pending" if held and self.__dict__["state"] == "available" else str(self.__dict__["state"])
 
     @state.setter
@@ -99,7 +120,12 @@ class LocalAmi(Ami):
     def get_filter_value(self, filter_name: str, method_name: str | None = None) -> object:
         """moto's filters and those it lacks."""
         if filter_name.startswith("block-device-mapping."):
-            member = {"snapshot-id": "snapshot_id", "device-name": "device", "volume-size": "size", "volume-type": "volume_type"}
+            member = {
+                "snapshot-id": "snapshot_id",
+                "device-name": "device",
+                "volume-size": "size",
+                "volume-type": "volume_type",
+            }
             name = filter_name.removeprefix("block-device-mapping.").replace("_", "-")
             return [str(getattr(device, member.get(name, name.replace("-", "_")))) for device in self.devices]
         if filter_name == "ena-support":

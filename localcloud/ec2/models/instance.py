@@ -17,27 +17,53 @@ from localcloud.machine.qemu.spec import Controller
 if TYPE_CHECKING:
     from localcloud.ec2.backend import LocalBackend
 
-STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+STATE_CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
 
-GOALS = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}  # what a transition leads to
+# what a transition leads to
+GOALS = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
 
 
 class LocalInstance(Instance):
-    """An instance with a QEMU machine behind it. Its state is what is wanted of the machine; reconcile/ makes it so."""
+    """An instance with a QEMU machine behind it.
+
+    Its state is what is wanted of the machine; reconcile/ makes it so.
+    """
 
     ena_support = True
     boot_mode = current_instance_boot_mode = "uefi"
     platform_details = "Linux/UNIX"
     usage_operation = "RunInstances"
 
-    def __init__(self, backend: LocalBackend, request: LaunchRequest, subnet_id: str, groups: list[SecurityGroup], index: int) -> None:
+    def __init__(
+        self,
+        backend: LocalBackend,
+        request: LaunchRequest,
+        subnet_id: str,
+        groups: list[SecurityGroup],
+        index: int,
+    ) -> None:
         super().__init__(
             backend,
             request.image_id,
             Base64EncodedString(request.user_data) if request.user_data else None,
             groups,
-            # DeleteOnTermination: moto takes a missing one for False and would leave an interface behind each instance.
-            nics=[{"DeviceIndex": 0, "SubnetId": subnet_id, "DeleteOnTermination": True, "AssociatePublicIpAddress": False}],
+            # DeleteOnTermination: moto takes a missing one for False and would leave an interface behind each
+            # instance.
+            nics=[
+                {
+                    "DeviceIndex": 0,
+                    "SubnetId": subnet_id,
+                    "DeleteOnTermination": True,
+                    "AssociatePublicIpAddress": False,
+                }
+            ],
             subnet_id=subnet_id,
             private_ip=request.private_ip,
             associate_public_ip=False,
@@ -53,7 +79,8 @@ class LocalInstance(Instance):
             metadata_options=dict(request.metadata_options),
             client_token=request.client_token,
         )
-        self.public_address_wanted = False  # one from the pool while it runs, as the subnet or the request says
+        # one from the pool while it runs, as the subnet or the request says
+        self.public_address_wanted = False
         self.launched = False  # has it ever been running?
         self.force_stop = False
         self.reboot_wanted = False
@@ -66,12 +93,14 @@ class LocalInstance(Instance):
     block_device_mapping: dict[str, Attachment]  # type: ignore[assignment]  # moto keeps copies of attachments here, we the attachments
 
     def become(self, state: str, *, code: str = "", message: str = "") -> None:
-        """Enter a state, for a reason if there is one ("Client.UserInitiatedShutdown", "User initiated shutdown")."""
+        """Enter a state, with a reason if any ("Client.UserInitiatedShutdown", "User initiated shutdown")."""
         if state in GOALS:
             self.ec2_backend.host.faults.begin(GOALS[state], self.id)
         self._state = InstanceState(state, STATE_CODES[state])
         self.state_reason = StateReason(f"{code}: {message}" if code else "", code)
-        self._reason = f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if code.startswith("Client.User") else message
+        self._reason = (
+            f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if code.startswith("Client.User") else message
+        )
 
     def settle_into(self, state: str) -> None:
         """Reach the state a transition led to; why it began stays."""
@@ -86,12 +115,17 @@ class LocalInstance(Instance):
         self.forward_problems = problems
         if self.state == "running":
             code = "Server.PortNotForwarded" if problems else ""
-            self.state_reason = StateReason("; ".join(f"{place}: {reason}" for place, reason in problems.items()), code)
+            self.state_reason = StateReason(
+                "; ".join(f"{place}: {reason}" for place, reason in problems.items()), code
+            )
 
     @property
     def attachments(self) -> list[Attachment]:
         """Its volumes, the root volume first."""
-        return sorted(self.block_device_mapping.values(), key=lambda found: (found.device != self.root_device_name, found.device))
+        return sorted(
+            self.block_device_mapping.values(),
+            key=lambda found: (found.device != self.root_device_name, found.device),
+        )
 
     def leave_network(self) -> None:
         """Terminated: EC2 shows neither addresses nor subnet any more."""

@@ -46,11 +46,25 @@ class Modification:
         state = self.state(held=held)
         progress = {"modifying": 0, "optimizing": 50, "completed": 100, "failed": 0}[state]
         ended = self.applied_at + OPTIMIZING if self.applied_at and state == "completed" else None
-        members = {"VolumeId": self.volume_id, "ModificationState": state, "StatusMessage": self.message, "Progress": progress}
-        members |= {"StartTime": self.start_time, "EndTime": ended} | _members("Original", self.original) | _members("Target", self.target)
+        members = {
+            "VolumeId": self.volume_id,
+            "ModificationState": state,
+            "StatusMessage": self.message,
+            "Progress": progress,
+        }
+        members |= (
+            {"StartTime": self.start_time, "EndTime": ended}
+            | _members("Original", self.original)
+            | _members("Target", self.target)
+        )
         return {name: value for name, value in members.items() if value not in (None, "")}
 
 
 def _members(prefix: str, shape: Shape) -> dict[str, Any]:
-    sizes = {"Size": shape.size, "VolumeType": shape.volume_type, "Iops": shape.iops, "Throughput": shape.throughput}
+    sizes = {
+        "Size": shape.size,
+        "VolumeType": shape.volume_type,
+        "Iops": shape.iops,
+        "Throughput": shape.throughput,
+    }
     return {f"{prefix}{name}": value for name, value in (sizes | {"MultiAttachEnabled": False}).items()}

@@ -24,16 +24,24 @@ class LocalSnapshot(Snapshot):
     """A read-only layer; pending until the volume's layer is frozen."""
 
     def __init__(
-        self, backend: LocalBackend, snapshot_id: str, source: SourceVolume, description: str, *, owner_id: str | None = None
+        self,
+        backend: LocalBackend,
+        snapshot_id: str,
+        source: SourceVolume,
+        description: str,
+        *,
+        owner_id: str | None = None,
     ) -> None:
-        super().__init__(backend, snapshot_id, source, description, encrypted=source.encrypted, owner_id=owner_id)
+        super().__init__(
+            backend, snapshot_id, source, description, encrypted=source.encrypted, owner_id=owner_id
+        )
         self.status = "pending"
         self.layer: str | None = None
         self.state_message: str | None = None
 
     @property
     def status(self) -> str:
-        """pending, completed, error; a snapshot that is taken stays pending for as long as a fault says so."""
+        """pending, completed, error; a fault may keep a snapshot that is taken pending for a while."""
         held = self.ec2_backend.host.faults.is_held("snapshot", self.id)
         return "pending" if held and self.__dict__["status"] == "completed" else str(self.__dict__["status"])
 

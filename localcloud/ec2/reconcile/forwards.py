@@ -1,6 +1,7 @@
 """Which ports of a public address reach the guest: the TCP ingress rules of its groups that let this host in.
 
-They follow the model in work of their own, so that a door closes at once also while a volume waits for its guest.
+They follow the model in work of their own, so that a door closes at once also while a volume waits for its
+guest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _log = logging.getLogger("hubsmith.localcloud.forwards")
 
 Forward = tuple[str, int, int]  # public address, its port, the guest's port
 
-# Each forward is a listening socket of QEMU. A rule may open 65536 ports: up to this many are forwarded one by one ...
+# Each forward is a listening socket of QEMU. A rule may open 65536 ports: up to this many are forwarded one
+# by one ...
 WIDEST_RANGE = 64
 # ... of wider ones those a hub uses: ssh, http, https, JupyterHub and a notebook server on their own ports.
 WELL_KNOWN = (22, 80, 443, 8000, 8888)
@@ -43,7 +45,9 @@ def wanted(instance: LocalInstance) -> frozenset[Forward]:
 
 def open_ports(groups: Iterable[SecurityGroup]) -> set[int]:
     """TCP ports that some rule of the groups opens to this host."""
-    return {port for group in groups for rule in group.ingress_rules if _lets_in(rule) for port in _ports(rule)}
+    return {
+        port for group in groups for rule in group.ingress_rules if _lets_in(rule) for port in _ports(rule)
+    }
 
 
 def _lets_in(rule: SecurityGroupRule) -> bool:
@@ -53,7 +57,11 @@ def _lets_in(rule: SecurityGroupRule) -> bool:
 
 
 def _ports(rule: SecurityGroupRule) -> Iterable[int]:
-    first, last = (0, 65535) if rule.from_port is None or rule.to_port is None else (int(rule.from_port), int(rule.to_port))
+    first, last = (
+        (0, 65535)
+        if rule.from_port is None or rule.to_port is None
+        else (int(rule.from_port), int(rule.to_port))
+    )
     if last - first < WIDEST_RANGE:
         return range(max(first, 1), last + 1)
     return [port for port in WELL_KNOWN if first <= port <= last]
@@ -81,7 +89,7 @@ def settle(backend: LocalBackend, instance_id: str) -> None:
 
 
 def _wake_those_who_wait_for(backend: LocalBackend, freed: frozenset[Forward]) -> None:
-    """The new machine of an address that moved may have come too early: only now the old one has let it go."""
+    """The new machine of an address that moved may have come too early: the old one lets it go only now."""
     if not freed:
         return
     for sibling in backend.siblings():
@@ -102,7 +110,8 @@ def close(machine: Machine, target: frozenset[Forward]) -> frozenset[Forward]:
 def apply(machine: Machine, instance_id: str, target: frozenset[Forward]) -> dict[str, str]:
     """Make the machine's forwards those of target; returns why some could not be bound, by "address:port".
 
-    A port that cannot be bound (taken, or privileged for an ordinary user) leaves the instance running without it.
+    A port that cannot be bound (taken, or privileged for an ordinary user) leaves the instance running
+    without it.
     """
     close(machine, target)
     problems = {}

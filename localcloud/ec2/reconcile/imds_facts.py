@@ -76,7 +76,9 @@ def _reservation_id(backend: LocalBackend, instance: LocalInstance) -> str:
 def _block_devices(instance: LocalInstance) -> dict[str, str]:
     root = instance.root_device_name or ""
     others = [found.device for found in instance.attachments if found.device != root]
-    return {"ami": root, "root": root} | {f"ebs{number}": device for number, device in enumerate(others, start=1)}
+    return {"ami": root, "root": root} | {
+        f"ebs{number}": device for number, device in enumerate(others, start=1)
+    }
 
 
 def _credentials(backend: LocalBackend, role: Role, instance: LocalInstance) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Bring machines in line with the model.
 
-The state of an instance ("pending", "stopping", …) says what is wanted; `settle_instance` looks at it and at the machine
-and does what is missing. Whoever changes the model wakes the instance, and it is looked at until nothing is left to do. So a
-job has no memory of its own: after `kill -9` of the server looking once more is all the recovery there is, and a machine that
-ended by itself is seen the same way.
+The state of an instance ("pending", "stopping", …) says what is wanted; `settle_instance` looks at it and at
+the machine and does what is missing. Whoever changes the model wakes the instance, and it is looked at until
+nothing is left to do. So a job has no memory of its own: after `kill -9` of the server looking once more is
+all the recovery there is, and a machine that ended by itself is seen the same way.
 
-Only one thread settles an instance at a time (work_queue.py). The lock is held to read and to write the model, not while QEMU works.
+Only one thread settles an instance at a time (work_queue.py). The lock is held to read and to write the
+model, not while QEMU works.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ def settle_instance(backend: LocalBackend, instance_id: str) -> None:
     instance = backend.find_instance(instance_id)
     if instance is None:
         return
-    steps = {"pending": _boot, "running": _tend, "stopping": _stop, "stopped": volumes.stopped, "shutting-down": _terminate}
+    steps = {
+        "pending": _boot,
+        "running": _tend,
+        "stopping": _stop,
+        "stopped": volumes.stopped,
+        "shutting-down": _terminate,
+    }
     if step := steps.get(instance.state):
         step(backend, instance, backend.host.machine(instance_id))
 
@@ -50,9 +57,11 @@ def _boot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
 
 
 def _waited_out(backend: LocalBackend, instance: LocalInstance) -> bool:
-    """Let the time pass that a fault makes this transition take; False when another state is wanted by then."""
+    """Wait as long as a fault makes this transition take; False when another state is wanted by then."""
     state = instance.state
-    return state in GOALS and backend.host.wait_out(GOALS[state], instance.id, lambda: instance.state == state)
+    return state in GOALS and backend.host.wait_out(
+        GOALS[state], instance.id, lambda: instance.state == state
+    )
 
 
 def _tend(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
@@ -74,8 +83,8 @@ def _tend(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
 def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
     """Power down and start again; the instance is "running" all along, as on EC2.
 
-    Not QEMU's reset: EC2 reboots cleanly, and what a guest has not written back would be lost. CreateImage without NoReboot
-    comes here too: its snapshots are taken while the machine is off.
+    Not QEMU's reset: EC2 reboots cleanly, and what a guest has not written back would be lost. CreateImage
+    without NoReboot comes here too: its snapshots are taken while the machine is off.
     """
     power.off(instance, machine, power.POWERDOWN_S)
     with backend.host.lock:
@@ -91,7 +100,10 @@ def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
 
 
 def _guest_ended(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
-    """The guest shut itself down: stop or terminate, as the instance's attribute says. A machine that crashed is stopped."""
+    """The guest shut itself down: stop or terminate, as the instance's attribute says.
+
+    A machine that crashed is stopped.
+    """
     with backend.host.lock:
         if instance.state != "running":
             return
@@ -119,9 +131,12 @@ def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
 
 
 def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
-    # What the guest has not written back yet is lost with an immediate end: that matters only for a volume that is kept
-    # and for a snapshot that was asked for.
-    keeps = any(not found.delete_on_termination or snapshots.pending_of(backend, found.volume) for found in instance.attachments)
+    # What the guest has not written back yet is lost with an immediate end: that matters only for a volume
+    # that is kept and for a snapshot that was asked for.
+    keeps = any(
+        not found.delete_on_termination or snapshots.pending_of(backend, found.volume)
+        for found in instance.attachments
+    )
     power.off(instance, machine, power.POWERDOWN_S if keeps else 0)
     if not _waited_out(backend, instance):
         return

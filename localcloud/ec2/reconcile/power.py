@@ -16,7 +16,7 @@ from localcloud.machine.machine import Machine, MachineSpec
 
 _log = logging.getLogger("hubsmith.localcloud.power")
 
-# How long a guest may take to power down before it is ended: EC2 waits minutes, a person at a laptop does not.
+# How long a guest may take to power down before it is ended: EC2 waits minutes, a person does not.
 POWERDOWN_S = 90.0
 # A guest that is still in its firmware misses the power button, so it is pressed again.
 PRESS_AGAIN_S = 10
@@ -47,7 +47,8 @@ def on(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> bool
 def off(instance: LocalInstance, machine: Machine, patience_s: float) -> None:
     """Press the power button, wait, then end the machine.
 
-    Returns with the machine still running when meanwhile another state is wanted: the next look goes on from there.
+    Returns with the machine still running when meanwhile another state is wanted: the next look goes on from
+    there.
     """
     wanted, waited = instance.state, 0
     while machine.is_running() and waited < patience_s and not instance.force_stop:
@@ -74,7 +75,7 @@ def serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
-    """What is done while the machine is off: its controller chosen, its disks grown and frozen as asked for; the lock is held."""
+    """What is done while the machine is off: controller chosen, disks grown and frozen; the lock is held."""
     instance.controller = backend.host.controller
     for attachment in instance.attachments:
         snapshots.catch_up(backend, attachment.volume)
@@ -82,14 +83,22 @@ def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
 
 def _spec(backend: LocalBackend, instance: LocalInstance) -> MachineSpec:
     vcpus, memory_mib = machine_size(instance.instance_type)
-    drives = tuple(volumes.drive(backend, found) for found in instance.attachments if found.status == "attached")
-    return MachineSpec(instance.id, vcpus, memory_mib, instance.nics[0].mac_address, drives, instance.controller)
+    drives = tuple(
+        volumes.drive(backend, found) for found in instance.attachments if found.status == "attached"
+    )
+    return MachineSpec(
+        instance.id, vcpus, memory_mib, instance.nics[0].mac_address, drives, instance.controller
+    )
 
 
 def _failed(backend: LocalBackend, instance: LocalInstance, reason: str) -> None:
     """EC2: a first launch that fails ends terminated, a later start stopped; both say why."""
     with backend.host.lock:
         if instance.state in ("pending", "running"):
-            instance.become("stopping" if instance.launched else "shutting-down", code="Server.InternalError", message=reason)
+            instance.become(
+                "stopping" if instance.launched else "shutting-down",
+                code="Server.InternalError",
+                message=reason,
+            )
         backend.host.save()
     backend.wake_instance(instance.id)

@@ -13,15 +13,20 @@ from localcloud.machine.machine import Drive, Machine
 
 _log = logging.getLogger("hubsmith.localcloud.tend")
 
-# A volume plugged in while the guest is in its firmware is overlooked for good, so "attaching" lasts until the guest's first
-# words to its metadata service; a guest that never asks anything gets its volume after this time.
+# A volume plugged in while the guest is in its firmware is overlooked for good, so "attaching" lasts until
+# the guest's first words to its metadata service; a guest that never asks anything gets its volume after this
+# time.
 GUEST_UP_S = 90.0
 
 
 def drive(backend: LocalBackend, attachment: Attachment) -> Drive:
     """A volume as its machine sees it."""
     volume = attachment.volume
-    return Drive(volume.id, backend.host.layers.path(volume.layer), boot=attachment.device == attachment.instance.root_device_name)
+    return Drive(
+        volume.id,
+        backend.host.layers.path(volume.layer),
+        boot=attachment.device == attachment.instance.root_device_name,
+    )
 
 
 def running(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
@@ -80,7 +85,9 @@ def _plug_in(backend: LocalBackend, attachment: Attachment, machine: Machine) ->
 def _waited_out(backend: LocalBackend, change: str, attachment: Attachment) -> bool:
     """Let the time pass that a fault asks for; False when the instance has other worries by then."""
     instance = attachment.instance
-    return backend.host.wait_out(change, attachment.volume.id, lambda: instance.state == "running" and not instance.reboot_wanted)
+    return backend.host.wait_out(
+        change, attachment.volume.id, lambda: instance.state == "running" and not instance.reboot_wanted
+    )
 
 
 def _unplug(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
@@ -89,7 +96,8 @@ def _unplug(backend: LocalBackend, attachment: Attachment, machine: Machine) -> 
     try:
         machine.detach(attachment.volume.id)
     except MachineError:
-        # As on EC2: a volume that the guest does not let go of is "busy" until it does. The watchdog has it asked again.
+        # As on EC2: a volume that the guest does not let go of is "busy" until it does. The watchdog has it
+        # asked again.
         if attachment.status == "detaching":
             _log.exception("%s: %s is busy", attachment.instance.id, attachment.volume.id)
             with backend.host.lock:
@@ -110,7 +118,8 @@ def _snapshot_live(backend: LocalBackend, attachment: Attachment, machine: Machi
     volume = attachment.volume
     with backend.host.lock:
         waiting = snapshots.pending_of(backend, volume)
-        if not waiting and volume.next_layer is None:  # else a switch that was begun is finished, even if its snapshot is gone
+        # else a switch that was begun is finished, even if its snapshot is gone
+        if not waiting and volume.next_layer is None:
             return
         overlay = snapshots.make_next_layer(backend, volume)
     try:

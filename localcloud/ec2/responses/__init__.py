@@ -1,4 +1,7 @@
-"""EC2's actions over the wire: read the parameters, call one rule, return what is to be serialized. No rules here."""
+"""EC2's actions over the wire: read the parameters, call one rule, return what is to be serialized.
+
+No rules here.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ from localcloud.ec2.responses.volumes import VolumeActions
 
 
 class LocalResponse(
-    LaunchActions, InstanceActions, VolumeActions, ImageActions, SharingActions, NetworkActions, ProfileActions, EC2Response
+    LaunchActions,
+    InstanceActions,
+    VolumeActions,
+    ImageActions,
+    SharingActions,
+    NetworkActions,
+    ProfileActions,
+    EC2Response,
 ):
     """moto's EC2 with the actions that concern machines, disks and addresses replaced."""
 

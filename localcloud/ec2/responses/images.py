@@ -55,7 +55,10 @@ class ImageActions(LocalActions):
         source = images.usable(self.backend, self.text("SourceImageId"))
         encrypted, tags = self.flag("Encrypted"), self.tags()
         image = images.copy(self.backend, source, self._name(), self.text("Description"))
-        image.devices = tuple(create_image.copied(self.backend, device, image.id, tags, encrypted=encrypted) for device in source.devices)
+        image.devices = tuple(
+            create_image.copied(self.backend, device, image.id, tags, encrypted=encrypted)
+            for device in source.devices
+        )
         image.add_tags(tags.get("image", {}))
         return ActionResult({"ImageId": image.id})
 
@@ -68,7 +71,12 @@ class ImageActions(LocalActions):
             try:
                 snapshots.delete(self.backend, snapshot_id)
             except Ec2Error as refused:
-                results.append({"SnapshotId": snapshot_id, "ReturnCode": "skipped" if "InUse" in refused.code else "internal-error"})
+                results.append(
+                    {
+                        "SnapshotId": snapshot_id,
+                        "ReturnCode": "skipped" if "InUse" in refused.code else "internal-error",
+                    }
+                )
             else:
                 results.append({"SnapshotId": snapshot_id, "ReturnCode": "success"})
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})
@@ -78,6 +86,10 @@ class ImageActions(LocalActions):
         self.error_on_dryrun()
         base_images.register_cached(self.backend)
         found = images.describe(
-            self.backend, self.values("ImageIds"), self.filters(), self.values("Owners"), self.values("ExecutableUsers")
+            self.backend,
+            self.values("ImageIds"),
+            self.filters(),
+            self.values("Owners"),
+            self.values("ExecutableUsers"),
         )
         return ActionResult({"Images": found})

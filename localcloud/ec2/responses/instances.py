@@ -47,12 +47,20 @@ class InstanceActions(LocalActions):
     def stop_instances(self) -> ActionResult:
         """StopInstances."""
         self.error_on_dryrun()
-        return ActionResult({"StoppingInstances": instances.stop(self.backend, self.values("InstanceIds"), force=self.flag("Force"))})
+        return ActionResult(
+            {
+                "StoppingInstances": instances.stop(
+                    self.backend, self.values("InstanceIds"), force=self.flag("Force")
+                )
+            }
+        )
 
     def terminate_instances(self) -> ActionResult:
         """TerminateInstances. moto's own would import its autoscaling and load balancers."""
         self.error_on_dryrun()
-        return ActionResult({"TerminatingInstances": instances.terminate(self.backend, self.values("InstanceIds"))})
+        return ActionResult(
+            {"TerminatingInstances": instances.terminate(self.backend, self.values("InstanceIds"))}
+        )
 
     def reboot_instances(self) -> ActionResult:
         """RebootInstances."""
@@ -63,13 +71,23 @@ class InstanceActions(LocalActions):
     def get_console_output(self) -> ActionResult:
         """GetConsoleOutput."""
         instance_id = self.text("InstanceId")
-        return ActionResult({"InstanceId": instance_id, "Timestamp": utcnow(), "Output": instances.console(self.backend, instance_id)})
+        return ActionResult(
+            {
+                "InstanceId": instance_id,
+                "Timestamp": utcnow(),
+                "Output": instances.console(self.backend, instance_id),
+            }
+        )
 
     def modify_instance_attribute(self) -> ActionResult:
         """ModifyInstanceAttribute: Attribute and Value, or one of the attributes as a structure."""
         instance_id = self.text("InstanceId")
         self.error_on_dryrun()
-        changes, mappings, group_ids = self._changes(), self.values("BlockDeviceMappings"), self.values("Groups")
+        changes, mappings, group_ids = (
+            self._changes(),
+            self.values("BlockDeviceMappings"),
+            self.values("Groups"),
+        )
         if not changes and not mappings and not group_ids:
             raise missing_parameter("attribute")
         instances.keep_on_termination(self.backend, instance_id, mappings)
@@ -83,7 +101,12 @@ class InstanceActions(LocalActions):
         changes: dict[str, str | bool] = {}
         if attribute := self.text("Attribute"):
             value = self.text("Value")
-            is_flag = attribute in ("disableApiTermination", "disableApiStop", "sourceDestCheck", "ebsOptimized")
+            is_flag = attribute in (
+                "disableApiTermination",
+                "disableApiStop",
+                "sourceDestCheck",
+                "ebsOptimized",
+            )
             changes[attribute[0].upper() + attribute[1:]] = value.lower() == "true" if is_flag else value
         for attribute in _ATTRIBUTES:
             given = self._get_param(attribute)
@@ -95,7 +118,15 @@ class InstanceActions(LocalActions):
     def modify_instance_metadata_options(self) -> ActionResult:
         """ModifyInstanceMetadataOptions."""
         self.error_on_dryrun()
-        names = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "HttpProtocolIpv6", "InstanceMetadataTags")
+        names = (
+            "HttpTokens",
+            "HttpPutResponseHopLimit",
+            "HttpEndpoint",
+            "HttpProtocolIpv6",
+            "InstanceMetadataTags",
+        )
         instance_id = self.text("InstanceId")
-        options = metadata_options.change(self.backend, instance_id, {name: self._get_param(name) for name in names})
+        options = metadata_options.change(
+            self.backend, instance_id, {name: self._get_param(name) for name in names}
+        )
         return ActionResult({"InstanceId": instance_id, "InstanceMetadataOptions": options})

@@ -54,7 +54,10 @@ class LaunchActions(LocalActions):
         )
 
     def _refuse_unsupported(self) -> None:
-        for name, what in (("LaunchTemplate", "launch templates"), ("InstanceMarketOptions", "spot instances")):
+        for name, what in (
+            ("LaunchTemplate", "launch templates"),
+            ("InstanceMarketOptions", "spot instances"),
+        ):
             if self._get_param(name):
                 raise unsupported(what)
 
@@ -68,7 +71,10 @@ class LaunchActions(LocalActions):
                 "private_ip": self.optional("PrivateIpAddress"),
             }
         if self._get_param("SubnetId") or self._get_param("SecurityGroupIds"):
-            message = "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request"
+            message = (
+                "Network interfaces and an instance-level subnet ID or security groups may not be "
+                "specified on the same request"
+            )
             raise Ec2Error("InvalidParameterCombination", message)
         if len(interfaces) > 1 or interfaces[0].get("NetworkInterfaceId"):
             raise unsupported("more than one network interface, or one made before")

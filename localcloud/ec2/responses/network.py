@@ -34,7 +34,9 @@ class NetworkActions(LocalActions):
     def _authorize(self, direction: Literal["ingress", "egress"]) -> ActionResult:
         self.error_on_dryrun()
         wanted = list(EC2Response._process_rules_from_querystring(self))  # type: ignore[arg-type]  # we are one
-        return ActionResult({"Return": True, "SecurityGroupRules": security_groups.authorize(self.backend, direction, wanted)})
+        return ActionResult(
+            {"Return": True, "SecurityGroupRules": security_groups.authorize(self.backend, direction, wanted)}
+        )
 
     def revoke_security_group_ingress(self) -> ActionResult:
         """RevokeSecurityGroupIngress: moto's, then forwards follow."""
@@ -47,7 +49,7 @@ class NetworkActions(LocalActions):
         return self._then_forward(EC2Response.modify_security_group_rules(self))  # type: ignore[arg-type]  # we are one
 
     def modify_network_interface_attribute(self) -> ActionResult:
-        """ModifyNetworkInterfaceAttribute: moto's, which takes groups that there are not and tells the instance nothing."""
+        """ModifyNetworkInterfaceAttribute: moto takes unknown groups and does not tell the instance."""
         self.error_on_dryrun()
         instance = self.backend.get_network_interface(self.text("NetworkInterfaceId")).instance
         wanted = self.values("Groups")
@@ -66,8 +68,16 @@ class NetworkActions(LocalActions):
         """DescribeAccountAttributes: moto's, with our limit of addresses, and only what is asked for."""
         self.error_on_dryrun()
         wanted, limit = self.values("AttributeNames"), str(addresses.limit(self.backend))
-        known = {"supported-platforms": "VPC", "default-vpc": self.backend.default_vpc.id, "max-instances": "20"}
-        known |= {"vpc-max-security-groups-per-interface": "5", "max-elastic-ips": limit, "vpc-max-elastic-ips": limit}
+        known = {
+            "supported-platforms": "VPC",
+            "default-vpc": self.backend.default_vpc.id,
+            "max-instances": "20",
+        }
+        known |= {
+            "vpc-max-security-groups-per-interface": "5",
+            "max-elastic-ips": limit,
+            "vpc-max-elastic-ips": limit,
+        }
         attributes = [
             {"AttributeName": name, "AttributeValues": [{"AttributeValue": value}]}
             for name, value in known.items()
@@ -100,7 +110,9 @@ class NetworkActions(LocalActions):
             interface = addresses.interface_of(self.backend.instance(instance_id))
         else:
             raise missing_parameter("InstanceId")
-        associated = addresses.associate(self.backend, address, interface, reassociate=self.flag("AllowReassociation", default=True))
+        associated = addresses.associate(
+            self.backend, address, interface, reassociate=self.flag("AllowReassociation", default=True)
+        )
         return ActionResult({"AssociationId": associated.association_id})
 
     def disassociate_address(self) -> ActionResult:

@@ -15,17 +15,23 @@ class ProfileActions(LocalActions):
     def associate_iam_instance_profile(self) -> ActionResult:
         """AssociateIamInstanceProfile."""
         made = instance_profiles.associate(self.backend, self.text("InstanceId"), self._profile())
-        return ActionResult({"IamInstanceProfileAssociation": instance_profiles.in_state(made, "associating")})
+        return ActionResult(
+            {"IamInstanceProfileAssociation": instance_profiles.in_state(made, "associating")}
+        )
 
     def replace_iam_instance_profile_association(self) -> ActionResult:
         """ReplaceIamInstanceProfileAssociation."""
         made = instance_profiles.replace(self.backend, self.text("AssociationId"), self._profile())
-        return ActionResult({"IamInstanceProfileAssociation": instance_profiles.in_state(made, "associating")})
+        return ActionResult(
+            {"IamInstanceProfileAssociation": instance_profiles.in_state(made, "associating")}
+        )
 
     def disassociate_iam_instance_profile(self) -> ActionResult:
         """DisassociateIamInstanceProfile."""
         gone = instance_profiles.disassociate(self.backend, self.text("AssociationId"))
-        return ActionResult({"IamInstanceProfileAssociation": instance_profiles.in_state(gone, "disassociating")})
+        return ActionResult(
+            {"IamInstanceProfileAssociation": instance_profiles.in_state(gone, "disassociating")}
+        )
 
     def _profile(self) -> InstanceProfile:
         wanted = self._get_param("IamInstanceProfile") or {}

@@ -14,12 +14,14 @@ class SharingActions(LocalActions):
     """Attributes of images and snapshots."""
 
     def modify_image_attribute(self) -> ActionResult:
-        """ModifyImageAttribute: the description and IMDS support, which moto leaves out; launch permissions are kept by moto."""
+        """ModifyImageAttribute: description and IMDS support, which moto leaves out; permissions it keeps."""
         image = images.get(self.backend, self.text("ImageId"))
         self.error_on_dryrun()
         changes = {name: self._get_param(name) for name in ("Description", "ImdsSupport")}
         if self.text("Attribute") in ("description", "imdsSupport"):
-            changes[self.text("Attribute")[0].upper() + self.text("Attribute")[1:]] = {"Value": self.text("Value")}
+            changes[self.text("Attribute")[0].upper() + self.text("Attribute")[1:]] = {
+                "Value": self.text("Value")
+            }
         permissions.check_image(self.backend, image.id, self._change("LaunchPermission", "UserGroups"))
         if changes["Description"] is not None:
             image.description = changes["Description"].get("Value", "")
@@ -30,20 +32,28 @@ class SharingActions(LocalActions):
     def modify_snapshot_attribute(self) -> ActionResult:
         """ModifySnapshotAttribute, in both its spellings."""
         self.error_on_dryrun()
-        permissions.change_snapshot(self.backend, self.text("SnapshotId"), self._change("CreateVolumePermission", "GroupNames"))
+        permissions.change_snapshot(
+            self.backend, self.text("SnapshotId"), self._change("CreateVolumePermission", "GroupNames")
+        )
         return EmptyResult()
 
     def _change(self, parameter: str, groups: str) -> PermissionChange:
         """What is asked for as {Add, Remove}, or as OperationType with lists."""
         asked = self._get_param(parameter, {}) or {}
-        listed = [{"Group": name} for name in self.values(groups)] + [{"UserId": name} for name in self.values("UserIds")]
-        adding, removing = (listed if self.text("OperationType") == kind else [] for kind in ("add", "remove"))
+        listed = [{"Group": name} for name in self.values(groups)] + [
+            {"UserId": name} for name in self.values("UserIds")
+        ]
+        adding, removing = (
+            listed if self.text("OperationType") == kind else [] for kind in ("add", "remove")
+        )
         return PermissionChange([*asked.get("Add", []), *adding], [*asked.get("Remove", []), *removing])
 
     def get_image_block_public_access_state(self) -> ActionResult:
         """GetImageBlockPublicAccessState."""
         self.error_on_dryrun()
-        return ActionResult({"ImageBlockPublicAccessState": self.backend.image_block_public_access, "ManagedBy": "account"})
+        return ActionResult(
+            {"ImageBlockPublicAccessState": self.backend.image_block_public_access, "ManagedBy": "account"}
+        )
 
     def enable_image_block_public_access(self) -> ActionResult:
         """EnableImageBlockPublicAccess: at once, where EC2 takes minutes."""

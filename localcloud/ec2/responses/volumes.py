@@ -35,17 +35,25 @@ class VolumeActions(LocalActions):
     def attach_volume(self) -> ActionResult:
         """AttachVolume."""
         self.error_on_dryrun()
-        attachment = attachments.attach(self.backend, self.text("VolumeId"), self.text("InstanceId"), self.text("Device"))
+        attachment = attachments.attach(
+            self.backend, self.text("VolumeId"), self.text("InstanceId"), self.text("Device")
+        )
         return self._attachment(attachment)
 
     def detach_volume(self) -> ActionResult:
         """DetachVolume."""
         self.error_on_dryrun()
-        attachment = attachments.detach(self.backend, self.text("VolumeId"), self.optional("InstanceId"), self.optional("Device"))
+        attachment = attachments.detach(
+            self.backend, self.text("VolumeId"), self.optional("InstanceId"), self.optional("Device")
+        )
         return self._attachment(attachment)
 
     def _attachment(self, attachment: Attachment) -> ActionResult:
-        members = {"Device": attachment.device, "State": attachment.status, "AttachTime": attachment.attach_time}
+        members = {
+            "Device": attachment.device,
+            "State": attachment.status,
+            "AttachTime": attachment.attach_time,
+        }
         members |= {"VolumeId": attachment.volume_id, "InstanceId": attachment.instance_id}
         return ActionResult(members | {"DeleteOnTermination": attachment.delete_on_termination})
 
@@ -58,24 +66,36 @@ class VolumeActions(LocalActions):
     def describe_volumes(self) -> ActionResult:
         """DescribeVolumes."""
         self.error_on_dryrun()
-        return ActionResult({"Volumes": volumes.describe(self.backend, self.values("VolumeIds"), self.filters())})
+        return ActionResult(
+            {"Volumes": volumes.describe(self.backend, self.values("VolumeIds"), self.filters())}
+        )
 
     def modify_volume(self) -> ActionResult:
         """ModifyVolume."""
         self.error_on_dryrun()
         changes = {name: self._get_param(name) for name in ("Size", "VolumeType", "Iops", "Throughput")}
-        return ActionResult({"VolumeModification": modifications.modify(self.backend, self.text("VolumeId"), changes)})
+        return ActionResult(
+            {"VolumeModification": modifications.modify(self.backend, self.text("VolumeId"), changes)}
+        )
 
     def describe_volumes_modifications(self) -> ActionResult:
         """DescribeVolumesModifications."""
         self.error_on_dryrun()
-        return ActionResult({"VolumesModifications": modifications.describe(self.backend, self.values("VolumeIds"), self.filters())})
+        return ActionResult(
+            {
+                "VolumesModifications": modifications.describe(
+                    self.backend, self.values("VolumeIds"), self.filters()
+                )
+            }
+        )
 
     def create_snapshot(self) -> ActionResult:
         """CreateSnapshot."""
         self.error_on_dryrun()
         volume = self.backend.volume(self.text("VolumeId"))
-        made = snapshots.create(self.backend, volume, self.text("Description"), self.tags().get("snapshot", {}))
+        made = snapshots.create(
+            self.backend, volume, self.text("Description"), self.tags().get("snapshot", {})
+        )
         self.backend.host.before_answer(lambda: snapshots.wait_until_taken([made]))
         return ActionResult(made)
 
@@ -87,7 +107,11 @@ class VolumeActions(LocalActions):
         left_out = set(wanted.get("ExcludeDataVolumeIds", ()))
         chosen = [found.volume for found in instance.attachments if found.volume.id not in left_out]
         if wanted.get("ExcludeBootVolume"):
-            chosen = [volume for volume in chosen if volume.attachment and volume.attachment.device != instance.root_device_name]
+            chosen = [
+                volume
+                for volume in chosen
+                if volume.attachment and volume.attachment.device != instance.root_device_name
+            ]
         tags = self.tags().get("snapshot", {})
         made = [snapshots.create(self.backend, volume, self.text("Description"), tags) for volume in chosen]
         self.backend.host.before_answer(lambda: snapshots.wait_until_taken(made))
@@ -100,7 +124,9 @@ class VolumeActions(LocalActions):
         if self.text("SourceRegion") not in ("", self.region):
             raise Ec2Error("InvalidParameterValue", "The local cloud copies within one region only")
         tags = self.tags().get("snapshot", {})
-        copied = snapshots.copy(self.backend, source, self.text("Description"), tags, encrypted=self.flag("Encrypted"))
+        copied = snapshots.copy(
+            self.backend, source, self.text("Description"), tags, encrypted=self.flag("Encrypted")
+        )
         return ActionResult({"SnapshotId": copied.id, "Tags": copied.tag_set})
 
     def delete_snapshot(self) -> ActionResult:

@@ -46,8 +46,12 @@ def take_public_address(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def limit(backend: LocalBackend) -> int:
-    """How many Elastic IPs a region may have: as many as there are addresses, unless the cloud was given another limit."""
-    return backend.host.addresses.SIZE if backend.host.elastic_ip_limit is None else backend.host.elastic_ip_limit
+    """How many Elastic IPs a region may have: as many as there are addresses, or the cloud's own limit."""
+    return (
+        backend.host.addresses.SIZE
+        if backend.host.elastic_ip_limit is None
+        else backend.host.elastic_ip_limit
+    )
 
 
 def allocate(backend: LocalBackend, tags: Mapping[str, str]) -> ElasticAddress:
@@ -59,7 +63,9 @@ def allocate(backend: LocalBackend, tags: Mapping[str, str]) -> ElasticAddress:
     return address
 
 
-def find(backend: LocalBackend, *, allocation_id: str | None = None, public_ip: str | None = None) -> ElasticAddress:
+def find(
+    backend: LocalBackend, *, allocation_id: str | None = None, public_ip: str | None = None
+) -> ElasticAddress:
     """An Elastic IP by either name."""
     for address in backend.addresses:
         if address.allocation_id == allocation_id or address.public_ip == public_ip:
@@ -72,21 +78,34 @@ def find(backend: LocalBackend, *, allocation_id: str | None = None, public_ip: 
 def interface_of(instance: LocalInstance) -> NetworkInterface:
     """The primary interface; raises EC2's error once the instance is terminated."""
     if 0 not in instance.nics:
-        raise Ec2Error("InvalidInstanceID", f"The instance '{instance.id}' is not in a valid state for this operation.")
+        raise Ec2Error(
+            "InvalidInstanceID", f"The instance '{instance.id}' is not in a valid state for this operation."
+        )
     found: NetworkInterface = instance.nics[0]
     return found
 
 
-def associate(backend: LocalBackend, address: ElasticAddress, interface: NetworkInterface, *, reassociate: bool) -> ElasticAddress:
-    """AssociateAddress: the address moves, its forwards with it. The instance's automatic address goes back to the pool."""
+def associate(
+    backend: LocalBackend, address: ElasticAddress, interface: NetworkInterface, *, reassociate: bool
+) -> ElasticAddress:
+    """AssociateAddress: the address moves, its forwards with it.
+
+    The instance's automatic address goes back to the pool.
+    """
     instance = interface.instance
     if isinstance(instance, LocalInstance) and instance.state not in (*_ALIVE, "stopped", "stopping"):
-        raise Ec2Error("IncorrectInstanceState", f"The instance '{instance.id}' is not in a valid state for this operation.")
+        raise Ec2Error(
+            "IncorrectInstanceState",
+            f"The instance '{instance.id}' is not in a valid state for this operation.",
+        )
     if address.eni is interface:
         return address
     if address.eni is not None:
         if not reassociate:
-            message = f"resource {address.allocation_id} is already associated with associate-id {address.association_id}"
+            message = (
+                f"resource {address.allocation_id} is already associated with associate-id "
+                f"{address.association_id}"
+            )
             raise Ec2Error("Resource.AlreadyAssociated", message)
         disassociate(backend, address)
     if isinstance(instance, LocalInstance):

@@ -1,4 +1,4 @@
-"""The base images of the cache as AMIs: each has an id made from its name, so it is the same on every computer."""
+"""The base images of the cache as AMIs: each has an id made from its name, the same everywhere."""
 
 from __future__ import annotations
 
@@ -38,14 +38,28 @@ def _register(backend: LocalBackend, base: BaseImage) -> None:
     layers = backend.host.layers
     if not layers.path(snapshot_id).exists():
         layers.import_base(snapshot_id, base.path)
-    created = datetime.fromisoformat(base.created.replace("Z", "+00:00")).astimezone(timezone.utc).replace(tzinfo=None)
+    created = (
+        datetime.fromisoformat(base.created.replace("Z", "+00:00"))
+        .astimezone(timezone.utc)
+        .replace(tzinfo=None)
+    )
     snapshot = LocalSnapshot(
-        backend, snapshot_id, SourceVolume("vol-ffffffff", base.virtual_size_gib), base.description, owner_id=base.owner
+        backend,
+        snapshot_id,
+        SourceVolume("vol-ffffffff", base.virtual_size_gib),
+        base.description,
+        owner_id=base.owner,
     )
     snapshot.start_time = created
     snapshot.complete(snapshot_id)
     backend.snapshots[snapshot_id] = snapshot
-    image = LocalAmi(backend, image_id, base.name, (BlockDevice(ROOT_DEVICE, snapshot_id, base.virtual_size_gib),), ROOT_DEVICE)
+    image = LocalAmi(
+        backend,
+        image_id,
+        base.name,
+        (BlockDevice(ROOT_DEVICE, snapshot_id, base.virtual_size_gib),),
+        ROOT_DEVICE,
+    )
     image.owner_id = base.owner
     image.image_location = f"{base.owner}/{base.name}"
     image.architecture = base.architecture

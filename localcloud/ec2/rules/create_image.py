@@ -25,7 +25,9 @@ def create_image(
     instance = backend.instance(instance_id)
     image = images.begin(backend, instance, name, description)
     left_out = {mapping["DeviceName"] for mapping in mappings if mapping.get("NoDevice") is not None}
-    attached = [found for found in instance.attachments if found.device not in left_out and found.status == "attached"]
+    attached = [
+        found for found in instance.attachments if found.device not in left_out and found.status == "attached"
+    ]
     # Before any snapshot is asked for: the machine is to be off when the first one is taken.
     instance.reboot_wanted = instance.reboot_wanted or (not no_reboot and instance.state == "running")
     devices = {found.device: _device(backend, found, image.id, tags) for found in attached}
@@ -68,10 +70,14 @@ def _overlay(devices: dict[str, BlockDevice], mapping: Mapping[str, Any]) -> Non
     )
 
 
-def copied(backend: LocalBackend, device: BlockDevice, image_id: str, tags: images.Tags, *, encrypted: bool) -> BlockDevice:
+def copied(
+    backend: LocalBackend, device: BlockDevice, image_id: str, tags: images.Tags, *, encrypted: bool
+) -> BlockDevice:
     """A block device of an image that is copied: a snapshot of its own."""
     if device.snapshot_id is None:
         return device
     source = backend.snapshots[device.snapshot_id]
-    snapshot = snapshots.copy(backend, source, f"Copied for {image_id}", tags.get("snapshot", {}), encrypted=encrypted)
+    snapshot = snapshots.copy(
+        backend, source, f"Copied for {image_id}", tags.get("snapshot", {}), encrypted=encrypted
+    )
     return replace(device, snapshot_id=snapshot.id, encrypted=snapshot.encrypted)

@@ -1,4 +1,7 @@
-"""DescribeInstances: which instances a request means. EC2's filters: any of the values, all of the names, * and ? as wildcards."""
+"""DescribeInstances: which instances a request means.
+
+EC2's filters: any of the values, all of the names, * and ? as wildcards.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,12 @@ _FIELDS: dict[str, Callable[[LocalInstance], Iterable[object]]] = {
     "key-name": lambda instance: [instance.key_name],
     "launch-time": lambda instance: [f"{instance.launch_time:%Y-%m-%dT%H:%M:%S.000Z}"],
     "metadata-options.http-tokens": lambda instance: [instance.metadata_options.http_tokens],
-    "network-interface.network-interface-id": lambda instance: [interface.id for interface in instance.nics.values()],
-    "network-interface.subnet-id": lambda instance: [interface.subnet.id for interface in instance.nics.values()],
+    "network-interface.network-interface-id": lambda instance: [
+        interface.id for interface in instance.nics.values()
+    ],
+    "network-interface.subnet-id": lambda instance: [
+        interface.subnet.id for interface in instance.nics.values()
+    ],
     "owner-id": lambda instance: [instance.owner_id],
     "private-dns-name": lambda instance: [instance.private_dns_name],
     "private-ip-address": lambda instance: [instance.private_ip],
@@ -54,7 +61,7 @@ _FIELDS["network-interface.addresses.association.public-ip"] = _FIELDS["ip-addre
 
 
 def reservations(backend: LocalBackend, instance_ids: list[str], filters: Filters) -> list[Reservation]:
-    """The reservations with those of their instances that are meant; raises EC2's error for an unknown id or filter."""
+    """The reservations with those of their instances that are meant; raises EC2's error for unknown ids."""
     wanted = {backend.instance(instance_id).id for instance_id in instance_ids}
     if unseen := [instance_id for instance_id in wanted if backend.is_hidden(instance_id)]:
         raise instance_not_found(unseen[0])
@@ -75,7 +82,9 @@ def reservations(backend: LocalBackend, instance_ids: list[str], filters: Filter
     return chosen
 
 
-def _passes(instance: LocalInstance, reservation: Reservation, patterns: dict[str, list[re.Pattern[str]]]) -> bool:
+def _passes(
+    instance: LocalInstance, reservation: Reservation, patterns: dict[str, list[re.Pattern[str]]]
+) -> bool:
     for name, accepted in patterns.items():
         values = [str(value) for value in _values(instance, reservation, name) if value is not None]
         if not any(pattern.fullmatch(value) for pattern in accepted for value in values):

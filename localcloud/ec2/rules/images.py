@@ -36,10 +36,13 @@ class RegisterRequest:
 
 
 def usable(backend: LocalBackend, image_id: str) -> LocalAmi:
-    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available yet."""
+    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available."""
     image = get(backend, image_id)
     if image.state != "available":
-        raise Ec2Error("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available. The state is {image.state}.")
+        raise Ec2Error(
+            "InvalidAMIID.Unavailable",
+            f"The image ID '{image_id}' is not available. The state is {image.state}.",
+        )
     return image
 
 
@@ -56,7 +59,10 @@ def get(backend: LocalBackend, image_id: str) -> LocalAmi:
 
 def _check_name(backend: LocalBackend, name: str) -> None:
     if not _NAME.fullmatch(name):
-        message = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'"
+        message = (
+            "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', "
+            "')', '.', '-', '/' and '_'"
+        )
         raise Ec2Error("InvalidAMIName.Malformed", message)
     for image in backend.amis.values():
         if image.name == name and image.owner_id == backend.account_id and image.state != "failed":
@@ -85,10 +91,16 @@ def finish_pending(backend: LocalBackend) -> None:
     for image in backend.amis.values():
         if image.state != "pending":
             continue
-        taken = [backend.snapshots[snapshot_id] for snapshot_id in image.snapshot_ids if snapshot_id in backend.snapshots]
+        taken = [
+            backend.snapshots[snapshot_id]
+            for snapshot_id in image.snapshot_ids
+            if snapshot_id in backend.snapshots
+        ]
         if any(snapshot.status == "error" for snapshot in taken):
             image.state = "failed"
-            image.state_reason = StateReason("Client.InternalError: a snapshot could not be taken", "Client.InternalError")
+            image.state_reason = StateReason(
+                "Client.InternalError: a snapshot could not be taken", "Client.InternalError"
+            )
         elif taken and not any(snapshot.is_to_be_taken for snapshot in taken):
             image.state = "available"
 
@@ -140,7 +152,11 @@ def copy(backend: LocalBackend, source: LocalAmi, name: str, description: str) -
     _check_name(backend, name)
     image = LocalAmi(backend, random_ami_id(), name, source.devices, source.root_device_name)
     image.description = description or source.description
-    image.architecture, image.boot_mode, image.imds_support = source.architecture, source.boot_mode, source.imds_support
+    image.architecture, image.boot_mode, image.imds_support = (
+        source.architecture,
+        source.boot_mode,
+        source.imds_support,
+    )
     image.source_image_id = source.id
     image.state = "available"
     backend.amis[image.id] = image
@@ -159,10 +175,16 @@ def deregister(backend: LocalBackend, image_id: str) -> LocalAmi:
     return image
 
 
-def describe(backend: LocalBackend, image_ids: Iterable[str], filters: Filters, owners: Iterable[str], users: list[str]) -> list[LocalAmi]:
+def describe(
+    backend: LocalBackend, image_ids: Iterable[str], filters: Filters, owners: Iterable[str], users: list[str]
+) -> list[LocalAmi]:
     """DescribeImages. An id that does not exist is an error, whatever else is asked."""
     wanted = list(image_ids)
-    if unknown := [found for found in wanted if found.startswith("ami-") and (found not in backend.amis or backend.is_hidden(found))]:
+    if unknown := [
+        found
+        for found in wanted
+        if found.startswith("ami-") and (found not in backend.amis or backend.is_hidden(found))
+    ]:
         raise Ec2Error("InvalidAMIID.NotFound", f"The image id '[{', '.join(unknown)}]' does not exist")
     for image_id in wanted:
         get(backend, image_id)

@@ -1,4 +1,7 @@
-"""Instance profiles of instances: associated, replaced and disassociated, also while they run. IMDS follows at once."""
+"""Instance profiles of instances: associated, replaced and disassociated, also while they run.
+
+IMDS follows at once.
+"""
 
 from __future__ import annotations
 
@@ -22,29 +25,42 @@ def find(backend: LocalBackend, name: str | None, arn: str | None) -> InstancePr
         raise missing_parameter("IamInstanceProfile")
     if name and arn:
         raise Ec2Error(
-            "InvalidParameterCombination", "The parameter 'iamInstanceProfile.name' may not be used with 'iamInstanceProfile.arn'"
+            "InvalidParameterCombination",
+            "The parameter 'iamInstanceProfile.name' may not be used with 'iamInstanceProfile.arn'",
         )
     try:
-        found: InstanceProfile = filter_iam_instance_profiles(backend.account_id, backend.partition, arn, name)
+        found: InstanceProfile = filter_iam_instance_profiles(
+            backend.account_id, backend.partition, arn, name
+        )
     except ServiceException:
         kind, words = ("name", "name") if name else ("arn", "ARN")
-        message = f"Value ({name or arn}) for parameter iamInstanceProfile.{kind} is invalid. Invalid IAM Instance Profile {words}"
+        message = (
+            f"Value ({name or arn}) for parameter iamInstanceProfile.{kind} is invalid. Invalid IAM "
+            f"Instance Profile {words}"
+        )
         raise bad_value(message) from None
     return found
 
 
-def associate(backend: LocalBackend, instance_id: str, profile: InstanceProfile) -> IamInstanceProfileAssociation:
+def associate(
+    backend: LocalBackend, instance_id: str, profile: InstanceProfile
+) -> IamInstanceProfileAssociation:
     """AssociateIamInstanceProfile."""
     instance = backend.instance(instance_id)
     if instance.state not in _MAY_HAVE:
-        raise Ec2Error("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'running' or 'stopped' states.")
+        raise Ec2Error(
+            "IncorrectInstanceState",
+            f"The instance '{instance.id}' is not in the 'running' or 'stopped' states.",
+        )
     if instance.id in backend.iam_instance_profile_associations:
         raise Ec2Error("IncorrectState", f"There is an existing association for instance {instance.id}")
     return _bind(backend, instance, profile)
 
 
-def replace(backend: LocalBackend, association_id: str, profile: InstanceProfile) -> IamInstanceProfileAssociation:
-    """ReplaceIamInstanceProfileAssociation: the instance has a profile all along, the association a new id."""
+def replace(
+    backend: LocalBackend, association_id: str, profile: InstanceProfile
+) -> IamInstanceProfileAssociation:
+    """ReplaceIamInstanceProfileAssociation: the instance keeps a profile, the association has a new id."""
     instance_id = _by_id(backend, association_id).instance_id
     return _bind(backend, backend.instance(instance_id), profile)
 
@@ -68,7 +84,9 @@ def in_state(association: IamInstanceProfileAssociation, state: str) -> Mapping[
     }
 
 
-def _bind(backend: LocalBackend, instance: LocalInstance, profile: InstanceProfile) -> IamInstanceProfileAssociation:
+def _bind(
+    backend: LocalBackend, instance: LocalInstance, profile: InstanceProfile
+) -> IamInstanceProfileAssociation:
     new_id = random_iam_instance_profile_association_id()
     association = IamInstanceProfileAssociation(backend, new_id, instance, profile)  # type: ignore[abstract]  # not at run time
     backend.iam_instance_profile_associations[instance.id] = association
@@ -84,4 +102,6 @@ def _by_id(backend: LocalBackend, association_id: str) -> IamInstanceProfileAsso
     for association in backend.iam_instance_profile_associations.values():
         if association.association_id == association_id:
             return association
-    raise Ec2Error("InvalidAssociationID.NotFound", f"An invalid association-id of '{association_id}' was given")
+    raise Ec2Error(
+        "InvalidAssociationID.NotFound", f"An invalid association-id of '{association_id}' was given"
+    )

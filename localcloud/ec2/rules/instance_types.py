@@ -11,18 +11,24 @@ from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 
 
 def check(backend: LocalBackend, name: str, architecture: str) -> None:
-    """Raise EC2's error for a type that does not exist, is not offered in the region or does not fit the image."""
+    """Raise EC2's error for a type that is unknown, not offered in the region or wrong for the image."""
     if name not in INSTANCE_TYPES:
         raise invalid_value(name, "InstanceType")
     offers = INSTANCE_TYPE_OFFERINGS["region"].get(backend.region_name, [])
     if not any(offer["InstanceType"] == name for offer in offers):
-        raise Ec2Error("Unsupported", "The requested configuration is currently not supported. Please check the documentation.")
+        raise Ec2Error(
+            "Unsupported",
+            "The requested configuration is currently not supported. Please check the documentation.",
+        )
     supported = INSTANCE_TYPES[name]["ProcessorInfo"]["SupportedArchitectures"]
     if architecture not in supported:
         raise bad_value(
-            f"The architecture '{','.join(supported)}' of the specified instance type does not match the architecture "
-            f"'{architecture}' of the specified AMI. Specify an instance type and an AMI that have matching architectures, "
-            "and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the "
+            f"The architecture '{','.join(supported)}' of the specified instance type does not match "
+            "the architecture "
+            f"'{architecture}' of the specified AMI. Specify an instance type and an AMI that have "
+            "matching architectures, "
+            "and try again. You can use 'describe-instance-types' or 'describe-images' to discover the "
+            "architecture of the "
             "instance type or AMI."
         )
 
@@ -30,8 +36,8 @@ def check(backend: LocalBackend, name: str, architecture: str) -> None:
 def machine_size(name: str) -> tuple[int, int]:
     """(virtual processors, MiB of memory) of a machine of that type.
 
-    More processors than the host has only slow a machine down, and a guest given more memory than half of the host's would
-    fill it with its page cache: both are cut to that.
+    More processors than the host has only slow a machine down, and a guest given more memory than half of the
+    host's would fill it with its page cache: both are cut to that.
     """
     known = INSTANCE_TYPES[name]
     host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20

@@ -1,4 +1,4 @@
-"""Start, stop, reboot, terminate, modify: EC2's state machine. What follows happens in reconcile/instance.py."""
+"""Start, stop, reboot, terminate, modify: EC2's state machine. What follows is reconciled later."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def start(backend: LocalBackend, instance_ids: list[str]) -> list[InstanceChange
 
 def _has_root(instance: LocalInstance) -> bool:
     """One that is being detached is as good as gone."""
-    return any(found.device == instance.root_device_name and found.status != "detaching" for found in instance.attachments)
+    return any(
+        found.device == instance.root_device_name and found.status != "detaching"
+        for found in instance.attachments
+    )
 
 
 def stop(backend: LocalBackend, instance_ids: list[str], *, force: bool) -> list[InstanceChange]:
@@ -54,7 +57,10 @@ def stop(backend: LocalBackend, instance_ids: list[str], *, force: bool) -> list
         if instance.state not in ("running", "stopping", "stopped"):
             raise not_in_state_for(instance.id, "stopped")
         if instance.disable_api_stop:
-            message = f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+            message = (
+                f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance "
+                "attribute and try again."
+            )
             raise Ec2Error("OperationNotPermitted", message)
     for instance in chosen:
         instance.force_stop = force or instance.force_stop
@@ -78,26 +84,36 @@ def terminate(backend: LocalBackend, instance_ids: list[str]) -> list[InstanceCh
     for instance in chosen:
         if instance.disable_api_termination:
             message = (
-                f"The instance '{instance.id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+                f"The instance '{instance.id}' may not be terminated. Modify its "
+                "'disableApiTermination' instance attribute and try again."
             )
             raise Ec2Error("OperationNotPermitted", message)
-    return [_begin(backend, instance, "shutting-down", {"pending", "running", "stopping", "stopped"}) for instance in chosen]
+    return [
+        _begin(backend, instance, "shutting-down", {"pending", "running", "stopping", "stopped"})
+        for instance in chosen
+    ]
 
 
 def _chosen(backend: LocalBackend, instance_ids: list[str]) -> list[LocalInstance]:
     if not instance_ids:
         raise Ec2Error("InvalidParameterCombination", "No instances specified")
-    unknown = [found for found in instance_ids if found.startswith("i-") and backend.find_instance(found) is None]
+    unknown = [
+        found for found in instance_ids if found.startswith("i-") and backend.find_instance(found) is None
+    ]
     if len(unknown) > 1:
         raise Ec2Error("InvalidInstanceID.NotFound", f"The instance IDs '{', '.join(unknown)}' do not exist")
     return [backend.instance(instance_id) for instance_id in dict.fromkeys(instance_ids)]
 
 
-def _begin(backend: LocalBackend, instance: LocalInstance, state: str, from_states: set[str]) -> InstanceChange:
+def _begin(
+    backend: LocalBackend, instance: LocalInstance, state: str, from_states: set[str]
+) -> InstanceChange:
     previous = instance.instance_state
     if instance.state in from_states:
         user_ends_it = state != "pending"
-        code, message = ("Client.UserInitiatedShutdown", "User initiated shutdown") if user_ends_it else ("", "")
+        code, message = (
+            ("Client.UserInitiatedShutdown", "User initiated shutdown") if user_ends_it else ("", "")
+        )
         instance.become(state, code=code, message=message)
         if state == "pending":
             instance.launch_time = utcnow()
@@ -128,7 +144,9 @@ def modify(backend: LocalBackend, instance_id: str, attribute: str, value: str |
     """ModifyInstanceAttribute of one attribute, by the API's name of it; user data is base64."""
     instance = backend.instance(instance_id)
     if attribute in _ONLY_STOPPED and instance.state != "stopped":
-        raise Ec2Error("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state.")
+        raise Ec2Error(
+            "IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state."
+        )
     if attribute in _SIMPLE:
         setattr(instance, _SIMPLE[attribute], value)
     elif attribute == "InstanceType":
@@ -144,7 +162,9 @@ def modify(backend: LocalBackend, instance_id: str, attribute: str, value: str |
         raise invalid_value(attribute, "attribute")
 
 
-def keep_on_termination(backend: LocalBackend, instance_id: str, mappings: Iterable[Mapping[str, Any]]) -> None:
+def keep_on_termination(
+    backend: LocalBackend, instance_id: str, mappings: Iterable[Mapping[str, Any]]
+) -> None:
     """ModifyInstanceAttribute of block device mappings: DeleteOnTermination."""
     instance = backend.instance(instance_id)
     for mapping in mappings:
@@ -152,7 +172,9 @@ def keep_on_termination(backend: LocalBackend, instance_id: str, mappings: Itera
         if device not in instance.block_device_mapping:
             raise Ec2Error("InvalidInstanceAttributeValue", f"No device is currently mapped at {device}")
         if "DeleteOnTermination" in mapping.get("Ebs", {}):
-            instance.block_device_mapping[device].delete_on_termination = mapping["Ebs"]["DeleteOnTermination"]
+            instance.block_device_mapping[device].delete_on_termination = mapping["Ebs"][
+                "DeleteOnTermination"
+            ]
 
 
 def forget_terminated(backend: LocalBackend) -> bool:
@@ -160,12 +182,18 @@ def forget_terminated(backend: LocalBackend) -> bool:
     now, dropped = utcnow(), False
     for reservation in list(backend.reservations.values()):
         for instance in list(reservation.instances):
-            if isinstance(instance, LocalInstance) and instance.terminated_at and now - instance.terminated_at > LISTED_AFTER_TERMINATION:
+            if (
+                isinstance(instance, LocalInstance)
+                and instance.terminated_at
+                and now - instance.terminated_at > LISTED_AFTER_TERMINATION
+            ):
                 reservation.instances.remove(instance)
                 backend.tags.pop(instance.id, None)
                 backend.host.forget_machine(instance.id)
                 dropped = True
         if not reservation.instances:
             del backend.reservations[reservation.id]
-            backend.launches = {token: known for token, known in backend.launches.items() if known[1] != reservation.id}
+            backend.launches = {
+                token: known for token, known in backend.launches.items() if known[1] != reservation.id
+            }
     return dropped

@@ -21,13 +21,18 @@ _MAY_BE = {
 
 
 def check(options: Mapping[str, Any]) -> None:
-    """Raise EC2's error for a value it does not take: clients send whatever they are given, and "requird" would leave tokens optional."""
+    """Raise EC2's error for a value it does not take: clients send whatever they are given, and "requird"
+    would leave tokens optional.
+    """
     for name, values in _MAY_BE.items():
         if name in options and options[name] not in values:
             raise invalid_value(options[name], name, f"It must be one of {', '.join(values)}.")
     hops = options.get("HttpPutResponseHopLimit", HOPS[0])
     if int(hops) not in HOPS:
-        raise bad_value(f"The HttpPutResponseHopLimit {hops} is not valid. It must be an integer from {HOPS[0]} to {HOPS[-1]}.")
+        raise bad_value(
+            f"The HttpPutResponseHopLimit {hops} is not valid. It must be an integer from {HOPS[0]} to "
+            f"{HOPS[-1]}."
+        )
 
 
 def change(backend: LocalBackend, instance_id: str, changes: Mapping[str, Any]) -> MetadataOptions:

@@ -1,7 +1,8 @@
 """ModifyVolume and DescribeVolumesModifications, and the growing itself.
 
-A disk grows live on virtio-blk. QEMU's NVMe controller cannot tell its guest, so there it grows when the machine is next off, and
-the modification says so meanwhile. Growing is asked for by size, so doing it twice (after a crash) is the same as once.
+A disk grows live on virtio-blk. QEMU's NVMe controller cannot tell its guest, so there it grows when the
+machine is next off, and the modification says so meanwhile. Growing is asked for by size, so doing it twice
+(after a crash) is the same as once.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ _FIELDS: dict[str, Callable[[Mapping[str, Any]], object]] = {
 
 
 def modify(backend: LocalBackend, volume_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """ModifyVolume: Size, VolumeType, Iops, Throughput; what is not named stays. The disk grows in the background."""
+    """ModifyVolume: Size, VolumeType, Iops, Throughput; what is not named stays.
+
+    The disk grows in the background.
+    """
     volume = backend.volume(volume_id)
     asked = {name: value for name, value in changes.items() if value is not None}
     if not asked:
@@ -65,17 +69,25 @@ def _target(original: Shape, asked: Mapping[str, Any]) -> Shape:
     )
 
 
-def describe(backend: LocalBackend, volume_ids: list[str], filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+def describe(
+    backend: LocalBackend, volume_ids: list[str], filters: Mapping[str, list[str]]
+) -> list[dict[str, Any]]:
     """DescribeVolumesModifications: the newest of each volume."""
     for volume_id in volume_ids:
         if backend.volume(volume_id).modification is None:
-            raise Ec2Error("InvalidVolumeModification.NotFound", f"Modification for volume '{volume_id}' does not exist.")
+            raise Ec2Error(
+                "InvalidVolumeModification.NotFound", f"Modification for volume '{volume_id}' does not exist."
+            )
     known = [volume.modification for volume in backend.volumes.values() if volume.modification]
     found = [_shown(backend, each) for each in known if not volume_ids or each.volume_id in volume_ids]
     for name in filters:
         if name not in _FIELDS:
             raise bad_value(f"The filter '{name}' is invalid")
-    return [shown for shown in found if all(str(_FIELDS[name](shown)) in values for name, values in filters.items())]
+    return [
+        shown
+        for shown in found
+        if all(str(_FIELDS[name](shown)) in values for name, values in filters.items())
+    ]
 
 
 def _state(backend: LocalBackend, modification: Modification) -> str:
@@ -89,7 +101,9 @@ def _shown(backend: LocalBackend, modification: Modification) -> dict[str, Any]:
 def _wanted(volume: LocalVolume) -> Modification | None:
     """The modification that has yet to be carried out."""
     modification = volume.modification
-    return modification if modification and modification.applied_at is None and not modification.failed else None
+    return (
+        modification if modification and modification.applied_at is None and not modification.failed else None
+    )
 
 
 def apply_off(backend: LocalBackend, volume: LocalVolume) -> None:
@@ -125,7 +139,10 @@ def apply_live(backend: LocalBackend, attachment: Attachment, machine: Machine) 
 
 
 def _postpone(backend: LocalBackend, attachment: Attachment, modification: Modification) -> None:
-    message = f"The NVMe controller of {attachment.instance.id} cannot grow a disk while the instance runs: reboot or stop it."
+    message = (
+        f"The NVMe controller of {attachment.instance.id} cannot grow a disk while the instance runs: "
+        "reboot or stop it."
+    )
     if modification.message != message:
         with backend.host.lock:
             modification.message = message

@@ -1,6 +1,7 @@
-"""Who else may launch an image (launchPermission) or copy its snapshots (createVolumePermission), and what forbids it to be public.
+"""Who else may launch an image or copy its snapshots, and what forbids it to be public.
 
-Rules and words: ModifyImageAttribute, ModifySnapshotAttribute and "Block public access" in EC2's API reference and user guides.
+Rules and words: ModifyImageAttribute, ModifySnapshotAttribute and "Block public access" in EC2's API
+reference and user guides.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def check_image(backend: LocalBackend, image_id: str, change: PermissionChange) 
     if PUBLIC in change.add and backend.image_block_public_access != UNBLOCKED:
         raise Ec2Error(
             "OperationNotPermitted",
-            "You can't publicly share this image because block public access for AMIs is enabled for this account. To publicly share the"
+            "You can't publicly share this image because block public access for AMIs is enabled for "
+            "this account. To publicly share the"
             " image, you must call the DisableImageBlockPublicAccess API.",
         )
     for snapshot_id in image.snapshot_ids:
@@ -48,7 +50,9 @@ def change_snapshot(backend: LocalBackend, snapshot_id: str, change: PermissionC
     if snapshot.owner_id != backend.account_id:
         raise Ec2Error("AuthFailure", f"Not authorized for resource: {snapshot_id}")
     if PUBLIC in change.add and backend.snapshot_block_public_access != UNBLOCKED:
-        raise Ec2Error("OperationNotPermitted", "Block public access for snapshots is enabled for this account.")
+        raise Ec2Error(
+            "OperationNotPermitted", "Block public access for snapshots is enabled for this account."
+        )
     _check_encryption(snapshot, change.add)
     backend.add_create_volume_permission(snapshot_id, _users(change.add), _groups(change.add))
     backend.remove_create_volume_permission(snapshot_id, _users(change.remove), _groups(change.remove))
@@ -58,9 +62,14 @@ def _check_encryption(snapshot: LocalSnapshot, added: Permissions) -> None:
     if not snapshot.encrypted or not added:
         return
     if PUBLIC in added:
-        raise Ec2Error("UnsupportedOperation", "Encrypted snapshots can't be shared publicly. Specify another snapshot.")
+        raise Ec2Error(
+            "UnsupportedOperation", "Encrypted snapshots can't be shared publicly. Specify another snapshot."
+        )
     if (snapshot.kms_key_id or _AWS_KEY).endswith(_AWS_KEY):
-        raise Ec2Error("InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.")
+        raise Ec2Error(
+            "InvalidParameter",
+            "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
+        )
 
 
 def _users(permissions: Permissions) -> list[str]:

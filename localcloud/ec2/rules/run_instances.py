@@ -1,4 +1,7 @@
-"""RunInstances: the rules. A launch that is refused has changed nothing; one that is accepted returns pending instances."""
+"""RunInstances: the rules.
+
+A launch that is refused has changed nothing; one that is accepted returns pending instances.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,15 @@ from moto.ec2.utils import random_reservation_id
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from localcloud.ec2.models import LocalAmi, LocalInstance
-from localcloud.ec2.rules import addresses, attachments, images, instance_profiles, instance_types, metadata_options, volumes
+from localcloud.ec2.rules import (
+    addresses,
+    attachments,
+    images,
+    instance_profiles,
+    instance_types,
+    metadata_options,
+    volumes,
+)
 from localcloud.ec2.run_instances_request import LaunchRequest
 
 USER_DATA_LIMIT = 16384  # bytes before base64
@@ -54,7 +65,10 @@ def _repeated(backend: LocalBackend, request: LaunchRequest) -> Reservation | No
     if not reservation_id:
         return None
     if digest != request.digest():
-        message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
+        message = (
+            "Arguments on this idempotent request are inconsistent with arguments used in previous "
+            "request(s)."
+        )
         raise Ec2Error("IdempotentParameterMismatch", message)
     return backend.reservations.get(reservation_id)
 
@@ -82,7 +96,10 @@ def _check_counts(request: LaunchRequest) -> None:
     if request.min_count < 1 or request.max_count < 1:
         raise bad_value("minCount and maxCount must be at least 1")
     if request.min_count > request.max_count:
-        raise Ec2Error("InvalidParameterCombination", "The minimum number of instances may not exceed the maximum number of instances")
+        raise Ec2Error(
+            "InvalidParameterCombination",
+            "The minimum number of instances may not exceed the maximum number of instances",
+        )
     if request.max_count > 1 and request.private_ip:
         raise Ec2Error("InvalidParameterCombination", "PrivateIpAddress may be given for one instance only")
 
@@ -120,12 +137,16 @@ def _groups(backend: LocalBackend, request: LaunchRequest, vpc_id: str) -> tuple
         if group is None:
             raise Ec2Error("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
         if group.vpc_id != vpc_id:
-            raise Ec2Error("InvalidParameter", f"Security group {group.id} and subnet belong to different networks.")
+            raise Ec2Error(
+                "InvalidParameter", f"Security group {group.id} and subnet belong to different networks."
+            )
         groups[group.id] = group
     return tuple(groups.values())
 
 
-def _create(backend: LocalBackend, reservation: Reservation, request: LaunchRequest, plan: _Plan, index: int) -> None:
+def _create(
+    backend: LocalBackend, reservation: Reservation, request: LaunchRequest, plan: _Plan, index: int
+) -> None:
     instance = LocalInstance(backend, request, plan.subnet.id, list(plan.groups), index)  # type: ignore[abstract]  # not at run time
     _require_tokens(instance, request, plan.image)
     reservation.instances.append(instance)
@@ -136,11 +157,17 @@ def _create(backend: LocalBackend, reservation: Reservation, request: LaunchRequ
     for disk in plan.disks:
         volume = volumes.create(backend, disk.volume, plan.subnet.availability_zone)
         volume.add_tags(dict(request.tags.get("volume", {})))
-        attachments.bind(volume, instance, disk.device, delete_on_termination=disk.delete_on_termination, status="attached")
+        attachments.bind(
+            volume, instance, disk.device, delete_on_termination=disk.delete_on_termination, status="attached"
+        )
     if request.profile_name or request.profile_arn:
-        instance_profiles.associate(backend, instance.id, instance_profiles.find(backend, request.profile_name, request.profile_arn))
+        instance_profiles.associate(
+            backend, instance.id, instance_profiles.find(backend, request.profile_name, request.profile_arn)
+        )
     instance.public_address_wanted = (
-        plan.subnet.map_public_ip_on_launch if request.associate_public_ip is None else request.associate_public_ip
+        plan.subnet.map_public_ip_on_launch
+        if request.associate_public_ip is None
+        else request.associate_public_ip
     )
     addresses.give_public_address(backend, instance)
 

@@ -24,7 +24,10 @@ def get(backend: LocalBackend, group_id: str) -> SecurityGroup:
 def authorize(
     backend: LocalBackend, direction: Literal["ingress", "egress"], wanted: Sequence[Mapping[str, Any]]
 ) -> list[SecurityGroupRule]:
-    """AuthorizeSecurityGroupIngress, …Egress: all the rules or, when one of them is refused, none. `wanted` is in moto's words."""
+    """AuthorizeSecurityGroupIngress, …Egress: all the rules or, when one of them is refused, none.
+
+    `wanted` is in moto's words.
+    """
     for rule in wanted:
         check_ports(rule["ip_protocol"], rule["from_port"], rule["to_port"])
     groups = [backend.get_security_group_by_name_or_id(rule["group_name_or_id"]) for rule in wanted]
@@ -71,12 +74,21 @@ def check_changed(rule: Mapping[str, Any]) -> None:
 
 def delete(backend: LocalBackend, group_id: str | None, name: str | None) -> None:
     """DeleteSecurityGroup; refused for a VPC's default group and while something uses the group."""
-    group = get(backend, group_id) if group_id else backend.get_security_group_from_name(name or "", backend.default_vpc.id)
+    group = (
+        get(backend, group_id)
+        if group_id
+        else backend.get_security_group_from_name(name or "", backend.default_vpc.id)
+    )
     if group is None:
         raise Ec2Error("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
     if group.is_default:
-        raise Ec2Error("CannotDelete", f'the specified group: "{group.id}" name: "{group.name}" cannot be deleted by a user')
-    if any(group in interface.group_set for interface in backend.enis.values()) or _referenced(backend, group):
+        raise Ec2Error(
+            "CannotDelete",
+            f'the specified group: "{group.id}" name: "{group.name}" cannot be deleted by a user',
+        )
+    if any(group in interface.group_set for interface in backend.enis.values()) or _referenced(
+        backend, group
+    ):
         raise Ec2Error("DependencyViolation", f"resource {group.id} has a dependent object")
     backend.delete_security_group(group_id=group.id)
     backend.tags.pop(group.id, None)
@@ -84,7 +96,11 @@ def delete(backend: LocalBackend, group_id: str | None, name: str | None) -> Non
 
 def _referenced(backend: LocalBackend, group: SecurityGroup) -> bool:
     others = [found for groups in backend.groups.values() for found in groups.values() if found is not group]
-    return any(rule.source_group.get("GroupId") == group.id for other in others for rule in (*other.ingress_rules, *other.egress_rules))
+    return any(
+        rule.source_group.get("GroupId") == group.id
+        for other in others
+        for rule in (*other.ingress_rules, *other.egress_rules)
+    )
 
 
 def change(backend: LocalBackend, instance: LocalInstance, group_ids: list[str]) -> None:
@@ -94,7 +110,10 @@ def change(backend: LocalBackend, instance: LocalInstance, group_ids: list[str])
     groups = [get(backend, group_id) for group_id in group_ids]
     for group in groups:
         if group.vpc_id != instance.vpc_id:
-            raise Ec2Error("InvalidGroup.NotFound", f"The security group '{group.id}' does not exist in VPC '{instance.vpc_id}'")
+            raise Ec2Error(
+                "InvalidGroup.NotFound",
+                f"The security group '{group.id}' does not exist in VPC '{instance.vpc_id}'",
+            )
     instance.security_groups = groups
     for interface in instance.nics.values():
         interface._group_set = groups  # moto has no other door to it

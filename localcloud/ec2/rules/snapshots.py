@@ -1,6 +1,7 @@
 """Snapshots: a volume's layer is frozen and the volume goes on in a new layer on top of it.
 
-Of a running machine that happens live (crash-consistent, as on EC2; reconcile/volumes.py); otherwise it is two names changing.
+Of a running machine that happens live (crash-consistent, as on EC2; reconcile/volumes.py); otherwise it is
+two names changing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from localcloud.ec2.rules import images, modifications
 TAKEN_S = 10.0  # a volume whose machine is just booting or stopping is snapshot when that is over
 
 
-def create(backend: LocalBackend, volume: LocalVolume, description: str, tags: Mapping[str, str]) -> LocalSnapshot:
+def create(
+    backend: LocalBackend, volume: LocalVolume, description: str, tags: Mapping[str, str]
+) -> LocalSnapshot:
     """CreateSnapshot: pending, and taken in the background."""
     source = SourceVolume(volume.id, volume.size, volume.encrypted)
     snapshot = LocalSnapshot(backend, random_snapshot_id(), source, description)
@@ -32,13 +35,23 @@ def create(backend: LocalBackend, volume: LocalVolume, description: str, tags: M
 
 
 def wait_until_taken(asked: Iterable[LocalSnapshot]) -> None:
-    """EC2 answers when the point in time is fixed; the copy goes on. Here both are the moment at which the layer is frozen."""
+    """EC2 answers when the point in time is fixed; the copy goes on.
+
+    Here both are the moment at which the layer is frozen.
+    """
     deadline = time.monotonic() + TAKEN_S
     while any(snapshot.is_to_be_taken for snapshot in asked) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def copy(backend: LocalBackend, source: LocalSnapshot, description: str, tags: Mapping[str, str], *, encrypted: bool) -> LocalSnapshot:
+def copy(
+    backend: LocalBackend,
+    source: LocalSnapshot,
+    description: str,
+    tags: Mapping[str, str],
+    *,
+    encrypted: bool,
+) -> LocalSnapshot:
     """CopySnapshot: another name for the same frozen layer."""
     if source.layer is None:
         raise Ec2Error("IncorrectState", f"Snapshot is in invalid state - {source.status}")
@@ -56,7 +69,9 @@ def delete(backend: LocalBackend, snapshot_id: str) -> None:
     snapshot = backend.snapshot(snapshot_id)
     for image in backend.amis.values():
         if snapshot.id in image.snapshot_ids:
-            raise Ec2Error("InvalidSnapshot.InUse", f"The snapshot {snapshot.id} is currently in use by {image.id}")
+            raise Ec2Error(
+                "InvalidSnapshot.InUse", f"The snapshot {snapshot.id} is currently in use by {image.id}"
+            )
     if snapshot.owner_id != backend.account_id:
         raise Ec2Error("AuthFailure", f"Not authorized for resource: {snapshot.id}")
     del backend.snapshots[snapshot.id]
@@ -64,7 +79,9 @@ def delete(backend: LocalBackend, snapshot_id: str) -> None:
     backend.wake_collector()
 
 
-def describe(backend: LocalBackend, snapshot_ids: Iterable[str], filters: images.Filters, owners: Iterable[str]) -> list[LocalSnapshot]:
+def describe(
+    backend: LocalBackend, snapshot_ids: Iterable[str], filters: images.Filters, owners: Iterable[str]
+) -> list[LocalSnapshot]:
     """DescribeSnapshots; a base image's snapshot belongs to the image's owner."""
     wanted = list(snapshot_ids)
     for snapshot_id in wanted:
@@ -72,12 +89,18 @@ def describe(backend: LocalBackend, snapshot_ids: Iterable[str], filters: images
             raise snapshot_not_found(snapshot_id)
     accounts = {backend.account_id if owner == "self" else owner for owner in owners}
     found: list[LocalSnapshot] = backend.describe_snapshots(wanted or None, filters)  # type: ignore[assignment]  # ours only
-    return [each for each in found if not backend.is_hidden(each.id) and (not accounts or each.owner_id in accounts)]
+    return [
+        each
+        for each in found
+        if not backend.is_hidden(each.id) and (not accounts or each.owner_id in accounts)
+    ]
 
 
 def pending_of(backend: LocalBackend, volume: LocalVolume) -> list[LocalSnapshot]:
     """The snapshots of a volume that are to be taken."""
-    return [found for found in backend.snapshots.values() if found.is_to_be_taken and found.volume_id == volume.id]
+    return [
+        found for found in backend.snapshots.values() if found.is_to_be_taken and found.volume_id == volume.id
+    ]
 
 
 def make_next_layer(backend: LocalBackend, volume: LocalVolume) -> Path:
@@ -91,9 +114,10 @@ def make_next_layer(backend: LocalBackend, volume: LocalVolume) -> Path:
 
 
 def catch_up(backend: LocalBackend, volume: LocalVolume) -> None:
-    """Grow a volume nobody writes to, if that is asked for, and take its pending snapshots; the lock is held."""
+    """Grow a volume nobody writes to, if asked for, and take its pending snapshots; the lock is held."""
     if volume.next_layer is not None:
-        # A server that was killed had begun to: the guest may have written there, so the volume goes on in it, wanted or not.
+        # A server that was killed had begun to: the guest may have written there, so the volume goes on in
+        # it, wanted or not.
         make_next_layer(backend, volume)
         complete(backend, pending_of(backend, volume), volume.switch())
     modifications.apply_off(backend, volume)

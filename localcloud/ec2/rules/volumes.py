@@ -1,4 +1,7 @@
-"""Volumes: the rules. The layers are made at once (a qcow2 costs milliseconds); attachments.py has what joins them to instances."""
+"""Volumes: the rules.
+
+The layers are made at once (a qcow2 costs milliseconds); attachments.py has what joins them to instances.
+"""
 
 from __future__ import annotations
 
@@ -70,28 +73,47 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
             raise Ec2Error("IncorrectState", f"Snapshot is in invalid state - {snapshot.status}")
         size = size or snapshot.volume_size
         if size < snapshot.volume_size:
-            message = f"Volume of size {size}GB is smaller than snapshot '{snapshot.id}', expect size >= {snapshot.volume_size}GB"
+            message = (
+                f"Volume of size {size}GB is smaller than snapshot '{snapshot.id}', expect size >= "
+                f"{snapshot.volume_size}GB"
+            )
             raise Ec2Error("InvalidBlockDeviceMapping", message)
     if size is None:
         raise missing_parameter("size/snapshot")
     volume_types.check_size(size)
     if request.kms_key_id and not request.encrypted:
-        raise Ec2Error("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+        raise Ec2Error(
+            "InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set."
+        )
     return size
 
 
 def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
-    """The key's name is recorded; moto's KMS would cost 30 MB of memory, and the layers are not encrypted anyway."""
+    """The key's name is recorded; moto's KMS would cost 30 MB, and the layers are not encrypted anyway."""
     named = request.kms_key_id or "alias/aws/ebs"
-    return named if named.startswith("arn:") else f"arn:{backend.partition}:kms:{backend.region_name}:{backend.account_id}:{named}"
+    return (
+        named
+        if named.startswith("arn:")
+        else f"arn:{backend.partition}:kms:{backend.region_name}:{backend.account_id}:{named}"
+    )
 
 
-def plan_disks(backend: LocalBackend, image: LocalAmi, mappings: tuple[Mapping[str, Any], ...]) -> tuple[Disk, ...]:
-    """The disks of an instance: the image's mappings overlaid by the request's; everything is checked, nothing made."""
+def plan_disks(
+    backend: LocalBackend, image: LocalAmi, mappings: tuple[Mapping[str, Any], ...]
+) -> tuple[Disk, ...]:
+    """The disks of an instance: the image's mappings overlaid by the request's; all is checked, none made."""
     disks = {
         device.device: Disk(
             device.device,
-            VolumeRequest(device.size, device.snapshot_id, device.volume_type, device.encrypted, None, device.iops, device.throughput),
+            VolumeRequest(
+                device.size,
+                device.snapshot_id,
+                device.volume_type,
+                device.encrypted,
+                None,
+                device.iops,
+                device.throughput,
+            ),
             device.delete_on_termination,
         )
         for device in image.devices
@@ -107,14 +129,17 @@ def plan_disks(backend: LocalBackend, image: LocalAmi, mappings: tuple[Mapping[s
         else:
             raise Ec2Error("InvalidBlockDeviceMapping", f"The local cloud has no instance store for {name}")
     if image.root_device_name not in disks:
-        raise Ec2Error("InvalidBlockDeviceMapping", f"The root device {image.root_device_name} cannot be left out")
+        raise Ec2Error(
+            "InvalidBlockDeviceMapping", f"The root device {image.root_device_name} cannot be left out"
+        )
     for disk in disks.values():
         check(backend, disk.volume)
     return tuple(disks.values())
 
 
 def _overlaid(known: Disk | None, device: str, ebs: Mapping[str, Any]) -> Disk:
-    # "Any additional EBS volumes that you attach at launch persist even after the instance terminates" (EC2 user guide).
+    # "Any additional EBS volumes that you attach at launch persist even after the instance terminates" (EC2
+    # user guide).
     base = known or Disk(device, VolumeRequest(), delete_on_termination=False)
     volume_type = ebs.get("VolumeType", base.volume.volume_type)
     same_type = volume_type == base.volume.volume_type
@@ -135,14 +160,18 @@ def delete(backend: LocalBackend, volume_id: str) -> None:
     """DeleteVolume; its layer goes as soon as nothing stands on it."""
     volume = backend.volume(volume_id)
     if volume.attachment:
-        raise Ec2Error("VolumeInUse", f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}")
+        raise Ec2Error(
+            "VolumeInUse", f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}"
+        )
     snapshots.catch_up(backend, volume)  # one that was asked for just now
     del backend.volumes[volume.id]
     backend.tags.pop(volume.id, None)
     backend.wake_collector()
 
 
-def describe(backend: LocalBackend, volume_ids: list[str], filters: dict[str, list[str]]) -> list[LocalVolume]:
+def describe(
+    backend: LocalBackend, volume_ids: list[str], filters: dict[str, list[str]]
+) -> list[LocalVolume]:
     """DescribeVolumes."""
     for volume_id in volume_ids:
         if backend.is_hidden(backend.volume(volume_id).id):

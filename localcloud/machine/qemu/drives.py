@@ -1,6 +1,7 @@
 """Volumes of a running machine: hot plug and the live switch to an overlay.
 
-Nothing is remembered between calls: QEMU is asked what is where, so that a server that was killed and restarted goes on.
+Nothing is remembered between calls: QEMU is asked what is where, so that a server that was killed and
+restarted goes on.
 """
 
 from __future__ import annotations
@@ -36,18 +37,20 @@ def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
 def detach(monitor: Monitor, volume_id: str) -> None:
     """Ask the guest for a volume and wait until it has let it go; no effect when the volume is not there.
 
-    Raises MachineError when the guest does not within UNPLUG_TIMEOUT_S seconds. It can be asked again, and should be: it may have
-    overlooked the request, or be slow.
+    Raises MachineError when the guest does not within UNPLUG_TIMEOUT_S seconds. It can be asked again, and
+    should be: it may have overlooked the request, or be slow.
     """
     if _top_node(monitor, volume_id) is not None:
-        monitor.execute_until("device_del", {"id": volume_id}, "DEVICE_DELETED", volume_id, timeout_s=UNPLUG_TIMEOUT_S)
+        monitor.execute_until(
+            "device_del", {"id": volume_id}, "DEVICE_DELETED", volume_id, timeout_s=UNPLUG_TIMEOUT_S
+        )
     # Overlays of a live switch belong to the device and went with it; the node of the beginning is ours.
     if _has_node(monitor, volume_id):
         monitor.execute("blockdev-del", {"node-name": volume_id})
 
 
 def grow(monitor: Monitor, volume_id: str, size: int) -> None:
-    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where its controller cannot."""
+    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where it refuses."""
     top = _top_node(monitor, volume_id)
     if top is None:
         raise MachineError(f"{volume_id} is not attached")
@@ -55,7 +58,7 @@ def grow(monitor: Monitor, volume_id: str, size: int) -> None:
 
 
 def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
-    """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from here on.
+    """Let the guest go on writing into overlay, which exists; what it wrote to before is read-only now.
 
     Done already, it is done: a server that was killed before it could note the switch asks for it again.
     """
@@ -65,8 +68,13 @@ def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
     if top.file == str(overlay.absolute()):
         return
     # A node has a name of 31 characters at most, and no name is used twice.
-    there = {"snapshot-file": str(overlay.absolute()), "snapshot-node-name": f"{volume_id[:22]}-{secrets.token_hex(4)}"}
-    monitor.execute("blockdev-snapshot-sync", {"node-name": top.name, "format": "qcow2", "mode": "existing", **there})
+    there = {
+        "snapshot-file": str(overlay.absolute()),
+        "snapshot-node-name": f"{volume_id[:22]}-{secrets.token_hex(4)}",
+    }
+    monitor.execute(
+        "blockdev-snapshot-sync", {"node-name": top.name, "format": "qcow2", "mode": "existing", **there}
+    )
 
 
 @dataclass(frozen=True)
@@ -86,8 +94,10 @@ def _top_node(monitor: Monitor, volume_id: str) -> _Node | None:
 
 
 def _path(file: str) -> str:
-    """The path in QEMU's name of a file; one with a backing file of another name than its header's is described in JSON."""
-    return str(json.loads(file.removeprefix("json:"))["file"]["filename"]) if file.startswith("json:") else file
+    """The path in QEMU's name of a file, which is JSON where the backing file is not its header's."""
+    return (
+        str(json.loads(file.removeprefix("json:"))["file"]["filename"]) if file.startswith("json:") else file
+    )
 
 
 def _has_node(monitor: Monitor, volume_id: str) -> bool:
@@ -95,8 +105,15 @@ def _has_node(monitor: Monitor, volume_id: str) -> bool:
 
 
 def _free_port(monitor: Monitor) -> str:
-    bridges = [device for bus in monitor.query("query-pci") for device in bus["devices"] if device["qdev_id"].startswith("port")]
+    bridges = [
+        device
+        for bus in monitor.query("query-pci")
+        for device in bus["devices"]
+        if device["qdev_id"].startswith("port")
+    ]
     for bridge in bridges:
         if not bridge["pci_bridge"].get("devices"):
             return str(bridge["qdev_id"])
-    raise MachineError("the machine has no free slot for another volume", hint=f"{len(bridges)} volumes are its limit")
+    raise MachineError(
+        "the machine has no free slot for another volume", hint=f"{len(bridges)} volumes are its limit"
+    )

@@ -1,6 +1,7 @@
 """UEFI firmware, found through the descriptors every distribution installs beside it.
 
-Source: docs/interop/firmware.json in QEMU's tree; Debian and Ubuntu install OVMF's in /usr/share/qemu/firmware.
+Source: docs/interop/firmware.json in QEMU's tree; Debian and Ubuntu install OVMF's in
+/usr/share/qemu/firmware.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from typing import Any
 
 from build.errors import MachineError
 
-# In QEMU's order of precedence: a descriptor in a later folder is hidden by one of the same name in an earlier one.
-FOLDERS = (Path("/etc/qemu/firmware"), Path("/usr/local/share/qemu/firmware"), Path("/usr/share/qemu/firmware"))
+# In QEMU's order of precedence: a descriptor in a later folder is hidden by one of the same name in an
+# earlier one.
+FOLDERS = (
+    Path("/etc/qemu/firmware"),
+    Path("/usr/local/share/qemu/firmware"),
+    Path("/usr/share/qemu/firmware"),
+)
 _UNWANTED = {"requires-smm", "enrolled-keys", "secure-boot"}
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """The code, shared and read-only, and the template of the variables each machine has its own copy of; both raw."""
+    """The code, shared and read-only, and the template of each machine's own variables; both raw."""
 
     code: Path
     variables: Path
@@ -46,11 +52,25 @@ def _descriptors(folders: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
 
 def _suitable(descriptor: dict[str, Any]) -> Firmware | None:
     mapping = descriptor.get("mapping", {})
-    machines = [machine for target in descriptor["targets"] if target["architecture"] == "x86_64" for machine in target["machines"]]
+    machines = [
+        machine
+        for target in descriptor["targets"]
+        if target["architecture"] == "x86_64"
+        for machine in target["machines"]
+    ]
     plain = "uefi" in descriptor["interface-types"] and not _UNWANTED & set(descriptor["features"])
-    if not plain or mapping.get("device") != "flash" or not any(machine.startswith("pc-q35") for machine in machines):
+    if (
+        not plain
+        or mapping.get("device") != "flash"
+        or not any(machine.startswith("pc-q35") for machine in machines)
+    ):
         return None
-    if "nvram-template" not in mapping or {mapping["executable"]["format"], mapping["nvram-template"]["format"]} != {"raw"}:
+    if "nvram-template" not in mapping or {
+        mapping["executable"]["format"],
+        mapping["nvram-template"]["format"],
+    } != {"raw"}:
         return None
-    found = Firmware(code=Path(mapping["executable"]["filename"]), variables=Path(mapping["nvram-template"]["filename"]))
+    found = Firmware(
+        code=Path(mapping["executable"]["filename"]), variables=Path(mapping["nvram-template"]["filename"])
+    )
     return found if found.code.exists() and found.variables.exists() else None

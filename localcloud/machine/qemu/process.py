@@ -1,4 +1,7 @@
-"""A daemon known by its pid file. The kernel's pidfd says when it ends, and never means a later process of the same number."""
+"""A daemon known by its pid file.
+
+The kernel's pidfd says when it ends, and never means a later process of the same number.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,19 @@ def start(command: list[str], log: Path, environment: Mapping[str, str] = Mappin
     log.unlink(missing_ok=True)
     try:
         done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S
+            command,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_TIMEOUT_S,
         )
     except FileNotFoundError:
         raise MachineError(f"{command[0]} is not installed", hint="apt install qemu-system-x86") from None
     except subprocess.TimeoutExpired:
-        raise MachineError(f"QEMU did not start within {START_TIMEOUT_S:g} s", hint=f"its log is {log}") from None
+        raise MachineError(
+            f"QEMU did not start within {START_TIMEOUT_S:g} s", hint=f"its log is {log}"
+        ) from None
     if done.returncode != 0:
         # A daemon's errors go to its log as soon as that is open.
         logged = log.read_text() if log.exists() else ""

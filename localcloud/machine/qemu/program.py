@@ -1,6 +1,7 @@
-"""Which QEMU runs the machines: this system's, or Debian 13's out of the cache where this system's emulates badly.
+"""Which QEMU runs the machines: this system's, or Debian 13's from the cache where that emulates badly.
 
-`localcloud/machine/emulator.py` fetches the one in the cache. HUBSMITH_QEMU names another program for all machines.
+`localcloud/machine/emulator.py` fetches the one in the cache. HUBSMITH_QEMU names another program for all
+machines.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 @dataclass(frozen=True)
 class Program:
-    """A QEMU: the words its command line begins with, what its environment needs, and the first line of what --version prints."""
+    """A QEMU: the first words of its command line, its environment, and the first line of --version."""
 
     command: tuple[str, ...]
     banner: str
@@ -55,7 +56,8 @@ class Program:
 def chosen(accelerator: Accelerator) -> Program:
     """The QEMU that runs the machines now. Raises MachineError where there is none.
 
-    With KVM this system's own. Without, one that emulates well: this system's or, where that is too old, the cached one.
+    With KVM this system's own. Without, one that emulates well: this system's or, where that is too old, the
+    cached one.
     """
     if program := requested():
         return program
@@ -68,7 +70,10 @@ def chosen(accelerator: Accelerator) -> Program:
 
 
 def requested() -> Program | None:
-    """The QEMU that HUBSMITH_QEMU names; None where it is not set. Raises MachineError when that does not run."""
+    """The QEMU that HUBSMITH_QEMU names; None where it is not set.
+
+    Raises MachineError when that does not run.
+    """
     path = os.environ.get(VARIABLE)
     if not path:
         return None
@@ -112,7 +117,10 @@ def _program(*command: str, modules: str = "") -> Program:
 
 
 def _files_of(command: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    """Time and size of each file that it names. Two changes within one tick of the file system's clock have the same time."""
+    """Time and size of each file that it names.
+
+    Two changes within one tick of the file system's clock have the same time.
+    """
     found = [Path(word).stat() for word in command if Path(word).is_file()]
     return tuple((file.st_mtime_ns, file.st_size) for file in found)
 

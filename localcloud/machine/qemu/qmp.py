@@ -1,6 +1,7 @@
 """QMP: the library of the QEMU project, asked from plain functions.
 
-QEMU serves one client of a monitor at a time and lets the next one wait, so each conversation is as short as its question.
+QEMU serves one client of a monitor at a time and lets the next one wait, so each conversation is as short as
+its question.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ class Monitor:
     def __init__(self, socket: Path) -> None:
         self.socket = socket
 
-    def execute(self, command: str, arguments: Mapping[str, object] | None = None, *, timeout_s: float = TIMEOUT_S) -> object:
-        """Run one command and return its answer; raises MachineError with QEMU's words, or when it does not answer in time."""
+    def execute(
+        self, command: str, arguments: Mapping[str, object] | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> object:
+        """Run one command and return its answer; raises MachineError with QEMU's words, or when it does not
+        answer in time.
+        """
         return self._converse(lambda client: client.execute(command, arguments), timeout_s)
 
     def query(self, command: str) -> list[dict[str, Any]]:
@@ -36,7 +41,7 @@ class Monitor:
         return [dict(item) for item in answer] if isinstance(answer, list) else []
 
     def human(self, line: str, *, timeout_s: float = TIMEOUT_S) -> str:
-        """Run a line of the human monitor, which reports failure only as text: the caller judges what is returned."""
+        """Run a line of the human monitor, which reports failure as text: the caller judges the answer."""
         return str(self.execute("human-monitor-command", {"command-line": line}, timeout_s=timeout_s)).strip()
 
     def release(self) -> str:
@@ -45,8 +50,10 @@ class Monitor:
         version = answer["qemu"] if isinstance(answer, dict) else {}
         return ".".join(str(version.get(part, 0)) for part in ("major", "minor", "micro"))
 
-    def execute_until(self, command: str, arguments: Mapping[str, object], event: str, device: str, *, timeout_s: float) -> None:
-        """Run a command and wait for its event about that device; raises MachineError after timeout_s seconds."""
+    def execute_until(
+        self, command: str, arguments: Mapping[str, object], event: str, device: str, *, timeout_s: float
+    ) -> None:
+        """Run a command and wait for its event about that device; raises MachineError after timeout_s."""
 
         async def conversation(client: QMPClient) -> None:
             def is_wanted(message: Message) -> bool:

@@ -19,7 +19,7 @@ class Drive:
 
     @property
     def serial(self) -> str:
-        """What the guest finds it by, as on EC2: the volume id without the dash (20 characters, virtio-blk's and NVMe's limit)."""
+        """What the guest finds it by, as on EC2: the volume id without the dash (20 characters at most)."""
         return self.volume_id.replace("-", "")
 
 
@@ -27,7 +27,8 @@ class Drive:
 class MachineSpec:
     """What to start; the MAC address as six pairs of hex digits with colons.
 
-    NVMe is what EC2 has, but QEMU can neither save such a machine nor resize its disks live: virtio-blk is the default.
+    NVMe is what EC2 has, but QEMU can neither save such a machine nor resize its disks live: virtio-blk is
+    the default.
     """
 
     instance_id: str

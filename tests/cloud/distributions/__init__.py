@@ -1,4 +1,5 @@
-"""The users' Python made by each distribution, without a machine: in a copy of this system's files that is gone afterwards.
+"""The users' Python made by each distribution, without a machine: in a copy of this system's files that is
+gone afterwards.
 
 overlay.py      that copy: an overlay in which a provisioner runs as on a builder
 mirror.py       a web server with an installer and a conda channel

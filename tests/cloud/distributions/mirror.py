@@ -1,6 +1,8 @@
-"""A site's mirror: the installer stand-in, or a real one, and a conda channel; HTTP with ranges, as mirrors have it.
+"""A site's mirror: the installer stand-in, or a real one, and a conda channel; HTTP with ranges, as mirrors
+have it.
 
-The channel has two programs, and a wheel as conda packages are made of one: built for a Python, which they need.
+The channel has two programs, and a wheel as conda packages are made of one: built for a Python, which they
+need.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ PYTHONS = ("3.11.2", "3.13.5")  # of Debian 12, the oldest system of the tests, 
 
 @dataclass
 class Mirror:
-    """Its address, its files by path, what was asked of it, and the paths whose first answer breaks off half-way."""
+    """Its address, its files by path, what was asked of it, and the paths that break off the first time."""
 
     url: str
     files: dict[str, bytes]
@@ -94,9 +96,21 @@ def installer() -> bytes:
         _add(archive, "six.py", Path(six.__file__).read_bytes())
         _add(archive, "six-1.16.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n")
         # Without it pip and uv could not replace six, and its old version would be found beside a new one.
-        _add(archive, "six-1.16.0.dist-info/RECORD", b"six.py,,\nsix-1.16.0.dist-info/METADATA,,\nsix-1.16.0.dist-info/RECORD,,\n")
-        _add(archive, "odd-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: odd\nVersion: 1.0\nRequires-Dist: not-there\n")
-        archive.add(Path(rattler.__file__).parent, "standin/rattler", filter=lambda info: None if "__pycache__" in info.name else info)
+        _add(
+            archive,
+            "six-1.16.0.dist-info/RECORD",
+            b"six.py,,\nsix-1.16.0.dist-info/METADATA,,\nsix-1.16.0.dist-info/RECORD,,\n",
+        )
+        _add(
+            archive,
+            "odd-1.0.dist-info/METADATA",
+            b"Metadata-Version: 2.1\nName: odd\nVersion: 1.0\nRequires-Dist: not-there\n",
+        )
+        archive.add(
+            Path(rattler.__file__).parent,
+            "standin/rattler",
+            filter=lambda info: None if "__pycache__" in info.name else info,
+        )
     digest = hashlib.sha256(payload.getvalue()).hexdigest()
     return (STANDIN / "install.sh").read_bytes().replace(b"@SHA256@", digest.encode()) + payload.getvalue()
 
@@ -106,23 +120,42 @@ def channel(folder: Path) -> dict[str, bytes]:
     for subdir in ("noarch", "linux-64"):
         (folder / subdir).mkdir(parents=True)
     for name, version in (("greeting", "1.0"), ("greeting", "2.0"), ("farewell", "1.0")):
-        _package(folder / "noarch", name, version, "0", {f"bin/{name}": f"#!/bin/sh\necho {name} {version}\n".encode()})
+        _package(
+            folder / "noarch",
+            name,
+            version,
+            "0",
+            {f"bin/{name}": f"#!/bin/sh\necho {name} {version}\n".encode()},
+        )
     for python in PYTHONS:
         if not REAL:
             _package(folder / "linux-64", "python", python, "0", {})  # the stand-in's is its system's
         major, minor, _ = python.split(".")
         needs = f"python >={major}.{minor},<{major}.{int(minor) + 1}.0a0"
         build, where = f"py{major}{minor}_0", f"lib/python{major}.{minor}/site-packages"
-        _package(folder / "linux-64", WHEEL, distribution(WHEEL).version, build, _unpacked_wheel(where), needs)
+        _package(
+            folder / "linux-64", WHEEL, distribution(WHEEL).version, build, _unpacked_wheel(where), needs
+        )
     asyncio.run(index_fs(folder, write_zst=False, write_shards=False))
-    return {f"/conda/conda-forge/{path.relative_to(folder)}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        f"/conda/conda-forge/{path.relative_to(folder)}": path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def _unpacked_wheel(where: str) -> dict[str, bytes]:
     """Its files in that folder, saying that conda has brought them."""
     found = distribution(WHEEL)
-    files = {str(file): Path(str(found.locate_file(file))).read_bytes() for file in found.files or () if file.suffix != ".pyc"}
-    return {f"{where}/{path}": b"conda\n" if path.endswith("/INSTALLER") else content for path, content in files.items()}
+    files = {
+        str(file): Path(str(found.locate_file(file))).read_bytes()
+        for file in found.files or ()
+        if file.suffix != ".pyc"
+    }
+    return {
+        f"{where}/{path}": b"conda\n" if path.endswith("/INSTALLER") else content
+        for path, content in files.items()
+    }
 
 
 def _package(folder: Path, name: str, version: str, build: str, files: dict[str, bytes], *needs: str) -> None:
@@ -145,7 +178,12 @@ def _package(folder: Path, name: str, version: str, build: str, files: dict[str,
 
 
 def _path(path: str, content: bytes) -> dict[str, object]:
-    return {"_path": path, "path_type": "hardlink", "sha256": hashlib.sha256(content).hexdigest(), "size_in_bytes": len(content)}
+    return {
+        "_path": path,
+        "path_type": "hardlink",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_in_bytes": len(content),
+    }
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:

@@ -1,7 +1,9 @@
-"""Miniforge and Anaconda on machines: baked as the shipped manifest is, served by the hub, used by people, installed into by admins.
+"""Miniforge and Anaconda on machines: baked as the shipped manifest is, served by the hub, used by people,
+installed into by admins.
 
-Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's. Builds start from the layer that an
-earlier one left before `python`. Anaconda's leaves out the image tests of other provisioners, which Miniforge's runs.
+Installer and channel are the tests' own (mirror.py), which machines reach as they would a site's. Builds
+start from the layer that an earlier one left before `python`. Anaconda's leaves out the image tests of other
+provisioners, which Miniforge's runs.
 """
 
 from __future__ import annotations
@@ -35,12 +37,18 @@ CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Iterator[Site]:
-    """The shipped manifest in a folder of its own, with an environment.yml and what people do among the image tests."""
+    """The shipped manifest in its own folder, with an environment.yml and tests of what people do."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(REPO / "manifest.yaml", folder)
     (folder / "provisioners").symlink_to(REPO / "provisioners")
-    shutil.copytree(REPO / "tests/image", folder / "tests/image", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(Path(__file__).parent / "image", folder / "tests/image/python", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        REPO / "tests/image", folder / "tests/image", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(
+        Path(__file__).parent / "image",
+        folder / "tests/image/python",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     files = {FILE: mirrors.installer(), **mirrors.channel(tmp_path_factory.mktemp("channel"))}
     with mirrors.serving(files) as mirror:
         site = Site(Project(folder, workshop), mirror)
@@ -83,7 +91,10 @@ def test_the_machine_took_what_was_locked_and_nothing_else(site: Site, miniforge
     asked = [path for path, _ in site.mirror.asked if path.startswith("/conda/")]
     locked = list(takewhile(lambda path: "repodata" not in path, asked))
     assert "/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2" in locked
-    assert sorted(re.sub(r".*/|-\d.*", "", path) for path in locked) == ["greeting", *(("packaging", "python") if mirrors.WANTED else ())]
+    assert sorted(re.sub(r".*/|-\d.*", "", path) for path in locked) == [
+        "greeting",
+        *(("packaging", "python") if mirrors.WANTED else ()),
+    ]
     assert site.project.workshop.record(miniforge)["unlocked"] == []
 
 
@@ -102,7 +113,9 @@ def test_the_images_own_tests_saw_the_lock(site: Site, miniforge: str) -> None:
     assert builder["test_nobody_is_stopped_by_terms_they_have_not_accepted"] == "passed"
 
 
-def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(site: Site, workshop: Workshop) -> None:
+def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(
+    site: Site, workshop: Workshop
+) -> None:
     site.lock("miniforge")
     before = workshop.listing()
     refused = site.bake("miniforge", "--set", "base.architecture=arm64")
@@ -112,14 +125,26 @@ def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(site:
 
 
 @pytest.mark.parametrize("wrong", ["checksum", "half a file", "package"])
-def test_what_goes_wrong_on_the_machine_is_told_and_nothing_is_left(site: Site, workshop: Workshop, wrong: str) -> None:
+def test_what_goes_wrong_on_the_machine_is_told_and_nothing_is_left(
+    site: Site, workshop: Workshop, wrong: str
+) -> None:
     (site.project.folder / "manifest.lock").unlink(missing_ok=True)
-    site.want(ENVIRONMENT.format(older="", older_of_pip="").replace("greeting", "no-such-package" if wrong == "package" else "greeting"))
+    site.want(
+        ENVIRONMENT.format(older="", older_of_pip="").replace(
+            "greeting", "no-such-package" if wrong == "package" else "greeting"
+        )
+    )
     half = f"/Half-1.0-{FILE.rpartition('-')[2]}"
     site.mirror.files[half] = site.mirror.files[FILE][: len(site.mirror.files[FILE]) // 2]
     chosen, says = {
-        "checksum": (site.options("miniforge", site.url, digest="0" * 64), f"its sha256 is {site.mirror.sha256(FILE)}"),
-        "half a file": (site.options("miniforge", site.url, file="Half"), f"its sha256 is {site.mirror.sha256(half)}"),
+        "checksum": (
+            site.options("miniforge", site.url, digest="0" * 64),
+            f"its sha256 is {site.mirror.sha256(FILE)}",
+        ),
+        "half a file": (
+            site.options("miniforge", site.url, file="Half"),
+            f"its sha256 is {site.mirror.sha256(half)}",
+        ),
         "package": (site.options("miniforge", site.url), "PackagesNotFoundError"),
     }[wrong]
     before = without_layers(workshop)

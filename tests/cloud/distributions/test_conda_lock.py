@@ -1,4 +1,4 @@
-"""Miniforge with a lock: conda and pip install exactly its files, and nothing is worked out on the builder."""
+"""Miniforge with a lock: conda and pip install exactly its files, and the builder solves nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ from build.manifest import Manifest, load
 from build.manifest.packages.lockfile_format import Lock
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
-from tests.cloud.distributions.overlay import PREFIX, Done, Root, overlay, the_images_own_test_agrees_with_the_lock
+from tests.cloud.distributions.overlay import (
+    PREFIX,
+    Done,
+    Root,
+    overlay,
+    the_images_own_test_agrees_with_the_lock,
+)
 from tests.cloud.distributions.test_distributions import FILE, standin_only
 
 REPO = Path(__file__).parents[3]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root"
+)
 ENVIRONMENT = f"""\
 channels: [conda-forge]
 dependencies:
@@ -53,12 +61,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python() -> str:
     """Of this system, which the stand-in takes."""
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run(["/usr/bin/python3", "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["/usr/bin/python3", "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def options(mirror: Mirror) -> list[str]:
     digest = mirror.sha256(FILE)
-    installer = f"{{version: '1.0', python: '{python()}', urls: ['{mirror.url}{FILE}'], sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
+    installer = (
+        f"{{version: '1.0', python: '{python()}', urls: ['{mirror.url}{FILE}'], sha256: {{x86_64: "
+        f"{digest}, aarch64: {digest}}}}}"
+    )
     return [
         "python.distribution=miniforge",
         f"python.installers.miniforge={installer}",
@@ -67,17 +80,23 @@ def options(mirror: Mirror) -> list[str]:
     ]
 
 
-def locked(folder: Path, mirror: Mirror, before: Lock, environment: str = ENVIRONMENT) -> tuple[Manifest, Lock]:
+def locked(
+    folder: Path, mirror: Mirror, before: Lock, environment: str = ENVIRONMENT
+) -> tuple[Manifest, Lock]:
     """The manifest with this environment.yml, and with a lock of it that keeps what an earlier one had."""
     (folder / "environment.yml").write_text(environment)
     chosen = options(mirror)
-    made = resolve(load(folder / "manifest.yaml", cloud="local", overrides=chosen, building=False), before, upgrade=False)
+    made = resolve(
+        load(folder / "manifest.yaml", cloud="local", overrides=chosen, building=False), before, upgrade=False
+    )
     write(made, folder / "manifest.lock")
     return load(folder / "manifest.yaml", cloud="local", overrides=chosen), made
 
 
 @pytest.fixture(scope="module")
-def made(folder: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Root, Manifest]]:
+def made(
+    folder: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Root, Manifest]]:
     """/opt/anaconda from a lock that was made when neither conda nor pip had anything newer."""
     older = ENVIRONMENT.replace("- greeting", "- greeting<2").replace("- cowsay", "- cowsay<6.1")
     chosen, _ = locked(folder, mirror, locked(folder, mirror, Lock(), older)[1])
@@ -93,14 +112,24 @@ def made(folder: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory)
 def test_it_has_the_locked_versions_of_both(made: tuple[Root, Manifest]) -> None:
     root, _ = made
     assert root.as_user("ada", "greeting").said == "greeting 1.0"
-    assert root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"cowsay\"))'").said == "6.0"
+    assert (
+        root.run(
+            f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"cowsay\"))'"
+        ).said
+        == "6.0"
+    )
     assert root.as_user("ada", "jupyterhub-singleuser --version").status == 0
 
 
-def test_conda_was_asked_for_these_files_and_worked_nothing_out(made: tuple[Root, Manifest], mirror: Mirror) -> None:
+def test_conda_was_asked_for_these_files_and_worked_nothing_out(
+    made: tuple[Root, Manifest], mirror: Mirror
+) -> None:
     asked = [path for path, _ in mirror.asked if path.startswith("/conda/")]
     assert "/conda/conda-forge/noarch/greeting-1.0-0.tar.bz2" in asked
-    assert sorted(re.sub(r".*/|-\d.*", "", path) for path in asked) == ["greeting", *(("packaging", "python") if mirrors.WANTED else ())]
+    assert sorted(re.sub(r".*/|-\d.*", "", path) for path in asked) == [
+        "greeting",
+        *(("packaging", "python") if mirrors.WANTED else ()),
+    ]
 
 
 @standin_only
@@ -108,13 +137,18 @@ def test_what_the_installer_brought_is_left_as_it_is(made: tuple[Root, Manifest]
     root, chosen = made
     (use,) = [use for use in chosen.provisioners if use.given]
     assert re.search(r"^six==", use.given["pip"], re.MULTILINE)  # a newer one
-    assert root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"six\"))'").said == "1.16.0"
+    assert (
+        root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"six\"))'").said
+        == "1.16.0"
+    )
 
 
 @standin_only
 def test_what_conda_brings_is_none_of_pips(made: tuple[Root, Manifest]) -> None:
     root, _ = made
-    found = "import importlib.metadata as m, packaging; print(m.distribution('packaging').read_text('INSTALLER'))"
+    found = (
+        "import importlib.metadata as m, packaging; print(m.distribution('packaging').read_text('INSTALLER'))"
+    )
     assert root.as_user("ada", f'python -c "{found}"').said == "conda"
 
 
@@ -133,7 +167,10 @@ def begun_again(made: tuple[Root, Manifest], mirror: Mirror, old: str, new: str)
     """Another build on this system, with another text for conda in the lock."""
     root, chosen = made
     root.run(f"rm -r {PREFIX}")
-    uses = (replace(use, given=use.given and {**use.given, "conda": re.sub(old, new, use.given["conda"])}) for use in chosen.provisioners)
+    uses = (
+        replace(use, given=use.given and {**use.given, "conda": re.sub(old, new, use.given["conda"])})
+        for use in chosen.provisioners
+    )
     return root.provision(replace(chosen, provisioners=tuple(uses)), "python", mirror.url)
 
 

@@ -1,7 +1,8 @@
 """Miniforge and Anaconda as /opt/anaconda: made, used, shared, and never half made.
 
-No machine of these tests reaches their servers: a stand-in keeps the contract of their installers, and its conda solves and installs
-with py-rattler. HUBSMITH_REAL_INSTALLER=/path/to/Miniforge3-….sh runs the same with a real one.
+No machine of these tests reaches their servers: a stand-in keeps the contract of their installers, and its
+conda solves and installs with py-rattler. HUBSMITH_REAL_INSTALLER=/path/to/Miniforge3-….sh runs the same with
+a real one.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
+from test_python import MISFITS
 
 from build.manifest import Manifest, load
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 from tests.cloud.distributions.overlay import PREFIX, Root, overlay
-from tests.image.test_python import MISFITS
 
 REPO = Path(__file__).parents[3]
 FILE = f"/Distribution-1.0-{platform.machine()}.sh"
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root"
+)
 standin_only = pytest.mark.skipif(mirrors.REAL is not None, reason="looks at what only the stand-in has")
 
 
@@ -36,7 +39,8 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 def manifest(mirror: Mirror, distribution: str, *overrides: str) -> Manifest:
     """The shipped one with installer and channel of the mirror; the first address is dead."""
     installer = (
-        f"{{version: '1.0', urls: ['{mirror.url}/gone/{{version}}.sh', '{mirror.url}/Distribution-{{version}}-{{arch}}.sh'],"
+        f"{{version: '1.0', urls: ['{mirror.url}/gone/{{version}}.sh', "
+        f"'{mirror.url}/Distribution-{{version}}-{{arch}}.sh'],"
         f" sha256: {{x86_64: {mirror.sha256(FILE)}, aarch64: {mirror.sha256(FILE)}}}}}"
     )
     chosen = [
@@ -51,7 +55,9 @@ def manifest(mirror: Mirror, distribution: str, *overrides: str) -> Manifest:
     scope="module",
     params=["miniforge", pytest.param("anaconda", marks=pytest.mark.matrix)],
 )
-def made(request: pytest.FixtureRequest, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Root, Manifest]]:
+def made(
+    request: pytest.FixtureRequest, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Root, Manifest]]:
     """A system with users made before, then /opt/anaconda, then users made after."""
     with overlay(tmp_path_factory.mktemp("overlay")) as root:
         mirror.breaks_off.add(FILE)
@@ -60,7 +66,10 @@ def made(request: pytest.FixtureRequest, mirror: Mirror, tmp_path_factory: pytes
         root.lay(chosen, "base")
         done = root.provision(chosen, "python", mirror.url)
         assert done.status == 0, done.said
-        root.run("for name in after admin second; do useradd --key UID_MIN=2000 --create-home --shell /bin/bash $name; done")
+        root.run(
+            "for name in after admin second; do useradd --key UID_MIN=2000 --create-home --shell /bin/bash "
+            "$name; done"
+        )
         # A site's own mirror, as its users' shells would know it.
         root.run(f"echo export CONDA_CHANNEL_ALIAS={mirror.url}/conda > /etc/profile.d/site.sh")
         root.run("usermod --append --groups anaconda admin; usermod --append --groups anaconda second")
@@ -73,7 +82,9 @@ def root(made: tuple[Root, Manifest]) -> Root:
 
 
 @standin_only
-def test_a_dead_mirror_is_passed_over_and_a_broken_download_gone_on_with(made: tuple[Root, Manifest], mirror: Mirror) -> None:
+def test_a_dead_mirror_is_passed_over_and_a_broken_download_gone_on_with(
+    made: tuple[Root, Manifest], mirror: Mirror
+) -> None:
     asked = [(path, ranges) for path, ranges in mirror.asked if path.endswith(".sh")]
     assert asked[:2] == [("/gone/1.0.sh", None), (FILE, None)]
     assert asked[2][1] == f"bytes={len(mirror.files[FILE]) // 2}-"
@@ -93,7 +104,10 @@ def test_packages_of_conda_and_pip_are_there(root: Root) -> None:
 @standin_only
 def test_what_conda_brought_is_left_to_it(root: Root) -> None:
     # The lock has a newer six, which the installer brought, and the same packaging, which is on conda's list.
-    found = "import importlib.metadata as m, packaging; print(m.version('six'), m.distribution('packaging').read_text('INSTALLER'))"
+    found = (
+        "import importlib.metadata as m, packaging; print(m.version('six'), "
+        "m.distribution('packaging').read_text('INSTALLER'))"
+    )
     assert root.as_user("after", f'python -c "{found}"').said == "1.16.0 conda"
 
 
@@ -110,7 +124,10 @@ def test_what_the_distributions_own_packages_lack_is_not_the_builds(root: Root) 
 
 def test_nobody_else_may_change_it(root: Root) -> None:
     assert root.as_user("after", f"find {PREFIX} ! -type l -writable").said == ""
-    others = f"find {PREFIX} ! -type l '(' ! -user root -o ! -group anaconda -o -perm /002 -o -type f -perm /6000 ')'"
+    others = (
+        f"find {PREFIX} ! -type l '(' ! -user root -o ! -group anaconda -o -perm /002 -o -type f -perm "
+        "/6000 ')'"
+    )
     assert root.run(others).said == ""
     refused = root.as_user("after", "conda install --yes farewell")
     assert refused.status != 0
@@ -156,7 +173,9 @@ def test_every_shell_knows_conda(root: Root, user: str, shell: str) -> None:
 def test_root_runs_nothing_of_it_by_accident(root: Root) -> None:
     for shell in ("-lc", "-ic"):
         assert PREFIX not in root.as_user("root", "echo $PATH", shell=shell).said
-    sourced = root.run("readlink -f /usr/lib/hubsmith/python/shell.sh; stat -c %U%a /usr/lib/hubsmith/python/shell.sh")
+    sourced = root.run(
+        "readlink -f /usr/lib/hubsmith/python/shell.sh; stat -c %U%a /usr/lib/hubsmith/python/shell.sh"
+    )
     assert sourced.said == "/usr/lib/hubsmith/python/shell.sh\nroot644"
 
 
@@ -168,7 +187,10 @@ def test_a_shell_starts_no_python_for_it(root: Root) -> None:
 
 def test_installer_and_caches_are_gone(root: Root) -> None:
     # A pkgs folder there is only what admins have installed since; conda's own is not baked.
-    assert root.run("find /root/.cache/hubsmith -maxdepth 1 -name '*.sh' -o -name '*.part' -o -name conda").said == ""
+    assert (
+        root.run("find /root/.cache/hubsmith -maxdepth 1 -name '*.sh' -o -name '*.part' -o -name conda").said
+        == ""
+    )
     assert "six" not in root.run(f"ls {PREFIX}/pkgs").said
 
 

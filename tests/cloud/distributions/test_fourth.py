@@ -1,4 +1,4 @@
-"""A fourth distribution is a file of four functions: all that /opt/anaconda has to be, the provisioner makes of any."""
+"""A fourth distribution is a file of four functions: the provisioner makes /opt/anaconda of any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from build.manifest import load
 from tests.cloud.distributions.overlay import PREFIX, overlay
 
 REPO = Path(__file__).parents[3]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root"
+)
 FOURTH = """\
 # shellcheck shell=bash disable=SC2154
 describe_environment() { echo fourth; }
@@ -29,7 +31,9 @@ def test_it_is_described_made_compiled_and_nobody_elses(tmp_path: Path) -> None:
     shutil.copytree(shipped.folder, tmp_path / "python")
     (tmp_path / "python/files/usr/lib/hubsmith/python/fourth.sh").write_text(FOURTH)
     fourth = replace(shipped, folder=tmp_path / "python", values={**shipped.values, "distribution": "fourth"})
-    chosen = replace(chosen, provisioners=tuple(fourth if use is shipped else use for use in chosen.provisioners))
+    chosen = replace(
+        chosen, provisioners=tuple(fourth if use is shipped else use for use in chosen.provisioners)
+    )
     with overlay(tmp_path / "overlay") as root:
         root.lay(chosen, "base")
         made = root.provision(chosen, "python", "http://127.0.0.1:9")

@@ -1,4 +1,5 @@
-"""A build with a lock installs exactly that: older releases than the registry has, and nothing whose hash is another.
+"""A build with a lock installs exactly that: older releases than the registry has, and nothing whose hash is
+another.
 
 A venv of this system's Python, in an overlay of its files; the lock is made by uv as `invoke lock` makes it.
 """
@@ -19,7 +20,9 @@ from build.manifest.packages.lockfile_format import Lock
 from tests.cloud.distributions.overlay import PREFIX, Root, overlay, the_images_own_test_agrees_with_the_lock
 
 REPO = Path(__file__).parents[3]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="lays an overlay over this system's files, which needs root"
+)
 # This system is older than the base image the shipped manifest asks for.
 OLDER = ("base.name=debian-12-amd64-*",)
 
@@ -37,7 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def locked(folder: Path, lock: Lock, packages: str) -> tuple[Manifest, Lock]:
     """The manifest with these packages and a lock of it, made from an earlier one."""
     chosen = (*OLDER, f"python.packages={packages}")
-    made = resolve(load(folder / "manifest.yaml", cloud="local", overrides=chosen, building=False), lock, upgrade=False)
+    made = resolve(
+        load(folder / "manifest.yaml", cloud="local", overrides=chosen, building=False), lock, upgrade=False
+    )
     write(made, folder / "manifest.lock")
     return load(folder / "manifest.yaml", cloud="local", overrides=chosen), made
 
@@ -56,8 +61,16 @@ def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 def test_it_has_what_the_lock_says_and_nothing_else(made: tuple[Root, Manifest], folder: Path) -> None:
     root, chosen = made
     (use,) = [use for use in chosen.provisioners if use.given]
-    pinned = {line.split(" ")[0] for line in use.given["pip"].splitlines() if "==" in line and "python_full_version" not in line}
-    there = set(root.run(f"{PREFIX}/bin/python -m pip list --format=freeze --disable-pip-version-check").said.splitlines())
+    pinned = {
+        line.split(" ")[0]
+        for line in use.given["pip"].splitlines()
+        if "==" in line and "python_full_version" not in line
+    }
+    there = set(
+        root.run(
+            f"{PREFIX}/bin/python -m pip list --format=freeze --disable-pip-version-check"
+        ).said.splitlines()
+    )
     assert "cowsay==6.0" in there
     plain = {one.lower().replace("_", "-").replace(".", "-") for one in there}
     assert {one.lower().replace("_", "-").replace(".", "-") for one in pinned} <= plain
@@ -86,4 +99,9 @@ def test_a_file_with_another_hash_is_not_installed(made: tuple[Root, Manifest], 
     done = root.provision(chosen, "python", "http://127.0.0.1:9")
     assert done.status != 0
     assert "Hash mismatch for `cowsay==5.0`" in done.said, done.said
-    assert root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"cowsay\"))'").said == "6.0"
+    assert (
+        root.run(
+            f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"cowsay\"))'"
+        ).said
+        == "6.0"
+    )

@@ -7,6 +7,6 @@
 5  the end of it
 6  a hub that has a bad first day: a password that is not there yet, an ACME server that refuses
 
-Screenshots go to the folder that HUBSMITH_SCREENSHOTS names, if it is set. With HUBSMITH_GOLDEN_STATE, the state folder
-of an earlier bake, they run without a bake of their own.
+Screenshots go to the folder that HUBSMITH_SCREENSHOTS names, if it is set. With HUBSMITH_GOLDEN_STATE, the
+state folder of an earlier bake, they run without a bake of their own.
 """

@@ -1,4 +1,4 @@
-"""A launched hub as its operator and its users have it; what one test finds out is kept for those after it."""
+"""A launched hub as its operator and users have it; what one test finds out is kept for later ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,17 @@ class Story:
     @property
     def launching(self) -> list[str]:
         """The command that launches it."""
-        return ["launch", "--domain", self.domain, "--admin", "alice", "--email", "ops@example.test", "--data-size", "4"]
+        return [
+            "launch",
+            "--domain",
+            self.domain,
+            "--admin",
+            "alice",
+            "--email",
+            "ops@example.test",
+            "--data-size",
+            "4",
+        ]
 
     def launch(self, *more: str) -> None:
         """Launch it and keep the document."""
@@ -60,7 +70,11 @@ class Story:
 
     def parameters(self) -> list[str]:
         """The hub's, by the last part of their names."""
-        pages = self.workshop.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=f"/hubsmith/hubs/{self.domain}")
+        pages = (
+            self.workshop.client("ssm")
+            .get_paginator("get_parameters_by_path")
+            .paginate(Path=f"/hubsmith/hubs/{self.domain}")
+        )
         return [parameter["Name"].rpartition("/")[2] for page in pages for parameter in page["Parameters"]]
 
     def on_the_machine(self, command: str) -> str:

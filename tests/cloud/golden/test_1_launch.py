@@ -39,7 +39,9 @@ def test_https_is_as_it_should_be(story: Story) -> None:
         old.wrap_socket(connection, server_hostname=story.domain)
 
 
-def test_the_first_login_has_to_set_a_new_password_and_then_ssm_has_none(story: Story, alice: HubClient) -> None:
+def test_the_first_login_has_to_set_a_new_password_and_then_ssm_has_none(
+    story: Story, alice: HubClient
+) -> None:
     alice.wait_until_up()
     assert "max-age" in alice.get("/hub/login").headers.get("Strict-Transport-Security", "")
     first, own = story.people["alice"].password, "a password of her own"

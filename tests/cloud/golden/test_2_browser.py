@@ -1,4 +1,6 @@
-"""A real browser, trusting the cloud's ACME roots only: login, JupyterLab, a kernel that outlives a renewed certificate, the admin page."""
+"""A real browser, trusting the cloud's ACME roots only: login, JupyterLab, a kernel that outlives a renewed
+certificate, the admin page.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tests.cloud.golden.story import Story
 pytestmark = [
     pytest.mark.vm,
     pytest.mark.bake,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium here (tests/host_packages.txt)"),
+    pytest.mark.skipif(
+        not shutil.which("chromium"), reason="there is no chromium here (tests/host_packages.txt)"
+    ),
 ]
 
 
@@ -50,7 +54,9 @@ def test_the_administrator_logs_in_without_a_warning_and_computes(story: Story, 
     keep(browser.shoot("notebook"))
 
 
-def test_a_renewed_certificate_is_served_while_the_kernel_keeps_its_variable(story: Story, browser: Browser) -> None:
+def test_a_renewed_certificate_is_served_while_the_kernel_keeps_its_variable(
+    story: Story, browser: Browser
+) -> None:
     before = story.served_serial()
     story.on_the_machine("/usr/lib/hubsmith/certificate renew --force")
     story.serial = story.served_serial()
@@ -66,7 +72,9 @@ def test_somebody_added_on_the_admin_page_logs_in(story: Story, browser: Browser
     browser.wait_for("document.querySelector('textarea') !== null", 60)
     browser.fill("textarea", "carol")
     browser.press_button("Add Users")
-    browser.wait_for("document.querySelector('textarea') === null && document.body.innerText.includes('carol')", 60)
+    browser.wait_for(
+        "document.querySelector('textarea') === null && document.body.innerText.includes('carol')", 60
+    )
     browser.open(f"{story.url}/hub/passwords")
     of_carol = "form:has(input[value=carol]) button"
     browser.wait_for(f"document.querySelector('{of_carol}') !== null", 60)
@@ -74,4 +82,6 @@ def test_somebody_added_on_the_admin_page_logs_in(story: Story, browser: Browser
     password = browser.wait_for("document.querySelector('#new-password')?.innerText", 60)
     browser.open(f"{story.url}/hub/logout")
     log_in(browser, "carol", password)
-    browser.wait_for("location.pathname.startsWith('/user/carol/lab') || location.pathname.startsWith('/hub/spawn')", 300)
+    browser.wait_for(
+        "location.pathname.startsWith('/user/carol/lab') || location.pathname.startsWith('/hub/spawn')", 300
+    )

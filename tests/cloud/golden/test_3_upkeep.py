@@ -1,4 +1,4 @@
-"""Looking after it: is it well, does it pass the image's tests, a browser for its operator, what its role did."""
+"""Looking after it: is it well, does it pass the image's tests, a browser for its operator, its role."""
 
 from __future__ import annotations
 
@@ -37,11 +37,25 @@ pytestmark = [pytest.mark.vm, pytest.mark.bake]
 
 def test_status_and_hubs_say_that_it_is_well(story: Story) -> None:
     parts = {part["name"]: part for part in json.loads(story.invoke("status", "--json").out)}
-    assert {name for name, part in parts.items() if part["ok"]} >= {"instance", "data volume", "name", "https", "hub", "proxy", "spawn"}
-    row = next(row for row in json.loads(story.workshop.invoke("hubs", "--json").out) if row["domain"] == story.domain)
+    assert {name for name, part in parts.items() if part["ok"]} >= {
+        "instance",
+        "data volume",
+        "name",
+        "https",
+        "hub",
+        "proxy",
+        "spawn",
+    }
+    row = next(
+        row
+        for row in json.loads(story.workshop.invoke("hubs", "--json").out)
+        if row["domain"] == story.domain
+    )
     assert row["health"] == "ok"
     assert row["certificate_days"] > 0
-    group = story.workshop.client("ec2").describe_security_groups(Filters=[{"Name": "tag:hubsmith:hub", "Values": [story.domain]}])
+    group = story.workshop.client("ec2").describe_security_groups(
+        Filters=[{"Name": "tag:hubsmith:hub", "Values": [story.domain]}]
+    )
     assert sorted(rule["FromPort"] for rule in group["SecurityGroups"][0]["IpPermissions"]) == [80, 443]
 
 
@@ -60,23 +74,42 @@ def test_the_images_tests_pass_on_the_running_hub(story: Story, chosen: tuple[st
     cases = ET.parse(Path(done["folder"]) / "tests-running.xml").getroot().iter("testcase")
     passed = {str(case.get("name")).partition("[")[0] for case in cases if len(case) == 0}
     # A login, and what only a machine launched with a domain has: its certificate and its data volume.
-    assert passed >= {"test_code_runs", "test_the_certificate_is_for_it", "test_lasting_folders_are_on_the_data_volume"}
+    assert passed >= {
+        "test_code_runs",
+        "test_the_certificate_is_for_it",
+        "test_lasting_folders_are_on_the_data_volume",
+    }
     assert story.on_the_machine("getent passwd | grep --count ^test- || true") == "0"
-    assert [name for name in json.loads(story.on_the_machine(f"/usr/bin/python3 -I -c '{WHOM_THE_HUB_KNOWS}'")) if "test-" in name] == []
+    assert [
+        name
+        for name in json.loads(story.on_the_machine(f"/usr/bin/python3 -I -c '{WHOM_THE_HUB_KNOWS}'"))
+        if "test-" in name
+    ] == []
 
 
 def test_a_disk_like_ubuntus_is_mounted_with_all_its_partitions(story: Story, tmp_path: Path) -> None:
     """As the look from outside does it, which this run's image, a Debian, has only the EFI partition for."""
     ec2, instance = story.workshop.client("ec2"), story.document["instance_id"]
-    zone = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["Placement"]["AvailabilityZone"]
+    zone = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["Placement"][
+        "AvailabilityZone"
+    ]
     volume = ec2.create_volume(Size=1, AvailabilityZone=zone)["VolumeId"]
     try:
         ec2.get_waiter("volume_available").wait(VolumeIds=[volume])
         ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdk")
-        serial, packed = volume.replace("-", ""), base64.b64encode(gzip.compress(ubuntu_disk.make(tmp_path))).decode()
+        serial, packed = (
+            volume.replace("-", ""),
+            base64.b64encode(gzip.compress(ubuntu_disk.make(tmp_path))).decode(),
+        )
         story.on_the_machine(WRITE_TO_A_VOLUME.format(serial=serial, packed=packed))
-        story.on_the_machine(f"echo {base64.b64encode(MOUNT_IMAGE.read_bytes()).decode()} | base64 -d | sh -s -- {serial} /run/ubuntu")
-        assert story.on_the_machine("cd /run/ubuntu/boot && cat vmlinuz efi/loader") == "of the boot partition\nof the EFI partition"
+        story.on_the_machine(
+            f"echo {base64.b64encode(MOUNT_IMAGE.read_bytes()).decode()} | base64 -d | sh -s -- {serial} "
+            "/run/ubuntu"
+        )
+        assert (
+            story.on_the_machine("cd /run/ubuntu/boot && cat vmlinuz efi/loader")
+            == "of the boot partition\nof the EFI partition"
+        )
         told = story.on_the_machine("findmnt --list --noheadings --output TARGET,OPTIONS | grep ^/run/ubuntu")
         story.on_the_machine("umount --recursive /run/ubuntu")
         mounts = dict(line.split() for line in told.splitlines())
@@ -93,7 +126,10 @@ def test_a_browser_for_its_operator(story: Story, tmp_path: Path) -> None:
     if not shutil.which("chromium"):
         pytest.skip("there is no chromium here (tests/host_packages.txt)")
     headless = tmp_path / "chromium"
-    headless.write_text('#!/bin/sh\necho $$ > "$0.pid"\nexec chromium --headless=new --disable-gpu --remote-debugging-port=0 "$@"\n')
+    headless.write_text(
+        '#!/bin/sh\necho $$ > "$0.pid"\nexec chromium --headless=new --disable-gpu '
+        '--remote-debugging-port=0 "$@"\n'
+    )
     headless.chmod(0o755)
     story.invoke("open", "--browser", str(headless))
     profile = story.workshop.state / "hubs" / story.domain / "browser"

@@ -1,4 +1,4 @@
-"""A hub that has a bad first day: the administrator's password is not in SSM yet, and the ACME server refuses."""
+"""A hub that has a bad first day: no administrator's password in SSM yet, and the ACME server refuses."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def test_it_gets_one_by_itself_when_the_server_no_longer_refuses(unlucky: Story)
     assert unlucky.served_serial()
 
 
-def test_a_first_password_that_nobody_uses_in_time_is_locked_and_a_reset_gives_another(unlucky: Story) -> None:
+def test_a_first_password_that_nobody_uses_in_time_is_locked_and_a_reset_gives_another(
+    unlucky: Story,
+) -> None:
     first = unlucky.document["admin_password"]
     past = 'sed --in-place \'s/"until": .*,/"until": 1,/\' /srv/jupyterhub/first-password.json'
     unlucky.on_the_machine(past)

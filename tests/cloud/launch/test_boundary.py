@@ -1,4 +1,6 @@
-"""The permissions boundary of a hub's role: given to a new role and to one that is there, and refused where it is no policy."""
+"""The permissions boundary of a hub's role: given to a new role and to one that is there, and refused where
+it is no policy.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ DOCUMENT = Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json"
 
 @pytest.fixture
 def boundary(other: Site) -> Iterator[str]:
-    """As docs/howto/aws.md creates it; its role is gone before it, for IAM deletes no policy that is in use."""
+    """As docs/howto/aws.md creates it; its role goes first, for IAM deletes no policy that is in use."""
     iam = other.workshop.client("iam")
-    arn = str(iam.create_policy(PolicyName="hubsmith-hub", PolicyDocument=DOCUMENT.read_text())["Policy"]["Arn"])
+    arn = str(
+        iam.create_policy(PolicyName="hubsmith-hub", PolicyDocument=DOCUMENT.read_text())["Policy"]["Arn"]
+    )
     yield arn
     other.destroy()
     iam.delete_policy(PolicyArn=arn)

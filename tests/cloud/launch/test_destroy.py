@@ -18,6 +18,8 @@ def test_destroy_asks_and_keeps_the_data(other: Site) -> None:
 
     assert other.invoke("destroy", "--yes").status == 0
     ours = [{"Name": "tag:hubsmith:hub", "Values": [other.domain]}]
-    assert [volume["VolumeId"] for volume in ec2.describe_volumes(Filters=ours)["Volumes"]] == [made["volume_id"]]
+    assert [volume["VolumeId"] for volume in ec2.describe_volumes(Filters=ours)["Volumes"]] == [
+        made["volume_id"]
+    ]
     assert len(ec2.describe_snapshots(Filters=ours)["Snapshots"]) == 1
     assert other.launched()["volume_id"] == made["volume_id"]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_killed_at_each_step_and_repeated_it_completes(other: Site) -> None:
-    """One chain: each launch is killed a step later than the one before, so that the last one finds all the others' halves."""
+    """One chain: each launch is killed a step later, so that the last one finds all the others' halves."""
     told = []
     for step in steps():
         running = other.start(*other.arguments())
@@ -35,8 +35,12 @@ LAST_STEP = "✓ retire the old instance"
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("step", ["find or make the instance's role", "find or launch", "attach the data", "point the name"])
-def test_stopped_at_a_step_it_says_how_to_go_on_and_does(other: Site, step: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "step", ["find or make the instance's role", "find or launch", "attach the data", "point the name"]
+)
+def test_stopped_at_a_step_it_says_how_to_go_on_and_does(
+    other: Site, step: str, number: signal.Signals
+) -> None:
     running = other.start(*other.arguments())
     running.wait_for(f"» {step}")
     status = running.end(number)

@@ -1,4 +1,4 @@
-"""The lock of a hub, with a real Systems Manager endpoint and several machines that want it at the same moment."""
+"""The lock of a hub, with a real Systems Manager endpoint and several machines that want it at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from tests.cloud.customer import Customer
 pytestmark = pytest.mark.vm
 
 HUB, MACHINES = Hub("lock.example.test"), 8
-EXPIRED = Holder("ada@elsewhere", "another", "launch", "2026-11-24T00:00:00+00:00", "2026-11-24T02:00:00+00:00")
+EXPIRED = Holder(
+    "ada@elsewhere", "another", "launch", "2026-11-24T00:00:00+00:00", "2026-11-24T02:00:00+00:00"
+)
 
 
 @pytest.fixture
@@ -48,7 +50,11 @@ def take_at_once(clients: Clients) -> list[Holder]:
             return None
 
     with ThreadPoolExecutor(MACHINES) as pool:
-        return [holder for holder in [future.result() for future in [pool.submit(take) for _ in range(MACHINES)]] if holder]
+        return [
+            holder
+            for holder in [future.result() for future in [pool.submit(take) for _ in range(MACHINES)]]
+            if holder
+        ]
 
 
 def test_one_of_many_gets_it(clients: Clients) -> None:
@@ -59,14 +65,19 @@ def test_one_of_many_gets_it(clients: Clients) -> None:
 
 def test_one_of_many_takes_over_an_expired_one(clients: Clients) -> None:
     for _ in range(5):
-        clients.ssm.put_parameter(Name=lock.name_of(HUB), Type="String", Value=json.dumps(asdict(EXPIRED)), Overwrite=True)
+        clients.ssm.put_parameter(
+            Name=lock.name_of(HUB), Type="String", Value=json.dumps(asdict(EXPIRED)), Overwrite=True
+        )
         assert len(take_at_once(clients)) == 1
 
 
 def test_it_is_given_back_and_only_by_its_holder(clients: Clients) -> None:
     with lock.held(HUB, clients, "launch"):
         assert lock._read(HUB, clients) is not None
-        with pytest.raises(HubsmithError, match="another command on this machine"), lock.held(HUB, clients, "destroy"):
+        with (
+            pytest.raises(HubsmithError, match="another command on this machine"),
+            lock.held(HUB, clients, "destroy"),
+        ):
             pass
     assert lock._read(HUB, clients) is None
 

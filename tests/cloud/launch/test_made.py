@@ -1,4 +1,4 @@
-"""What a launch makes: instance, address, name, group, disk, role and password; what is listed and said of it afterwards."""
+"""What a launch makes: instance, address, name, group, disk, role and password; and what is said of it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,27 @@ def test_the_name_leads_to_the_instance(site: Site, made: dict[str, Any]) -> Non
 
 def test_the_world_reaches_443_and_80_and_nobody_22(site: Site, made: dict[str, Any]) -> None:
     assert site.ports() == [80, 443]
-    assert {r["CidrIp"] for permission in site.group()["IpPermissions"] for r in permission["IpRanges"]} == {"0.0.0.0/0"}
+    assert {r["CidrIp"] for permission in site.group()["IpPermissions"] for r in permission["IpRanges"]} == {
+        "0.0.0.0/0"
+    }
 
 
-def test_the_data_volume_is_encrypted_and_stays_when_the_instance_ends(site: Site, made: dict[str, Any]) -> None:
+def test_the_data_volume_is_encrypted_and_stays_when_the_instance_ends(
+    site: Site, made: dict[str, Any]
+) -> None:
     volume = site.workshop.client("ec2").describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
     assert volume["Encrypted"] is True
-    assert [(a["InstanceId"], a["DeleteOnTermination"]) for a in volume["Attachments"]] == [(made["instance_id"], False)]
+    assert [(a["InstanceId"], a["DeleteOnTermination"]) for a in volume["Attachments"]] == [
+        (made["instance_id"], False)
+    ]
 
 
 def test_everything_carries_the_hubs_tag(site: Site, made: dict[str, Any]) -> None:
     ec2, iam = site.workshop.client("ec2"), site.workshop.client("iam")
     address = ec2.describe_addresses(PublicIps=[made["address"]])["Addresses"][0]
-    volumes = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [made["instance_id"]]}])["Volumes"]
+    volumes = ec2.describe_volumes(
+        Filters=[{"Name": "attachment.instance-id", "Values": [made["instance_id"]]}]
+    )["Volumes"]
     role = iam.get_role(RoleName="hubsmith-hub.example.test")["Role"]
     assert len(volumes) == 2
     for resource in (address, *volumes, *site.instances(), site.group(), role):
@@ -58,7 +66,10 @@ def test_the_instance_is_told_where_it_is_and_no_secret(site: Site, made: dict[s
 
 def test_the_password_is_printed_once(site: Site, made: dict[str, Any]) -> None:
     name = "/hubsmith/hubs/hub.example.test/admin-password"
-    assert made["admin_password"] == site.workshop.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    assert (
+        made["admin_password"]
+        == site.workshop.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    )
     again = site.launch()
     assert again.out == "https://hub.example.test\n"
     assert made["admin_password"] not in again.err
@@ -76,7 +87,11 @@ def test_the_operators_own_key_is_used_and_stays_where_it_is(other: Site, tmp_pa
 
 
 def test_hubs_lists_it(site: Site, made: dict[str, Any]) -> None:
-    row = next(row for row in json.loads(site.workshop.invoke("hubs", "--json").out) if row["domain"] == "hub.example.test")
+    row = next(
+        row
+        for row in json.loads(site.workshop.invoke("hubs", "--json").out)
+        if row["domain"] == "hub.example.test"
+    )
     assert (row["address"], row["image_id"], row["state"]) == (made["address"], made["image_id"], "running")
     assert "no answer" in row["health"]  # a tiny machine has no hub
 
@@ -84,6 +99,11 @@ def test_hubs_lists_it(site: Site, made: dict[str, Any]) -> None:
 def test_status_tells_part_by_part_and_fails_when_one_is_bad(site: Site, made: dict[str, Any]) -> None:
     done = site.invoke("status", "--json")
     parts = {part["name"]: part["ok"] for part in json.loads(done.out)}
-    assert (parts["instance"], parts["data volume"], parts["name"], parts["https"]) == (True, True, True, False)
+    assert (parts["instance"], parts["data volume"], parts["name"], parts["https"]) == (
+        True,
+        True,
+        True,
+        False,
+    )
     assert done.status == 1
     assert "unhealthy: https" in done.err

@@ -1,4 +1,4 @@
-"""A launch of a hub that is there: it keeps what is right, mends what differs, and brings back what is gone."""
+"""A launch of a hub that is there: it keeps what is right, mends what differs, restores what is gone."""
 
 from __future__ import annotations
 
@@ -20,20 +20,31 @@ def test_once_more_changes_nothing(site: Site, made: dict[str, Any]) -> None:
 
 def test_what_differs_is_put_right(site: Site, made: dict[str, Any]) -> None:
     ec2, iam, group_id = site.workshop.client("ec2"), site.workshop.client("iam"), site.group()["GroupId"]
-    ec2.authorize_security_group_ingress(GroupId=group_id, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    ec2.authorize_security_group_ingress(
+        GroupId=group_id, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
+    )
     ec2.disassociate_address(PublicIp=made["address"])
-    everything_allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    everything_allowed = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
     name = "hubsmith-hub.example.test"
     iam.put_role_policy(RoleName=name, PolicyName="hub", PolicyDocument=json.dumps(everything_allowed))
     done = site.launched("--set", 'launch.allowed_cidrs=["127.0.0.0/8"]')
     assert len(done["changes"]) == 4
     assert site.instances()[0]["PublicIpAddress"] == made["address"]
-    assert {r["CidrIp"] for permission in site.group()["IpPermissions"] for r in permission["IpRanges"]} == {"127.0.0.0/8"}
-    assert "ssm:GetParameter" in json.dumps(iam.get_role_policy(RoleName=name, PolicyName="hub")["PolicyDocument"])
+    assert {r["CidrIp"] for permission in site.group()["IpPermissions"] for r in permission["IpRanges"]} == {
+        "127.0.0.0/8"
+    }
+    assert "ssm:GetParameter" in json.dumps(
+        iam.get_role_policy(RoleName=name, PolicyName="hub")["PolicyDocument"]
+    )
     site.launched()
 
 
-def test_terminated_by_force_it_comes_back_with_address_name_and_disk(site: Site, made: dict[str, Any]) -> None:
+def test_terminated_by_force_it_comes_back_with_address_name_and_disk(
+    site: Site, made: dict[str, Any]
+) -> None:
     old = site.instances()[0]["InstanceId"]
     site.workshop.client("ec2").terminate_instances(InstanceIds=[old])
     again = site.launched()

@@ -1,4 +1,4 @@
-"""A newer image in place of the instance that runs: only when asked, and the old one comes back when the new one fails."""
+"""A newer image in place of the instance that runs: only when asked; if it fails, the old one returns."""
 
 from __future__ import annotations
 
@@ -21,15 +21,26 @@ def newer(workshop: Workshop, image: str) -> Iterator[str]:
     ec2 = workshop.client("ec2")
     old = ec2.describe_images(ImageIds=[image])["Images"][0]
     disk = {"SnapshotId": old["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]}
-    names = {"Architecture": "x86_64", "RootDeviceName": old["RootDeviceName"], "VirtualizationType": "hvm", "BootMode": "uefi"}
-    made = ec2.register_image(Name="greeting-newer", BlockDeviceMappings=[{"DeviceName": old["RootDeviceName"], "Ebs": disk}], **names)
+    names = {
+        "Architecture": "x86_64",
+        "RootDeviceName": old["RootDeviceName"],
+        "VirtualizationType": "hvm",
+        "BootMode": "uefi",
+    }
+    made = ec2.register_image(
+        Name="greeting-newer",
+        BlockDeviceMappings=[{"DeviceName": old["RootDeviceName"], "Ebs": disk}],
+        **names,
+    )
     marks = [{"Key": key, "Value": value} for key, value in tags_of(old).items()]
     ec2.create_tags(Resources=[made["ImageId"]], Tags=marks)
     yield made["ImageId"]
     ec2.deregister_image(ImageId=made["ImageId"])
 
 
-def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(site: Site, made: dict[str, Any], newer: str) -> None:
+def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(
+    site: Site, made: dict[str, Any], newer: str
+) -> None:
     ec2, old = site.workshop.client("ec2"), site.instances()[0]["InstanceId"]
     told = site.launch("--json")
     assert f"{old} is kept; with --replace" in told.err
@@ -37,7 +48,9 @@ def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(site: Site, 
     assert [instance["InstanceId"] for instance in site.instances()] == [old]
 
     done = site.launched("--replace")
-    assert [(instance["InstanceId"], instance["ImageId"]) for instance in site.instances()] == [(done["instance_id"], newer)]
+    assert [(instance["InstanceId"], instance["ImageId"]) for instance in site.instances()] == [
+        (done["instance_id"], newer)
+    ]
     assert (done["address"], done["volume_id"]) == (made["address"], made["volume_id"])
     volume = ec2.describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
     assert volume["Attachments"][0]["InstanceId"] == done["instance_id"]
@@ -48,7 +61,9 @@ def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[st
     running = site.instances()[0]["InstanceId"]
     asked = site.start(*site.arguments("--wait", "--replace", "--instance-type", "t3.micro"))
     assert eventually(lambda: len(site.instances()) == 2)
-    successor = next(instance["InstanceId"] for instance in site.instances() if instance["InstanceId"] != running)
+    successor = next(
+        instance["InstanceId"] for instance in site.instances() if instance["InstanceId"] != running
+    )
     failed = {"phase": "failed", "instance_id": successor, "message": "no disk, no hub"}
     site.say("status", json.dumps({**failed, "at": "2026-11-25T00:00:00Z"}))
     asked.wait_for("failed: no disk, no hub")
@@ -58,14 +73,19 @@ def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[st
     asked.end(signal.SIGTERM)
     assert any("error:" in line and "no disk, no hub" in line for line in asked.lines)
     left = site.instances()
-    assert [(instance["InstanceId"], instance["State"]["Name"]) for instance in left] == [(running, "running")]
+    assert [(instance["InstanceId"], instance["State"]["Name"]) for instance in left] == [
+        (running, "running")
+    ]
     assert left[0]["PublicIpAddress"] == made["address"]
     volume = site.workshop.client("ec2").describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
     assert volume["Attachments"][0]["InstanceId"] == running
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("step", ["find or launch", "attach the data", "lead the address", "point the name", "wait for https", "retire"])
+@pytest.mark.parametrize(
+    "step",
+    ["find or launch", "attach the data", "lead the address", "point the name", "wait for https", "retire"],
+)
 def test_a_replacement_killed_at_a_step_and_repeated_completes(other: Site, step: str) -> None:
     first = other.launched()
     running = other.start(*other.arguments("--replace", "--instance-type", "t3.micro"))

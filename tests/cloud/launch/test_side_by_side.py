@@ -15,7 +15,12 @@ pytestmark = pytest.mark.vm
 
 
 def test_two_at_once_exclude_each_other(site: Site, made: dict[str, Any]) -> None:
-    lock = {"owner": "ada@elsewhere", "machine": "another", "doing": "launch", "since": "2026-11-25T00:00:00+00:00"}
+    lock = {
+        "owner": "ada@elsewhere",
+        "machine": "another",
+        "doing": "launch",
+        "since": "2026-11-25T00:00:00+00:00",
+    }
     in_an_hour = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
     site.say("lock", json.dumps({**lock, "until": in_an_hour}))
     done = site.launch()

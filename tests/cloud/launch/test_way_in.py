@@ -39,7 +39,9 @@ def test_ssh_opens_22_for_as_long_as_it_lasts(site: Site, made: dict[str, Any]) 
     assert site.ports() == [80, 443]
 
 
-def test_another_machine_than_the_one_that_published_its_keys_is_not_entered(site: Site, made: dict[str, Any]) -> None:
+def test_another_machine_than_the_one_that_published_its_keys_is_not_entered(
+    site: Site, made: dict[str, Any]
+) -> None:
     site.say("host-keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEIvzEVDs2k7Va2Rw/nrKU0o7iATK6/2CdI1F89gqsZ5")
     done = site.invoke("ssh", "--command", "echo in")
     assert done.status == 255
@@ -47,10 +49,15 @@ def test_another_machine_than_the_one_that_published_its_keys_is_not_entered(sit
     assert site.ports() == [80, 443]
 
 
-def test_a_machine_whose_image_is_too_old_is_told_so_before_anything_is_done(site: Site, made: dict[str, Any]) -> None:
+def test_a_machine_whose_image_is_too_old_is_told_so_before_anything_is_done(
+    site: Site, made: dict[str, Any]
+) -> None:
     site.say("host-keys", host_key(site))
     done = site.invoke("users", "--remove", "bob")
     assert done.status == 2, done.err
-    assert f"users --remove needs an image that Hubsmith 0.2.0 or later has built; {site.instances()[0]['ImageId']}" in done.err
+    assert (
+        "users --remove needs an image that Hubsmith 0.2.0 or later has built; "
+        f"{site.instances()[0]['ImageId']}"
+    ) in done.err
     assert "was built by Hubsmith 0.1.0" in done.err
     assert "invoke launch --domain hub.example.test --replace" in done.err

@@ -1,4 +1,4 @@
-"""Accounts and passwords, from the admin page to the first login; named servers; a name that needs escaping."""
+"""Accounts and passwords, from the admin page to the first login; named servers; an escaped name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from unix_users import unix_user
 
 pytestmark = pytest.mark.usefixtures("booted")
 
-# A first password as hubsmith-boot gives it to the administrator: NAME PASSWORD HOURS. Prints what becomes of it.
+# A first password as hubsmith-boot gives it to the administrator: NAME PASSWORD HOURS. Prints what becomes of
+# it.
 FIRST_PASSWORD = """
 import sys
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
@@ -25,16 +26,24 @@ print(first_password.state_of(sys.argv[1]))
 """
 
 
+def password_on(page: str) -> str:
+    """The new password that an administrator is shown."""
+    found = re.search(r'id="new-password">([^<]+)<', page)
+    assert found
+    return found[1]
+
+
 @pytest.fixture(scope="module")
 def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) -> Iterator[Person]:
-    """Added on the admin page, with the password an administrator gave out; its name needs escaping in addresses and units.
+    """Added on the admin page, with the password an administrator gave out; its name needs escaping in
+    addresses and units.
 
     Not on a hub with a data volume, whose registry would remember the name for ever.
     """
     name = f"ada.{secrets.token_hex(3)}@example.org"
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     page = admin.submit("/hub/passwords", name=name)
-    yield Person(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+    yield Person(name, password_on(page.text))
     admin.hub_api("DELETE", f"users/{name}")
     with host.sudo():
         host.run_test("userdel --force --remove -- %s", name)
@@ -42,7 +51,10 @@ def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) 
 
 def test_members_of_hubadmins_see_the_admin_page(admin: HubClient) -> None:
     assert admin.get("/hub/admin").status_code == 200
-    assert "Users&#39; passwords" in admin.get("/hub/home").text or "Users' passwords" in admin.get("/hub/home").text
+    assert (
+        "Users&#39; passwords" in admin.get("/hub/home").text
+        or "Users' passwords" in admin.get("/hub/home").text
+    )
 
 
 def test_administrators_of_the_hub_are_nobody_on_the_machine(root: Host, admin: HubClient) -> None:
@@ -74,10 +86,15 @@ def test_privileged_accounts_get_no_password_here(admin: HubClient, host: Host) 
 
 
 @pytest.mark.usefixtures("heavy")
-def test_a_newcomer_sets_a_password_at_the_first_login(hub: Callable[[], HubClient], newcomer: Person) -> None:
+def test_a_newcomer_sets_a_password_at_the_first_login(
+    hub: Callable[[], HubClient], newcomer: Person
+) -> None:
     session = hub()
     session.login(newcomer)
-    assert session.submit("/hub/password", old="wrong", new="a new one 42", again="a new one 42").status_code == 400
+    assert (
+        session.submit("/hub/password", old="wrong", new="a new one 42", again="a new one 42").status_code
+        == 400
+    )
     assert session.submit("/hub/password", old=newcomer.password, new="a new one 42", again="a new one 42").ok
     with pytest.raises(LoginRefused):
         hub().login(newcomer)
@@ -97,7 +114,9 @@ class TestFirstPassword:
             yield one
         root.run_test("rm --force %s", self.FILE)
 
-    def test_it_has_to_be_changed_before_anything_else(self, root: Host, hub: Callable[[], HubClient], somebody: Person) -> None:
+    def test_it_has_to_be_changed_before_anything_else(
+        self, root: Host, hub: Callable[[], HubClient], somebody: Person
+    ) -> None:
         name, password = somebody.name, somebody.password
         assert root.check_output(f"{self.PYTHON} %s %s 1", FIRST_PASSWORD, name, password) == "waiting"
         session = hub()
@@ -112,7 +131,9 @@ class TestFirstPassword:
         assert session.get("/hub/home").url.endswith("/hub/home")
         assert root.check_output(f"{self.PYTHON} %s", FIRST_PASSWORD, name) == "changed"
 
-    def test_when_its_time_has_passed_it_lets_nobody_in(self, root: Host, hub: Callable[[], HubClient], somebody: Person) -> None:
+    def test_when_its_time_has_passed_it_lets_nobody_in(
+        self, root: Host, hub: Callable[[], HubClient], somebody: Person
+    ) -> None:
         given = (FIRST_PASSWORD, somebody.name, somebody.password)
         assert root.check_output(f"{self.PYTHON} %s %s 0", *given) == "expired"
         with pytest.raises(LoginRefused):
@@ -122,12 +143,14 @@ class TestFirstPassword:
 
 
 @pytest.mark.usefixtures("heavy", "nameless")
-def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(admin: HubClient, hub: Callable[[], HubClient], root: Host) -> None:
+def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(
+    admin: HubClient, hub: Callable[[], HubClient], root: Host
+) -> None:
     name = f"leaver-{secrets.token_hex(3)}"
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     try:
         page = admin.submit("/hub/passwords", name=name)
-        leaver = Person(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+        leaver = Person(name, password_on(page.text))
         hub().login(leaver)
         admin.hub_api("DELETE", f"users/{name}").raise_for_status()
         with pytest.raises(LoginRefused):
@@ -143,7 +166,9 @@ class TestOnTheMachine:
 
     USERS = "/usr/lib/hubsmith/users"
 
-    def test_from_the_first_password_to_the_last_login(self, root: Host, hub: Callable[[], HubClient], admin: HubClient) -> None:
+    def test_from_the_first_password_to_the_last_login(
+        self, root: Host, hub: Callable[[], HubClient], admin: HubClient
+    ) -> None:
         name = f"grace-{secrets.token_hex(3)}"
         try:
             given = root.check_output(f"echo {name} | {self.USERS} add -")
@@ -151,7 +176,9 @@ class TestOnTheMachine:
             hub().login(first)
             uid = root.user(name).uid
             assert root.check_output(f"{self.USERS} add {name}") == ""  # is there, and keeps the password
-            second = Person(name, json.loads(root.check_output(f"{self.USERS} reset {name} --json"))[0]["password"])
+            second = Person(
+                name, json.loads(root.check_output(f"{self.USERS} reset {name} --json"))[0]["password"]
+            )
             with pytest.raises(LoginRefused):
                 hub().login(first)
             session = hub()
@@ -164,12 +191,21 @@ class TestOnTheMachine:
             assert root.user(name).uid == uid
             hub().login(again)
             listed = {row["name"]: row for row in json.loads(root.check_output(f"{self.USERS} list --json"))}
-            assert listed[name] == {"name": name, "uid": uid, "state": "open", "password": True, "admin": False}
+            assert listed[name] == {
+                "name": name,
+                "uid": uid,
+                "state": "open",
+                "password": True,
+                "admin": False,
+            }
         finally:
             admin.hub_api("DELETE", f"users/{name}")
             root.run_test("userdel --force --remove %s", name)
 
-    @pytest.mark.parametrize("verb", ["add root", "add 'Ada L'", "add a:b", "reset nobody-of-this-name", "remove root", "remove -- -x"])
+    @pytest.mark.parametrize(
+        "verb",
+        ["add root", "add 'Ada L'", "add a:b", "reset nobody-of-this-name", "remove root", "remove -- -x"],
+    )
     def test_what_cannot_be_is_refused_in_words(self, root: Host, verb: str) -> None:
         done = root.run(f"{self.USERS} {verb}")
         assert (done.rc, done.stdout) == (2, "")

@@ -60,7 +60,8 @@ except OSError:
 print(count, flush=True)
 time.sleep(600)
 '''
-process = subprocess.Popen([sys.executable, "-S", "-c", bomb], stdout=subprocess.PIPE, text=True, start_new_session=True)
+command = [sys.executable, "-S", "-c", bomb]
+process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 print(process.stdout.readline())
 """
 
@@ -71,14 +72,21 @@ def slice_of(root: Host, person: Person) -> str:
 
 def shown(root: Host, unit: str, *names: str) -> dict[str, str]:
     wanted = " ".join(f"--property {name}" for name in names)
-    return dict(line.split("=", 1) for line in root.check_output(f"systemctl show {wanted} {unit}").splitlines())
+    return dict(
+        line.split("=", 1) for line in root.check_output(f"systemctl show {wanted} {unit}").splitlines()
+    )
 
 
 @pytest.fixture
 def neighbour(root: Host) -> Iterator[Callable[[], int]]:
-    """Another user's work among the servers, which ticks five times a second; called, it says how often it did so far."""
+    """Another user's work among the servers, which ticks five times a second; called, it says how often it
+    did so far.
+    """
     ticks = "/run/hubsmith-neighbour/ticks"
-    options = "--quiet --unit hubsmith-neighbour --slice jupyter.slice --uid nobody --property RuntimeDirectory=hubsmith-neighbour"
+    options = (
+        "--quiet --unit hubsmith-neighbour --slice jupyter.slice --uid nobody --property "
+        "RuntimeDirectory=hubsmith-neighbour"
+    )
     root.check_output(f"systemd-run {options} -- sh -c %s", f"while sleep 0.2; do echo tick; done > {ticks}")
     root.check_output(f"timeout 30 sh -c 'until [ -s {ticks} ]; do sleep 0.1; done'")
     yield lambda: int(root.check_output(f"wc -l < {ticks}"))
@@ -88,23 +96,38 @@ def neighbour(root: Host) -> Iterator[Callable[[], int]]:
 class TestOutOfReach:
     def test_the_instances_credentials(self, kernel: Kernel, host: Host) -> None:
         kernel.run(REACH)
-        assert kernel.run("print(refused('169.254.169.254'), refused('169.254.0.1'), refused('169.254.170.2'))").split() == (
-            ["PermissionError"] * 3
-        )
+        assert kernel.run(
+            "print(refused('169.254.169.254'), refused('169.254.0.1'), refused('169.254.170.2'))"
+        ).split() == (["PermissionError"] * 3)
         assert kernel.run("print(refused('fd00:ec2::254', socket.AF_INET6))") != ""
-        token = "curl --silent --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token"
-        assert kernel.run(f"import subprocess; print(subprocess.run({token!r}, shell=True, capture_output=True).returncode)") != "0"
+        token = (
+            "curl --silent --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
+            "http://169.254.169.254/latest/api/token"
+        )
+        assert (
+            kernel.run(
+                f"import subprocess; print(subprocess.run({token!r}, shell=True, "
+                "capture_output=True).returncode)"
+            )
+            != "0"
+        )
         assert host.check_output(token)  # the machine itself may
 
     @pytest.mark.usefixtures("heavy", "alone")
     def test_the_instances_credentials_by_ipv6(self, kernel: Kernel, root: Host) -> None:
-        if root.run("ip address add fd00:ec2::254/128 dev lo").rc != 0:  # else it would be the lack of a way that stops the notebook
+        # else it would be the lack of a way that stops the notebook
+        if root.run("ip address add fd00:ec2::254/128 dev lo").rc != 0:
             pytest.skip("this machine has no IPv6")
         try:
-            root.check_output("python3 -c %s", f"{REACH}assert refused('fd00:ec2::254', socket.AF_INET6) == ''")
+            root.check_output(
+                "python3 -c %s", f"{REACH}assert refused('fd00:ec2::254', socket.AF_INET6) == ''"
+            )
             kernel.run(REACH)
             # OSError: the network namespace of its user has no IPv6.
-            assert kernel.run("print(refused('fd00:ec2::254', socket.AF_INET6))") in ("OSError", "PermissionError")
+            assert kernel.run("print(refused('fd00:ec2::254', socket.AF_INET6))") in (
+                "OSError",
+                "PermissionError",
+            )
         finally:
             root.check_output("ip address del fd00:ec2::254/128 dev lo")
 
@@ -112,13 +135,21 @@ class TestOutOfReach:
         kernel.run(REACH)
         assert kernel.run("print(repr(refused('169.254.169.253')))") == "''"
 
-    def test_link_local_addresses_are_denied_in_the_running_unit(self, root: Host, notebook: HubClient, person: Person) -> None:
+    def test_link_local_addresses_are_denied_in_the_running_unit(
+        self, root: Host, notebook: HubClient, person: Person
+    ) -> None:
         told = shown(root, unit_of(person), "IPAddressDeny", "IPAddressAllow")
         assert set(told["IPAddressDeny"].split()) == {"169.254.0.0/16", "fd00:ec2::/32"}
-        assert {address.split("/")[0] for address in told["IPAddressAllow"].split()} == {"169.254.169.253", "fd00:ec2::253"}
+        assert {address.split("/")[0] for address in told["IPAddressAllow"].split()} == {
+            "169.254.169.253",
+            "fd00:ec2::253",
+        }
 
     def test_the_proxys_api(self, kernel: Kernel) -> None:
-        connect = "import socket; probe = socket.socket(); probe.settimeout(3); print(probe.connect_ex(('127.0.0.1', 8001)) != 0)"
+        connect = (
+            "import socket; probe = socket.socket(); probe.settimeout(3); "
+            "print(probe.connect_ex(('127.0.0.1', 8001)) != 0)"
+        )
         assert kernel.run(connect) == "True"
 
     @pytest.mark.parametrize("path", OUT_OF_REACH)
@@ -130,22 +161,37 @@ class TestOutOfReach:
         kernel.run(READ)
         homes = set(root.check_output("ls /home").split()) - {person.name}
         assert homes
-        assert kernel.run(f"print([name for name in {sorted(homes)!r} if seen('/home/' + name) is not None])") == "[]"
+        assert (
+            kernel.run(f"print([name for name in {sorted(homes)!r} if seen('/home/' + name) is not None])")
+            == "[]"
+        )
 
     def test_others_processes(self, kernel: Kernel) -> None:
-        owners = "import os; print({os.stat(f'/proc/{p}').st_uid for p in os.listdir('/proc') if p.isdigit()} == {os.getuid()})"
+        owners = (
+            "import os; print({os.stat(f'/proc/{p}').st_uid for p in os.listdir('/proc') if p.isdigit()} "
+            "== {os.getuid()})"
+        )
         assert kernel.run(owners) == "True"
 
     def test_root(self, kernel: Kernel) -> None:
         refused = (
-            "import subprocess; print(all(subprocess.run(c.split(), capture_output=True).returncode for c in ('sudo -n true', 'su -c id')))"
+            "import subprocess; print(all(subprocess.run(c.split(), capture_output=True).returncode "
+            "for c in ('sudo -n true', 'su -c id')))"
         )
         assert kernel.run(refused) == "True"
-        assert kernel.run("print([l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs')])") == "['1']"
+        assert (
+            kernel.run(
+                "print([l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs')])"
+            )
+            == "['1']"
+        )
 
     @pytest.mark.usefixtures("before_reboot")
     def test_devices(self, kernel: Kernel) -> None:
-        disks = "import os; print([d for d in os.listdir('/dev') if d.startswith(('vd', 'nvme', 'sd', 'xvd', 'mem', 'kmsg', 'port'))])"
+        disks = (
+            "import os; print([d for d in os.listdir('/dev') if d.startswith(('vd', 'nvme', 'sd', 'xvd', "
+            "'mem', 'kmsg', 'port'))])"
+        )
         assert kernel.run(disks) == "[]"
 
     def test_others_temporary_files(self, kernel: Kernel, root: Host) -> None:
@@ -160,23 +206,43 @@ class TestOutOfReach:
         assert not root.file("/dev/shm/hubsmith-probe").exists
         shared = root.check_output("touch /dev/shm/hubsmith-probe-of-root && ipcmk --shmem 64").split()[-1]
         try:
-            assert kernel.run("import os; print(os.path.exists('/dev/shm/hubsmith-probe-of-root'))") == "False"
+            assert (
+                kernel.run("import os; print(os.path.exists('/dev/shm/hubsmith-probe-of-root'))") == "False"
+            )
             assert kernel.run("print(len(open('/proc/sysvipc/shm').readlines()))") == "1"  # the headings
         finally:
             root.check_output(f"rm /dev/shm/hubsmith-probe-of-root && ipcrm --shmem-id {shared}")
 
     @pytest.mark.usefixtures("before_reboot")
-    @pytest.mark.parametrize("ask", ["systemctl status jupyter.slice", "busctl --system list", "loginctl enable-linger"])
+    @pytest.mark.parametrize(
+        "ask", ["systemctl status jupyter.slice", "busctl --system list", "loginctl enable-linger"]
+    )
     def test_the_systems_bus(self, kernel: Kernel, root: Host, ask: str) -> None:
         """By it systemd tells others' command lines, and logind starts a user manager outside of the unit."""
-        assert kernel.run(f"import subprocess; print(subprocess.run({ask!r}, shell=True, capture_output=True, text=True).stdout)") == ""
+        assert (
+            kernel.run(
+                f"import subprocess; print(subprocess.run({ask!r}, shell=True, capture_output=True, "
+                "text=True).stdout)"
+            )
+            == ""
+        )
         assert root.check_output("ls /var/lib/systemd/linger 2> /dev/null || true") == ""
 
     @pytest.mark.usefixtures("before_reboot")
     def test_namespaces_and_what_only_root_should_ask_the_kernel(self, kernel: Kernel) -> None:
-        assert kernel.run("import subprocess; print(subprocess.run(['unshare', '--user', 'true'], stderr=-3).returncode != 0)") == "True"
+        assert (
+            kernel.run(
+                "import subprocess; print(subprocess.run(['unshare', '--user', 'true'], "
+                "stderr=-3).returncode "
+                "!= 0)"
+            )
+            == "True"
+        )
         assert kernel.run(SYSTEM_CALLS) == "[1, 1]"
-        sockets = "import socket\ntry: print(socket.socket(socket.AF_VSOCK))\nexcept OSError as exc: print(exc.errno)"
+        sockets = (
+            "import socket\ntry: print(socket.socket(socket.AF_VSOCK))\nexcept OSError as exc: "
+            "print(exc.errno)"
+        )
         assert kernel.run(sockets) == "97"  # EAFNOSUPPORT
 
 
@@ -190,8 +256,13 @@ print([libc.syscall(number, 0, 0, 0, 0, 0) and ctypes.get_errno() for number in 
 
 
 class TestLimits:
-    def test_the_unit_has_those_of_the_configuration(self, kernel: Kernel, root: Host, person: Person) -> None:
-        told = kernel.run("import os; print(os.environ.get('MEM_LIMIT', 'infinity'), os.environ.get('CPU_LIMIT', 'infinity'))")
+    def test_the_unit_has_those_of_the_configuration(
+        self, kernel: Kernel, root: Host, person: Person
+    ) -> None:
+        told = kernel.run(
+            "import os; print(os.environ.get('MEM_LIMIT', 'infinity'), os.environ.get('CPU_LIMIT', "
+            "'infinity'))"
+        )
         memory, cpus = told.split()
         for unit in (unit_of(person), slice_of(root, person)):
             limits = shown(root, unit, "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax")
@@ -199,13 +270,20 @@ class TestLimits:
             assert processors(limits["CPUQuotaPerSecUSec"]) == pytest.approx(float(cpus), abs=0.01)
             assert limits["TasksMax"].isdigit()
 
-    def test_each_user_has_a_slice_and_nobody_is_in_anothers(self, notebook: HubClient, root: Host, person: Person) -> None:
+    def test_each_user_has_a_slice_and_nobody_is_in_anothers(
+        self, notebook: HubClient, root: Host, person: Person
+    ) -> None:
         own = slice_of(root, person)
-        assert shown(root, unit_of(person), "ControlGroup")["ControlGroup"] == f"/jupyter.slice/{own}/{unit_of(person)}"
+        assert (
+            shown(root, unit_of(person), "ControlGroup")["ControlGroup"]
+            == f"/jupyter.slice/{own}/{unit_of(person)}"
+        )
 
     def test_all_servers_together_leave_the_hub_its_share(self, root: Host) -> None:
         limit = int(shown(root, "jupyter.slice", "MemoryMax")["MemoryMax"])
-        assert 0.8 < limit / (int(root.check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024) < 0.9
+        assert (
+            0.8 < limit / (int(root.check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024) < 0.9
+        )
 
     @pytest.mark.usefixtures("heavy", "alone")
     def test_a_hog_of_memory_is_ended_and_nobody_else(
@@ -213,8 +291,13 @@ class TestLimits:
     ) -> None:
         before = neighbour()
         limit = int(shown(root, unit_of(person), "MemoryMax")["MemoryMax"])
-        hog = f"import mmap; m = mmap.mmap(-1, {limit + 2**28}); [m.__setitem__(i, 1) for i in range(0, len(m), 4096)]"
-        done = kernel.run(f"import subprocess, sys; print(subprocess.run([sys.executable, '-S', '-c', {hog!r}]).returncode)")
+        hog = (
+            f"import mmap; m = mmap.mmap(-1, {limit + 2**28}); [m.__setitem__(i, 1) for i in range(0, "
+            "len(m), 4096)]"
+        )
+        done = kernel.run(
+            f"import subprocess, sys; print(subprocess.run([sys.executable, '-S', '-c', {hog!r}]).returncode)"
+        )
         assert done == "-9"
         assert neighbour() > before
         assert kernel.run("6*7") == "42"
@@ -269,4 +352,6 @@ def processors(time_per_second: str) -> float:
     if time_per_second == "infinity":
         return float("inf")
     units = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(s|ms|us)", time_per_second))
+    return sum(
+        float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(s|ms|us)", time_per_second)
+    )

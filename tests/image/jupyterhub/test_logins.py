@@ -1,4 +1,6 @@
-"""Logins while others guess: nobody is held up by a flood from elsewhere, nobody is locked out, and addresses cannot be made up."""
+"""Logins while others guess: nobody is held up by a flood from elsewhere, nobody is locked out, and addresses
+cannot be made up.
+"""
 
 from __future__ import annotations
 
@@ -36,22 +38,28 @@ def wrong(name: str, **more: Any) -> dict[str, Any]:
 
 def hub_address(root: Host) -> str:
     """Where the hub itself listens, behind its proxy."""
-    return root.check_output("sed --quiet 's/^HUB_URL=//p' /run/hubsmith/network/hub.env")
+    return str(root.check_output("sed --quiet 's/^HUB_URL=//p' /run/hubsmith/network/hub.env"))
 
 
 def median_s(results: list[dict[str, Any]]) -> float:
     assert [one["status"] for one in results] == [IN] * len(results)
-    return statistics.median(one["seconds"] for one in results)
+    return float(statistics.median(one["seconds"] for one in results))
 
 
 @pytest.mark.usefixtures("thorough")
 def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, person: Person) -> None:
     ten = [right(person)] * 10
     before = median_s(many_logins.run(root, tries=ten))
-    one_name = median_s(many_logins.run(root, tries=ten, flood={"address": new_address(), "name": person.name}))
+    one_name = median_s(
+        many_logins.run(root, tries=ten, flood={"address": new_address(), "name": person.name})
+    )
     new_names = median_s(many_logins.run(root, tries=ten, flood={"address": new_address()}))
-    usual = max(before, median_s(many_logins.run(root, tries=ten)))  # a busy host is slower now, and faster then
-    print(f"median of ten logins: {usual:.2f} s; in floods with one name: {one_name:.2f} s, with new names: {new_names:.2f} s")  # noqa: T201
+    # a busy host is slower now, and faster then
+    usual = max(before, median_s(many_logins.run(root, tries=ten)))
+    print(  # noqa: T201
+        f"median of ten logins: {usual:.2f} s; in floods with one name: {one_name:.2f} s, "
+        f"with new names: {new_names:.2f} s"
+    )
     assert max(one_name, new_names) <= 2 * usual
 
 
@@ -71,12 +79,19 @@ def test_who_finds_the_queue_full_is_told_when_to_come_again(root: Host, person:
 def test_forged_headers_do_not_change_whose_failures_count(root: Host, way: str) -> None:
     """Each claims to come from somewhere else; the log has the truth, and the last waits for those before."""
     base = many_logins.PROXY if way == "through the proxy" else hub_address(root)
-    forged = [{"X-Forwarded-For": f"203.0.113.{number}", "X-Real-Ip": f"203.0.113.{number}"} for number in range(5)]
+    forged = [
+        {"X-Forwarded-For": f"203.0.113.{number}", "X-Real-Ip": f"203.0.113.{number}"} for number in range(5)
+    ]
     name, address, started = f"nobody-{secrets.token_hex(4)}", new_address(), root.check_output("date +%s")
-    results = many_logins.run(root, tries=[wrong(name, address=address, base=base, headers=headers) for headers in forged])
+    results = many_logins.run(
+        root, tries=[wrong(name, address=address, base=base, headers=headers) for headers in forged]
+    )
     assert [one["status"] for one in results] == [WRONG] * 5
-    assert results[-1]["seconds"] > results[0]["seconds"] + 1  # the delay is 4 s, less what an answer takes anyway
-    lines = root.check_output("journalctl --unit jupyterhub --since @%s --output cat --grep 'PAM Authentication failed'", started)
+    # the delay is 4 s, less what an answer takes anyway
+    assert results[-1]["seconds"] > results[0]["seconds"] + 1
+    lines = root.check_output(
+        "journalctl --unit jupyterhub --since @%s --output cat --grep 'PAM Authentication failed'", started
+    )
     assert re.findall(rf"'{name}'@(?:::ffff:)?([\d.]+)\)", lines) == [address] * 5
 
 
@@ -84,7 +99,9 @@ def test_forged_headers_do_not_change_whose_failures_count(root: Host, way: str)
 def test_a_class_behind_one_address_gets_in_though_somebody_mistypes(root: Host, person: Person) -> None:
     address = new_address()
     many_logins.run(root, tries=[wrong("clumsy", address=address)] * 3)
-    results = many_logins.run(root, tries=[right(person, address=address, base=hub_address(root))] * 12, parallel=12)
+    results = many_logins.run(
+        root, tries=[right(person, address=address, base=hub_address(root))] * 12, parallel=12
+    )
     assert [one["status"] for one in results] == [IN] * 12
 
 
@@ -98,8 +115,12 @@ def test_nobody_is_locked_out_by_guesses_from_elsewhere(root: Host, person: Pers
     assert after["seconds"] < 2 * before["seconds"] + 1
 
 
-@pytest.mark.parametrize(("chosen", "reason"), [("password1", "common password"), ("{name}1", "made from your name")])
-def test_a_common_password_is_refused_in_words(hub: Callable[[], HubClient], person: Person, chosen: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "reason"), [("password1", "common password"), ("{name}1", "made from your name")]
+)
+def test_a_common_password_is_refused_in_words(
+    hub: Callable[[], HubClient], person: Person, chosen: str, reason: str
+) -> None:
     session, new = hub(), chosen.format(name=person.name)
     session.login(person)
     answer = session.submit("/hub/password", old=person.password, new=new, again=new)
@@ -110,11 +131,18 @@ def test_a_common_password_is_refused_in_words(hub: Callable[[], HubClient], per
 
 def test_a_large_body_is_refused_and_not_kept(hub: Callable[[], HubClient], root: Host) -> None:
     def peak_kib() -> int:
-        return int(root.check_output("awk '/VmHWM/ {print $2}' /proc/$(systemctl show --property MainPID --value jupyterhub)/status"))
+        return int(
+            root.check_output(
+                "awk '/VmHWM/ {print $2}' /proc/$(systemctl show --property MainPID --value "
+                "jupyterhub)/status"
+            )
+        )
 
     session, before = hub(), peak_kib()
     try:
-        status = session.session.post(f"{session.url}/hub/login", data=bytes(BODY_BYTES), timeout=60).status_code
+        status = session.session.post(
+            f"{session.url}/hub/login", data=bytes(BODY_BYTES), timeout=60
+        ).status_code
     except requests.ConnectionError:  # the hub does not wait for the rest of it
         status = 400
     assert status in (400, 413, 503)
@@ -129,6 +157,11 @@ def test_the_hubs_memory_has_a_limit(root: Host) -> None:
 
 def test_wrong_logins_do_not_wait_in_pam(root: Host) -> None:
     """Its delay would hold a thread of the hub."""
-    check = "import pamela, time; t = time.monotonic()\ntry: pamela.authenticate('nobody-of-this-name', 'x', service='jupyterhub')\n"
-    took = root.check_output("/opt/hub/bin/python -c %s", check + "except pamela.PAMError: print(time.monotonic() - t)")
+    check = (
+        "import pamela, time; t = time.monotonic()\ntry: pamela.authenticate('nobody-of-this-name', 'x', "
+        "service='jupyterhub')\n"
+    )
+    took = root.check_output(
+        "/opt/hub/bin/python -c %s", check + "except pamela.PAMError: print(time.monotonic() - t)"
+    )
     assert float(took) < 1.5

@@ -1,4 +1,6 @@
-"""What a notebook can do with the rest of the machine: all of it is meant, by a rule with its reason, or accepted in the manifest."""
+"""What a notebook can do with the rest of the machine: all of it is meant, by a rule with its reason, or
+accepted in the manifest.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def accepted() -> list[str]:
 
 
 def test_every_opening_is_meant(
-    kernel: Kernel, root: Host, person: Person, settings: Settings, accepted: list[str], record_property: Callable[[str, object], None]
+    kernel: Kernel,
+    root: Host,
+    person: Person,
+    settings: Settings,
+    accepted: list[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     found = openings(kernel, root, person, settings)
     record_property("openings", "\n".join(found))  # goes into the JUnit file
@@ -38,7 +45,9 @@ def test_every_opening_is_meant(
 
 
 @pytest.mark.usefixtures("thorough", "alone")
-def test_each_kind_is_noticed(kernel: Kernel, root: Host, person: Person, settings: Settings, neighbour: Neighbour) -> None:
+def test_each_kind_is_noticed(
+    kernel: Kernel, root: Host, person: Person, settings: Settings, neighbour: Neighbour
+) -> None:
     """One opening of each, made for the purpose."""
     assert neighbour.kernel.run("6*7") == "42"
     before = set(openings(kernel, root, person, settings))

@@ -1,4 +1,6 @@
-"""What a user holds (cookies, tokens, servers) ends when the account is removed or gets a new password: at once, and for certain."""
+"""What a user holds (cookies, tokens, servers) ends when the account is removed or gets a new password: at
+once, and for certain.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ pytestmark = pytest.mark.usefixtures("booted", "heavy", "nameless")
 
 USERS = "/usr/lib/hubsmith/users"
 DEAF = (
-    "import subprocess; print(subprocess.Popen(['sh', '-c', 'trap : TERM HUP INT; while :; do sleep 1; done'], start_new_session=True).pid)"
+    "import subprocess; print(subprocess.Popen(['sh', '-c', 'trap : TERM HUP INT; while :; do sleep 1; "
+    "done'], start_new_session=True).pid)"
 )
 
 
@@ -44,7 +47,11 @@ class Member:
     def status(self, method: str, path: str) -> int:
         """How the API answers to the token alone."""
         headers = {"Authorization": f"token {self.token}"}
-        return self.hub().session.request(method, f"{self.session.url}/hub/api/{path}", headers=headers, timeout=60).status_code
+        return (
+            self.hub()
+            .session.request(method, f"{self.session.url}/hub/api/{path}", headers=headers, timeout=60)
+            .status_code
+        )
 
     def is_out(self) -> bool:
         """Neither cookie nor token counts."""
@@ -89,7 +96,8 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def state_of(root: Host, name: str) -> str:
-    return next(row["state"] for row in json.loads(root.check_output(f"{USERS} list --json")) if row["name"] == name)
+    rows = json.loads(root.check_output(f"{USERS} list --json"))
+    return next(str(row["state"]) for row in rows if row["name"] == name)
 
 
 def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> None:
@@ -99,11 +107,16 @@ def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> Non
 
 
 @pytest.mark.usefixtures("alone")
-def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(root: Host, join: Callable[[], Member]) -> None:
+def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(
+    root: Host, join: Callable[[], Member]
+) -> None:
     forgetful, leaver = join(), join()
     root.check_output("systemctl stop jupyterhub")
     try:
-        told = root.run(f"{USERS} reset {forgetful.person.name}"), root.run(f"{USERS} remove {leaver.person.name}")
+        told = (
+            root.run(f"{USERS} reset {forgetful.person.name}"),
+            root.run(f"{USERS} remove {leaver.person.name}"),
+        )
     finally:
         root.check_output("systemctl start jupyterhub")
     assert [(done.rc, "the hub is down" in done.stderr) for done in told] == [(0, True), (0, True)]
@@ -144,7 +157,9 @@ def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_ev
     assert other.get(server).url.endswith(server)
     with Kernel.start(member.session, server="lab") as kernel:
         kernel.run("kept = 41")
-        changed = member.session.submit("/hub/password", old=member.person.password, new="a new one 42", again="a new one 42")
+        changed = member.session.submit(
+            "/hub/password", old=member.person.password, new="a new one 42", again="a new one 42"
+        )
         assert changed.ok, changed.text
         assert "/hub/login" in other.get("/hub/home").url
         until(lambda: "/hub/login" in other.get(server).url)  # the server asks the hub every ten seconds
@@ -153,7 +168,10 @@ def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_ev
         assert kernel.run("kept + 1") == "42"
         # The server's own token still counts: without it nobody could be told to it.
         ask = "import os, urllib.request as r; u = r.Request(os.environ['JUPYTERHUB_API_URL'] + '/user'); "
-        ask += "u.add_header('Authorization', 'token ' + os.environ['JUPYTERHUB_API_TOKEN']); print(r.urlopen(u).status)"
+        ask += (
+            "u.add_header('Authorization', 'token ' + os.environ['JUPYTERHUB_API_TOKEN']); "
+            "print(r.urlopen(u).status)"
+        )
         assert kernel.run(ask) == "200"
         assert member.session.server_api("GET", "status", "lab").ok
         deaf = f"/proc/{kernel.run(DEAF)}"

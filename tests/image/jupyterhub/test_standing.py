@@ -1,4 +1,4 @@
-"""Who may have a server: open accounts of the hub's users, whoever asks for it; and what starts one cannot be led astray."""
+"""Who may have a server: open accounts of the hub's users, whoever asks; and starting one is safe."""
 
 from __future__ import annotations
 
@@ -34,13 +34,18 @@ def test_accounts_of_the_machine_are_no_users(admin: HubClient, root: Host, host
     assert added.status_code == 400
     assert "account of the machine" in added.json()["message"]
     assert start(admin, name) == 404
-    assert root.check_output(f"systemctl show --property InvocationID --value jupyter-{name}-singleuser") == ""
+    assert (
+        root.check_output(f"systemctl show --property InvocationID --value jupyter-{name}-singleuser") == ""
+    )
 
 
-def test_an_account_that_somebody_made_by_hand_does_not_log_in(hub: Callable[[], HubClient], root: Host) -> None:
+def test_an_account_that_somebody_made_by_hand_does_not_log_in(
+    hub: Callable[[], HubClient], root: Host
+) -> None:
     person = Person(f"byhand-{secrets.token_hex(3)}", secrets.token_urlsafe(16))
     root.check_output(
-        f"useradd --key UID_MIN=1000 --key UID_MAX=1499 {person.name} && echo %s | chpasswd", f"{person.name}:{person.password}"
+        f"useradd --key UID_MIN=1000 --key UID_MAX=1499 {person.name} && echo %s | chpasswd",
+        f"{person.name}:{person.password}",
     )
     try:
         with pytest.raises(LoginRefused, match="Invalid username or password"):
@@ -79,13 +84,15 @@ file = "/run/UNIT/UNIT.env"
 if os.path.lexists(file):
     os.unlink(file)
 os.symlink("/srv/jupyterhub/hubsmith-probe", file)
-subprocess.Popen(["sh", "-c", "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"], start_new_session=True)
+deaf = "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"
+subprocess.Popen(["sh", "-c", deaf], start_new_session=True)
 """
 
 
 @pytest.mark.usefixtures("heavy")
 def test_a_start_follows_no_link_and_waits_for_the_old_unit(neighbour: Neighbour, root: Host) -> None:
-    """A link where SystemdSpawner itself writes the environment, while a process that ignores SIGTERM holds up the old unit.
+    """A link where SystemdSpawner itself writes the environment, while a process that ignores SIGTERM holds
+    up the old unit.
 
     A FIFO in its place would stop the hub for ever.
     """

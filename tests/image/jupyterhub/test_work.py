@@ -33,7 +33,14 @@ def up_and_down(notebook: HubClient, size: int) -> None:
     for number, start in enumerate(parts, start=1):
         chunk = -1 if number == len(parts) else number
         content = base64.b64encode(data[start : start + PART]).decode()
-        told = {"type": "file", "format": "base64", "name": "big.bin", "path": "big.bin", "chunk": chunk, "content": content}
+        told = {
+            "type": "file",
+            "format": "base64",
+            "name": "big.bin",
+            "path": "big.bin",
+            "chunk": chunk,
+            "content": content,
+        }
         notebook.server_api("PUT", "contents/big.bin", json=told).raise_for_status()
     down = notebook.get(f"{notebook.base()}files/big.bin", stream=True)
     got = hashlib.sha256()
@@ -44,7 +51,9 @@ def up_and_down(notebook: HubClient, size: int) -> None:
 
 
 def test_a_terminal_is_the_users_shell(notebook: HubClient, person: Person) -> None:
-    assert f"42 {person.name} /home/{person.name}" in in_a_terminal(notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {person.name}")
+    assert f"42 {person.name} /home/{person.name}" in in_a_terminal(
+        notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {person.name}"
+    )
 
 
 def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
@@ -55,14 +64,19 @@ def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
 
 
 def test_an_environment_of_ones_own_is_a_kernel(notebook: HubClient, kernel: Kernel, person: Person) -> None:
-    make = "import subprocess; print(subprocess.run(['own-kernel', 'own'], stdout=-1, stderr=-2, text=True).stdout)"
+    make = (
+        "import subprocess; print(subprocess.run(['own-kernel', 'own'], stdout=-1, stderr=-2, "
+        "text=True).stdout)"
+    )
     assert "kernel own; to add packages" in kernel.run(make)
     with Kernel.start(notebook, "own") as own:
         assert own.run("import sys; print(sys.prefix)") == f"/home/{person.name}/envs/own"
         assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
 
 
-def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(neighbour: Neighbour, root: Host) -> None:
+def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(
+    neighbour: Neighbour, root: Host
+) -> None:
     session, unit = neighbour.session, unit_of(neighbour.person)
     owner = root.check_output(f"stat --format %U /proc/$(systemctl show --value --property MainPID {unit})")
     assert (session.user, owner) == (neighbour.person.name,) * 2
@@ -77,6 +91,6 @@ def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: 
     kernel.run("kept = 41")
     root.run_test(f"systemctl restart {unit}")
     notebook.wait_until_up()
-    kernel.socket.close()
+    kernel.disconnect()
     kernel.connect()
     assert kernel.run("kept + 1") == "42"

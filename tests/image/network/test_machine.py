@@ -18,7 +18,11 @@ def test_it_is_set_up_at_boot(host: Host) -> None:
 
 
 def test_servers_have_resolvers_outside_loopback(root: Host) -> None:
-    servers = [line.split()[1] for line in root.check_output("cat /run/hubsmith/network/resolv.conf").splitlines() if "nameserver" in line]
+    servers = [
+        line.split()[1]
+        for line in root.check_output("cat /run/hubsmith/network/resolv.conf").splitlines()
+        if "nameserver" in line
+    ]
     assert servers
     assert not [server for server in servers if server.startswith("127.")]
     shown = root.check_output("nft list set inet hubsmith resolvers")
@@ -30,13 +34,15 @@ def test_a_reboot_brings_its_rules_back(root: Host, stage: str) -> None:
     assert "chain from_users" in root.check_output(RULES)
     if stage == "candidate":
         root.check_output(f"{RULES} | sha256sum > {REMEMBERED}")
-    elif root.file(REMEMBERED).exists:  # perhaps not the machine that this was asked of before: several share the tests
+    # perhaps not the machine that this was asked of before: several share the tests
+    elif root.file(REMEMBERED).exists:
         assert root.file(REMEMBERED).content_string == root.check_output(f"{RULES} | sha256sum") + "\n"
 
 
 @pytest.mark.usefixtures("heavy")
 def test_the_hubs_address_is_closed_to_the_world(root: Host, settings: Settings) -> None:
-    # A neighbour of the machine, as another instance of its subnet is, that sends packets for the hub's address to it.
+    # A neighbour of the machine, as another instance of its subnet is, that sends packets for the hub's
+    # address to it.
     out = "ip netns exec hubsmith-out curl --silent --insecure --output /dev/null --write-out '%{http_code}'"
     with outside(root, "hubsmith-out", "192.0.2.1/24", "192.0.2.2/24"):
         assert root.run(f"{out} --max-time 30 https://192.0.2.1/hub/health").stdout == "200"
@@ -46,7 +52,9 @@ def test_the_hubs_address_is_closed_to_the_world(root: Host, settings: Settings)
 @pytest.mark.usefixtures("heavy", "alone")
 def test_a_collision_is_told_with_its_setting(root: Host, settings: Settings) -> None:
     taken = str(settings.network[-2])
-    root.check_output(f"ip link add hubsmith-taken type dummy && ip address add {taken}/32 dev hubsmith-taken")
+    root.check_output(
+        f"ip link add hubsmith-taken type dummy && ip address add {taken}/32 dev hubsmith-taken"
+    )
     try:
         told = root.run("/usr/lib/hubsmith/network start")
     finally:

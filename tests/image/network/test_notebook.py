@@ -31,7 +31,9 @@ def test_its_address_is_its_users(prober: Kernel, settings: Settings, root: Host
 
 def test_the_hubs_api_answers(prober: Kernel, settings: Settings) -> None:
     assert asked(prober, "os.environ['JUPYTERHUB_API_URL']") == f"http://{settings.host}:{HUB_PORT}/hub/api"
-    assert "version" in asked(prober, "urllib.request.urlopen(os.environ['JUPYTERHUB_API_URL'], timeout=20).read().decode()")
+    assert "version" in asked(
+        prober, "urllib.request.urlopen(os.environ['JUPYTERHUB_API_URL'], timeout=20).read().decode()"
+    )
 
 
 def test_resolvers_answer(prober: Kernel) -> None:
@@ -39,22 +41,34 @@ def test_resolvers_answer(prober: Kernel) -> None:
 
 
 def test_nothing_else_of_the_machine_answers(prober: Kernel, settings: Settings, root: Host) -> None:
-    own = root.check_output("ip -4 -oneline address show scope global | awk '{print $4}' | cut -d/ -f1").split()
-    assert "open" not in asked(prober, f"all_tcp([(address, port) for address in {own!r} for port in (22, 80, 443)])")
+    own = root.check_output(
+        "ip -4 -oneline address show scope global | awk '{print $4}' | cut -d/ -f1"
+    ).split()
+    assert "open" not in asked(
+        prober, f"all_tcp([(address, port) for address in {own!r} for port in (22, 80, 443)])"
+    )
     assert asked(prober, f"tcp({settings.host!r}, 443)") == "ConnectionRefusedError"
 
 
 @pytest.mark.usefixtures("before_reboot")
 def test_private_networks_are_refused_at_once(prober: Kernel, settings: Settings) -> None:
-    closed = [address for address in PRIVATE if not any(IPv4Address(address) in network for network in settings.allowed)]
-    assert asked(prober, f"[tcp(address, 80) for address in {closed!r}]") == ["ConnectionRefusedError"] * len(closed)
+    closed = [
+        address
+        for address in PRIVATE
+        if not any(IPv4Address(address) in network for network in settings.allowed)
+    ]
+    assert asked(prober, f"[tcp(address, 80) for address in {closed!r}]") == ["ConnectionRefusedError"] * len(
+        closed
+    )
 
 
 @pytest.mark.usefixtures("heavy")
 def test_what_is_not_private_is_the_internet(prober: Kernel, settings: Settings, root: Host) -> None:
     # Addresses of documentation, which are nobody's (RFC 5737).
     with outside(root, "hubsmith-web", "198.51.100.1/24", "198.51.100.9/24"):
-        root.check_output("systemd-run --quiet --unit hubsmith-web ip netns exec hubsmith-web python3 -m http.server 80")
+        root.check_output(
+            "systemd-run --quiet --unit hubsmith-web ip netns exec hubsmith-web python3 -m http.server 80"
+        )
         try:
             ask = "curl --silent --output /dev/null --max-time 5 http://198.51.100.9"
             root.check_output(f"timeout 60 sh -c 'until {ask}; do sleep 1; done'")
@@ -74,7 +88,9 @@ def test_nobody_can_use_up_the_hubs_connections(prober: Kernel, settings: Settin
     prober.run(HOLD_CONNECTIONS.replace("ADDRESS", repr((settings.host, HUB_PORT))))
     assert 50 < asked(prober, "len(held)") <= 101
     prober.run("[one.close() for one in held]; held.clear()")
-    assert "version" in asked(prober, "urllib.request.urlopen(os.environ['JUPYTERHUB_API_URL'], timeout=20).read().decode()")
+    assert "version" in asked(
+        prober, "urllib.request.urlopen(os.environ['JUPYTERHUB_API_URL'], timeout=20).read().decode()"
+    )
 
 
 @pytest.mark.usefixtures("thorough")

@@ -38,7 +38,8 @@ process = subprocess.Popen([sys.executable, "-S", "-c", flood], stdout=subproces
 def sink(root: Host) -> Iterator[None]:
     address = str(IPv4Network(SINK)[1])
     root.check_output(
-        f"ip link add hubsmith-sink type dummy && ip link set hubsmith-sink up && ip address add {address}/24 dev hubsmith-sink"
+        "ip link add hubsmith-sink type dummy && ip link set hubsmith-sink up && ip address add "
+        f"{address}/24 dev hubsmith-sink"
     )
     try:
         yield
@@ -50,11 +51,19 @@ def test_neither_reaches_the_other(prober: Kernel, neighbour: Neighbour) -> None
     other = neighbour.kernel
     other.run(PROBES + LISTEN)
     theirs, own = asked(other, "own_address()"), asked(prober, "own_address()")
-    assert asked(other, r"[tcp('127.0.0.1', 7001), tcp('127.0.0.1', 7002), tcp(b'\0hubsmith-probe')]") == ["open"] * 3
-    assert asked(prober, r"[tcp('127.0.0.1', 7001), tcp('127.0.0.1', 7002), tcp(b'\0hubsmith-probe')]") == ["ConnectionRefusedError"] * 3
+    assert (
+        asked(other, r"[tcp('127.0.0.1', 7001), tcp('127.0.0.1', 7002), tcp(b'\0hubsmith-probe')]")
+        == ["open"] * 3
+    )
+    assert (
+        asked(prober, r"[tcp('127.0.0.1', 7001), tcp('127.0.0.1', 7002), tcp(b'\0hubsmith-probe')]")
+        == ["ConnectionRefusedError"] * 3
+    )
     port = asked(other, "int(os.environ['JUPYTERHUB_SERVICE_URL'].split(':')[2].split('/')[0])")
     assert asked(other, f"tcp({theirs!r}, {port})") == "open"
-    assert asked(prober, f"[tcp({theirs!r}, {port}), tcp({theirs!r}, 7002)]") == ["ConnectionRefusedError"] * 2
+    assert (
+        asked(prober, f"[tcp({theirs!r}, {port}), tcp({theirs!r}, 7002)]") == ["ConnectionRefusedError"] * 2
+    )
     assert asked(other, f"tcp({own!r}, 7002)") == "ConnectionRefusedError"
 
 

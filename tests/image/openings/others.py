@@ -1,4 +1,4 @@
-"""Run in a notebook: others' processes, IPC objects and keys, and what the notebook itself is privileged to."""
+"""Run in a notebook: others' processes, IPC objects and keys, and the notebook's own privileges."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def _name(uid: int) -> str:
 
 def _processes(known: list[int]) -> Iterator[str]:
     """Those in /proc, and those that root knows of: who guesses a number may send a signal to it."""
-    own = Path("/proc/self/cgroup").read_text().rpartition("/")[0] + "/"  # the slice of the user, without the unit
+    # the slice of the user, without the unit
+    own = Path("/proc/self/cgroup").read_text().rpartition("/")[0] + "/"
     for pid in sorted({*known, *(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())}):
         folder = Path("/proc", str(pid))
         try:
@@ -83,7 +84,9 @@ def _keys() -> Iterator[str]:
 
 
 def _privileges(expected: list[int]) -> Iterator[str]:
-    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
+    status = dict(
+        line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line
+    )
     if status["NoNewPrivs"] != "1":
         yield "privilege: programs with the setuid bit"
     if status["Seccomp"] != "2":

@@ -1,4 +1,4 @@
-"""Run in a notebook: sockets of others that it can connect to, by path, by name and by address, and the names on buses."""
+"""Run in a notebook: sockets of others that it can connect to, by path, name and address; buses."""
 
 from __future__ import annotations
 
@@ -50,14 +50,26 @@ def _by_path(paths: Iterable[str]) -> Iterator[str]:
 
 def _names(path: str) -> list[str]:
     """Who is on the bus, or could be started there; none when it is no bus."""
-    ask = ["/usr/bin/busctl", f"--address=unix:path={path}", "list", "--acquired", "--activatable", "--no-legend", "--no-pager"]
+    ask = [
+        "/usr/bin/busctl",
+        f"--address=unix:path={path}",
+        "list",
+        "--acquired",
+        "--activatable",
+        "--no-legend",
+        "--no-pager",
+    ]
     done = subprocess.run(ask, capture_output=True, text=True, timeout=60, check=False)
     return sorted({line.split()[0] for line in done.stdout.splitlines() if line.strip()})
 
 
 def _by_name() -> Iterator[str]:
     """Abstract sockets, which belong to a network namespace."""
-    names = {line.split()[7] for line in Path("/proc/net/unix").read_text().splitlines()[1:] if len(line.split()) > 7}
+    names = {
+        line.split()[7]
+        for line in Path("/proc/net/unix").read_text().splitlines()[1:]
+        if len(line.split()) > 7
+    }
     for name in sorted(name for name in names if name.startswith("@")):
         if _peer(b"\0" + name[1:].encode()) not in (None, os.getuid()):
             yield f"abstract socket: {name}"
@@ -82,12 +94,18 @@ def _by_address(addresses: Iterable[tuple[str, str, str, int]]) -> Iterator[str]
                 waiting.register(probe, event, f"network: {protocol} {called}")
         while answered := waiting.select(PATIENCE_S):
             for key, _ in answered:
-                probe = waiting.unregister(key.fileobj).fileobj
+                probe = _unregistered(waiting, key)
                 if _is_open(probe, key.events):
                     yield str(key.data)
                 probe.close()
         for key in list(waiting.get_map().values()):
-            key.fileobj.close()
+            _unregistered(waiting, key).close()
+
+
+def _unregistered(waiting: selectors.DefaultSelector, key: selectors.SelectorKey) -> socket.socket:
+    found = waiting.unregister(key.fileobj).fileobj
+    assert isinstance(found, socket.socket)
+    return found
 
 
 def _asked(protocol: str, address: str, port: int) -> socket.socket | None:

@@ -1,4 +1,6 @@
-"""The openings of a machine, seen from one notebook: what root tells of the machine beforehand, and the lines that come of it."""
+"""The openings of a machine, seen from one notebook: what root tells of the machine beforehand, and the lines
+that come of it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from unix_users import unit_of
 
 COLLECTORS = ("paths", "sockets", "others")
 # Of metadata, its containers' forms, the resolver and the clock of EC2.
-LINK_LOCAL = (("tcp", "169.254.169.254", 80), ("tcp", "169.254.170.2", 80), ("tcp", "169.254.170.23", 80), ("udp", "169.254.169.123", 123))
+LINK_LOCAL = (
+    ("tcp", "169.254.169.254", 80),
+    ("tcp", "169.254.170.2", 80),
+    ("tcp", "169.254.170.23", 80),
+    ("udp", "169.254.169.123", 123),
+)
 FIRST_CHANCE_PORT = 32768
 # Other users of the tests, instances, ids of machines, versions.
 _CHANGING = (
@@ -48,7 +55,7 @@ class Listener:
 
 
 def openings(kernel: Kernel, root: Host, person: Person, settings: Settings) -> list[str]:
-    """One line "KIND: WHAT" for each, sorted; none of them names a process or a user that is there by chance."""
+    """One line "KIND: WHAT" for each, sorted; none names a process or a user that is there by chance."""
     facts = {
         "home": root.user(person.name).home,
         "groups": [root.user(person.name).gid],
@@ -64,19 +71,30 @@ def _addresses(root: Host, person: Person, hub: str) -> Iterator[tuple[str, str,
     """What to knock at: (what it is called, tcp or udp, address, port)."""
     own = root.check_output("ip -oneline address show scope global | awk '{print $4}' | cut -d/ -f1").split()
     for listener in _listeners(root.check_output("ss --no-header --listening --tcp --udp --numeric")):
-        for address in own if listener.address in ("0.0.0.0", "*", "[::]") else [listener.address.strip("[]")]:
-            yield (f"{'the hub' if address == hub else 'the machine'}:{_port(listener)}", listener.protocol, address, listener.port)
+        for address in (
+            own if listener.address in ("0.0.0.0", "*", "[::]") else [listener.address.strip("[]")]
+        ):
+            yield (
+                f"{'the hub' if address == hub else 'the machine'}:{_port(listener)}",
+                listener.protocol,
+                address,
+                listener.port,
+            )
     of_the_person = root.user(person.name).uid
     for uid in root.check_output("ls /run/netns | sed --quiet 's/^jupyter-//p'").split():
         if int(uid) != of_the_person:
             yield from _of_another(root, f"jupyter-{uid}")
     yield from ((f"{address}:{port}", protocol, address, port) for protocol, address, port in LINK_LOCAL)
-    for server in root.check_output("sed --quiet 's/^nameserver //p' /run/hubsmith/network/resolv.conf").split():
+    for server in root.check_output(
+        "sed --quiet 's/^nameserver //p' /run/hubsmith/network/resolv.conf"
+    ).split():
         yield from (("the resolver:53", protocol, server, 53) for protocol in ("tcp", "udp"))
 
 
 def _of_another(root: Host, namespace: str) -> Iterator[tuple[str, str, str, int]]:
-    listing = root.run(f"ip -n {namespace} -4 -oneline address show scope global; ip netns exec {namespace} ss -lntuH").stdout.splitlines()
+    listing = root.run(
+        f"ip -n {namespace} -4 -oneline address show scope global; ip netns exec {namespace} ss -lntuH"
+    ).stdout.splitlines()
     addresses = [line.split()[3].partition("/")[0] for line in listing if " inet " in line]
     for listener in _listeners("\n".join(line for line in listing if " inet " not in line)):
         if not listener.address.startswith("127."):
@@ -100,7 +118,9 @@ def stable(lines: Sequence[str], root: Host, person: Person) -> Iterator[str]:
     uid = root.user(person.name).uid
     packages = _packages([_what(line) for line in lines if line.startswith("setuid: ")], root)
     for line in lines:
-        more = f", {'shared' if _what(line) in shared else 'private'}" if line.startswith("writable: ") else ""
+        more = (
+            f", {'shared' if _what(line) in shared else 'private'}" if line.startswith("writable: ") else ""
+        )
         more += f" of package {packages.get(_what(line), 'none')}" if line.startswith("setuid: ") else ""
         yield without_chance(line, person.name, uid) + more
 
@@ -122,15 +142,19 @@ def _shared(paths: Sequence[str], root: Host, person: Person) -> set[str]:
     pid = root.check_output(f"systemctl show --property MainPID --value {unit_of(person)}")
     both = [shlex.quote(place + path) for path in paths for place in (f"/proc/{pid}/root", "")]
     told = root.check_output(
-        "for path in PATHS; do stat --format %d:%i -- $path 2> /dev/null || echo gone; done".replace("PATHS", " ".join(both))
+        "for path in PATHS; do stat --format %d:%i -- $path 2> /dev/null || echo gone; done".replace(
+            "PATHS", " ".join(both)
+        )
     )
     inside, outside = told.split()[::2], told.split()[1::2]
     return {path for path, within, without in zip(paths, inside, outside, strict=True) if within == without}
 
 
 def _packages(paths: Sequence[str], root: Host) -> dict[str, str]:
-    """Debian's packages that the files are of; of what is older than the merged /usr it knows them by their other names."""
+    """Debian's packages that the files are of, which knows what is older than the merged /usr otherwise."""
     names = {name: path for path in paths for name in (path, path.removeprefix("/usr"))}
-    told = root.run(f"dpkg-query --search {' '.join(map(shlex.quote, names))} 2> /dev/null").stdout.splitlines()
+    told = root.run(
+        f"dpkg-query --search {' '.join(map(shlex.quote, names))} 2> /dev/null"
+    ).stdout.splitlines()
     found = [line.rpartition(": ") for line in told]
     return {names[name]: package.partition(":")[0] for package, _, name in found if name in names}

@@ -18,7 +18,10 @@ def test_it_is_for_loopback_as_host_and_guests_see_it(tmp_path: Path) -> None:
     files = certificates.ensure(tmp_path)
     made = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["169.254.0.1", "127.0.0.1"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == [
+        "169.254.0.1",
+        "127.0.0.1",
+    ]
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert files.key.stat().st_mode & 0o077 == 0
 
@@ -39,7 +42,9 @@ def test_a_client_that_has_the_ca_is_content(tmp_path: Path, strict: bool) -> No
     thread.join()
 
 
-def test_it_stays_and_is_made_anew_only_when_it_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stays_and_is_made_anew_only_when_it_ends_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = certificates.ensure(tmp_path).certificate.read_bytes()
     assert certificates.ensure(tmp_path).certificate.read_bytes() == first
     later = certificates._now() + datetime.timedelta(days=3400)

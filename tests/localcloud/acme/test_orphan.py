@@ -22,8 +22,11 @@ def acme(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sleeper(acme: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *[str(acme / name) for name in request.param]])
-    while not Path(f"/proc/{process.pid}/cmdline").read_bytes():  # for a moment a new program has no arguments yet
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)", *[str(acme / name) for name in request.param]]
+    )
+    # for a moment a new program has no arguments yet
+    while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
         time.sleep(0.01)
     (acme / "pebble.pid").write_text(str(process.pid))
     yield process

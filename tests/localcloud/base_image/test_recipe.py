@@ -1,4 +1,4 @@
-"""What decides the content of a base image: what goes into it, and not the text of the modules that put it there."""
+"""What decides the content of a base image: what goes into it, and not the modules' text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ print(json.dumps({family: recipe_digest(family) for family in ("tiny", "debian-1
 
 
 def digests(folder: Path) -> dict[str, str]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
     return found
@@ -51,8 +53,14 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_comments_docstrings_and_names_are_no_change(checkout: Path, before: dict[str, str]) -> None:
     for path in (checkout / HERE).glob("*.py"):
-        text = path.read_text(encoding="utf-8").replace("_make_disk(", "_put_together(").replace("_sort_out(", "_look_through(")
-        path.write_text(re.sub(r'"""(?=[A-Z])', '"""In other words: ', text) + "\n# A comment.\n", encoding="utf-8")
+        text = (
+            path.read_text(encoding="utf-8")
+            .replace("_make_disk(", "_put_together(")
+            .replace("_sort_out(", "_look_through(")
+        )
+        path.write_text(
+            re.sub(r'"""(?=[A-Z])', '"""In other words: ', text) + "\n# A comment.\n", encoding="utf-8"
+        )
     assert digests(checkout) == before
 
 
@@ -72,7 +80,9 @@ def test_comments_docstrings_and_names_are_no_change(checkout: Path, before: dic
         ("recipe.py", '"tiny": 1', '"tiny": 2', {"tiny"}),
     ],
 )
-def test_what_goes_into_it_is_one(checkout: Path, before: dict[str, str], path: str, old: str, new: str, changed: set[str]) -> None:
+def test_what_goes_into_it_is_one(
+    checkout: Path, before: dict[str, str], path: str, old: str, new: str, changed: set[str]
+) -> None:
     file = checkout / HERE / path
     text = file.read_text(encoding="utf-8")
     assert old in text
@@ -81,21 +91,25 @@ def test_what_goes_into_it_is_one(checkout: Path, before: dict[str, str], path: 
     assert {family for family in before if after[family] != before[family]} == changed
 
 
-def test_what_else_is_done_is_what_the_recipe_numbers_stand_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_else_is_done_is_what_the_recipe_numbers_stand_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     made = f"{dict(recipe.RECIPE)}\n{tiny_made(monkeypatch)}{disk_made(monkeypatch, tmp_path)}"
     if os.environ.get("HUBSMITH_RENEW"):
         KEPT.write_text(made, encoding="utf-8")
     if made != KEPT.read_text(encoding="utf-8"):
         file = KEPT.relative_to(REPO)
         pytest.fail(
-            f"how base images are made has changed: bump RECIPE of its kind in {HERE}/recipe.py and note why, "
-            f"then update {file} by HUBSMITH_RENEW=1 .venv/bin/python -m pytest {Path(__file__).relative_to(REPO)}",
+            f"how base images are made has changed: bump RECIPE of its kind in {HERE}/recipe.py and "
+            "note why, "
+            f"then update {file} by HUBSMITH_RENEW=1 .venv/bin/python -m pytest "
+            f"{Path(__file__).relative_to(REPO)}",
             pytrace=False,
         )
 
 
 def tiny_made(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The archives of an image of example packages. What counts by itself has example values, or is left out."""
+    """The archives of an image of example packages. What counts by itself has example values, or none."""
     modules = dict.fromkeys(("virtio_net", "button", "virtio_blk"), b"\x00depends=\x00")
     program, library = File(b"needs libexample.so.1", 0o755), File(b"a library")
     found = (b"kernel", modules, {"busybox": program}, {"lib/libexample.so.1": library}, b"loader")
@@ -110,7 +124,11 @@ def tiny_made(monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(tiny, name, value)
     monkeypatch.setattr(packages, "output_of", lambda *_: "ls sh")
     guest = archive.read_folder(tiny.GUEST / "files")
-    system = {path: entry for path, entry in tiny.system_files([], recipe.LAYOUT.root_uuid).items() if path not in guest}
+    system = {
+        path: entry
+        for path, entry in tiny.system_files([], recipe.LAYOUT.root_uuid).items()
+        if path not in guest
+    }
     initial = {**tiny.initial_files(program, modules), "init": File(b"of the guest", 0o755)}
     system["boot/efi/initrd"] = File(hashlib.sha256(archive.as_cpio(initial)).hexdigest().encode())
     return listed("system", system) + listed("initial", initial)
@@ -133,7 +151,11 @@ def disk_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
     class Process:
         def __init__(self, command: list[str], *, env: dict[str, str], **_: Any) -> None:
-            ours = {name: value for name, value in env.items() if name not in tools.environment({}) and name != "IMAGE"}
+            ours = {
+                name: value
+                for name, value in env.items()
+                if name not in tools.environment({}) and name != "IMAGE"
+            }
             said.append([command[:-1], ours])
 
         def poll(self) -> int:
@@ -143,7 +165,7 @@ def disk_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
             return 0
 
     monkeypatch.setattr(disk, "_as_root", list)
-    monkeypatch.setattr(disk.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(tools, "run", lambda command, _: said.append(command))
     with disk.assembling(recipe.LAYOUT, tmp_path / "raw", io.BytesIO()):
         pass
@@ -152,7 +174,7 @@ def disk_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_no_kernel_of_a_base_image_panics_over_a_late_timer() -> None:
-    """Where QEMU's main thread got too little of a busy host, "IO-APIC + timer doesn't work" ended two of four boots."""
+    """Two of four boots panicked ("IO-APIC + timer doesn't work") where QEMU's main thread had to wait."""
     written = debian.guest_files(recipe.LAYOUT, [], {}, [])["etc/kernel/cmdline"].content.decode()
     assert "no_timer_check" in written.split()
     assert "no_timer_check" in tiny.COMMAND_LINE.split()

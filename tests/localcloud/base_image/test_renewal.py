@@ -1,4 +1,6 @@
-"""When a cached base image is used again and when it is built anew; the recipe itself is replaced by one that writes a line."""
+"""When a cached base image is used again and when it is built anew; the recipe itself is replaced by one that
+writes a line.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def test_it_is_built_once() -> None:
     assert renewal.ensure("tiny", progress=silent) == first
 
 
-@pytest.mark.parametrize("changed", [{"created": "2020-01-01T00:00:00+00:00"}, {"recipe": "of another version"}])
+@pytest.mark.parametrize(
+    "changed", [{"created": "2020-01-01T00:00:00+00:00"}, {"recipe": "of another version"}]
+)
 def test_one_that_is_too_old_or_of_another_recipe_is_built_anew(changed: dict[str, str]) -> None:
     first = renewal.ensure("tiny", progress=silent)
     age(first, **changed)
@@ -53,7 +57,9 @@ def test_on_request_it_is_built_anew() -> None:
     assert renewal.ensure("tiny", rebuild=True, progress=silent).name != first.name
 
 
-def test_an_old_one_that_cannot_be_renewed_is_used_with_a_word_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_one_that_cannot_be_renewed_is_used_with_a_word_about_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first = renewal.ensure("tiny", progress=silent)
     age(first, created="2020-01-01T00:00:00+00:00")
 

@@ -1,4 +1,6 @@
-"""Change sets: what a template would change is said before, and done when it is asked for; as `aws cloudformation deploy` works."""
+"""Change sets: what a template would change is said before, and done when it is asked for; as `aws
+cloudformation deploy` works.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ FAST = {"Delay": 1, "MaxAttempts": 20}
 
 
 def propose(client: Client, name: str, kind: str, resources: dict[str, Any], **more: Any) -> dict[str, Any]:
-    body = json.dumps({"Description": "tests", "Resources": resources, "Outputs": {"Name": {"Value": {"Ref": "A"}}}})
+    body = json.dumps(
+        {"Description": "tests", "Resources": resources, "Outputs": {"Name": {"Value": {"Ref": "A"}}}}
+    )
     call = {"StackName": "tests", "ChangeSetName": name, "ChangeSetType": kind, "TemplateBody": body, **more}
     made: dict[str, Any] = client("cloudformation").create_change_set(**call)
     return made
@@ -29,7 +33,17 @@ def propose(client: Client, name: str, kind: str, resources: dict[str, Any], **m
 def proposed(client: Client, change_set: str) -> list[tuple[str, ...]]:
     found = client("cloudformation").describe_change_set(ChangeSetName=change_set)["Changes"]
     return [
-        tuple(filter(None, (each["Action"], each["LogicalResourceId"], each.get("PhysicalResourceId"), each.get("Replacement"))))
+        tuple(
+            filter(
+                None,
+                (
+                    each["Action"],
+                    each["LogicalResourceId"],
+                    each.get("PhysicalResourceId"),
+                    each.get("Replacement"),
+                ),
+            )
+        )
         for each in (change["ResourceChange"] for change in found)
     ]
 
@@ -42,8 +56,16 @@ def execute(client: Client, change_set: str) -> dict[str, Any]:
 
 def test_a_stack_is_made_and_changed_by_change_sets_and_nothing_before(client: Client) -> None:
     stacks = client("cloudformation")
-    first = propose(client, "first", "CREATE", {"A": group("/a"), "B": group("/b"), "C": group("/c")}, Tags=[{"Key": "a", "Value": "b"}])
-    stacks.get_waiter("change_set_create_complete").wait(ChangeSetName="first", StackName="tests", WaiterConfig=FAST)
+    first = propose(
+        client,
+        "first",
+        "CREATE",
+        {"A": group("/a"), "B": group("/b"), "C": group("/c")},
+        Tags=[{"Key": "a", "Value": "b"}],
+    )
+    stacks.get_waiter("change_set_create_complete").wait(
+        ChangeSetName="first", StackName="tests", WaiterConfig=FAST
+    )
     assert stacks.describe_stacks(StackName="tests")["Stacks"][0]["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert proposed(client, first["Id"]) == [("Add", "A"), ("Add", "B"), ("Add", "C")]
     assert groups(client) == {}
@@ -52,7 +74,9 @@ def test_a_stack_is_made_and_changed_by_change_sets_and_nothing_before(client: C
     assert (made["Tags"], made["Description"]) == ([{"Key": "a", "Value": "b"}], "tests")
     assert made["Outputs"] == [{"OutputKey": "Name", "OutputValue": "/a"}]
 
-    second = propose(client, "second", "UPDATE", {"A": group("/a", 7), "B": group("/other"), "D": group("/d")})
+    second = propose(
+        client, "second", "UPDATE", {"A": group("/a", 7), "B": group("/other"), "D": group("/d")}
+    )
     assert proposed(client, second["Id"]) == [
         ("Modify", "A", "/a", "False"),
         ("Modify", "B", "/b", "True"),
@@ -69,7 +93,9 @@ def test_one_without_changes_has_failed_and_says_so(client: Client) -> None:
     execute(client, propose(client, "first", "CREATE", {"A": group()})["Id"])
     propose(client, "again", "UPDATE", {"A": group()})
     with pytest.raises(WaiterError):
-        stacks.get_waiter("change_set_create_complete").wait(ChangeSetName="again", StackName="tests", WaiterConfig=FAST)
+        stacks.get_waiter("change_set_create_complete").wait(
+            ChangeSetName="again", StackName="tests", WaiterConfig=FAST
+        )
     found = stacks.describe_change_set(ChangeSetName="again", StackName="tests")
     assert (found["Status"], found["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
     assert "The submitted information didn't contain changes." in found["StatusReason"]
@@ -83,7 +109,10 @@ def test_the_one_that_is_executed_ends_the_others_and_is_executed_once(client: C
     for name in ("one", "other", "third"):
         propose(client, name, "CREATE", {"A": group()})
     stacks.delete_change_set(ChangeSetName="third", StackName="tests")
-    assert [each["ChangeSetName"] for each in stacks.list_change_sets(StackName="tests")["Summaries"]] == ["one", "other"]
+    assert [each["ChangeSetName"] for each in stacks.list_change_sets(StackName="tests")["Summaries"]] == [
+        "one",
+        "other",
+    ]
     stacks.execute_change_set(ChangeSetName="one", StackName="tests")
     at_rest(stacks, "tests")
     with pytest.raises(ClientError, match="ChangeSetNotFound"):
@@ -110,7 +139,10 @@ def test_what_makes_no_change_set(client: Client, call: dict[str, Any], words: s
 
 def test_a_stack_that_is_there_is_not_made_again(client: Client) -> None:
     execute(client, propose(client, "first", "CREATE", {"A": group()})["Id"])
-    with pytest.raises(ClientError, match=r"Stack \[tests\] already exists and cannot be created again with the changeSet \[second\]"):
+    with pytest.raises(
+        ClientError,
+        match=r"Stack \[tests\] already exists and cannot be created again with the changeSet \[second\]",
+    ):
         propose(client, "second", "CREATE", {"A": group()})
 
 

@@ -12,13 +12,23 @@ from tests.localcloud.cloudformation.test_stacks import deploy
 
 Client = Callable[..., Any]
 ROLE = "arn:aws:iam::123456789012:role/x"
-ENVIRONMENT = {"Type": "LINUX_CONTAINER", "ComputeType": "BUILD_GENERAL1_SMALL", "Image": "aws/codebuild/standard:7.0"}
+ENVIRONMENT = {
+    "Type": "LINUX_CONTAINER",
+    "ComputeType": "BUILD_GENERAL1_SMALL",
+    "Image": "aws/codebuild/standard:7.0",
+}
 GITHUB = {"Type": "GITHUB", "Location": "https://github.com/ada/hub.git", "BuildSpec": "version: 0.2"}
 NOWHERE = {"Type": "NO_SOURCE", "BuildSpec": "version: 0.2"}
 
 
 def project(source: dict[str, str] = GITHUB, **more: Any) -> dict[str, Any]:
-    properties = {"Name": "tests", "ServiceRole": ROLE, "Artifacts": {"Type": "NO_ARTIFACTS"}, "Environment": ENVIRONMENT, "Source": source}
+    properties = {
+        "Name": "tests",
+        "ServiceRole": ROLE,
+        "Artifacts": {"Type": "NO_ARTIFACTS"},
+        "Environment": ENVIRONMENT,
+        "Source": source,
+    }
     return {"Type": "AWS::CodeBuild::Project", "Properties": {**properties, **more}}
 
 
@@ -30,13 +40,21 @@ def seen(client: Client) -> dict[str, Any]:
 def test_a_stack_changes_its_project_and_keeps_what_it_has_done(client: Client) -> None:
     deploy(client, {"Project": project(ConcurrentBuildLimit=1, Description="first", TimeoutInMinutes=240)})
     first = seen(client)
-    assert (first["concurrentBuildLimit"], first["description"], first["timeoutInMinutes"]) == (1, "first", 240)
+    assert (first["concurrentBuildLimit"], first["description"], first["timeoutInMinutes"]) == (
+        1,
+        "first",
+        240,
+    )
     build = client("codebuild").start_build(projectName="tests")["build"]["id"]
 
     updated = deploy(client, {"Project": project(ConcurrentBuildLimit=2, SourceVersion="main")}, "update")
     assert updated["StackStatus"] == "UPDATE_COMPLETE"
     second = seen(client)
-    assert (second["concurrentBuildLimit"], second["sourceVersion"], second["timeoutInMinutes"]) == (2, "main", 60)
+    assert (second["concurrentBuildLimit"], second["sourceVersion"], second["timeoutInMinutes"]) == (
+        2,
+        "main",
+        60,
+    )
     assert "description" not in second
     assert second["created"] == first["created"]
     assert second["lastModified"] > first["lastModified"]
@@ -57,7 +75,10 @@ def test_a_project_may_have_no_source_but_then_says_what_it_runs(client: Client)
     ("change", "words"),
     [
         ({"source": {"type": "NO_SOURCE"}}, "buildspec is required"),
-        ({"source": {"type": "NO_SOURCE", "buildspec": "x", "location": "https://x"}}, "location must be null"),
+        (
+            {"source": {"type": "NO_SOURCE", "buildspec": "x", "location": "https://x"}},
+            "location must be null",
+        ),
         ({"source": {"type": "GITHUB"}}, "Project source location is required"),
         ({"concurrentBuildLimit": 0}, "Invalid concurrentBuildLimit: 0"),
         ({"serviceRole": "arn:aws:iam::210987654321:role/x"}, "Invalid service role"),

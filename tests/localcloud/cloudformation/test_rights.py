@@ -37,17 +37,30 @@ def a_schedule(image: str, every: str, *, notify: str = "ada@example.org") -> tu
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("build.rebuild.schedule.cloudformation.wait_until", partial(wait_until, interval_s=0.1))
+    monkeypatch.setattr(
+        "build.rebuild.schedule.cloudformation.wait_until", partial(wait_until, interval_s=0.1)
+    )
 
 
 @pytest.fixture
 def cloudformation(host: Host, client: Client) -> Any:
     """A client in a role that has that policy and no other."""
     iam = client("iam")
-    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
-    iam.create_role(RoleName="scheduler", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
-    iam.put_role_policy(RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(document("schedule")))
-    given = client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/scheduler", RoleSessionName="ada")["Credentials"]
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "sts:AssumeRole",
+    }
+    iam.create_role(
+        RoleName="scheduler",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )
+    iam.put_role_policy(
+        RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(document("schedule"))
+    )
+    given = client("sts").assume_role(
+        RoleArn="arn:aws:iam::123456789012:role/scheduler", RoleSessionName="ada"
+    )["Credentials"]
     cloud = Cloud("local", "us-east-1", host.url, given["AccessKeyId"], given["SecretAccessKey"])
     return session.client(cloud, "cloudformation", given["SessionToken"])
 
@@ -62,7 +75,9 @@ def test_it_is_enough(cloudformation: Any, client: Client) -> None:
     assert client("codebuild").list_projects()["projects"] == []
 
 
-@pytest.mark.parametrize("action", ["iam:PutRolePolicy", "logs:PutRetentionPolicy", "sns:Subscribe", "scheduler:CreateSchedule"])
+@pytest.mark.parametrize(
+    "action", ["iam:PutRolePolicy", "logs:PutRetentionPolicy", "sns:Subscribe", "scheduler:CreateSchedule"]
+)
 def test_without_any_of_it_the_stack_is_not_made(cloudformation: Any, client: Client, action: str) -> None:
     less = json.loads(json.dumps(document("schedule")).replace(f'"{action}"', '"sts:GetCallerIdentity"'))
     client("iam").put_role_policy(RoleName="scheduler", PolicyName="readme", PolicyDocument=json.dumps(less))

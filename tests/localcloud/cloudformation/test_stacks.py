@@ -1,4 +1,6 @@
-"""Stacks: made through the services' own APIs, brought up to date, gone back on, removed; what is not known is refused aloud."""
+"""Stacks: made through the services' own APIs, brought up to date, gone back on, removed; what is not known
+is refused aloud.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from tests.localcloud.cloudformation.conftest import restart
 Client = Callable[..., Any]
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
 }
 
 
@@ -37,7 +41,9 @@ def role(*actions: str) -> dict[str, Any]:
 def deploy(client: Client, resources: dict[str, Any], call: str = "create", **more: Any) -> dict[str, Any]:
     """Begin, wait until it is at rest, and describe it."""
     stacks = client("cloudformation")
-    body = json.dumps({"Resources": resources, "Outputs": {"Name": {"Value": {"Ref": next(iter(resources))}}}})
+    body = json.dumps(
+        {"Resources": resources, "Outputs": {"Name": {"Value": {"Ref": next(iter(resources))}}}}
+    )
     begin = getattr(stacks, f"{call}_stack")
     stack_id = begin(StackName="tests", TemplateBody=body, Capabilities=["CAPABILITY_IAM"], **more)["StackId"]
     return at_rest(stacks, stack_id)
@@ -56,11 +62,18 @@ def at_rest(stacks: Any, stack_id: str) -> dict[str, Any]:
 def reasons(client: Client, stack_id: str) -> dict[str, str]:
     """Logical id -> why it failed."""
     events = client("cloudformation").describe_stack_events(StackName=stack_id)["StackEvents"]
-    return {one["LogicalResourceId"]: one["ResourceStatusReason"] for one in events if one["ResourceStatus"].endswith("_FAILED")}
+    return {
+        one["LogicalResourceId"]: one["ResourceStatusReason"]
+        for one in events
+        if one["ResourceStatus"].endswith("_FAILED")
+    }
 
 
 def groups(client: Client) -> dict[str, int | None]:
-    return {one["logGroupName"]: one.get("retentionInDays") for one in client("logs").describe_log_groups()["logGroups"]}
+    return {
+        one["logGroupName"]: one.get("retentionInDays")
+        for one in client("logs").describe_log_groups()["logGroups"]
+    }
 
 
 def test_resources_are_made_in_the_order_of_their_needs_and_listed_by_their_services(client: Client) -> None:
@@ -83,7 +96,11 @@ def test_resources_are_made_in_the_order_of_their_needs_and_listed_by_their_serv
 def test_an_update_changes_what_differs_makes_what_is_new_and_removes_what_is_gone(client: Client) -> None:
     deploy(client, {"Logs": group(), "Other": group("/tests/other"), "Role": role("logs:PutLogEvents")})
     (before,) = client("iam").list_roles()["Roles"]
-    made = deploy(client, {"Logs": group(days=7), "Third": group("/tests/third"), "Role": role("logs:CreateLogStream")}, "update")
+    made = deploy(
+        client,
+        {"Logs": group(days=7), "Third": group("/tests/third"), "Role": role("logs:CreateLogStream")},
+        "update",
+    )
     assert made["StackStatus"] == "UPDATE_COMPLETE"
     assert groups(client) == {"/tests/a": 7, "/tests/third": 3}
     (after,) = client("iam").list_roles()["Roles"]
@@ -91,7 +108,11 @@ def test_an_update_changes_what_differs_makes_what_is_new_and_removes_what_is_go
     document = client("iam").get_role_policy(RoleName=after["RoleName"], PolicyName="logs")["PolicyDocument"]
     assert document["Statement"][0]["Action"] == ["logs:CreateLogStream"]
     with pytest.raises(ClientError, match="No updates are to be performed"):
-        deploy(client, {"Logs": group(days=7), "Third": group("/tests/third"), "Role": role("logs:CreateLogStream")}, "update")
+        deploy(
+            client,
+            {"Logs": group(days=7), "Third": group("/tests/third"), "Role": role("logs:CreateLogStream")},
+            "update",
+        )
 
 
 def test_another_name_is_another_resource_and_those_that_refer_to_it_follow(client: Client) -> None:
@@ -107,10 +128,15 @@ def test_another_name_is_another_resource_and_those_that_refer_to_it_follow(clie
     ("wrong", "words"),
     [
         ({"Type": "AWS::S3::Bucket"}, "The local cloud makes no AWS::S3::Bucket; it makes "),
-        ({"Type": "AWS::Logs::LogGroup", "Properties": {"KmsKeyId": "x"}}, "The local cloud does not know KmsKeyId of AWS::Logs::LogGroup"),
+        (
+            {"Type": "AWS::Logs::LogGroup", "Properties": {"KmsKeyId": "x"}},
+            "The local cloud does not know KmsKeyId of AWS::Logs::LogGroup",
+        ),
     ],
 )
-def test_what_is_not_known_is_refused_before_anything_is_made(client: Client, wrong: dict[str, Any], words: str) -> None:
+def test_what_is_not_known_is_refused_before_anything_is_made(
+    client: Client, wrong: dict[str, Any], words: str
+) -> None:
     made = deploy(client, {"Logs": group(), "Wrong": wrong}, OnFailure="DO_NOTHING")
     assert made["StackStatus"] == "CREATE_FAILED"
     assert made["StackStatusReason"] == "The following resource(s) failed to create: [Wrong]."
@@ -122,22 +148,42 @@ def test_what_is_not_known_is_refused_before_anything_is_made(client: Client, wr
     ("wrong", "words"),
     [
         ({"Type": "AWS::IAM::Role", "Properties": {}}, "The property 'AssumeRolePolicyDocument' is missing."),
-        ({"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, "Policies": ["x"]}}, "indices must be integers"),
-        ({"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": "many"}}, "Invalid type for parameter retentionInDays"),
-        ({"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": {"Fn::GetAtt": ["Logs", "Nothing"]}}}, "no attribute Nothing"),
+        (
+            {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, "Policies": ["x"]}},
+            "indices must be integers",
+        ),
+        (
+            {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": "many"}},
+            "Invalid type for parameter retentionInDays",
+        ),
+        (
+            {
+                "Type": "AWS::Logs::LogGroup",
+                "Properties": {"LogGroupName": {"Fn::GetAtt": ["Logs", "Nothing"]}},
+            },
+            "no attribute Nothing",
+        ),
     ],
 )
-def test_properties_of_a_wrong_shape_fail_and_nothing_hangs(client: Client, wrong: dict[str, Any], words: str) -> None:
+def test_properties_of_a_wrong_shape_fail_and_nothing_hangs(
+    client: Client, wrong: dict[str, Any], words: str
+) -> None:
     made = deploy(client, {"Logs": group(), "Wrong": wrong})
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
     assert words in reasons(client, made["StackId"])["Wrong"]
     assert (groups(client), client("iam").list_roles()["Roles"]) == ({}, [])
 
 
-@pytest.mark.parametrize(("on_failure", "status"), [("DELETE", "DELETE_COMPLETE"), ("ROLLBACK", "ROLLBACK_COMPLETE")])
+@pytest.mark.parametrize(
+    ("on_failure", "status"), [("DELETE", "DELETE_COMPLETE"), ("ROLLBACK", "ROLLBACK_COMPLETE")]
+)
 def test_what_was_made_goes_when_something_fails(client: Client, on_failure: str, status: str) -> None:
     client("logs").create_log_group(logGroupName="/tests/taken")
-    resources = {"Logs": group(), "Role": role("logs:PutLogEvents"), "Taken": {**group("/tests/taken"), "DependsOn": ["Role"]}}
+    resources = {
+        "Logs": group(),
+        "Role": role("logs:PutLogEvents"),
+        "Taken": {**group("/tests/taken"), "DependsOn": ["Role"]},
+    }
     made = deploy(client, resources, OnFailure=on_failure)
     assert made["StackStatus"] == status
     assert "already exists" in reasons(client, made["StackId"])["Taken"]
@@ -156,7 +202,11 @@ def test_what_was_half_made_goes_too(client: Client, host: Host) -> None:
 def test_a_failed_update_goes_back(client: Client) -> None:
     deploy(client, {"Logs": group()})
     client("logs").create_log_group(logGroupName="/tests/taken")
-    made = deploy(client, {"Logs": group(days=7), "More": group("/tests/more"), "Taken": group("/tests/taken")}, "update")
+    made = deploy(
+        client,
+        {"Logs": group(days=7), "More": group("/tests/more"), "Taken": group("/tests/taken")},
+        "update",
+    )
     assert made["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert groups(client) == {"/tests/a": 3, "/tests/taken": None}
     assert deploy(client, {"Logs": group(days=14)}, "update")["StackStatus"] == "UPDATE_COMPLETE"
@@ -191,8 +241,14 @@ def test_a_deletion_overtakes_what_is_under_way(client: Client, host: Host) -> N
             {"TemplateBody": json.dumps({"Resources": {"Role": role("a:b"), "Logs": group()}})},
             r"Requires capabilities : \[CAPABILITY_IAM\]",
         ),
-        ({"TemplateBody": json.dumps({"Parameters": {}, "Resources": {"Logs": group()}})}, "does not know the section Parameters"),
-        ({"TemplateBody": json.dumps({"Resources": {"Logs": group()}, "Description": "x" * 60_000})}, "less than or equal to 51200"),
+        (
+            {"TemplateBody": json.dumps({"Parameters": {}, "Resources": {"Logs": group()}})},
+            "does not know the section Parameters",
+        ),
+        (
+            {"TemplateBody": json.dumps({"Resources": {"Logs": group()}, "Description": "x" * 60_000})},
+            "less than or equal to 51200",
+        ),
         ({"TemplateBody": "{"}, "Template format error"),
         ({"TemplateURL": "https://example.org/x"}, "does not know TemplateURL"),
     ],
@@ -207,8 +263,16 @@ def test_resources_are_made_with_the_rights_of_whoever_asks(client: Client) -> N
     """As CloudFormation does without a service role."""
     iam = client("iam")
     arn = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    allow = {"Effect": "Allow", "Action": ["cloudformation:*", "logs:CreateLogGroup", "logs:Describe*", "logs:Delete*"], "Resource": "*"}
-    iam.put_role_policy(RoleName="deployer", PolicyName="x", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allow}))
+    allow = {
+        "Effect": "Allow",
+        "Action": ["cloudformation:*", "logs:CreateLogGroup", "logs:Describe*", "logs:Delete*"],
+        "Resource": "*",
+    }
+    iam.put_role_policy(
+        RoleName="deployer",
+        PolicyName="x",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allow}),
+    )
     given = client("sts").assume_role(RoleArn=arn, RoleSessionName="deploy")["Credentials"]
     keys = {"aws_access_key_id": given["AccessKeyId"], "aws_session_token": given["SessionToken"]}
     made = deploy(lambda service: client(service, **keys), {"Logs": group()})
@@ -219,7 +283,9 @@ def test_resources_are_made_with_the_rights_of_whoever_asks(client: Client) -> N
 
 def test_a_stack_that_was_under_way_is_gone_on_with_after_a_start(client: Client) -> None:
     stacks: Any = cloudformation_backends["123456789012"]["us-east-1"]
-    stack = stacks.add("tests", json.dumps({"Resources": {"Logs": group()}}), Caller("test", None), "DELETE", {}, [])
+    stack = stacks.add(
+        "tests", json.dumps({"Resources": {"Logs": group()}}), Caller("test", None), "DELETE", {}, []
+    )
     time.sleep(0.2)
     assert groups(client) == {}
     cloudformation.resume()
@@ -230,10 +296,16 @@ def test_a_stack_that_was_under_way_is_gone_on_with_after_a_start(client: Client
 def test_stacks_and_what_they_made_are_kept(client: Client, host: Host) -> None:
     topic = {
         "Type": "AWS::SNS::Topic",
-        "Properties": {"TopicName": "kept", "Subscription": [{"Protocol": "email", "Endpoint": "a@example.org"}]},
+        "Properties": {
+            "TopicName": "kept",
+            "Subscription": [{"Protocol": "email", "Endpoint": "a@example.org"}],
+        },
     }
     deploy(client, {"Logs": group(), "Topic": topic})
     restart(host)
-    assert client("cloudformation").describe_stacks(StackName="tests")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+    assert (
+        client("cloudformation").describe_stacks(StackName="tests")["Stacks"][0]["StackStatus"]
+        == "CREATE_COMPLETE"
+    )
     assert groups(client) == {"/tests/a": 3}
     assert client("sns").list_topics()["Topics"] == [{"TopicArn": "arn:aws:sns:us-east-1:123456789012:kept"}]

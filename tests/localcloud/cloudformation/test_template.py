@@ -52,10 +52,22 @@ def test_short_forms_and_dates_that_are_none() -> None:
         ({}, "At least one Resources member"),
         ({"Resources": {"A": {}}}, r"\[/Resources/A\] Every Resources object must contain a Type"),
         ({"Resources": {"A": {"Type": "T"}}, "Conditions": {}}, "does not know the section Conditions"),
-        ({"Resources": {"A": {"Type": "T", "DeletionPolicy": "Retain"}}}, "does not know DeletionPolicy of the resource A"),
-        ({"Resources": {"A": {"Type": "T", "Properties": {"x": {"Ref": "B"}}}}}, r"Unresolved resource dependencies \['B'\]"),
-        ({"Resources": {"A": {"Type": "T"}}, "Outputs": {"O": {"Value": {"Ref": "B"}}}}, r"dependencies \['B'\] in the Outputs"),
-        ({"Resources": {"A": {"Type": "T", "Properties": {"x": {"Ref": "A"}}}}}, r"Circular dependency between resources: \['A'\]"),
+        (
+            {"Resources": {"A": {"Type": "T", "DeletionPolicy": "Retain"}}},
+            "does not know DeletionPolicy of the resource A",
+        ),
+        (
+            {"Resources": {"A": {"Type": "T", "Properties": {"x": {"Ref": "B"}}}}},
+            r"Unresolved resource dependencies \['B'\]",
+        ),
+        (
+            {"Resources": {"A": {"Type": "T"}}, "Outputs": {"O": {"Value": {"Ref": "B"}}}},
+            r"dependencies \['B'\] in the Outputs",
+        ),
+        (
+            {"Resources": {"A": {"Type": "T", "Properties": {"x": {"Ref": "A"}}}}},
+            r"Circular dependency between resources: \['A'\]",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(document: dict[str, Any], words: str) -> None:
@@ -70,7 +82,11 @@ def test_a_function_nobody_here_knows_is_refused() -> None:
 
 NAMES = [f"R{number}" for number in range(6)]
 FORMS = st.sampled_from(
-    [lambda name: {"Ref": name}, lambda name: {"Fn::GetAtt": [name, "Arn"]}, lambda name: {"Fn::Sub": f"x${{{name}.Arn}}"}]
+    [
+        lambda name: {"Ref": name},
+        lambda name: {"Fn::GetAtt": [name, "Arn"]},
+        lambda name: {"Fn::Sub": f"x${{{name}.Arn}}"},
+    ]
 )
 
 
@@ -79,7 +95,10 @@ def test_whatever_is_needed_comes_before_what_needs_it(data: st.DataObject) -> N
     resources, needs = {}, {}
     for place, name in enumerate(NAMES):
         needed = data.draw(st.sets(st.sampled_from(NAMES[:place])) if place else st.just(set()))
-        resources[name] = {"Type": "T", "Properties": {"x": [data.draw(FORMS)(one) for one in sorted(needed)]}}
+        resources[name] = {
+            "Type": "T",
+            "Properties": {"x": [data.draw(FORMS)(one) for one in sorted(needed)]},
+        }
         needs[name] = needed
     shuffled = {name: resources[name] for name in data.draw(st.permutations(NAMES))}
     order = list(parse(json.dumps({"Resources": shuffled})).resources)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from localcloud.dns.answers import answer, largest_datagram, truncated
 from localcloud.dns.zones import RecordSet, Zone
 
-SOA = RecordSet("example.test.", "SOA", 900, ("ns-1.awsdns.com. hostmaster.example.com. 1 7200 900 1209600 60",))
+SOA = RecordSet(
+    "example.test.", "SOA", 900, ("ns-1.awsdns.com. hostmaster.example.com. 1 7200 900 1209600 60",)
+)
 NS = RecordSet("example.test.", "NS", 172800, ("ns-1.awsdns.com", "ns-2.awsdns.org."))
 ZONE = Zone(
     "example.test.",
@@ -86,7 +88,9 @@ def test_strings_with_quotes_and_bytes() -> None:
     assert ask("odd.example.test", "TXT").rr[0].rdata.data == [b"two", 'strings with "quotes" and é'.encode()]
 
 
-@pytest.mark.parametrize("name", ["nothing.example.test", "x.hub.example.test", "lost.example.test", "x.inner.example.test"])
+@pytest.mark.parametrize(
+    "name", ["nothing.example.test", "x.hub.example.test", "lost.example.test", "x.inner.example.test"]
+)
 def test_no_such_name(name: str) -> None:
     assert ask(name).header.rcode == RCODE.NXDOMAIN
 
@@ -104,7 +108,8 @@ def test_no_such_name(name: str) -> None:
 def test_a_name_without_records_of_that_type_is_no_missing_name(name: str, kind: str) -> None:
     reply = ask(name, kind)
     assert (reply.header.rcode, said(reply), reply.header.aa) == (RCODE.NOERROR, [], 1)
-    assert [(QTYPE[record.rtype], record.ttl) for record in reply.auth] == [("SOA", 60)]  # how long to remember that there is none
+    # how long to remember that there is none
+    assert [(QTYPE[record.rtype], record.ttl) for record in reply.auth] == [("SOA", 60)]
 
 
 def test_a_zone_handed_to_others_is_a_referral() -> None:
@@ -125,17 +130,25 @@ def test_a_cname_to_itself_ends() -> None:
 
 @given(st.lists(st.booleans(), min_size=16, max_size=16))
 def test_case_does_not_matter_and_comes_back_as_asked(upper: list[bool]) -> None:
-    name = "".join(letter.upper() if up else letter for letter, up in zip("hub.example.test", upper, strict=True))
+    name = "".join(
+        letter.upper() if up else letter for letter, up in zip("hub.example.test", upper, strict=True)
+    )
     reply = ask(name)
     assert said(reply) == ["A 127.77.1.2", "A 127.77.1.3"]
     assert {str(record.rname) for record in reply.rr} == {name + "."}
 
 
-labels = st.lists(st.text(string.ascii_letters + string.digits + "-_*", min_size=1, max_size=63), min_size=0, max_size=3)
+labels = st.lists(
+    st.text(string.ascii_letters + string.digits + "-_*", min_size=1, max_size=63), min_size=0, max_size=3
+)
 
 
 @given(
-    labels, st.sampled_from(["", "example.test", "wild.example.test", "cut.example.test", "inner.example.test", "org"]), st.integers(0, 70)
+    labels,
+    st.sampled_from(
+        ["", "example.test", "wild.example.test", "cut.example.test", "inner.example.test", "org"]
+    ),
+    st.integers(0, 70),
 )
 def test_every_name_and_type_gets_a_reply_that_can_be_read(parts: list[str], below: str, kind: int) -> None:
     name = ".".join([*parts, below]).strip(".") or "."
@@ -153,7 +166,10 @@ def test_other_requests_than_queries_are_not_implemented() -> None:
 
 
 def test_a_large_answer_is_cut_with_its_question_kept() -> None:
-    long = Zone("example.test.", (SOA, RecordSet("t.example.test.", "TXT", 1, tuple(f'"{number:0200}"' for number in range(9)))))
+    long = Zone(
+        "example.test.",
+        (SOA, RecordSet("t.example.test.", "TXT", 1, tuple(f'"{number:0200}"' for number in range(9)))),
+    )
     query = DNSRecord.question("t.example.test", "TXT")
     assert largest_datagram(query) == 512
     reply = answer(query, [long])

@@ -44,7 +44,10 @@ def test_what_does_not_fit_into_a_datagram_comes_over_tcp(server: DnsServer) -> 
 
 
 def test_several_queries_over_one_connection(server: DnsServer) -> None:
-    with socket.create_connection((ADDRESS, server.port), timeout=5) as connection, connection.makefile("rb") as replies:
+    with (
+        socket.create_connection((ADDRESS, server.port), timeout=5) as connection,
+        connection.makefile("rb") as replies,
+    ):
         for name in ("hub.example.test", "nothing.example.test"):
             wire = DNSRecord.question(name).pack()
             connection.sendall(len(wire).to_bytes(2, "big") + wire)
@@ -91,7 +94,12 @@ def test_zones_are_motos_public_ones() -> None:
         assert not ensure_zone("Example.Test.")
         backend.create_hosted_zone("inside.test.", private_zone=True, vpcid="vpc-1", vpcregion="us-east-1")
         (zone_id,) = [zone.id for zone in backend.zones.values() if zone.name == "example.test."]
-        new = {"Name": "\\052.Hub.example.test", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "127.77.1.2"}]}
+        new = {
+            "Name": "\\052.Hub.example.test",
+            "Type": "A",
+            "TTL": 60,
+            "ResourceRecords": [{"Value": "127.77.1.2"}],
+        }
         backend.change_resource_record_sets(zone_id, [{"Action": "UPSERT", "ResourceRecordSet": new}])
         (zone,) = public_zones(lock)
         assert zone.name == "example.test."

@@ -1,4 +1,4 @@
-"""QEMU and qemu-img as far as a test of the model needs them: what runs, what is open, and no disk is ever spoilt."""
+"""QEMU and qemu-img as far as a test of the model needs them: what runs, what is open, nothing spoilt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def qemu_img(*arguments: str | Path) -> str:
     else:
         assert action == "info"
         chain = _chain(Path(rest[-1]))
-        found = [{"filename": str(path), "virtual-size": json.loads(path.read_text())["size"]} for path in chain]
+        found = [
+            {"filename": str(path), "virtual-size": json.loads(path.read_text())["size"]} for path in chain
+        ]
         return json.dumps(found if "--backing-chain" in rest else found[0])
     return ""
 
@@ -129,7 +131,7 @@ class Pretended:
 
 
 class Queue:
-    """In the place of Workers: what is to be looked at waits until the test has it looked at, in any order."""
+    """In the place of Workers: what is to be looked at waits until the test wants it, in any order."""
 
     closed = False
 

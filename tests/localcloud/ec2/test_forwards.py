@@ -12,7 +12,10 @@ from localcloud.ec2.reconcile import forwards
 
 
 def group(*rules: tuple[str, int | None, int | None, str | None]) -> Any:
-    made = [SimpleNamespace(ip_protocol=protocol, from_port=first, to_port=last, cidr_ipv4=cidr) for protocol, first, last, cidr in rules]
+    made = [
+        SimpleNamespace(ip_protocol=protocol, from_port=first, to_port=last, cidr_ipv4=cidr)
+        for protocol, first, last, cidr in rules
+    ]
     return SimpleNamespace(ingress_rules=made)
 
 
@@ -38,7 +41,10 @@ def test_open_ports(rule: tuple[str, int | None, int | None, str | None], ports:
 
 
 def test_rules_of_all_groups_count() -> None:
-    groups = [group(("tcp", 22, 22, "0.0.0.0/0")), group(("tcp", 80, 80, "0.0.0.0/0"), ("tcp", 443, 443, "0.0.0.0/0"))]
+    groups = [
+        group(("tcp", 22, 22, "0.0.0.0/0")),
+        group(("tcp", 80, 80, "0.0.0.0/0"), ("tcp", 443, 443, "0.0.0.0/0")),
+    ]
     assert forwards.open_ports(groups) == {22, 80, 443}
 
 

@@ -1,4 +1,4 @@
-"""Instances, volumes and snapshots in any order of requests, background work, crashes and restarts; only QEMU is pretended."""
+"""Instances, volumes and snapshots in any order of requests, crashes and restarts; QEMU is pretended."""
 
 from __future__ import annotations
 
@@ -20,9 +20,24 @@ from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
-from localcloud.ec2.models import BlockDevice, LocalAmi, LocalInstance, LocalSnapshot, LocalVolume, SourceVolume
+from localcloud.ec2.models import (
+    BlockDevice,
+    LocalAmi,
+    LocalInstance,
+    LocalSnapshot,
+    LocalVolume,
+    SourceVolume,
+)
 from localcloud.ec2.reconcile import volumes as reconcile_volumes
-from localcloud.ec2.rules import attachments, create_image, instances, modifications, run_instances, snapshots, volumes
+from localcloud.ec2.rules import (
+    attachments,
+    create_image,
+    instances,
+    modifications,
+    run_instances,
+    snapshots,
+    volumes,
+)
 from localcloud.ec2.rules.volumes import VolumeRequest
 from localcloud.ec2.run_instances_request import LaunchRequest
 from tests.localcloud.ec2.pretence import Machines, Queue, qemu_img
@@ -31,7 +46,11 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 IMAGE, BASE = "ami-0123456789abcdef0", "snap-0123456789abcdef0"
 RESTING = {"running", "stopped", "terminated"}
 # What EC2 takes in which state; all else is refused with IncorrectInstanceState and changes nothing.
-TAKES = {"start": {"stopped", "pending", "running"}, "stop": {"running", "stopping", "stopped"}, "reboot": {"running"}}
+TAKES = {
+    "start": {"stopped", "pending", "running"},
+    "stop": {"running", "stopping", "stopped"},
+    "reboot": {"running"},
+}
 some = st.integers(0, 1000)
 
 
@@ -46,7 +65,7 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.machines = Machines()
-        self.patches = [
+        self.patches: list[Any] = [
             patch("localcloud.machine.layer_store.run_qemu_img", qemu_img),
             patch.object(reconcile_volumes, "GUEST_UP_S", 0),
             patch.object(Host, "machine", lambda _, instance_id: self.machines(instance_id)),
@@ -77,7 +96,7 @@ class Life(RuleBasedStateMachine):
         return ec2_backends[ACCOUNT][REGION]  # type: ignore[return-value]
 
     def _save(self) -> None:
-        """What is on disk after a kill -9; the fuse, if one burns: at which write, and whether that one still succeeds."""
+        """What is on disk after a kill -9; the fuse: at which write, and whether that one still succeeds."""
         left, written = self.fuse or (0, True)
         if left != 1 or written:
             self.kept = pickle.dumps(self.backend)
@@ -105,17 +124,26 @@ class Life(RuleBasedStateMachine):
     @rule(with_data=st.booleans(), kept=st.booleans())
     def launches(self, with_data: bool, kept: bool) -> None:
         data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": not kept}}
-        request = LaunchRequest(IMAGE, instance_type="t3.nano", associate_public_ip=False, device_mappings=(data,) if with_data else ())
+        request = LaunchRequest(
+            IMAGE,
+            instance_type="t3.nano",
+            associate_public_ip=False,
+            device_mappings=(data,) if with_data else (),
+        )
         made: Any = run_instances.launch(self.backend, request).instances[0]
         assert made.state == "pending"
-        self.to_go |= {found.volume.id for found in made.attachments if found.device == "/dev/xvda" or not kept}
+        self.to_go |= {
+            found.volume.id for found in made.attachments if found.device == "/dev/xvda" or not kept
+        }
 
     @rule(number=some, act=st.sampled_from(["start", "stop", "force stop", "reboot", "terminate"]))
     def changes(self, number: int, act: str) -> None:
         if (instance := self._instance(number)) is None:
             return
         before, verb = instance.state, act.split()[-1]
-        rootless = [found.device for found in instance.attachments if found.status != "detaching"].count("/dev/xvda") == 0
+        rootless = [found.device for found in instance.attachments if found.status != "detaching"].count(
+            "/dev/xvda"
+        ) == 0
         try:
             if verb == "stop":
                 instances.stop(self.backend, [instance.id], force=act == "force stop")
@@ -157,7 +185,9 @@ class Life(RuleBasedStateMachine):
         if (volume := self._volume(number)) is None:
             return
         attached = volume.attachment
-        may = attached is not None and (attached.device != "/dev/xvda" or attached.instance.state == "stopped")
+        may = attached is not None and (
+            attached.device != "/dev/xvda" or attached.instance.state == "stopped"
+        )
         try:
             attachments.detach(self.backend, volume.id, None, None)
         except Ec2Error:
@@ -194,7 +224,9 @@ class Life(RuleBasedStateMachine):
         instance = self._instance(number)
         if instance is not None and instance.state in ("running", "stopped"):
             self.number += 1
-            create_image.create_image(self.backend, instance.id, f"image {self.number}", "", (), {}, no_reboot=no_reboot)
+            create_image.create_image(
+                self.backend, instance.id, f"image {self.number}", "", (), {}, no_reboot=no_reboot
+            )
 
     @rule(number=some)
     def deletes_a_snapshot(self, number: int) -> None:
@@ -282,10 +314,16 @@ class Life(RuleBasedStateMachine):
         machine = self.machines(instance.id)
         assert instance.state in RESTING
         assert machine.running == (instance.state == "running")
-        assert {found.status for found in instance.attachments} <= ({"attached", "busy"} if machine.holding else {"attached"})
+        assert {found.status for found in instance.attachments} <= (
+            {"attached", "busy"} if machine.holding else {"attached"}
+        )
         if machine.running:
-            assert machine.disks == {found.volume.id: self.host.layers.path(found.volume.layer) for found in instance.attachments}
+            assert machine.disks == {
+                found.volume.id: self.host.layers.path(found.volume.layer) for found in instance.attachments
+            }
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+TestLife.settings = settings(
+    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -12,7 +12,12 @@ from localcloud.ec2.rules import metadata_options
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"HttpTokens": "required", "HttpEndpoint": "disabled"}, {"HttpPutResponseHopLimit": 1}, {"HttpPutResponseHopLimit": "64"}],
+    [
+        {},
+        {"HttpTokens": "required", "HttpEndpoint": "disabled"},
+        {"HttpPutResponseHopLimit": 1},
+        {"HttpPutResponseHopLimit": "64"},
+    ],
 )
 def test_what_is_taken(options: dict[str, Any]) -> None:
     metadata_options.check(options)
@@ -21,7 +26,10 @@ def test_what_is_taken(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"HttpTokens": "requird"}, "Invalid value 'requird' for HttpTokens. It must be one of optional, required."),
+        (
+            {"HttpTokens": "requird"},
+            "Invalid value 'requird' for HttpTokens. It must be one of optional, required.",
+        ),
         ({"HttpEndpoint": "off"}, "Invalid value 'off' for HttpEndpoint."),
         ({"HttpProtocolIpv6": ""}, "for HttpProtocolIpv6."),
         ({"InstanceMetadataTags": True}, "Invalid value 'True' for InstanceMetadataTags."),

@@ -13,7 +13,9 @@ from tests.localcloud.ec2.test_lifecycle import Life
 @pytest.mark.parametrize("write", [1, 2])
 @pytest.mark.parametrize("grown", [False, True])
 @pytest.mark.parametrize("attached", [False, True])
-def test_a_new_layer_that_was_begun_is_finished_though_its_snapshot_is_gone(attached: bool, grown: bool, write: int, written: bool) -> None:
+def test_a_new_layer_that_was_begun_is_finished_though_its_snapshot_is_gone(
+    attached: bool, grown: bool, write: int, written: bool
+) -> None:
     life = Life()
     life.begin()
     if attached:
@@ -38,7 +40,8 @@ def test_a_machine_that_starts_at_once_goes_on_in_the_new_layer_it_wrote_to() ->
     life.come_to_rest()
     life.takes_a_snapshot(number=0)
     life.each_answer_is_written_down()
-    life.the_server_is_killed_and_started(number=1, write=2, written=False)  # the machine has gone over, and nobody knows
+    # the machine has gone over, and nobody knows
+    life.the_server_is_killed_and_started(number=1, write=2, written=False)
     life.deletes_a_snapshot(number=0)
     life.a_guest(number=0, how="powers off")
     (instance,) = life.backend.local_instances()
@@ -52,7 +55,8 @@ def test_a_machine_that_starts_at_once_goes_on_in_the_new_layer_it_wrote_to() ->
     life.teardown()
 
 
-@pytest.mark.parametrize("works", [0, 1, 2])  # so often the server looks before the start is asked for: detaching, or gone
+# so often the server looks before the start is asked for: detaching, or gone
+@pytest.mark.parametrize("works", [0, 1, 2])
 def test_an_instance_without_its_root_volume_is_not_started(works: int) -> None:
     life = Life()
     life.begin()

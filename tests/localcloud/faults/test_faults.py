@@ -40,7 +40,12 @@ def fault(**said: Any) -> Fault:
 
 def test_an_error_happens_as_often_as_it_is_asked_for(faults: Faults) -> None:
     faults.set(fault(kind="error", call="RunInstances", code="InternalError", times=2))
-    assert [faults.meet(call).code for call in (RUN, LOOK, RUN, RUN)] == ["InternalError", "", "InternalError", ""]
+    assert [faults.meet(call).code for call in (RUN, LOOK, RUN, RUN)] == [
+        "InternalError",
+        "",
+        "InternalError",
+        "",
+    ]
     assert faults.listed() == []
 
 
@@ -66,7 +71,9 @@ def test_without_a_number_it_happens_until_it_is_cleared(faults: Faults) -> None
         ({"*": "ami-1"}, True),
     ],
 )
-def test_only_calls_with_such_parameters_are_meant(faults: Faults, where: dict[str, str], meant: bool) -> None:
+def test_only_calls_with_such_parameters_are_meant(
+    faults: Faults, where: dict[str, str], meant: bool
+) -> None:
     faults.set(fault(kind="error", call="RunInstances", code="Busy", where=where))
     assert bool(faults.meet(RUN).code) is meant
 

@@ -39,18 +39,22 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def client(host: Host) -> Client:
-    return Client(CloudApp(host, {"pid": 1}))
+    return Client(CloudApp(host, lambda: {"pid": 1}))
 
 
 @pytest.fixture
 def url(host: Host) -> Iterator[str]:
     """The same over a real socket."""
-    with answering(make_server("127.0.0.1", 0, CloudApp(host, {"pid": 1}), threaded=True, request_handler=QuietHandler)) as server:
+    app = CloudApp(host, lambda: {"pid": 1})
+    with answering(make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
 def signed(service: str) -> dict[str, str]:
-    scope = f"AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    scope = (
+        f"AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/{service}/aws4_request, SignedHeaders=host, "
+        "Signature=0"
+    )
     return {"Authorization": scope}
 
 
@@ -69,14 +73,23 @@ def put(client: Client, *faults: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("RequestLimitExceeded", 503), ("InternalError", 500), ("InsufficientInstanceCapacity", 500), ("UnauthorizedOperation", 403)],
+    [
+        ("RequestLimitExceeded", 503),
+        ("InternalError", 500),
+        ("InsufficientInstanceCapacity", 500),
+        ("UnauthorizedOperation", 403),
+    ],
 )
-def test_a_call_is_answered_with_the_error_and_changes_nothing(client: Client, code: str, status: int) -> None:
+def test_a_call_is_answered_with_the_error_and_changes_nothing(
+    client: Client, code: str, status: int
+) -> None:
     before = len(ElementTree.fromstring(ec2(client, Action="DescribeVpcs").text).findall(".//{*}vpcId"))
     put(client, {"kind": "error", "call": "CreateVpc", "code": code, "times": 1})
     response = ec2(client, Action="CreateVpc", CidrBlock="10.9.0.0/16")
     assert (response.status_code, text(response, "Code")) == (status, code)
-    assert len(ElementTree.fromstring(ec2(client, Action="DescribeVpcs").text).findall(".//{*}vpcId")) == before
+    assert (
+        len(ElementTree.fromstring(ec2(client, Action="DescribeVpcs").text).findall(".//{*}vpcId")) == before
+    )
     assert ec2(client, Action="CreateVpc", CidrBlock="10.9.0.0/16").status_code == 200
 
 
@@ -97,13 +110,25 @@ def test_route53s_changes_stay_pending(client: Client) -> None:
 
 def test_new_resources_are_left_out_and_not_found_for_a_while(client: Client) -> None:
     put(client, {"kind": "hide", "resource": "*", "seconds": 3600})
-    group = text(ec2(client, Action="CreateSecurityGroup", GroupName="new", GroupDescription="new"), "groupId") or ""
-    assert text(ec2(client, Action="DescribeSecurityGroups", **{"GroupId.1": group}), "Code") == "InvalidGroup.NotFound"
+    group = (
+        text(ec2(client, Action="CreateSecurityGroup", GroupName="new", GroupDescription="new"), "groupId")
+        or ""
+    )
+    assert (
+        text(ec2(client, Action="DescribeSecurityGroups", **{"GroupId.1": group}), "Code")
+        == "InvalidGroup.NotFound"
+    )
     assert group not in ec2(client, Action="DescribeSecurityGroups").text
     tag = {"ResourceType": "volume", "Tag.1.Key": "a", "Tag.1.Value": "b"}
     tags = {f"TagSpecification.1.{name}": value for name, value in tag.items()}
-    volume = text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a", **tags), "volumeId") or ""
-    assert text(ec2(client, Action="DescribeVolumes", **{"VolumeId.1": volume}), "Code") == "InvalidVolume.NotFound"
+    volume = (
+        text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a", **tags), "volumeId")
+        or ""
+    )
+    assert (
+        text(ec2(client, Action="DescribeVolumes", **{"VolumeId.1": volume}), "Code")
+        == "InvalidVolume.NotFound"
+    )
     assert volume not in ec2(client, Action="DescribeTags").text
     assert volume not in ec2(client, Action="DescribeVolumes").text
     client.delete("/hubsmith/faults")
@@ -114,14 +139,19 @@ def test_new_resources_are_left_out_and_not_found_for_a_while(client: Client) ->
 
 def test_a_volume_takes_its_time(client: Client) -> None:
     put(client, {"kind": "state", "change": "volume", "seconds": 3600})
-    assert text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "status") == "creating"
+    assert (
+        text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "status")
+        == "creating"
+    )
     client.delete("/hubsmith/faults")
     assert text(ec2(client, Action="DescribeVolumes"), "status") == "available"
 
 
 def test_a_snapshot_takes_its_time_and_the_call_does_not(client: Client) -> None:
     """As on EC2: the point in time is fixed when it answers, the copy goes on."""
-    volume = text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "volumeId") or ""
+    volume = (
+        text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "volumeId") or ""
+    )
     put(client, {"kind": "state", "change": "snapshot", "seconds": 3600})
     began = time.monotonic()
     assert text(ec2(client, Action="CreateSnapshot", VolumeId=volume), "status") == "pending"
@@ -136,7 +166,10 @@ def test_a_connection_is_reset(client: Client, url: str) -> None:
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         body = b"Action=DescribeVpcs&Version=2016-11-15"
-        head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {signed('ec2')['Authorization']}\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {signed('ec2')['Authorization']}\r\n"
+            f"Content-Length: {len(body)}\r\n"
+        )
         connection.sendall(head.encode() + b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + body)
         with pytest.raises(ConnectionResetError):
             connection.recv(100)
@@ -145,7 +178,10 @@ def test_a_connection_is_reset(client: Client, url: str) -> None:
 def test_the_client_lists_sets_and_clears(client: Client, url: str) -> None:
     control.add_profile(url, "throttled")
     there = control.add(url, [{"kind": "acme-refuse"}])
-    assert [(fault["number"], fault["kind"], fault["left"]) for fault in there["faults"]] == [(1, "error", 5), (2, "acme-refuse", None)]
+    assert [(fault["number"], fault["kind"], fault["left"]) for fault in there["faults"]] == [
+        (1, "error", 5),
+        (2, "acme-refuse", None),
+    ]
     assert [fault["number"] for fault in control.clear(url, "1")["faults"]] == [2]
     with pytest.raises(UserError, match="there is no fault 1"):
         control.clear(url, "1")

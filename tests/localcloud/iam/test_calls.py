@@ -20,24 +20,64 @@ EC2 = "arn:aws:ec2:us-east-1:123456789012"
         ("ssm", "GetParameter", {"Name": "plain:3"}, [f"{SSM}/plain"]),
         ("ssm", "GetParameters", {"Names": ["/a", "/b"]}, [f"{SSM}/a", f"{SSM}/b"]),
         ("ssm", "GetParametersByPath", {"Path": "/hub/"}, [f"{SSM}/hub"]),
-        ("ssm", "AddTagsToResource", {"ResourceType": "Parameter", "ResourceId": "/a", "Tags": []}, [f"{SSM}/a"]),
+        (
+            "ssm",
+            "AddTagsToResource",
+            {"ResourceType": "Parameter", "ResourceId": "/a", "Tags": []},
+            [f"{SSM}/a"],
+        ),
         ("ssm", "DescribeParameters", {}, ["*"]),
         ("route53", "ListHostedZones", {}, ["*"]),
         ("route53", "ListHostedZonesByName", {"DNSName": "x"}, ["*"]),
         ("route53", "ListResourceRecordSets", {"HostedZoneId": "Z1"}, ["arn:aws:route53:::hostedzone/Z1"]),
         ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1"}, ["arn:aws:route53:::hostedzone/Z1"]),
         ("route53", "GetChange", {"Id": "C1"}, ["arn:aws:route53:::change/C1"]),
-        ("cloudformation", "CreateStack", {"StackName": "a"}, ["arn:aws:cloudformation:us-east-1:123456789012:stack/a/*"]),
+        (
+            "cloudformation",
+            "CreateStack",
+            {"StackName": "a"},
+            ["arn:aws:cloudformation:us-east-1:123456789012:stack/a/*"],
+        ),
         ("cloudformation", "DescribeStacks", {}, ["*"]),
-        ("cloudformation", "DeleteStack", {"StackName": "arn:aws:cloudformation:x"}, ["arn:aws:cloudformation:x"]),
-        ("events", "PutTargets", {"Rule": "r", "Targets": []}, ["arn:aws:events:us-east-1:123456789012:rule/r"]),
-        ("scheduler", "CreateSchedule", {"Name": "s"}, ["arn:aws:scheduler:us-east-1:123456789012:schedule/default/s"]),
-        ("scheduler", "DeleteSchedule", {"Name": "s", "GroupName": "g"}, ["arn:aws:scheduler:us-east-1:123456789012:schedule/g/s"]),
+        (
+            "cloudformation",
+            "DeleteStack",
+            {"StackName": "arn:aws:cloudformation:x"},
+            ["arn:aws:cloudformation:x"],
+        ),
+        (
+            "events",
+            "PutTargets",
+            {"Rule": "r", "Targets": []},
+            ["arn:aws:events:us-east-1:123456789012:rule/r"],
+        ),
+        (
+            "scheduler",
+            "CreateSchedule",
+            {"Name": "s"},
+            ["arn:aws:scheduler:us-east-1:123456789012:schedule/default/s"],
+        ),
+        (
+            "scheduler",
+            "DeleteSchedule",
+            {"Name": "s", "GroupName": "g"},
+            ["arn:aws:scheduler:us-east-1:123456789012:schedule/g/s"],
+        ),
         ("sns", "CreateTopic", {"Name": "t"}, ["arn:aws:sns:us-east-1:123456789012:t"]),
-        ("sns", "Subscribe", {"TopicArn": "arn:aws:sns:x:t", "Endpoint": "a@example.org"}, ["arn:aws:sns:x:t"]),
+        (
+            "sns",
+            "Subscribe",
+            {"TopicArn": "arn:aws:sns:x:t", "Endpoint": "a@example.org"},
+            ["arn:aws:sns:x:t"],
+        ),
         ("sns", "Unsubscribe", {"SubscriptionArn": "arn:aws:sns:x:t:1"}, ["*"]),
         ("ec2", "DescribeInstances", {"InstanceIds": ["i-01"]}, ["*"]),
-        ("ec2", "StopInstances", {"InstanceIds": ["i-01", "i-02"]}, [f"{EC2}:instance/i-01", f"{EC2}:instance/i-02"]),
+        (
+            "ec2",
+            "StopInstances",
+            {"InstanceIds": ["i-01", "i-02"]},
+            [f"{EC2}:instance/i-01", f"{EC2}:instance/i-02"],
+        ),
         (
             "ec2",
             "AttachVolume",
@@ -46,7 +86,12 @@ EC2 = "arn:aws:ec2:us-east-1:123456789012"
         ),
         ("ec2", "DeregisterImage", {"ImageId": "ami-01"}, ["arn:aws:ec2:us-east-1::image/ami-01"]),
         ("ec2", "StartInstances", {"InstanceIds": []}, ["*"]),
-        ("ec2", "CreateSnapshot", {"VolumeId": "vol-02"}, [f"{EC2}:volume/vol-02", "arn:aws:ec2:us-east-1::snapshot/*"]),
+        (
+            "ec2",
+            "CreateSnapshot",
+            {"VolumeId": "vol-02"},
+            [f"{EC2}:volume/vol-02", "arn:aws:ec2:us-east-1::snapshot/*"],
+        ),
         (
             "ec2",
             "RunInstances",
@@ -54,19 +99,36 @@ EC2 = "arn:aws:ec2:us-east-1:123456789012"
             ["arn:aws:ec2:us-east-1::image/ami-01", f"{EC2}:security-group/sg-03"]
             + [f"{EC2}:{kind}/*" for kind in ("instance", "network-interface", "volume")],
         ),
-        ("codebuild", "StartBuild", {"projectName": "rebuild"}, ["arn:aws:codebuild:us-east-1:123456789012:project/rebuild"]),
+        (
+            "codebuild",
+            "StartBuild",
+            {"projectName": "rebuild"},
+            ["arn:aws:codebuild:us-east-1:123456789012:project/rebuild"],
+        ),
         (
             "logs",
             "PutLogEvents",
             {"logGroupName": "/a", "logStreamName": "b", "logEvents": []},
             ["arn:aws:logs:us-east-1:123456789012:log-group:/a:log-stream:b"],
         ),
-        ("sns", "Publish", {"TopicArn": "arn:aws:sns:us-east-1:1:x", "Message": "y"}, ["arn:aws:sns:us-east-1:1:x"]),
+        (
+            "sns",
+            "Publish",
+            {"TopicArn": "arn:aws:sns:us-east-1:1:x", "Message": "y"},
+            ["arn:aws:sns:us-east-1:1:x"],
+        ),
         ("iam", "GetRole", {"RoleName": "hub"}, ["arn:aws:iam::123456789012:role/hub"]),
-        ("sts", "AssumeRole", {"RoleArn": "arn:aws:iam::1:role/x", "RoleSessionName": "y"}, ["arn:aws:iam::1:role/x"]),
+        (
+            "sts",
+            "AssumeRole",
+            {"RoleArn": "arn:aws:iam::1:role/x", "RoleSessionName": "y"},
+            ["arn:aws:iam::1:role/x"],
+        ),
     ],
 )
-def test_the_resources_of_a_call(service: str, operation: str, parameters: dict[str, Any], resources: list[str]) -> None:
+def test_the_resources_of_a_call(
+    service: str, operation: str, parameters: dict[str, Any], resources: list[str]
+) -> None:
     found = call(service, operation, parameters, *PLACE)
     assert (found.action, list(found.resources)) == (f"{service}:{operation}", resources)
 
@@ -92,7 +154,12 @@ def test_the_condition_keys_of_record_changes() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("*.Example.TEST.", "\\052.example.test"), ("\\052.a", "\\052.a"), ("a_b-c.d", "a_b-c.d"), ("é.test", "\\303\\251.test")],
+    [
+        ("*.Example.TEST.", "\\052.example.test"),
+        ("\\052.a", "\\052.a"),
+        ("a_b-c.d", "a_b-c.d"),
+        ("é.test", "\\303\\251.test"),
+    ],
 )
 def test_names_as_conditions_have_them(name: str, key: str) -> None:
     assert normalized(name) == key
@@ -107,7 +174,12 @@ def test_the_tags_asked_for_are_those_of_what_is_made_with_them() -> None:
     assert found.context_of(f"{EC2}:instance/*") == KEYS
     assert found.context_of(f"{EC2}:volume/*") == {}
     assert found.context_of("arn:aws:ec2:us-east-1::image/ami-01") == {}
-    assert call("ec2", "CreateTags", {"Resources": ["i-01"], "Tags": TAGS[0]["Tags"]}, *PLACE).context_of(f"{EC2}:instance/i-01") == KEYS
+    assert (
+        call("ec2", "CreateTags", {"Resources": ["i-01"], "Tags": TAGS[0]["Tags"]}, *PLACE).context_of(
+            f"{EC2}:instance/i-01"
+        )
+        == KEYS
+    )
     assert call("ssm", "PutParameter", {"Name": "a", "Tags": TAGS[0]["Tags"]}, *PLACE).context == KEYS
 
 

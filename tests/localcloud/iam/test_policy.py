@@ -61,7 +61,9 @@ def test_actions_and_resources(statement: dict[str, Any], allowed: bool) -> None
 
 def records(*names: str) -> JudgedCall:
     return JudgedCall(
-        "route53:ChangeResourceRecordSets", (ZONE,), {NAMES.lower(): names, "aws:userid": ("AROA:i-1",), "n": ("5",), "ip": ("127.0.0.1",)}
+        "route53:ChangeResourceRecordSets",
+        (ZONE,),
+        {NAMES.lower(): names, "aws:userid": ("AROA:i-1",), "n": ("5",), "ip": ("127.0.0.1",)},
     )
 
 
@@ -71,9 +73,14 @@ def records(*names: str) -> JudgedCall:
         ({"ForAllValues:StringEquals": {NAMES: ["a.test", "b.test"]}}, records("a.test"), True),
         ({"ForAllValues:StringEquals": {NAMES: ["a.test", "b.test"]}}, records("b.test", "a.test"), True),
         ({"ForAllValues:StringEquals": {NAMES: ["a.test", "b.test"]}}, records("a.test", "c.test"), False),
-        ({"ForAllValues:StringEquals": {NAMES.upper(): "a.test"}}, records("a.test"), True),  # keys know no case
+        # keys know no case
+        ({"ForAllValues:StringEquals": {NAMES.upper(): "a.test"}}, records("a.test"), True),
         ({"ForAllValues:StringEquals": {NAMES: "a.test"}}, records(), True),  # nothing is all of anything
-        ({"ForAllValues:StringLike": {NAMES: "_acme-challenge.*"}}, records("_acme-challenge.a", "_acme-challenge.b"), True),
+        (
+            {"ForAllValues:StringLike": {NAMES: "_acme-challenge.*"}},
+            records("_acme-challenge.a", "_acme-challenge.b"),
+            True,
+        ),
         ({"ForAllValues:StringLike": {NAMES: "_acme-challenge.*"}}, records("_acme-challenge.a", "b"), False),
         ({"ForAllValues:StringNotEquals": {NAMES: "a.test"}}, records("b.test", "c.test"), True),
         ({"ForAllValues:StringNotEquals": {NAMES: "a.test"}}, records("a.test", "c.test"), False),
@@ -95,7 +102,8 @@ def records(*names: str) -> JudgedCall:
         ({"NumericEquals": {"aws:userid": "5"}}, records(), False),
         ({"IpAddress": {"ip": "127.0.0.0/8"}}, records(), True),
         ({"NotIpAddress": {"ip": ["10.0.0.0/8", "127.0.0.0/8"]}}, records(), False),
-        ({"StringEquals": {"aws:userid": "AROA:i-1"}, "NumericEquals": {"n": "4"}}, records(), False),  # all of them
+        # all of them
+        ({"StringEquals": {"aws:userid": "AROA:i-1"}, "NumericEquals": {"n": "4"}}, records(), False),
     ],
 )
 def test_conditions(condition: dict[str, Any], call: JudgedCall, allowed: bool) -> None:
@@ -104,8 +112,12 @@ def test_conditions(condition: dict[str, Any], call: JudgedCall, allowed: bool) 
 
 def test_dates() -> None:
     call = JudgedCall("a:b", context={"aws:currenttime": ("2026-11-25T01:00:00Z",)})
-    assert is_allowed(allow("*", Condition={"DateLessThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}}), call)
-    assert not is_allowed(allow("*", Condition={"DateGreaterThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}}), call)
+    assert is_allowed(
+        allow("*", Condition={"DateLessThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}}), call
+    )
+    assert not is_allowed(
+        allow("*", Condition={"DateGreaterThan": {"aws:CurrentTime": "2026-12-01T00:00:00Z"}}), call
+    )
 
 
 def test_what_nobody_here_can_judge_is_refused_and_named() -> None:
@@ -120,7 +132,11 @@ def test_every_resource_of_a_call_has_to_be_allowed() -> None:
 
 def tagged(tags: dict[str, dict[str, str]]) -> JudgedCall:
     """A call on these resources, with the tags of each."""
-    return JudgedCall("ec2:AttachVolume", tuple(tags), of_resource={one: keys_of(found.items()) for one, found in tags.items()})
+    return JudgedCall(
+        "ec2:AttachVolume",
+        tuple(tags),
+        of_resource={one: keys_of(found.items()) for one, found in tags.items()},
+    )
 
 
 OURS, OTHERS = {"arn:i": {"Run": "1"}}, {"arn:vol": {"Owner": "eve"}}
@@ -133,13 +149,15 @@ OURS, OTHERS = {"arn:i": {"Run": "1"}}, {"arn:vol": {"Owner": "eve"}}
         ({"StringEquals": {"ec2:ResourceTag/Run": "1"}}, tagged(OURS), True),
         ({"StringEquals": {"aws:resourcetag/run": "1"}}, tagged(OURS), True),  # keys know no case
         ({"StringEquals": {"aws:ResourceTag/Run": "2"}}, tagged(OURS), False),
-        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({**OURS, **OTHERS}), False),  # each resource has to have it
+        # each resource has to have it
+        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({**OURS, **OTHERS}), False),
         ({"Null": {"aws:ResourceTag/Run": "false"}}, tagged(OURS), True),
         ({"Null": {"aws:ResourceTag/Run": "false"}}, tagged({**OTHERS, **OURS}), False),
         ({"Null": {"aws:ResourceTag/Run": "false"}}, JudgedCall("ec2:AttachVolume", ("arn:i",)), False),
         ({"StringNotEquals": {"aws:ResourceTag/Owner": "eve"}}, tagged({**OURS, **OTHERS}), False),
         ({"StringNotEquals": {"aws:ResourceTag/Owner": "eve"}}, tagged(OURS), True),
-        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({"arn:i": {"Run": "1", "run": "2"}}), False),  # which one, nobody says
+        # which one, nobody says
+        ({"StringEquals": {"aws:ResourceTag/Run": "1"}}, tagged({"arn:i": {"Run": "1", "run": "2"}}), False),
     ],
 )
 def test_tags_of_resources(condition: dict[str, Any], call: JudgedCall, allowed: bool) -> None:
@@ -152,7 +170,10 @@ def test_a_resources_tag_in_the_name_of_another() -> None:
     assert not is_allowed(statement, tagged({"arn:i": {"Name": "*"}}))
 
 
-resource_tags = st.dictionaries(st.sampled_from(["arn:a", "arn:b", "arn:c"]), st.dictionaries(st.sampled_from("xy"), st.sampled_from("12")))
+resource_tags = st.dictionaries(
+    st.sampled_from(["arn:a", "arn:b", "arn:c"]),
+    st.dictionaries(st.sampled_from("xy"), st.sampled_from("12")),
+)
 
 
 @given(resource_tags.filter(bool))
@@ -163,8 +184,15 @@ def test_a_condition_on_a_tag_is_met_when_every_resource_meets_it(tags: dict[str
 
 @given(resource_tags.filter(bool))
 def test_a_denied_tag_on_one_resource_is_enough(tags: dict[str, dict[str, str]]) -> None:
-    denied = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Null": {"ec2:ResourceTag/y": "false"}}}
-    assert decide([policy(allow("*"), denied)], tagged(tags)).allowed == (not any("y" in found for found in tags.values()))
+    denied = {
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"Null": {"ec2:ResourceTag/y": "false"}},
+    }
+    assert decide([policy(allow("*"), denied)], tagged(tags)).allowed == (
+        not any("y" in found for found in tags.values())
+    )
 
 
 def test_a_variable_without_a_value_matches_nothing_and_an_escaped_star_itself() -> None:
@@ -174,7 +202,9 @@ def test_a_variable_without_a_value_matches_nothing_and_an_escaped_star_itself()
     assert not matches("a${*}b", "axb")
 
 
-actions = st.sampled_from(["ssm:GetParameter", "ssm:*", "route53:Get?hange", "route53:GetChange", "*", "ec2:Describe*"])
+actions = st.sampled_from(
+    ["ssm:GetParameter", "ssm:*", "route53:Get?hange", "route53:GetChange", "*", "ec2:Describe*"]
+)
 resources = st.sampled_from(["*", "arn:a", "arn:b", "arn:*"])
 statements = st.builds(
     lambda effect, action, resource: {"Effect": effect, "Action": action, "Resource": resource},
@@ -190,18 +220,27 @@ calls = st.builds(
 
 
 @given(st.lists(statements), calls)
-def test_the_order_and_the_grouping_of_statements_do_not_matter(found: list[dict[str, Any]], call: JudgedCall) -> None:
-    assert decide([policy(*found)], call).allowed == decide([policy(one) for one in reversed(found)], call).allowed
+def test_the_order_and_the_grouping_of_statements_do_not_matter(
+    found: list[dict[str, Any]], call: JudgedCall
+) -> None:
+    assert (
+        decide([policy(*found)], call).allowed
+        == decide([policy(one) for one in reversed(found)], call).allowed
+    )
 
 
 @given(st.lists(statements), statements, calls)
-def test_an_allow_never_takes_away_and_a_deny_never_gives(found: list[dict[str, Any]], extra: dict[str, Any], call: JudgedCall) -> None:
+def test_an_allow_never_takes_away_and_a_deny_never_gives(
+    found: list[dict[str, Any]], extra: dict[str, Any], call: JudgedCall
+) -> None:
     before, after = decide([policy(*found)], call).allowed, decide([policy(*found, extra)], call).allowed
     assert after >= before if extra["Effect"] == "Allow" else after <= before
 
 
 @given(st.lists(statements), calls)
-def test_nothing_is_allowed_that_no_statement_allows_and_a_deny_of_all_ends_it(found: list[dict[str, Any]], call: JudgedCall) -> None:
+def test_nothing_is_allowed_that_no_statement_allows_and_a_deny_of_all_ends_it(
+    found: list[dict[str, Any]], call: JudgedCall
+) -> None:
     if not any(one["Effect"] == "Allow" for one in found):
         assert not decide([policy(*found)], call).allowed
     assert not decide([policy(*found, {"Effect": "Deny", "Action": "*", "Resource": "*"})], call).allowed

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from localcloud.machine import imds_server
-from localcloud.machine.imds_server import InstanceFacts, InstanceMetadata, MetadataServer, identity_document, tree
+from localcloud.machine.imds_server import (
+    InstanceFacts,
+    InstanceMetadata,
+    MetadataServer,
+    identity_document,
+    tree,
+)
 from tests.localcloud.machine.imds import FACTS, Guest, Serve
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 from tests.cloud import guest
 
 FACTS = replace(guest.FACTS, instance_type="t3.large", security_groups={"sg-01": "web", "sg-02": "ssh"})
-PUBLIC = replace(FACTS, public_ip="127.77.3.4", key_name="my-key", public_key="ssh-ed25519 AAAA my-key\n", tags={"Name": "hub", "a=b": "c"})
+PUBLIC = replace(
+    FACTS,
+    public_ip="127.77.3.4",
+    key_name="my-key",
+    public_key="ssh-ed25519 AAAA my-key\n",
+    tags={"Name": "hub", "a=b": "c"},
+)
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
 

@@ -1,4 +1,4 @@
-"""Addresses of local clouds: unique on the host, kept through restarts, free again when a cloud has vanished."""
+"""Addresses of local clouds: unique on the host, kept through restarts, free when a cloud is gone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_a_cloud_has_254_addresses_and_says_when_they_are_gone(tmp_path: Path) -
         pool.allocate()
 
 
-def test_after_a_restart_the_network_is_the_same_and_reserved_addresses_are_not_given_out(tmp_path: Path) -> None:
+def test_after_a_restart_the_network_is_the_same_and_reserved_addresses_are_not_given_out(
+    tmp_path: Path,
+) -> None:
     folder = cloud(tmp_path, "a")
     before = AddressPool(folder)
     kept = [before.allocate(), before.allocate()]
@@ -78,7 +80,9 @@ def test_two_clouds_never_share_a_network(tmp_path: Path) -> None:
     assert len({network_of(pool.allocate()) for pool in pools}) == 40
 
 
-def test_two_clouds_starting_at_once_never_share_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_clouds_starting_at_once_never_share_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slowly(network: IPv4Network) -> Path | None:
         holder = read(network)
         time.sleep(0.001)  # long enough for another cloud to come between the look and the claim
@@ -155,7 +159,16 @@ def test_a_taken_port_is_told_from_others() -> None:
 def test_a_privileged_port_names_the_sysctl() -> None:
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 22:
         pytest.skip("on this host no port from 22 on is privileged")
-    program = "from localcloud.machine.address_pool import why_not_listen as ask; print(ask('127.77.255.1', 22).hint)"
+    program = (
+        "from localcloud.machine.address_pool import why_not_listen as ask; print(ask('127.77.255.1', "
+        "22).hint)"
+    )
     as_ordinary_user = ["setpriv", "--bounding-set=-net_bind_service"] if os.getuid() == 0 else []
-    done = subprocess.run([*as_ordinary_user, sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*as_ordinary_user, sys.executable, "-c", program],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "once, as root: sysctl -w net.ipv4.ip_unprivileged_port_start=22\n", done.stderr

@@ -37,7 +37,12 @@ def test_a_token_request_must_name_a_lifetime_and_not_come_through_a_proxy(serve
     assert guest.ask("PUT", "/latest/api/token").status == 400
     assert guest.ask("PUT", "/latest/api/token", **{TTL: "60", "X-Forwarded-For": "10.0.0.1"}).status == 403
     assert guest.ask("GET", "/latest/api/token").status == 405
-    assert guest.ask("PUT", "/latest/api/token", **{TTL: "21600"}).headers["X-Aws-Ec2-Metadata-Token-Ttl-Seconds"] == "21600"
+    assert (
+        guest.ask("PUT", "/latest/api/token", **{TTL: "21600"}).headers[
+            "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
+        ]
+        == "21600"
+    )
 
 
 def test_a_token_expires(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +78,10 @@ def test_what_is_looked_up_is_always_current(tmp_path: Path) -> None:
 
 
 def test_user_data_comes_back_byte_for_byte(serve: Serve) -> None:
-    assert serve(user_data=b"#cloud-config\nname: \xc3\xa9\n").get("/latest/user-data").text == "#cloud-config\nname: é\n"
+    assert (
+        serve(user_data=b"#cloud-config\nname: \xc3\xa9\n").get("/latest/user-data").text
+        == "#cloud-config\nname: é\n"
+    )
 
 
 def test_head_has_headers_and_no_body(serve: Serve) -> None:
@@ -83,7 +91,9 @@ def test_head_has_headers_and_no_body(serve: Serve) -> None:
 
 def test_other_methods_are_refused(serve: Serve) -> None:
     guest = serve(http_tokens="optional")
-    assert {method: guest.ask(method, "/latest/meta-data/").status for method in ("POST", "DELETE", "PUT")} == {
+    assert {
+        method: guest.ask(method, "/latest/meta-data/").status for method in ("POST", "DELETE", "PUT")
+    } == {
         "POST": 405,
         "DELETE": 405,
         "PUT": 405,

@@ -80,21 +80,32 @@ def test_role_credentials_are_what_botocore_reads(serve: Serve) -> None:
         "LastUpdated": "2026-11-23T11:30:00Z",
         "Expiration": "2026-11-23T17:30:00Z",
     }
-    guest = serve(replace(FACTS, role="hub", profile_arn="arn:aws:iam::123456789012:instance-profile/hub", credentials=credentials))
+    guest = serve(
+        replace(
+            FACTS,
+            role="hub",
+            profile_arn="arn:aws:iam::123456789012:instance-profile/hub",
+            credentials=credentials,
+        )
+    )
     assert guest.get("/latest/meta-data/iam/security-credentials/").text == "hub"
     answer = json.loads(guest.get("/latest/meta-data/iam/security-credentials/hub").text)
     assert answer == {"Code": "Success", "Type": "AWS-HMAC", **credentials}
-    assert json.loads(guest.get("/latest/meta-data/iam/info").text)["InstanceProfileArn"].endswith("instance-profile/hub")
+    assert json.loads(guest.get("/latest/meta-data/iam/info").text)["InstanceProfileArn"].endswith(
+        "instance-profile/hub"
+    )
 
 
 @pytest.mark.parametrize("version", ["2009-04-04", "2016-09-02", "2018-09-24", "2021-03-23"])
 @pytest.mark.parametrize("facts", [FACTS, PUBLIC], ids=["private", "public"])
-def test_cloud_init_finds_the_whole_tree_in_its_versions(serve: Serve, version: str, facts: InstanceFacts) -> None:
+def test_cloud_init_finds_the_whole_tree_in_its_versions(
+    serve: Serve, version: str, facts: InstanceFacts
+) -> None:
     assert _crawled(serve(facts), f"/{version}/meta-data/") == tree(facts)
 
 
 def _crawled(guest: Guest, folder: str) -> Tree:
-    """What cloud-init's MetadataMaterializer does: follow every entry, folders by their slash, keys by their number."""
+    """What cloud-init's MetadataMaterializer does: follow every entry, folders by slash, keys by number."""
     found: dict[str, Any] = {}
     for entry in guest.get(folder).text.split("\n"):
         if folder.endswith("public-keys/"):

@@ -1,4 +1,7 @@
-"""KVM is used only when a kernel was seen to end under it. A script on PATH stands for a QEMU on hosts of every kind."""
+"""KVM is used only when a kernel was seen to end under it.
+
+A script on PATH stands for a QEMU on hosts of every kind.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,15 @@ from localcloud.machine.kvm_probe import accelerator
 
 @dataclass(frozen=True)
 class Host:
-    """A host with /dev/kvm, a kernel in /boot and a QEMU that does what its script says; calls has a line for every boot."""
+    """A host with /dev/kvm, a kernel in /boot and a scripted QEMU; calls has a line for every boot."""
 
     folder: Path
 
     def qemu(self, script: str, version: str = "QEMU emulator version 7.2") -> None:
         program = self.folder / "bin" / "qemu-system-x86_64"
         program.write_text(
-            f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "{version}"; exit 0; }}\necho "$@" >> {self.folder}/calls\n{script}\n'
+            f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "{version}"; exit 0; }}\necho "$@" >> '
+            f"{self.folder}/calls\n{script}\n"
         )
         program.chmod(0o755)
 

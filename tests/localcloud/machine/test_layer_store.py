@@ -1,4 +1,4 @@
-"""Layers of a local cloud; what calls qemu-img is marked vm, because a machine without QEMU's tools may run the rest."""
+"""Layers of a local cloud; what calls qemu-img is marked vm, so that the rest needs no QEMU."""
 
 from __future__ import annotations
 
@@ -36,10 +36,17 @@ def write(store: LayerStore, layer: str, text: str, offset: int = 0) -> None:
 
 
 def holds(store: LayerStore, layer: str, text: str, offset: int = 0) -> bool:
-    return os.system(f"qemu-io -r -f qcow2 -c 'read -q -P {ord(text)} {offset} 4096' {store.path(layer)} >/dev/null") == 0
+    return (
+        os.system(
+            f"qemu-io -r -f qcow2 -c 'read -q -P {ord(text)} {offset} 4096' {store.path(layer)} >/dev/null"
+        )
+        == 0
+    )
 
 
-def test_without_qemu_img_the_error_says_what_to_install(store: LayerStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_qemu_img_the_error_says_what_to_install(
+    store: LayerStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MachineError, match="qemu-img is not installed") as caught:
         store.create_blank("vol-1", 1)
@@ -78,7 +85,9 @@ def test_actual_size_counts_what_is_allocated(store: LayerStore, tmp_path: Path)
 
 @pytest.mark.vm
 class TestWithQemuImg:
-    def test_a_base_on_another_file_system_is_overlaid(self, store: LayerStore, base_image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_base_on_another_file_system_is_overlaid(
+        self, store: LayerStore, base_image: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(os, "link", _cross_device)
         store.import_base("snap-1", base_image)
         assert store.virtual_size("snap-1") == 2 * GIB
@@ -114,7 +123,9 @@ class TestWithQemuImg:
         store.folder.rename(tmp_path / "moved")
         assert holds(LayerStore(tmp_path / "moved"), "vol-1", "p")
 
-    def test_garbage_collection_keeps_what_something_stands_on(self, store: LayerStore, base_image: Path) -> None:
+    def test_garbage_collection_keeps_what_something_stands_on(
+        self, store: LayerStore, base_image: Path
+    ) -> None:
         store.import_base("base", base_image)
         store.create_overlay("vol-1", "base", 2)
         store.create_overlay("vol-2", "vol-1", 2)
@@ -128,7 +139,9 @@ class TestWithQemuImg:
         assert layers(store) == set()
         assert base_image.exists()
 
-    def test_garbage_collection_never_leaves_its_folder(self, store: LayerStore, base_image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_garbage_collection_never_leaves_its_folder(
+        self, store: LayerStore, base_image: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(os, "link", _cross_device)
         store.import_base("base", base_image)
         store.create_overlay("vol-1", "base", 2)

@@ -1,4 +1,6 @@
-"""The parts of a machine that need no machine: the command line, firmware descriptors, pid files. tests/cloud boots real ones."""
+"""The parts of a machine that need no machine: the command line, firmware descriptors, pid files. tests/cloud
+boots real ones.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ FIRMWARE = Firmware(Path("/fw/code.fd"), Path("/fw/vars.fd"))
 QEMU = Program(("/opt/loader", "/opt/qemu"), "QEMU emulator version 10.0.13")
 
 
-def command(spec: MachineSpec = SPEC, accelerator: Accelerator = "tcg", saved: str | None = None) -> list[str]:
+def command(
+    spec: MachineSpec = SPEC, accelerator: Accelerator = "tcg", saved: str | None = None
+) -> list[str]:
     files = Machine(Path("/state/machines/i-0123456789abcdef0"), Path("/run/a,b c")).files
     return command_line(spec, files, Tools(QEMU, accelerator, FIRMWARE, "/usr/bin/socat"), saved)
 
@@ -42,7 +46,10 @@ def objects(arguments: list[str], option: str) -> list[dict[str, Any]]:
 
 def test_the_guest_finds_a_volume_by_its_serial_and_boots_from_the_right_one() -> None:
     disks = [device for device in objects(command(), "-device") if device["driver"] == "virtio-blk-pci"]
-    assert [(disk["serial"], disk.get("bootindex")) for disk in disks] == [("vol0123456789abcdef0", 0), ("vol0fedcba9876543210", None)]
+    assert [(disk["serial"], disk.get("bootindex")) for disk in disks] == [
+        ("vol0123456789abcdef0", 0),
+        ("vol0fedcba9876543210", None),
+    ]
     assert all(len(disk["serial"]) == 20 for disk in disks)
 
 
@@ -63,7 +70,9 @@ def test_each_volume_has_a_port_of_its_own_and_some_are_spare() -> None:
 
 def test_nvme_is_a_setting() -> None:
     spec = MachineSpec(SPEC.instance_id, 2, 2048, SPEC.mac, SPEC.drives, controller="nvme")
-    assert [device["serial"] for device in objects(command(spec), "-device") if device["driver"] == "nvme"] == [ROOT.serial, DATA.serial]
+    assert [
+        device["serial"] for device in objects(command(spec), "-device") if device["driver"] == "nvme"
+    ] == [ROOT.serial, DATA.serial]
 
 
 def test_cloud_init_takes_it_for_ec2() -> None:
@@ -78,7 +87,9 @@ def test_cloud_init_takes_it_for_ec2() -> None:
 def test_commas_and_spaces_in_folders_survive_qemus_and_the_shells_splitting() -> None:
     (network,) = values(command(), "-netdev")
     assert "UNIX-CONNECT:'/run/a,,b c/i-0123456789abcdef0.imds'" in network
-    assert any(value.endswith("path=/run/a,,b c/i-0123456789abcdef0.qmp") for value in values(command(), "-chardev"))
+    assert any(
+        value.endswith("path=/run/a,,b c/i-0123456789abcdef0.qmp") for value in values(command(), "-chardev")
+    )
 
 
 def test_kvm_uses_the_hosts_processor() -> None:
@@ -112,14 +123,18 @@ class TestFirmware:
             (tmp_path / name).touch()
         return tmp_path
 
-    def descriptor(self, folder: Path, name: str, *features: str, code: str = "code.fd", machines: str = "pc-q35-*") -> None:
+    def descriptor(
+        self, folder: Path, name: str, *features: str, code: str = "code.fd", machines: str = "pc-q35-*"
+    ) -> None:
         mapping = {
             "device": "flash",
             "executable": {"filename": str(folder / code), "format": "raw"},
             "nvram-template": {"filename": str(folder / "vars.fd"), "format": "raw"},
         }
         targets = [{"architecture": "x86_64", "machines": [machines]}]
-        text = json.dumps({"interface-types": ["uefi"], "mapping": mapping, "targets": targets, "features": list(features)})
+        text = json.dumps(
+            {"interface-types": ["uefi"], "mapping": mapping, "targets": targets, "features": list(features)}
+        )
         (folder / name).write_text(text)
 
     def test_the_plain_one_is_found_among_the_others(self, folder: Path) -> None:
@@ -146,7 +161,9 @@ class TestProcess:
     @pytest.fixture
     def running(self, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         """A process that names its pid file on its command line, as QEMU does."""
-        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path / "pid")]) as started:
+        with subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path / "pid")]
+        ) as started:
             (tmp_path / "pid").write_text(f"{started.pid}\n")
             while b"sleep" not in Path(f"/proc/{started.pid}/cmdline").read_bytes():
                 time.sleep(0.01)
@@ -166,7 +183,9 @@ class TestProcess:
         assert process.wait_ended(tmp_path / "pid", 30)
         assert time.monotonic() - before < 5
 
-    def test_another_process_of_that_number_is_not_ours(self, running: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    def test_another_process_of_that_number_is_not_ours(
+        self, running: subprocess.Popen[bytes], tmp_path: Path
+    ) -> None:
         elsewhere = tmp_path / "other-pid"
         elsewhere.write_text(str(running.pid))
         assert process.pid_of(elsewhere) is None

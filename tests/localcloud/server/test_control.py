@@ -15,7 +15,9 @@ from localcloud import doctor
 from localcloud.server import control
 
 
-def test_closed_ports_are_said_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_ports_are_said_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = tmp_path / "ip_unprivileged_port_start"
     start.write_text("1024\n")
     monkeypatch.setattr(doctor, "PORT_START", start)

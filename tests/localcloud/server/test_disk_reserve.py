@@ -1,4 +1,4 @@
-"""The space that is kept aside: once, given back when it is all there is, set aside again when there is more."""
+"""The space that is kept aside: once, given back when it is all there is, and set aside again later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def test_it_takes_real_blocks_once(tmp_path: Path) -> None:
     assert file.stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_it_is_given_back_when_there_is_less_left_and_set_aside_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_given_back_when_there_is_less_left_and_set_aside_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk_reserve.keep(tmp_path)
     free(monkeypatch, disk_reserve.SIZE)
     disk_reserve.release(tmp_path)

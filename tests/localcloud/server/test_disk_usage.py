@@ -27,6 +27,8 @@ def test_a_cloud_that_is_not_there_takes_nothing(tmp_path: Path) -> None:
     assert sum(place.size for place in places(tmp_path / "cloud", tmp_path / "cache")) == 0
 
 
-@pytest.mark.parametrize(("size", "text"), [(0, "0 MiB"), (400 << 10, "0.4 MiB"), (12 << 20, "12 MiB"), (1331 << 20, "1.3 GiB")])
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 MiB"), (400 << 10, "0.4 MiB"), (12 << 20, "12 MiB"), (1331 << 20, "1.3 GiB")]
+)
 def test_sizes_are_for_people(size: int, text: str) -> None:
     assert readable(size) == text

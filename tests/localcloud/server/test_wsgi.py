@@ -30,7 +30,10 @@ def client(host: Host) -> Client:
 
 
 def signed(service: str) -> dict[str, str]:
-    scope = f"AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    scope = (
+        f"AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/{service}/aws4_request, SignedHeaders=host, "
+        "Signature=0"
+    )
     return {"Authorization": scope}
 
 
@@ -74,13 +77,19 @@ def test_an_unsigned_request_is_refused(client: Client) -> None:
 
 
 def test_a_json_service_gets_json(client: Client) -> None:
-    headers = {**signed("kms"), "X-Amz-Target": "TrentService.ListKeys", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {
+        **signed("kms"),
+        "X-Amz-Target": "TrentService.ListKeys",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
     response = client.post("/", data="{}", headers=headers)
     assert response.json is not None
     assert response.json["__type"] == "UnsupportedOperation"
 
 
-def test_what_changes_something_is_kept_before_it_is_answered_and_what_reads_is_not(host: Host, client: Client) -> None:
+def test_what_changes_something_is_kept_before_it_is_answered_and_what_reads_is_not(
+    host: Host, client: Client
+) -> None:
     saved: list[int] = []
     host.save = lambda: saved.append(1)
     call(client, "ec2", Action="DescribeVpcs", Version="2016-11-15")

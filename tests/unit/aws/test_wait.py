@@ -11,8 +11,16 @@ from build.errors import CloudError
 
 
 def test_it_returns_what_was_seen_and_tells_what_it_waits_for() -> None:
-    states, told = iter(["pending", "pending", "running"]), []
-    seen = wait_until(lambda: next(states), lambda s: s == "running", what="i-1", timeout_s=5, on_wait=told.append, interval_s=0.001)
+    states = iter(["pending", "pending", "running"])
+    told: list[str] = []
+    seen = wait_until(
+        lambda: next(states),
+        lambda s: s == "running",
+        what="i-1",
+        timeout_s=5,
+        on_wait=told.append,
+        interval_s=0.001,
+    )
     assert seen == "running"
     assert told == ["i-1: pending", "i-1: pending"]
 

@@ -1,7 +1,7 @@
 """What the steps of a build send to a builder, recorded and compared with what is kept in sent/.
 
-The steps are those of a build, with its real ssh and EC2 clients; at the wire somebody else answers and writes down what arrives. As a
-program it renews what is kept: .venv/bin/python -m tests.unit.bake.recording
+The steps are those of a build, with its real ssh and EC2 clients; at the wire somebody else answers and
+writes down what arrives. As a program it renews what is kept: .venv/bin/python -m tests.unit.bake.recording
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ _EXAMPLE = {
         "    npm: https://npm.example.org\n"
         "    conda: https://conda.example.org\n"
         "    apt: https://apt.example.org/debian\n"
-        "provisioners: [first, {name: second, variables: {words: it's so, count: 2, names: [a, b c], places: {x: [1]}}}]\n"
+        "provisioners: [first, {name: second, variables: {words: it's so, count: 2, names: [a, b c], "
+        "places: {x: [1]}}}]\n"
     ),
     "provisioners/first/provisioner.yaml": "summary: nothing but a script\n",
     "provisioners/first/install.sh": "true\n",
@@ -82,7 +83,8 @@ _EXAMPLE = {
         "summary: all that can be sent\n"
         'files: {/etc/second.conf: {mode: "0640", group: adm}}\n'
         "variables:\n"
-        "  {words: {default: ''}, count: {default: 1}, names: {default: []}, places: {default: {}}, nothing: {}, on: {default: true}}\n"
+        "  {words: {default: ''}, count: {default: 1}, names: {default: []}, places: {default: {}}, "
+        "nothing: {}, on: {default: true}}\n"
     ),
     "provisioners/second/install.sh": "echo second\n",
     "provisioners/second/files/etc/second.conf.j2": "{{ words }} {{ count }}\n",
@@ -132,7 +134,14 @@ def _run(manifest: Manifest, folder: Path, *, has_layer: bool) -> Iterator[tuple
 
 def _state(manifest: Manifest, folder: Path, ec2: Any) -> Bake:
     started = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    run = Run("run-20260101-000000-0000", "ada@example", started, started + timedelta(minutes=90), folder, keys.generate())
+    run = Run(
+        "run-20260101-000000-0000",
+        "ada@example",
+        started,
+        started + timedelta(minutes=90),
+        folder,
+        keys.generate(),
+    )
     clients = Clients(Cloud("example", "us-east-1"), "000000000000", ec2, nobody(), nobody(), nobody())
     state = Bake(manifest, clients, run, Reporter(quiet=True))
     state.base = BaseImage(_BASE_ID, "example-1", "000000000000", "x86_64", "/dev/xvda", 8, "admin")
@@ -171,7 +180,8 @@ def complaint(name: str, sent: str) -> str | None:
     file = kept_in(name).relative_to(REPO)
     if text != sent and number >= NUMBERS[name]:
         return (
-            f"what {name!r} sends to the builder has changed: bump {mapping}[{name!r}] in {_NUMBERS_IN} and note why, "
+            f"what {name!r} sends to the builder has changed: bump {mapping}[{name!r}] in "
+            f"{_NUMBERS_IN} and note why, "
             f"then update {file} by {COMMAND}"
         )
     return f"the recipe number of {name!r} is not that of {file}: update it by {COMMAND}"

@@ -19,7 +19,12 @@ BASE = "ami-0123456789abcdef0"
 
 
 def use(folder: Path, values: dict[str, object] | None = None, **definition: object) -> ProvisionerUse:
-    return ProvisionerUse(folder.name, folder, Definition.model_validate({"summary": "x", **definition}), freeze_map(values or {}))
+    return ProvisionerUse(
+        folder.name,
+        folder,
+        Definition.model_validate({"summary": "x", **definition}),
+        freeze_map(values or {}),
+    )
 
 
 @pytest.fixture
@@ -38,8 +43,11 @@ def digest(folder: Path, values: dict[str, object] | None = None, base: str = BA
 
 
 def test_it_is_a_sha256_the_same_on_every_machine(folder: Path) -> None:
-    """Written down once for each SCHEME: where the same input gets another number, SCHEME has to be counted up."""
-    assert digest(folder, {"packages": ("a", "b"), "n": 1}) == "25f03d1c40e8021045a6bd5a23079afcf35d5d03fee4d225455691f2568240dc"
+    """Written down once for each SCHEME: where the same input gets another number, count SCHEME up."""
+    assert (
+        digest(folder, {"packages": ("a", "b"), "n": 1})
+        == "25f03d1c40e8021045a6bd5a23079afcf35d5d03fee4d225455691f2568240dc"
+    )
 
 
 def test_neither_place_nor_time_nor_permissions_beyond_execution_matter(folder: Path, tmp_path: Path) -> None:
@@ -55,7 +63,14 @@ def test_neither_place_nor_time_nor_permissions_beyond_execution_matter(folder: 
 
 
 @pytest.mark.parametrize(
-    "name", ["files/etc/a.conf~", "files/etc/.a.conf.swp", "files/__pycache__/a.pyc", "files/etc/.#a.conf", "files/.DS_Store"]
+    "name",
+    [
+        "files/etc/a.conf~",
+        "files/etc/.a.conf.swp",
+        "files/__pycache__/a.pyc",
+        "files/etc/.#a.conf",
+        "files/.DS_Store",
+    ],
 )
 def test_leftovers_do_not_matter(folder: Path, name: str) -> None:
     first = digest(folder)
@@ -114,7 +129,10 @@ def test_what_is_not_sent_does_not_matter(folder: Path) -> None:
 
 
 def test_owners_and_modes_matter(folder: Path) -> None:
-    marks = [chain(BASE, [use(folder, files={"/etc/a.conf": given})])[0].digest for given in ({}, {"mode": "0600"}, {"owner": "hub"})]
+    marks = [
+        chain(BASE, [use(folder, files={"/etc/a.conf": given})])[0].digest
+        for given in ({}, {"mode": "0600"}, {"owner": "hub"})
+    ]
     assert len({digest(folder), *marks}) == 3
     assert marks[0] == digest(folder)
 
@@ -174,9 +192,13 @@ def backwards(value: object) -> object:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=mappings, second=mappings)
-def test_values_matter_as_the_script_reads_them(folder: Path, first: dict[str, object], second: dict[str, object]) -> None:
+def test_values_matter_as_the_script_reads_them(
+    folder: Path, first: dict[str, object], second: dict[str, object]
+) -> None:
     """1 and "1" are the same to it, the order of keys never matters."""
     reordered = backwards(first)
     assert isinstance(reordered, dict)
     assert digest(folder, first) == digest(folder, reordered)
-    assert (digest(folder, first) == digest(folder, second)) == (environment(use(folder, first)) == environment(use(folder, second)))
+    assert (digest(folder, first) == digest(folder, second)) == (
+        environment(use(folder, first)) == environment(use(folder, second))
+    )

@@ -1,4 +1,4 @@
-"""What the tags of an image tell of it is enough to say what changed, down to files, and fits into EC2's limits."""
+"""What the tags of an image tell is enough to say what changed, down to files, within EC2's limits."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def test_the_same_is_the_same(project: Project) -> None:
         ("image.description=other", ["image.description changed"]),
         ("builder.root_volume.size_gib=17", ["builder.root_volume changed"]),
         ("publish.tags={a: b}", ["image.tags changed"]),
-        ("provisioners=[base, python, network, jupyterhub, certificates, service, logging]", ["provisioner boot is used no more"]),
+        (
+            "provisioners=[base, python, network, jupyterhub, certificates, service, logging]",
+            ["provisioner boot is used no more"],
+        ),
     ],
 )
 def test_what_changed_in_the_manifest_is_named(project: Project, override: str, said: list[str]) -> None:
@@ -98,7 +101,9 @@ ANACONDA = ("python.distribution=anaconda", "python.accept_terms=true")
         (ANACONDA, f"python.installers.anaconda.sha256.aarch64={'e' * 64}"),
     ],
 )
-def test_a_pin_that_the_build_does_not_use_is_no_change(project: Project, chosen: tuple[str, ...], override: str) -> None:
+def test_a_pin_that_the_build_does_not_use_is_no_change(
+    project: Project, chosen: tuple[str, ...], override: str
+) -> None:
     now, before = project.inputs(*chosen, override), project.inputs(*chosen)
     assert diff_tags(now, before.tags()) == []
     assert now.fingerprint == before.fingerprint
@@ -114,11 +119,19 @@ def test_a_pin_that_the_build_does_not_use_is_no_change(project: Project, chosen
     ],
 )
 def test_a_pin_that_it_does_use_is_one(project: Project, chosen: tuple[str, ...], override: str) -> None:
-    assert diff_tags(project.inputs(*chosen, override), project.inputs(*chosen).tags()) == ["variable installers of python changed"]
+    assert diff_tags(project.inputs(*chosen, override), project.inputs(*chosen).tags()) == [
+        "variable installers of python changed"
+    ]
 
 
 @pytest.mark.parametrize(
-    "override", ["builder.instance_types=[m7i.large]", "retention.keep=9", "tests.timeout_minutes=50", "launch.instance_type=t3.small"]
+    "override",
+    [
+        "builder.instance_types=[m7i.large]",
+        "retention.keep=9",
+        "tests.timeout_minutes=50",
+        "launch.instance_type=t3.small",
+    ],
 )
 def test_what_does_not_get_into_the_image_is_no_change(project: Project, override: str) -> None:
     assert diff_tags(project.inputs(override), project.inputs().tags()) == []
@@ -126,7 +139,10 @@ def test_what_does_not_get_into_the_image_is_no_change(project: Project, overrid
 
 def test_files_are_named(project: Project) -> None:
     marks = project.inputs().tags()
-    motd, hosts = project.provisioner("base/files/etc/hubsmith/README"), project.provisioner("base/files/etc/motd.d/x")
+    motd, hosts = (
+        project.provisioner("base/files/etc/hubsmith/README"),
+        project.provisioner("base/files/etc/motd.d/x"),
+    )
     motd.write_text("other\n")
     hosts.parent.mkdir()
     hosts.write_text("new\n")
@@ -136,7 +152,8 @@ def test_files_are_named(project: Project) -> None:
     found = diff_tags(project.inputs(), marks)
     assert "provisioners/base/files/etc/hubsmith/README changed" in found
     assert "provisioners/base/files/etc/motd.d/x is new" in found
-    assert "provisioner logging changed" in found  # without names: a digest does not tell that of a file that is gone
+    # without names: a digest does not tell that of a file that is gone
+    assert "provisioner logging changed" in found
     assert any(line.startswith("1 part(s) of ") and line.endswith(" are gone") for line in found)
     named = diff_tags(project.inputs(), marks, names)
     assert "provisioners/logging/files/etc/rsyslog.d/20-jupyterhub.conf is gone" in named
@@ -144,7 +161,10 @@ def test_files_are_named(project: Project) -> None:
 
 
 def test_another_login_user_is_a_change_unless_the_base_image_names_it(project: Project) -> None:
-    other, chosen = "base.login_user=ubuntu", load(project.folder / "manifest.yaml", overrides=["base.login_user=ubuntu"])
+    other, chosen = (
+        "base.login_user=ubuntu",
+        load(project.folder / "manifest.yaml", overrides=["base.login_user=ubuntu"]),
+    )
     assert diff_tags(project.inputs(other), project.inputs().tags()) == ["base.login_user changed"]
     assert diff_tags(of(chosen, *BASE, "admin"), project.inputs().tags()) == []
 
@@ -169,26 +189,48 @@ def test_tags_that_say_less_still_tell_that_something_changed(project: Project) 
     now = project.inputs()
     old = {"hubsmith:base": " ".join(BASE), "hubsmith:fingerprint": now.fingerprint, "hubsmith:scheme": "2"}
     assert diff_tags(now, old) == []
-    assert diff_tags(now, {**old, "hubsmith:fingerprint": "0" * 64}) == ["the provisioners changed; the image's tags do not say what"]
-    noted = {**now.tags(), "hubsmith:settings": f"image.description={now.settings['image.description'][:8]} hubsmith={'0' * 8}"}
+    assert diff_tags(now, {**old, "hubsmith:fingerprint": "0" * 64}) == [
+        "the provisioners changed; the image's tags do not say what"
+    ]
+    noted = {
+        **now.tags(),
+        "hubsmith:settings": f"image.description={now.settings['image.description'][:8]} hubsmith={'0' * 8}",
+    }
     assert diff_tags(now, noted) == ["what Hubsmith itself sends to the builder changed"]
 
 
 @pytest.mark.parametrize("scheme", [None, "1", "3"])
-def test_an_image_of_another_scheme_is_due_for_that_reason_and_no_other(project: Project, scheme: str | None) -> None:
+def test_an_image_of_another_scheme_is_due_for_that_reason_and_no_other(
+    project: Project, scheme: str | None
+) -> None:
     """Its digests are all different, so no provisioner is named."""
     marks = {name: value for name, value in project.inputs().tags().items() if name != "hubsmith:scheme"}
-    marks |= {"hubsmith:settings": "image.description=00000000", "hubsmith:provisioners": "base=00000000", "hubsmith:version": "0.0.1"}
+    marks |= {
+        "hubsmith:settings": "image.description=00000000",
+        "hubsmith:provisioners": "base=00000000",
+        "hubsmith:version": "0.0.1",
+    }
     marks |= {"hubsmith:scheme": scheme} if scheme else {}
-    reason = "this version of Hubsmith counts what an image is made of in a different way: each image is rebuilt once"
+    reason = (
+        "this version of Hubsmith counts what an image is made of in a different way: each image is "
+        "rebuilt once"
+    )
     assert diff_tags(project.inputs(), marks) == [reason]
-    assert diff_tags(project.inputs(), {**marks, "hubsmith:base": "ami-0 old"}) == [f"base image ami-0 (old) → {' ('.join(BASE)})", reason]
+    assert diff_tags(project.inputs(), {**marks, "hubsmith:base": "ami-0 old"}) == [
+        f"base image ami-0 (old) → {' ('.join(BASE)})",
+        reason,
+    ]
 
 
 def test_what_is_not_sent_is_no_change(project: Project) -> None:
     before = project.inputs()
-    definition, template = project.provisioner("boot/provisioner.yaml"), next(project.provisioner("jupyterhub").rglob("*.j2"))
-    definition.write_text(definition.read_text().replace("summary: ", "summary: In other words, ") + "# A comment.\n")
+    definition, template = (
+        project.provisioner("boot/provisioner.yaml"),
+        next(project.provisioner("jupyterhub").rglob("*.j2")),
+    )
+    definition.write_text(
+        definition.read_text().replace("summary: ", "summary: In other words, ") + "# A comment.\n"
+    )
     template.write_text("{# A comment. #}" + template.read_text())
     project.provisioner("boot/README").write_text("Not for the machine.\n")
     project.provisioner("boot/install.sh").chmod(0o600)
@@ -213,7 +255,9 @@ def test_who_owns_a_file_is_part_of_it(project: Project) -> None:
     definition = project.provisioner("base/provisioner.yaml")
     assert "files:" not in definition.read_text()
     definition.write_text(definition.read_text() + 'files: {/etc/hubsmith/README: {mode: "0600"}}\n')
-    assert diff_tags(project.inputs(), before.tags()) == ["provisioners/base/files/etc/hubsmith/README changed"]
+    assert diff_tags(project.inputs(), before.tags()) == [
+        "provisioners/base/files/etc/hubsmith/README changed"
+    ]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -221,12 +265,16 @@ def test_who_owns_a_file_is_part_of_it(project: Project) -> None:
 def test_a_change_of_any_one_file_is_named_and_nothing_else(project: Project, data: st.DataObject) -> None:
     marks = project.inputs().tags()
     files = [
-        path for path in sorted(project.folder.glob("provisioners/*/files/**/*")) if path.is_file() and "__pycache__" not in path.parts
+        path
+        for path in sorted(project.folder.glob("provisioners/*/files/**/*"))
+        if path.is_file() and "__pycache__" not in path.parts
     ]
     chosen = data.draw(st.sampled_from(files))
     before = chosen.read_bytes()
     chosen.write_bytes(before + b"\n#x")
     try:
-        assert diff_tags(project.inputs(), marks) == [f"{chosen.relative_to(project.folder).as_posix()} changed"]
+        assert diff_tags(project.inputs(), marks) == [
+            f"{chosen.relative_to(project.folder).as_posix()} changed"
+        ]
     finally:
         chosen.write_bytes(before)

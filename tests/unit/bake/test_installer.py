@@ -1,4 +1,6 @@
-"""The installer is looked for before anything is launched: what is certain is an error with its line, the rest is said."""
+"""The installer is looked for before anything is launched: what is certain is an error with its line, the
+rest is said.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from build.remote import sight
 from tests.web import answering
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
-ANSWERS = {"/Forge-1.0-x86_64.sh": 206, "/Forge-1.0-aarch64.sh": 404, "/gone.sh": 410, "/secret.sh": 403, "/busy.sh": 503}
+ANSWERS = {
+    "/Forge-1.0-x86_64.sh": 206,
+    "/Forge-1.0-aarch64.sh": 404,
+    "/gone.sh": 410,
+    "/secret.sh": 403,
+    "/busy.sh": 503,
+}
 
 
 @pytest.fixture
@@ -49,11 +57,17 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield f"http://mirror.test:{server.server_port}"
 
 
-def looked(*urls: str, manifest: Path = SHIPPED, layer: Layer | None = None, more: tuple[str, ...] = ()) -> list[str]:
+def looked(
+    *urls: str, manifest: Path = SHIPPED, layer: Layer | None = None, more: tuple[str, ...] = ()
+) -> list[str]:
     """What the operator is told."""
     digest = "a" * 64
     installer = f"{{version: '1.0', urls: {list(urls)}, sha256: {{x86_64: {digest}, aarch64: {digest}}}}}"
-    chosen = load(manifest, cloud="local", overrides=["python.distribution=miniforge", f"python.installers.miniforge={installer}", *more])
+    chosen = load(
+        manifest,
+        cloud="local",
+        overrides=["python.distribution=miniforge", f"python.installers.miniforge={installer}", *more],
+    )
     told: list[str] = []
     state = SimpleNamespace(manifest=chosen, layer=layer, report=SimpleNamespace(warn=told.append))
     CheckInstaller().run(cast(Bake, state))
@@ -72,7 +86,9 @@ def test_nothing_is_said_where_it_is_there(mirror: str) -> None:
 
 def test_where_no_address_has_it_the_line_is_told(mirror: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        looked(f"{mirror}/Forge-{{version}}-{{arch}}.sh", f"{mirror}/gone.sh", more=("base.architecture=arm64",))
+        looked(
+            f"{mirror}/Forge-{{version}}-{{arch}}.sh", f"{mirror}/gone.sh", more=("base.architecture=arm64",)
+        )
     (problem,) = caught.value.problems
     assert problem.key == "python.installers.miniforge.urls"
     assert "no address has the installer" in problem.message
@@ -84,7 +100,9 @@ def test_the_shipped_manifests_line_is_told() -> None:
     chosen = load(SHIPPED, cloud="local", overrides=["python.distribution=miniforge"])
     (problem,) = chosen.problem(("python", "installers", "miniforge", "urls"), "is not there").problems
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
-    assert lines[problem.line - 1][problem.column - 1 :].startswith('["https://github.com/conda-forge/miniforge/')
+    assert lines[problem.line - 1][problem.column - 1 :].startswith(
+        '["https://github.com/conda-forge/miniforge/'
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,4 +156,6 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sight, "_READ_S", 0.2)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert sight.probe_url(f"http://127.0.0.1:{silent.getsockname()[1]}/i.sh") == sight.Availability(None, "no answer")
+        assert sight.probe_url(f"http://127.0.0.1:{silent.getsockname()[1]}/i.sh") == sight.Availability(
+            None, "no answer"
+        )

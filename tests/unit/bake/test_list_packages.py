@@ -23,10 +23,19 @@ def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
     meta = tmp_path / "opt/anaconda/conda-meta"
     meta.mkdir()
     (meta / "zlib-1.json").write_text(
-        '{\n  "build": "0",\n  "license": "Zlib",\n  "name": "zlib",\n  "version": "1.3.1",\n  "paths": {"name": "x"}\n}\n'
+        '{\n  "build": "0",\n  "license": "Zlib",\n  "name": "zlib",\n  "version": "1.3.1",\n  '
+        '"paths": {"name": "x"}\n}\n'
     )
-    script = SCRIPT.read_text().replace("/opt/", f"{shlex.quote(str(tmp_path))}/opt/").replace("dpkg-query >", "no-dpkg >")
-    lines = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout.replace(str(tmp_path), "").splitlines()
+    script = (
+        SCRIPT.read_text()
+        .replace("/opt/", f"{shlex.quote(str(tmp_path))}/opt/")
+        .replace("dpkg-query >", "no-dpkg >")
+    )
+    lines = (
+        subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
+        .stdout.replace(str(tmp_path), "")
+        .splitlines()
+    )
     sizes = [line.split("\t") for line in lines if line.startswith("bytes")]
     assert sorted(line for line in lines if not line.startswith("bytes")) == [
         "/opt/anaconda\ta\t1.a",

@@ -56,13 +56,25 @@ class Machine:
 
     def mount(self, *partitions: tuple[str, ...]) -> dict[str, str]:
         """Path -> content of what is there once the image is mounted."""
-        pairs = "\n".join(" ".join(f'{key}="{value}"' for key, value in zip(KEYS, each, strict=True)) for each in partitions)
-        self._program("lsblk", f"#!/bin/sh\ncase $* in *SERIAL*) echo 'vda other'; echo 'vdb {SERIAL}' ;; *) echo '{pairs}' ;; esac\n")
-        for name, text in {"mount": MOUNT, "udevadm": "#!/bin/sh\n", "mountpoint": "#!/bin/sh\nexit 1\n"}.items():
+        pairs = "\n".join(
+            " ".join(f'{key}="{value}"' for key, value in zip(KEYS, each, strict=True)) for each in partitions
+        )
+        self._program(
+            "lsblk",
+            f"#!/bin/sh\ncase $* in *SERIAL*) echo 'vda other'; echo 'vdb {SERIAL}' ;; *) echo '{pairs}' "
+            ";; esac\n",
+        )
+        for name, text in {
+            "mount": MOUNT,
+            "udevadm": "#!/bin/sh\n",
+            "mountpoint": "#!/bin/sh\nexit 1\n",
+        }.items():
             self._program(name, text)
         environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "WORK": str(self.folder)}
         root = self.folder / "image"
-        subprocess.run(["sh", "-s", "--", SERIAL, root], input=SCRIPT.read_bytes(), env=environment, check=True)
+        subprocess.run(
+            ["sh", "-s", "--", SERIAL, root], input=SCRIPT.read_bytes(), env=environment, check=True
+        )
         return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
 
     def options(self) -> Mapping[str, str]:
@@ -87,7 +99,11 @@ def machine(tmp_path: Path) -> Machine:
 
 def test_ubuntus_boot_and_efi_partitions_are_where_its_fstab_has_them(machine: Machine) -> None:
     seen = machine.mount(*UBUNTU)
-    assert (seen["etc/fstab"], seen["boot/vmlinuz"], seen["boot/efi/EFI/BOOT"]) == (UBUNTU_FSTAB, "kernel", "loader")
+    assert (seen["etc/fstab"], seen["boot/vmlinuz"], seen["boot/efi/EFI/BOOT"]) == (
+        UBUNTU_FSTAB,
+        "kernel",
+        "loader",
+    )
     assert not [path for path in seen if path.startswith("proc/vdb")]
 
 
@@ -97,16 +113,28 @@ def test_everything_is_mounted_read_only_and_no_journal_is_replayed(machine: Mac
 
 
 @pytest.mark.parametrize(
-    "source", ["UUID=77aa-b", "UUID=77AA-B", 'UUID="77aa-b"', "PARTUUID=11-d", "/dev/disk/by-uuid/77aa-b", "/dev/disk/by-partuuid/11-d"]
+    "source",
+    [
+        "UUID=77aa-b",
+        "UUID=77AA-B",
+        'UUID="77aa-b"',
+        "PARTUUID=11-d",
+        "/dev/disk/by-uuid/77aa-b",
+        "/dev/disk/by-partuuid/11-d",
+    ],
 )
 def test_an_fstab_may_call_a_partition_by_any_of_its_ids(machine: Machine, source: str) -> None:
-    machine.partition("vdb1", etc__fstab=f"{source} /boot ext4 defaults 0 2\nLABEL=UEFI /boot/efi vfat umask=0077 0 1\n")
+    machine.partition(
+        "vdb1", etc__fstab=f"{source} /boot ext4 defaults 0 2\nLABEL=UEFI /boot/efi vfat umask=0077 0 1\n"
+    )
     seen = machine.mount(*UBUNTU)
     assert (seen["boot/vmlinuz"], seen["boot/efi/EFI/BOOT"]) == ("kernel", "loader")
 
 
 def test_what_the_fstab_does_not_have_is_looked_at_too(machine: Machine) -> None:
-    machine.partition("vdb1", etc__fstab="LABEL=data /nowhere ext4 defaults 0 2\nLABEL=swap none swap sw 0 0\n")
+    machine.partition(
+        "vdb1", etc__fstab="LABEL=data /nowhere ext4 defaults 0 2\nLABEL=swap none swap sw 0 0\n"
+    )
     swap = ("part", "vdb3", "4096", "swap", LINUX, "swap", "5-s", "", "11-e")
     seen = machine.mount(*UBUNTU, swap)
     assert (seen["proc/vdb16/vmlinuz"], seen["proc/vdb15/EFI/BOOT"]) == ("kernel", "loader")

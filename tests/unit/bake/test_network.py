@@ -48,14 +48,17 @@ def test_an_account_without_a_default_vpc_is_told_which_settings_it_needs() -> N
 def test_a_private_builder_gets_no_public_address(address: str, public: bool) -> None:
     interface = instances._interface(state(subnet_id=SUBNET, address=address))
     assert interface == {
-        "DeviceIndex": 0, "Groups": ["sg-1"], "AssociatePublicIpAddress": public, "DeleteOnTermination": True, "SubnetId": SUBNET,
+        "DeviceIndex": 0, "Groups": ["sg-1"], "AssociatePublicIpAddress": public, "DeleteOnTermination": True,
+        "SubnetId": SUBNET,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("address", "used"), [("public", "203.0.113.7"), ("private", "10.0.0.7")])
-def test_the_address_that_is_asked_for_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch, address: str, used: str) -> None:
+def test_the_address_that_is_asked_for_is_the_one_connected_to(
+    monkeypatch: pytest.MonkeyPatch, address: str, used: str
+) -> None:
     run = SimpleNamespace(key="key")
-    here = SimpleNamespace(**vars(state(address=address)), run=run, host_keys=[])
+    here: Any = SimpleNamespace(**vars(state(address=address)), run=run, host_keys=[])
     monkeypatch.setattr(instances, "_run", lambda *_: "i-1")
     seen = {"PublicIpAddress": "203.0.113.7", "PrivateIpAddress": "10.0.0.7"}
     monkeypatch.setattr(instances, "wait_for_state", lambda *_, timeout_s: seen)

@@ -31,7 +31,9 @@ def shipped(*overrides: str) -> Manifest:
 
 
 def planned(*overrides: str, published: Published | None = None) -> Plan:
-    return plan(shipped(*overrides), Base(), "cloud local · account 000000000000 · region us-east-1", published)
+    return plan(
+        shipped(*overrides), Base(), "cloud local · account 000000000000 · region us-east-1", published
+    )
 
 
 def lines(made: Plan) -> list[str]:
@@ -43,14 +45,24 @@ def test_a_person_reads_what_from_where_and_why() -> None:
     assert "cloud: local · account 000000000000 · region us-east-1" in told
     assert "image: jupyterhub-<time>-<run>" in told
     assert (
-        "base image: ami-0123456789abcdef0 (debian-13-amd64-20261123-1130): the newest of owner 136693071363 named debian-13-amd64-*"
-        in told
+        "base image: ami-0123456789abcdef0 (debian-13-amd64-20261123-1130): the newest of owner "
+        "136693071363 named debian-13-amd64-*" in told
     )
-    assert any(line.startswith("builder: instance types t3.medium, root volume (size_gib 16, type gp3, encrypted yes)") for line in told)
-    assert any(line.startswith("network: vpc the default VPC") and "ssh from 127.0.0.1/32" in line for line in told)
+    assert any(
+        line.startswith(
+            "builder: instance types t3.medium, root volume (size_gib 16, type gp3, encrypted yes)"
+        )
+        for line in told
+    )
+    assert any(
+        line.startswith("network: vpc the default VPC") and "ssh from 127.0.0.1/32" in line for line in told
+    )
     assert ": admin_users = ada bob" in told
     assert "tag: team = data" in told
-    assert any(line.startswith("tests: tests/image: test_base.py, ") and "jupyterhub/test_fence.py" in line for line in told)
+    assert any(
+        line.startswith("tests: tests/image: test_base.py, ") and "jupyterhub/test_fence.py" in line
+        for line in told
+    )
     assert "publish: let the parameter /hubsmith/jupyterhub/latest hold the image's id" in told
 
 
@@ -67,16 +79,25 @@ def test_no_line_is_longer_than_the_terminal_but_for_a_word_that_is(room: int) -
 def test_digests_of_the_tags_are_for_machines() -> None:
     made = planned()
     (told,) = [line for line in lines(made) if "hubsmith:parts" in line]
-    assert told.startswith("tag: hubsmith:fingerprint, hubsmith:settings, hubsmith:provisioners, hubsmith:parts, hubsmith:parts:2")
+    assert told.startswith(
+        "tag: hubsmith:fingerprint, hubsmith:settings, hubsmith:provisioners, hubsmith:parts, "
+        "hubsmith:parts:2"
+    )
     assert told.endswith("by them `invoke rebuild` sees what has changed; --json shows them")
-    assert not any(made.tags["hubsmith:parts"] in line or made.tags["hubsmith:fingerprint"] in line for line in lines(made))
+    assert not any(
+        made.tags["hubsmith:parts"] in line or made.tags["hubsmith:fingerprint"] in line
+        for line in lines(made)
+    )
     assert made.document()["tags"] == dict(made.tags)
     assert len(made.document()["tags"]["hubsmith:parts"]) == 256
 
 
 def test_what_cannot_be_repeated_is_told() -> None:
     made = planned("python.packages=[numpy]")
-    words = "not reproducible: each build takes the newest of numpy that fits; `invoke lock` pins what is installed"
+    words = (
+        "not reproducible: each build takes the newest of numpy that fits; `invoke lock` pins what is "
+        "installed"
+    )
     assert f"packages: {words}" in lines(made)
     assert made.document()["not_reproducible"] == words
     assert not any(line.startswith("packages: ") for line in lines(planned()))
@@ -85,7 +106,9 @@ def test_what_cannot_be_repeated_is_told() -> None:
 def test_provisioners_come_in_order_with_their_fingerprints() -> None:
     made = planned()
     marks = chain(Base().id, shipped().provisioners)
-    assert [(step.name, step.fingerprint) for step in made.provisioners] == [(mark.provisioner, mark.digest) for mark in marks]
+    assert [(step.name, step.fingerprint) for step in made.provisioners] == [
+        (mark.provisioner, mark.digest) for mark in marks
+    ]
     heads = [line for line in lines(made) if line.startswith("provision ")]
     assert heads[0].startswith(f"provision base: {marks[0].digest[:12]}  ")
     assert [head.split()[1] for head in heads] == [
@@ -124,7 +147,10 @@ def test_what_is_not_published_is_not_announced() -> None:
 
 
 def test_who_else_may_launch_it_is_announced() -> None:
-    shared = planned("publish.launch_permissions={user_groups: [all], user_ids: ['210987654321']}", "builder.root_volume.encrypted=false")
+    shared = planned(
+        "publish.launch_permissions={user_groups: [all], user_ids: ['210987654321']}",
+        "builder.root_volume.encrypted=false",
+    )
     assert shared.publish[0] == "let everybody, 210987654321 launch the image"
     assert not any("launch" in action for action in planned().publish)
 
@@ -154,7 +180,8 @@ def test_what_is_new_since_the_published_image() -> None:
     assert "base image ami-0 (debian-12) → ami-0123456789abcdef0 (debian-13-amd64-20261123-1130)" in older
     first = {name: value for name, value in marks.items() if name != "hubsmith:scheme"}
     assert planned(published=Published("ami-1", first)).reason == (
-        "ami-1 is due: this version of Hubsmith counts what an image is made of in a different way: each image is rebuilt once"
+        "ami-1 is due: this version of Hubsmith counts what an image is made of in a different way: "
+        "each image is rebuilt once"
     )
     values = planned("hub.admin_users=[ada]", published=Published("ami-1", marks))
     assert "why: ami-1 is made of something else: variable admin_users of jupyterhub changed" in lines(values)

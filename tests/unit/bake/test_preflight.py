@@ -1,4 +1,4 @@
-"""What can be known to go wrong is said before anything is made, with the key of the manifest that has to change."""
+"""What can be known to go wrong is said before anything is made, with the manifest's key to change."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ from build.errors import UserError
 from build.manifest import Builder
 
 
-def state(images: Sequence[dict[str, Any]] = (), offered: Sequence[str] = ("t3.large",), runs: str = "x86_64", **settings: Any) -> Any:
+def state(
+    images: Sequence[dict[str, Any]] = (),
+    offered: Sequence[str] = ("t3.large",),
+    runs: str = "x86_64",
+    **settings: Any,
+) -> Any:
     """Of a build in an account with these images of its own, in a region with these instance types."""
     ec2 = SimpleNamespace(
         describe_images=lambda Owners, Filters: {"Images": list(images)},
-        describe_instance_type_offerings=lambda Filters: {"InstanceTypeOfferings": [{"InstanceType": name} for name in offered]},
+        describe_instance_type_offerings=lambda Filters: {
+            "InstanceTypeOfferings": [{"InstanceType": name} for name in offered]
+        },
         describe_instance_types=lambda InstanceTypes: {
-            "InstanceTypes": [{"InstanceType": name, "ProcessorInfo": {"SupportedArchitectures": [runs]}} for name in InstanceTypes]
+            "InstanceTypes": [
+                {"InstanceType": name, "ProcessorInfo": {"SupportedArchitectures": [runs]}}
+                for name in InstanceTypes
+            ]
         },
     )
     builder = Builder.model_validate({"instance_types": ("t3.large",), **settings})
@@ -42,7 +52,9 @@ def test_a_name_that_is_taken() -> None:
 
 
 def test_a_root_volume_smaller_than_the_base_images() -> None:
-    with pytest.raises(UserError, match=r"builder\.root_volume\.size_gib: 4 GiB is less than the base image's 8 GiB") as caught:
+    with pytest.raises(
+        UserError, match=r"builder\.root_volume\.size_gib: 4 GiB is less than the base image's 8 GiB"
+    ) as caught:
         preflight.check_root_volume(state(root_volume={"size_gib": 4}))
     assert caught.value.where == "manifest.yaml"
 

@@ -64,16 +64,25 @@ def test_what_the_lock_gives_stands_beside_the_script_for_root_alone(tmp_path: P
     (tmp_path / "install.sh").write_text("true\n")
     sent: list[bytes] = []
     shell = SimpleNamespace(send=lambda content, command, root: sent.append(content))
-    state = SimpleNamespace(base=SimpleNamespace(login_user="admin"), manifest=SimpleNamespace(builder=Builder()))
+    state = SimpleNamespace(
+        base=SimpleNamespace(login_user="admin"), manifest=SimpleNamespace(builder=Builder())
+    )
     for given, there in (({}, set()), ({"pip": "a==1\n"}, {"work/lock/pip.txt"})):
         step = Provision(ProvisionerUse("r", tmp_path, Definition(summary="x"), {}, given), 0)
         step._send(shell, "/work", state)  # type: ignore[arg-type]
         with tarfile.open(fileobj=io.BytesIO(sent[-1])) as archive:
-            assert set(archive.getnames()) - {"work/install.sh", "work/run_install.sh", "work/environment"} == there
+            assert (
+                set(archive.getnames()) - {"work/install.sh", "work/run_install.sh", "work/environment"}
+                == there
+            )
             for name in there:
                 content = archive.extractfile(name)
                 assert content is not None
-                assert (content.read(), archive.getmember(name).mode, archive.getmember(name).uname) == (b"a==1\n", 0o600, "root")
+                assert (content.read(), archive.getmember(name).mode, archive.getmember(name).uname) == (
+                    b"a==1\n",
+                    0o600,
+                    "root",
+                )
 
 
 def test_one_that_takes_too_long_is_named_with_its_last_words_and_what_to_do(tmp_path: Path) -> None:
@@ -84,6 +93,9 @@ def test_one_that_takes_too_long_is_named_with_its_last_words_and_what_to_do(tmp
     step = Provision(ProvisionerUse("r", tmp_path, Definition(summary="x"), {}), 0)
     with pytest.raises(RemoteError) as caught:
         step._install(SimpleNamespace(stream=stream), "/work", SimpleNamespace(report=Reporter(quiet=True)))  # type: ignore[arg-type]
-    assert str(caught.value) == f"{tmp_path}/install.sh: provisioner r was cut off: 'cd /work' took longer than 60 s"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/install.sh: provisioner r was cut off: 'cd /work' took longer than 60 s"
+    )
     assert caught.value.hint is not None
     assert caught.value.hint.splitlines()[1:3] == ["  downloading, 3 of 70", "raise its time limit"]

@@ -54,7 +54,8 @@ def test_another_command_asks_for_another_number(
     changed = recording.record()
     file = f"tests/unit/bake/sent/{name.replace(' ', '-')}.txt"
     assert recording.complaint(name, changed[name]) == (
-        f"what {name!r} sends to the builder has changed: bump BUILDER_RECIPE[{name!r}] in build/bake/inputs/builder_version.py "
+        f"what {name!r} sends to the builder has changed: bump BUILDER_RECIPE[{name!r}] in "
+        "build/bake/inputs/builder_version.py "
         f"and note why, then update {file} by .venv/bin/python -m tests.unit.bake.recording"
     )
     untouched = [known for known in recording.NUMBERS if known not in (name, "keep a layer")]
@@ -75,5 +76,7 @@ def test_what_is_kept_is_renewed_only_with_another_number(
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
     monkeypatch.setitem(recording.NUMBERS, "provision", BUILDER_RECIPE["provision"] + 1)
     assert recording.renew() == 0
-    assert [path.name for path in tmp_path.iterdir() if path.read_text() != before[path.name]] == ["provision.txt"]
+    assert [path.name for path in tmp_path.iterdir() if path.read_text() != before[path.name]] == [
+        "provision.txt"
+    ]
     assert (tmp_path / "provision.txt").read_text().startswith("recipe 2\n")

@@ -33,7 +33,11 @@ class Ec2:
 
 
 def state(ec2: Ec2, permissions: str) -> Bake:
-    chosen = load(SHIPPED, cloud="local", overrides=[f"publish.launch_permissions={permissions}", "builder.root_volume.encrypted=false"])
+    chosen = load(
+        SHIPPED,
+        cloud="local",
+        overrides=[f"publish.launch_permissions={permissions}", "builder.root_volume.encrypted=false"],
+    )
     clients = SimpleNamespace(ec2=ec2, cloud=SimpleNamespace(region="us-east-1"))
     report = SimpleNamespace(note=lambda _: None)
     made = {"image_id": "ami-1", "snapshot_ids": ("snap-1", "snap-2")}
@@ -49,12 +53,17 @@ def test_a_private_image_asks_for_nothing() -> None:
 
 def test_accounts_may_copy_and_organizations_launch_only() -> None:
     ec2 = Ec2()
-    launch_permissions.share(state(ec2, f"{{user_ids: ['{ACCOUNT}'], organization_arns: ['{ORGANIZATION}']}}"))
+    launch_permissions.share(
+        state(ec2, f"{{user_ids: ['{ACCOUNT}'], organization_arns: ['{ORGANIZATION}']}}")
+    )
     everyone, copiers = [{"UserId": ACCOUNT}, {"OrganizationArn": ORGANIZATION}], [{"UserId": ACCOUNT}]
     copied = {"Attribute": "createVolumePermission", "CreateVolumePermission": {"Add": copiers}}
     assert ec2.asked == [
         ("modify_image_attribute", {"ImageId": "ami-1", "LaunchPermission": {"Add": everyone}}),
-        *(("modify_snapshot_attribute", {"SnapshotId": snapshot, **copied}) for snapshot in ("snap-1", "snap-2")),
+        *(
+            ("modify_snapshot_attribute", {"SnapshotId": snapshot, **copied})
+            for snapshot in ("snap-1", "snap-2")
+        ),
     ]
 
 
@@ -74,7 +83,10 @@ def test_only_a_public_image_has_to_be_allowed() -> None:
 @pytest.mark.parametrize(
     ("blocks", "says"),
     [
-        (("block-new-sharing", "unblocked"), "blocks public images in us-east-1: `aws ec2 disable-image-block-public-access --region"),
+        (
+            ("block-new-sharing", "unblocked"),
+            "blocks public images in us-east-1: `aws ec2 disable-image-block-public-access --region",
+        ),
         (
             ("unblocked", "block-all-sharing"),
             "blocks public snapshots in us-east-1: `aws ec2 disable-snapshot-block-public-access --region",

@@ -1,4 +1,6 @@
-"""The image tests run two at a time: who wants to be alone is, fixtures are shared, and the JUnit file names tests as they are."""
+"""The image tests run two at a time: who wants to be alone is, fixtures are shared, and the JUnit file names
+tests as they are.
+"""
 
 from __future__ import annotations
 
@@ -79,9 +81,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("turns")
     for name, text in (("conftest.py", CONFTEST), ("test_machine.py", TESTS), ("ssh_config", "")):
         (here / name).write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=.", "--import-mode=importlib"]
-    command += ["--numprocesses=2", "--dist=loadgroup", "--ssh-config=ssh_config", "--junit-xml=tests.xml", "-o", "junit_family=xunit1"]
-    done = subprocess.run([*command, "test_machine.py"], cwd=here, capture_output=True, text=True, timeout=100, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        os.devnull,
+        "--rootdir=.",
+        "--import-mode=importlib",
+    ]
+    command += [
+        "--numprocesses=2",
+        "--dist=loadgroup",
+        "--ssh-config=ssh_config",
+        "--junit-xml=tests.xml",
+        "-o",
+        "junit_family=xunit1",
+    ]
+    done = subprocess.run(
+        [*command, "test_machine.py"], cwd=here, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return here
 
@@ -92,9 +112,13 @@ def spent(folder: Path) -> list[Spent]:
 
 
 def test_who_wants_to_be_alone_is_and_comes_last(spent: list[Spent]) -> None:
-    alone = [one for one in spent if one.name.partition("[")[0] in ("test_restart", "test_full_disk", "test_hog")]
+    alone = [
+        one for one in spent if one.name.partition("[")[0] in ("test_restart", "test_full_disk", "test_hog")
+    ]
     assert len(alone) == 3
-    assert not [(one.name, other.name) for one in alone for other in spent if one is not other and one.overlaps(other)]
+    assert not [
+        (one.name, other.name) for one in alone for other in spent if one is not other and one.overlaps(other)
+    ]
     assert min(one.began for one in alone) >= max(one.ended for one in spent if one not in alone)
 
 
@@ -104,7 +128,9 @@ def test_it_comes_last_also_where_pytest_would_put_it_beside_others_of_its_param
 
 
 def test_the_others_share_the_machine(spent: list[Spent]) -> None:
-    works, looks = ([one for one in spent if one.name.startswith(kind)] for kind in ("test_work", "test_look"))
+    works, looks = (
+        [one for one in spent if one.name.startswith(kind)] for kind in ("test_work", "test_look")
+    )
     assert any(one.overlaps(other) for one in works for other in looks)
 
 

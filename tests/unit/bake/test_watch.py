@@ -1,4 +1,4 @@
-"""A panic or an oops ends what a build waits for at once, and is what its error says; a stall is a warning."""
+"""A panic or an oops ends what a build waits for, and is what its error says; a stall is a warning."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def test_work_is_broken_off_and_the_error_quotes_the_panic(state: Any, ec2: Any,
         assert broken_off.wait(10)
         raise RemoteError("the connection was lost", where="install.sh:4", hint="did it reboot?")
 
-    with pytest.raises(RemoteError, match=rf"^install\.sh:4: {ERROR}") as caught, watch.watched(state, [builder], broken_off.set):
+    with (
+        pytest.raises(RemoteError, match=rf"^install\.sh:4: {ERROR}") as caught,
+        watch.watched(state, [builder], broken_off.set),
+    ):
         work()
     assert str(caught.value.__cause__) == "install.sh:4: the connection was lost"
     kept = state.run.folder / "console-i-1.txt"
@@ -89,7 +92,9 @@ def test_what_could_not_be_broken_off_at_first_is_later(state: Any, ec2: Any, bu
         assert all(tries.acquire(timeout=10) for _ in range(3))
 
 
-def test_a_panic_that_nobody_saw_yet_is_quoted_all_the_same(state: Any, ec2: Any, builder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_that_nobody_saw_yet_is_quoted_all_the_same(
+    state: Any, ec2: Any, builder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watch, "EVERY_S", 60)
     monkeypatch.setattr(console, "EVERY_S", 60)
     builder.kernel.look()
@@ -98,8 +103,13 @@ def test_a_panic_that_nobody_saw_yet_is_quoted_all_the_same(state: Any, ec2: Any
         raise HubsmithError("40 image tests failed")
 
 
-def test_work_that_ended_well_on_a_broken_kernel_has_not_ended_well(state: Any, ec2: Any, builder: Any) -> None:
-    with pytest.raises(RemoteError, match=r"^i-1: the machine's kernel reported an oops 209\.6 s"), watch.watched(state, [builder]):
+def test_work_that_ended_well_on_a_broken_kernel_has_not_ended_well(
+    state: Any, ec2: Any, builder: Any
+) -> None:
+    with (
+        pytest.raises(RemoteError, match=r"^i-1: the machine's kernel reported an oops 209\.6 s"),
+        watch.watched(state, [builder]),
+    ):
         ec2.console = recorded("debian-12-oops")
 
 
@@ -110,7 +120,9 @@ def test_of_several_machines_the_one_is_named(state: Any, ec2: Any, builder: Any
         panic(ec2)
 
 
-def test_an_interrupt_and_an_error_of_a_machine_that_is_well_stay_what_they_are(state: Any, ec2: Any, builder: Any) -> None:
+def test_an_interrupt_and_an_error_of_a_machine_that_is_well_stay_what_they_are(
+    state: Any, ec2: Any, builder: Any
+) -> None:
     with pytest.raises(RemoteError, match=r"^ended with status 1$"), watch.watched(state, [builder]):
         raise RemoteError("ended with status 1")
     panic(ec2)
@@ -152,12 +164,16 @@ def test_the_wait_for_ssh_ends_with_a_panic(state: Any, ec2: Any, builder: Any) 
 def test_a_wait_for_ssh_in_vain_names_a_stall_as_the_likely_cause(state: Any, ec2: Any, builder: Any) -> None:
     ec2.console = recorded("tiny-stall-then-panic").partition("before")[0]
     with pytest.raises(
-        RemoteError, match=r"^ssh on i-1 took longer than .*; the likely cause: the machine's kernel reported an RCU stall 58\.2 s"
+        RemoteError,
+        match=r"^ssh on i-1 took longer than .*; the likely cause: "
+        r"the machine's kernel reported an RCU stall 58\.2 s",
     ):
         instances.wait_for_ssh(state, builder)
 
 
-def test_a_panic_in_the_last_moment_of_a_wait_is_quoted(state: Any, ec2: Any, builder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_in_the_last_moment_of_a_wait_is_quoted(
+    state: Any, ec2: Any, builder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(console, "EVERY_S", 60)
     threading.Timer(0.2, panic, [ec2]).start()
     with pytest.raises(RemoteError, match=ERROR):
@@ -173,7 +189,13 @@ def test_the_image_tests_are_broken_off(state: Any, ec2: Any, builder: Any, tmp_
     machine = image_tests.SshTarget(tmp_path / "ssh_config", "127.0.0.1")
     with pytest.raises(RemoteError, match=ERROR):
         image_tests._pytest(
-            load(TINY), [hanging], dict(image_tests._told_of([machine])), [machine], tmp_path / "x.xml", state.report, guard
+            load(TINY),
+            [hanging],
+            dict(image_tests._told_of([machine])),
+            [machine],
+            tmp_path / "x.xml",
+            state.report,
+            guard,
         )
     assert time.monotonic() - began < 60
 
@@ -181,6 +203,8 @@ def test_the_image_tests_are_broken_off(state: Any, ec2: Any, builder: Any, tmp_
 def test_every_ssh_connection_of_a_build_is_watched() -> None:
     """But for those that wait for the machine to answer, and ask one that has failed."""
     room = Path(watch.__file__).parent
-    openers = {path.name for path in room.rglob("*.py") if re.search(r"\bShell\(", path.read_text(encoding="utf-8"))}
+    openers = {
+        path.name for path in room.rglob("*.py") if re.search(r"\bShell\(", path.read_text(encoding="utf-8"))
+    }
     assert openers == {"watch.py", "instances.py", "diagnostics.py"}
     assert len(re.findall(r"\bShell\(", (room / "instances.py").read_text(encoding="utf-8"))) == 1

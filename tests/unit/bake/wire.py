@@ -1,4 +1,6 @@
-"""The other end of a build's wires, for recording.py: EC2 and a builder's sshd, as far as a build that goes well asks them."""
+"""The other end of a build's wires, for recording.py: EC2 and a builder's sshd, as far as a build that goes
+well asks them.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,14 @@ _SCRIPTS = {
 }
 """The content of the first three counts by itself (builder_version.py), the last one only looks."""
 _NOT_IN_THE_IMAGE = {
-    "Name", "Description", "TagSpecifications", "ClientToken", "NetworkInterfaces", "InstanceType", "MinCount", "MaxCount",
+    "Name", "Description", "TagSpecifications", "ClientToken", "NetworkInterfaces", "InstanceType",
+    "MinCount", "MaxCount",
     "InstanceInitiatedShutdownBehavior",
 }  # fmt: skip
-"""Parameters of EC2's calls: what a thing is called and costs, how it is reached and how it ends. Some count as settings (inputs.py)."""
+"""Parameters of EC2's calls: what a thing is called and costs, how it is reached and how it ends.
+
+Some count as settings (inputs.py).
+"""
 _SNAPSHOT_ID, _BUILDER_ID, _IMAGE_ID = "snap-layer", "i-builder", "ami-made"
 
 
@@ -40,15 +46,20 @@ class Wire:
 
     def ec2(self) -> Any:
         """A client that never leaves this process; botocore still checks its parameters."""
-        client = boto3.Session().client("ec2", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        client = boto3.Session().client(
+            "ec2", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
         client.meta.events.register("provide-client-params.ec2.*", self._called)
-        client.meta.events.register("before-call.ec2.*", self._answered)
+        # What it returns is the answer, which types-boto3 does not know of.
+        answered: Any = self._answered
+        client.meta.events.register("before-call.ec2.*", answered)
         return client
 
     def _called(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
         if not model.name.startswith(("Describe", "Get")):
-            self.log += [f"EC2 {model.name}", *(f"    {name}: {self._value(name, value)}" for name, value in sorted(params.items())
-                                                if name not in _NOT_IN_THE_IMAGE)]  # fmt: skip
+            in_image = sorted(each for each in params.items() if each[0] not in _NOT_IN_THE_IMAGE)
+            self.log.append(f"EC2 {model.name}")
+            self.log += [f"    {name}: {self._value(name, value)}" for name, value in in_image]
 
     def _value(self, name: str, value: object) -> str:
         assert self.state is not None
@@ -57,7 +68,10 @@ class Wire:
         for forget in (False, True):
             minutes = int((self.state.run.expires - self.state.run.started).total_seconds() // 60)
             known = user_data.render(
-                host_key=self.state.host_keys[-1], run_key=self.state.run.key, shutdown_after_minutes=minutes, forget_keys=forget
+                host_key=self.state.host_keys[-1],
+                run_key=self.state.run.key,
+                shutdown_after_minutes=minutes,
+                forget_keys=forget,
             )
             if value == known:
                 return f"the user data, with forget_keys={forget}"
@@ -70,15 +84,18 @@ class Wire:
     def _answers(self, asked: Mapping[str, Any]) -> dict[str, object]:
         disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeId": "vol-root", "SnapshotId": _SNAPSHOT_ID}}
         image = {
-            "ImageId": _IMAGE_ID, "State": "available", "Architecture": "x86_64", "EnaSupport": True, "SriovNetSupport": "simple",
+            "ImageId": _IMAGE_ID, "State": "available", "Architecture": "x86_64", "EnaSupport": True,
+            "SriovNetSupport": "simple",
             "BootMode": "uefi-preferred", "ImdsSupport": "v2.0", "BlockDeviceMappings": [disk],
         }  # fmt: skip
         machine = {
-            "InstanceId": _BUILDER_ID, "State": {"Name": self._builder}, "PublicIpAddress": "127.0.0.1", "RootDeviceName": "/dev/xvda",
+            "InstanceId": _BUILDER_ID, "State": {"Name": self._builder}, "PublicIpAddress": "127.0.0.1",
+            "RootDeviceName": "/dev/xvda",
             "BlockDeviceMappings": [disk],
         }  # fmt: skip
         layer = {
-            "SnapshotId": _SNAPSHOT_ID, "State": "completed", "VolumeSize": 9, "Encrypted": True, "StartTime": datetime.now(timezone.utc),
+            "SnapshotId": _SNAPSHOT_ID, "State": "completed", "VolumeSize": 9, "Encrypted": True,
+            "StartTime": datetime.now(timezone.utc),
             "Tags": [{"Key": key, "Value": value} for key, value in (self._layer_tags or {}).items()],
         }  # fmt: skip
         return {
@@ -93,7 +110,9 @@ class Wire:
 
 
 class Channel:
-    """A channel of paramiko's whose other end is Wire: each command succeeds; one that is held says so until its input ends."""
+    """A channel of paramiko's whose other end is Wire: each command succeeds; one that is held says so until
+    its input ends.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire, self._output, self._ended, self.closed = wire, b"", True, False
@@ -130,14 +149,17 @@ class Channel:
 
 
 def _shown(data: bytes) -> Iterator[str]:
-    """What goes to a command's standard input: a script by its name, an archive by what is in it, else its text."""
+    """What goes to a command's standard input: a script by name, an archive by its content, else text."""
     if data in _SCRIPTS:
         yield f"<{_SCRIPTS[data]}>"
     elif b"ustar" in data[:512]:
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             for one in tar:
                 owned = f"{one.uname}:{one.gname} {one.uid}:{one.gid} {one.mode:o} mtime {one.mtime}"
-                yield f"{one.name}{f' -> {one.linkname}' if one.linkname else ''}  type {one.type.decode()} {owned}"
+                yield (
+                    f"{one.name}{f' -> {one.linkname}' if one.linkname else ''}  type {one.type.decode()} "
+                    f"{owned}"
+                )
                 content = tar.extractfile(one) if one.isfile() else None
                 yield from (f"    {line}" for line in _shown(content.read())) if content else ()
     else:

@@ -19,7 +19,11 @@ def environment(tmp_path: Path) -> dict[str, str]:
     for kept in ("state/cloud/state.pickle", "cache/base/disk"):
         (tmp_path / kept).parent.mkdir(parents=True)
         (tmp_path / kept).write_bytes(bytes(1 << 20))
-    places = {"HUBSMITH_STATE": str(tmp_path / "state"), "HUBSMITH_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    places = {
+        "HUBSMITH_STATE": str(tmp_path / "state"),
+        "HUBSMITH_CACHE": str(tmp_path / "cache"),
+        "TMPDIR": str(tmp_path),
+    }
     return {**os.environ, **places}
 
 
@@ -28,14 +32,22 @@ def answered(environment: dict[str, str], answer: str, *more: str) -> tuple[int,
     ours, theirs = os.openpty()
     os.write(ours, f"{answer}\n".encode())
     done = subprocess.run(
-        [INVOKE, "cloud.reset", *more], cwd=REPO, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [INVOKE, "cloud.reset", *more],
+        cwd=REPO,
+        env=environment,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     os.close(ours)
     os.close(theirs)
     return done.returncode, done.stdout
 
 
-def test_it_says_how_much_is_at_stake_and_a_yes_empties_it(environment: dict[str, str], tmp_path: Path) -> None:
+def test_it_says_how_much_is_at_stake_and_a_yes_empties_it(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     status, said = answered(environment, "no")
     assert (status, "nothing was removed" in said) == (2, True)
     assert "Every instance, volume and image of the local cloud, 1.0 MiB, will be gone. Type 'yes':" in said
@@ -47,7 +59,14 @@ def test_it_says_how_much_is_at_stake_and_a_yes_empties_it(environment: dict[str
 
 
 def test_where_nobody_can_answer_nothing_is_removed(environment: dict[str, str], tmp_path: Path) -> None:
-    command = [INVOKE, "cloud.reset"]
-    done = subprocess.run(command, cwd=REPO, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [INVOKE, "cloud.reset"],
+        cwd=REPO,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, "--yes skips the question" in done.stderr) == (2, True), done.stderr
     assert (tmp_path / "state/cloud/state.pickle").exists()

@@ -46,13 +46,16 @@ def test_the_help_of_an_option_begins_with_its_value() -> None:
     wrong = [
         f"{name} --{argument.name}: {argument.help}"
         for name, argument in options()
-        if argument.takes_value != bool(re.match(r"[^a-z ]+  |[A-Za-z]+(\|[a-z]+)+  ", argument.help or "")) or not argument.help
+        if argument.takes_value != bool(re.match(r"[^a-z ]+  |[A-Za-z]+(\|[a-z]+)+  ", argument.help or ""))
+        or not argument.help
     ]
     assert wrong == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_fits_a_terminal(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_fits_a_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     Program(namespace=namespace).run(["invoke", name, "-h"], exit=False)
     out = capsys.readouterr().out
@@ -63,13 +66,18 @@ def test_help_fits_a_terminal(name: str, capsys: pytest.CaptureFixture[str], mon
 @pytest.mark.parametrize(
     ("line", "told", "hint"),
     [
-        ("prune --dry", "invoke prune has no option --dry", "did you mean --dry-run?"),  # which Invoke itself has
+        # which Invoke itself has
+        ("prune --dry", "invoke prune has no option --dry", "did you mean --dry-run?"),
         ("prune -e", "invoke prune has no option -e", "`invoke prune -h` lists its options"),
         ("prune -yx", "invoke prune has no option -yx", "`invoke prune -h` lists its options"),
         ("images --jsn", "invoke images has no option --jsn", "did you mean --json?"),
         ("launch hub.example.org", "hub.example.org: not a command", "`invoke --list` shows the commands"),
         ("lanch --domain x", "lanch: not a command", "did you mean launch?"),
-        ("plan images --no-such", "invoke images has no option --no-such", "`invoke images -h` lists its options"),
+        (
+            "plan images --no-such",
+            "invoke images has no option --no-such",
+            "`invoke images -h` lists its options",
+        ),
     ],
 )
 def test_what_a_command_does_not_have_is_refused(line: str, told: str, hint: str) -> None:
@@ -81,8 +89,10 @@ def test_what_a_command_does_not_have_is_refused(line: str, told: str, hint: str
 @pytest.mark.parametrize(
     "line",
     [
-        "prune -yn", "prune -y -n -cloud", "prune -claws", "prune -c aws --set a=b --set=c=d", "prune -h", "launch --help",
-        "ssh --domain x --command -la", "plan images", "--no-dedupe plan", "cloud.up --base tiny", "build -v", "--complete -- launch --do",
+        "prune -yn", "prune -y -n -cloud", "prune -claws", "prune -c aws --set a=b --set=c=d", "prune -h",
+        "launch --help",
+        "ssh --domain x --command -la", "plan images", "--no-dedupe plan", "cloud.up --base tiny", "build -v",
+        "--complete -- launch --do",
     ],
 )  # fmt: skip
 def test_what_it_has_is_not(line: str) -> None:
@@ -91,16 +101,22 @@ def test_what_it_has_is_not(line: str) -> None:
 
 def test_invoke_asks_before_it_does_anything(tmp_path: Path) -> None:
     environment = os.environ | {"HUBSMITH_STATE": str(tmp_path)}
-    done = subprocess.run([INVOKE, "prune", "--dry"], cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [INVOKE, "prune", "--dry"], cwd=REPO, env=environment, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: invoke prune has no option --dry\nhint: did you mean --dry-run?\n"
-    listed = subprocess.run([INVOKE, "--list"], cwd=REPO, env=environment, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        [INVOKE, "--list"], cwd=REPO, env=environment, capture_output=True, text=True, check=False
+    )
     assert (listed.returncode, listed.stdout) == (0, "\n".join(command_line.listing(GROUPS)) + "\n")
 
 
 def test_the_list_of_commands_loads_no_large_library() -> None:
-    """Commands import what they need when they run: with all of it `invoke --list` took four times as long."""
+    """Commands import what they need when they run: `invoke --list` with all took four times as long."""
     large = ("boto3", "botocore", "pydantic", "paramiko", "moto", "localcloud.server")
     program = f"import sys, tasks; print([name for name in {large!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=False
+    )
     assert done.stdout == "[]\n", done.stderr

@@ -38,15 +38,33 @@ def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int,
         (UserError("no such key", where="manifest.yaml:3:1"), 2, "error: manifest.yaml:3:1: no such key\n"),
         (CloudError("i-1 is terminated"), 1, "error: i-1 is terminated\n"),
         (CleanupError("not removed: i-1"), 1, "error: not removed: i-1\n"),
-        (refused("UnauthorizedOperation"), 1, "error: RunInstances: You are not authorized (UnauthorizedOperation)\nhint: docs/howto/aws"),
-        (NoCredentialsError(), 2, "error: no usable AWS credentials: Unable to locate credentials\nhint: run `aws configure`"),
-        (EndpointConnectionError(endpoint_url="https://ec2"), 1, "error: Could not connect to the endpoint URL"),
-        (Interrupted("SIGTERM"), 1, "error: stopped by SIGTERM\nhint: what had been made was removed; `invoke sweep --dry-run`"),
+        (
+            refused("UnauthorizedOperation"),
+            1,
+            "error: RunInstances: You are not authorized (UnauthorizedOperation)\nhint: docs/howto/aws",
+        ),
+        (
+            NoCredentialsError(),
+            2,
+            "error: no usable AWS credentials: Unable to locate credentials\nhint: run `aws configure`",
+        ),
+        (
+            EndpointConnectionError(endpoint_url="https://ec2"),
+            1,
+            "error: Could not connect to the endpoint URL",
+        ),
+        (
+            Interrupted("SIGTERM"),
+            1,
+            "error: stopped by SIGTERM\nhint: what had been made was removed; `invoke sweep --dry-run`",
+        ),
         (KeyboardInterrupt(), 1, "error: stopped\n"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_an_error_is_words_and_a_code(error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_words_and_a_code(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     ended, said = told(error, capsys)
     assert (ended, said[: len(words)]) == (code, words)
 
@@ -57,7 +75,10 @@ def test_a_bug_is_two_lines_and_the_rest_in_a_file(
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     code, said = told(ZeroDivisionError("division by zero"), capsys)
     assert code == 1
-    assert said == f"error: unexpected: ZeroDivisionError: division by zero\nhint: this is a bug; the details are in {tmp_path}/debug.log\n"
+    assert said == (
+        "error: unexpected: ZeroDivisionError: division by zero\nhint: this is a bug; the details are in "
+        f"{tmp_path}/debug.log\n"
+    )
     assert "Traceback" in (tmp_path / "debug.log").read_text()
 
 
@@ -93,7 +114,9 @@ def test_who_can_open_no_ports_hears_it_before_a_base_image_is_made(
     made: list[str] = []
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     monkeypatch.setattr(
-        doctor, "low_ports", lambda: Check("ports", False, "ports below 1024 are root's", "sudo sysctl …", "instances answer")
+        doctor,
+        "low_ports",
+        lambda: Check("ports", False, "ports below 1024 are root's", "sudo sysctl …", "instances answer"),
     )
     monkeypatch.setattr(base_image, "ensure", lambda family, **_: made.append(family))
     with pytest.raises(Exit), cli_session() as report:

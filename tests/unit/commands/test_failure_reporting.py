@@ -1,4 +1,6 @@
-"""What keeps a schedule's runs from even comparing (a broken manifest, no credentials) is said three times, not at every turn."""
+"""What keeps a schedule's runs from even comparing (a broken manifest, no credentials) is said three times,
+not at every turn.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Schedule:
         """Its exit code; what it said is kept."""
         status = 0
         try:
-            Program(namespace=namespace).run(["invoke", command, "--manifest", str(self.manifest), *arguments])
+            Program(namespace=namespace).run(
+                ["invoke", command, "--manifest", str(self.manifest), *arguments]
+            )
         except SystemExit as exc:
             status = int(exc.code or 0)
         self.said = self._capsys.readouterr().err
@@ -71,13 +75,19 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def parameters(monkeypatch: pytest.MonkeyPatch) -> Parameters:
     """A cloud in which nothing has changed."""
     found = Parameters()
-    monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: found)
-    monkeypatch.setattr(rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x"))
+    monkeypatch.setattr(
+        importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: found
+    )
+    monkeypatch.setattr(
+        rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x")
+    )
     return found
 
 
 @pytest.fixture
-def schedule(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], parameters: Parameters) -> Schedule:
+def schedule(
+    state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], parameters: Parameters
+) -> Schedule:
     return Schedule(tmp_path / "tiny", capsys)
 
 
@@ -127,7 +137,10 @@ def test_after_six_days_it_is_said_again(schedule: Schedule, state: Path) -> Non
     ("problem", "words"),
     [
         (NoCredentialsError(), "no usable AWS credentials"),
-        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity"), "ExpiredToken"),
+        (
+            ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity"),
+            "ExpiredToken",
+        ),
     ],
     ids=["none", "expired"],
 )
@@ -142,7 +155,9 @@ def test_credentials_that_are_missing(
     assert schedule.turns(words, *mode) == SAID_THREE_TIMES
 
 
-def test_a_failure_told_with_other_numbers_is_the_same(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_told_with_other_numbers_is_the_same(
+    schedule: Schedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ports = iter(range(40000, 40010))
 
     def refuse(*_: object, **__: object) -> None:
@@ -189,7 +204,10 @@ def test_a_runner_that_keeps_no_files_counts_beside_the_image(
     assert said == SAID_THREE_TIMES
     assert (asked[0].name, asked[0].region) == ("aws", "eu-west-1")
     assert parameters.failures == 3
-    assert schedule.run("--yes", "--scheduled", "--cloud", "aws", "--set", "region=eu-west-1", command="prune") == 0
+    assert (
+        schedule.run("--yes", "--scheduled", "--cloud", "aws", "--set", "region=eu-west-1", command="prune")
+        == 0
+    )
     schedule.mended()
     assert schedule.run("--scheduled", "--cloud", "aws", "--set", "region=eu-west-1") == 0
     assert parameters.failures == 0

@@ -28,22 +28,33 @@ def program(given: list[tuple[ManifestOptions, list[str] | None, bool]]) -> Prog
     return Program(namespace=Collection(greet))
 
 
-def test_what_is_given_arrives(program: Program, given: list[tuple[ManifestOptions, list[str] | None, bool]]) -> None:
+def test_what_is_given_arrives(
+    program: Program, given: list[tuple[ManifestOptions, list[str] | None, bool]]
+) -> None:
     line = "invoke greet --manifest a.yaml --cloud aws --profile x --profile y --set a=b --name ada --loud"
     program.run(line.split(), exit=False)
     assert given == [(ManifestOptions("a.yaml", "aws", ["x", "y"], ["a=b"]), ["ada"], True)]
 
 
-def test_nothing_has_to_be_given(program: Program, given: list[tuple[ManifestOptions, list[str] | None, bool]]) -> None:
+def test_nothing_has_to_be_given(
+    program: Program, given: list[tuple[ManifestOptions, list[str] | None, bool]]
+) -> None:
     program.run(["invoke", "greet"], exit=False)
     assert given == [(ManifestOptions("manifest.yaml", "", [], []), [], False)]
 
 
-def test_help_tells_all_of_them_and_a_command_may_say_more(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_tells_all_of_them_and_a_command_may_say_more(
+    program: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
     program.run(["invoke", "greet", "--help"], exit=False)
     out = capsys.readouterr().out
     assert "Say hello." in out
-    for line in ("-m STRING, --manifest=STRING   FILE  The manifest to read", "--cloud=STRING      which one", "  --name", "  --loud"):
+    for line in (
+        "-m STRING, --manifest=STRING   FILE  The manifest to read",
+        "--cloud=STRING      which one",
+        "  --name",
+        "  --loud",
+    ):
         assert line in out
 
 
@@ -54,6 +65,9 @@ def test_it_loads_the_manifest_they_ask_for() -> None:
 
 
 def test_every_command_that_reads_a_manifest_has_all_of_them() -> None:
-    found = {name: {argument.name for argument in command.get_arguments()} for name, command in namespace.tasks.items()}
+    found = {
+        name: {argument.name for argument in command.get_arguments()}
+        for name, command in namespace.tasks.items()
+    }
     assert {name for name, options in found.items() if not options >= SHARED} == set()
     assert len(found) > 10

@@ -1,4 +1,7 @@
-"""rebuild: what it hands on to a build, and what counts as a run of a schedule. Neither a cloud nor a build takes part."""
+"""rebuild: what it hands on to a build, and what counts as a run of a schedule.
+
+Neither a cloud nor a build takes part.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from invoke import Program
 
+from build import paths
 from build.errors import UserError
 from build.manifest import Manifest, load
 from build.rebuild import due as rebuilder
@@ -34,7 +38,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def builds(state: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of each build that was asked for, whether it had to be cold. The published image is stale, and too old if an age is given."""
+    """Of each build that was asked for, whether it had to be cold.
+
+    The published image is stale, and too old if an age is given.
+    """
     made: list[bool] = []
     command = importlib.import_module("build.commands.rebuild")
 
@@ -56,9 +63,13 @@ def rebuild(*arguments: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "cold"), [((), False), (("--no-cache",), True), (("--max-age", "7d"), True)], ids=["changed", "asked for", "aged"]
+    ("arguments", "cold"),
+    [((), False), (("--no-cache",), True), (("--max-age", "7d"), True)],
+    ids=["changed", "asked for", "aged"],
 )
-def test_a_build_for_its_age_uses_no_layer(builds: list[bool], arguments: tuple[str, ...], cold: bool) -> None:
+def test_a_build_for_its_age_uses_no_layer(
+    builds: list[bool], arguments: tuple[str, ...], cold: bool
+) -> None:
     rebuild(*arguments)
     assert builds == [cold]
 
@@ -69,20 +80,24 @@ def test_check_builds_nothing(builds: list[bool], capsys: pytest.CaptureFixture[
     assert "due: something changed" in capsys.readouterr().err
 
 
-def test_what_was_missed_is_made_up_for_once(builds: list[bool], tiny: Manifest, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_missed_is_made_up_for_once(
+    builds: list[bool], tiny: Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
     catch_up = ("--catch-up", str(EVERY_DAY))
     rebuild("--check", "--scheduled", *catch_up)
     assert "due: something changed" in capsys.readouterr().err  # a check that is due is not quiet
     rebuild("--check", "--scheduled", *catch_up)
     assert "no run was missed since daily 00:00" in capsys.readouterr().err
     rebuild("--check")  # by hand: no run of the schedule
-    (last,) = rebuilder.paths.state_dir().glob("rebuild-*.last")
+    (last,) = paths.state_dir().glob("rebuild-*.last")
     days_ago = time.time() - 3 * 24 * 3600
     os.utime(last, (days_ago, days_ago))
     assert rebuilder.is_overdue(tiny, EVERY_DAY)
 
 
-def test_a_run_that_finds_another_at_work_leaves_it_alone(builds: list[bool], tiny: Manifest, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_finds_another_at_work_leaves_it_alone(
+    builds: list[bool], tiny: Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
     with rebuilder.rebuild_lock(tiny) as holder:
         assert holder is None
         rebuild()
@@ -121,7 +136,9 @@ def test_what_fails_before_a_build_is_said_three_times_too(
     def no_base_image(*_: object) -> RebuildDecision:
         raise UserError("no base image matches")
 
-    monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters)
+    monkeypatch.setattr(
+        importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters
+    )
     monkeypatch.setattr(rebuilder, "decide", no_base_image)
     said = []
     for _ in range(5):
@@ -139,9 +156,15 @@ def test_what_fails_before_a_build_is_said_three_times_too(
 
 def test_a_run_with_nothing_to_do_ends_the_row(builds: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = Parameters()
-    parameters.kept["/hubsmith/greeting/rebuild"] = json.dumps({"failures": 2, "since": "2026-11-23T03:00:00+00:00"})
-    monkeypatch.setattr(importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters)
-    monkeypatch.setattr(rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x"))
+    parameters.kept["/hubsmith/greeting/rebuild"] = json.dumps(
+        {"failures": 2, "since": "2026-11-23T03:00:00+00:00"}
+    )
+    monkeypatch.setattr(
+        importlib.import_module("build.commands.rebuild"), "connect_to", lambda *_, **__: parameters
+    )
+    monkeypatch.setattr(
+        rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x")
+    )
     rebuild("--scheduled")
     assert parameters.failures == 0
 

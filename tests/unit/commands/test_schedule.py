@@ -1,4 +1,4 @@
-"""schedule: it installs, shows and removes, and says what it was given wrong. systemctl and crontab are stand-ins."""
+"""schedule: it installs, shows and removes, and says what is wrong. systemctl and crontab are stubs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ CRONTAB = '#!/bin/sh\nif [ "$1" = -l ]; then cat {table} 2>/dev/null; else cat >
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of the machine: units, systemctl's calls, a crontab, and a checkout."""
-    programs = {"systemctl": SYSTEMCTL.format(log=tmp_path / "calls"), "crontab": CRONTAB.format(table=tmp_path / "table")}
+    programs = {
+        "systemctl": SYSTEMCTL.format(log=tmp_path / "calls"),
+        "crontab": CRONTAB.format(table=tmp_path / "table"),
+    }
     (tmp_path / "bin").mkdir()
     for name, text in programs.items():
         (tmp_path / "bin" / name).write_text(text)
@@ -45,12 +48,15 @@ def listed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*"))
 
 
-def test_a_timer_is_started_where_systemd_is_at_work_and_goes_again(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_timer_is_started_where_systemd_is_at_work_and_goes_again(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert schedule("--every", "Mon 03:00") == 0
     assert capsys.readouterr().out.strip() == NAME
     assert listed(machine / "units") == [f"{NAME}.service", f"{NAME}.timer"]
     assert "OnCalendar=Mon *-*-* 03:00:00" in (machine / "units" / f"{NAME}.timer").read_text()
-    calls = (machine / "calls").read_text().replace("--user ", "").splitlines()  # an ordinary user's own systemd
+    # an ordinary user's own systemd
+    calls = (machine / "calls").read_text().replace("--user ", "").splitlines()
     assert [" ".join(call.split()[-3:]) for call in calls] == [
         "daemon-reload",
         f"enable --now {NAME}.timer",
@@ -85,7 +91,12 @@ def test_a_workflow_is_a_file_of_the_checkout(machine: Path, capsys: pytest.Capt
 @pytest.mark.parametrize("keeper", ["systemd", "cron", "github", "aws"])
 def test_show_writes_nothing(machine: Path, keeper: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = listed(machine)
-    assert schedule("--on", keeper, "--every", "Mon 03:00", "--show", "--source", "https://github.com/ada/hub.git") == 0
+    assert (
+        schedule(
+            "--on", keeper, "--every", "Mon 03:00", "--show", "--source", "https://github.com/ada/hub.git"
+        )
+        == 0
+    )
     assert "rebuild --scheduled --max-age 7d" in capsys.readouterr().out
     assert set(listed(machine)) - set(before) <= {"state"}
 
@@ -97,10 +108,15 @@ def test_show_writes_nothing(machine: Path, keeper: str, capsys: pytest.CaptureF
         ((), "--every is required"),
         (("--every", "noon"), "not a time of the week"),
         (("--every", "Mon 03:00", "--max-age", "soon"), "not an age"),
-        (("--every", "Mon 03:00", "--on", "aws", "--show", "--source", "ssh://git.example.org/hub"), "not a repository that AWS can fetch"),
+        (
+            ("--every", "Mon 03:00", "--on", "aws", "--show", "--source", "ssh://git.example.org/hub"),
+            "not a repository that AWS can fetch",
+        ),
     ],
 )
-def test_what_is_wrong_is_said(machine: Path, arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_is_said(
+    machine: Path, arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert schedule(*arguments) == 2
     assert words in capsys.readouterr().err
     assert not (machine / "units").exists()

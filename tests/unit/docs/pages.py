@@ -9,11 +9,17 @@ from tests.conftest import REPO
 
 BUILT = REPO / "docs/_build"
 PAGES = [
-    *(REPO / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "localcloud/README.md")),
+    *(
+        REPO / name
+        for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "localcloud/README.md")
+    ),
     *sorted(path for path in (REPO / "docs").rglob("*.md") if BUILT not in path.parents),
 ]
 # A line of code: indented by four or more, or in a fence; variables before the command, and eval around it.
-_ON_A_LINE = re.compile(r"^ *(?:[A-Z_]+=\S+ )*(?:eval \"\$\()?(?:\.venv/bin/)?invoke ([^#\n]*?)(?:\)\")?(?: {2,}.*| #.*)?$", re.MULTILINE)
+_ON_A_LINE = re.compile(
+    r"^ *(?:[A-Z_]+=\S+ )*(?:eval \"\$\()?(?:\.venv/bin/)?invoke ([^#\n]*?)(?:\)\")?(?: {2,}.*| #.*)?$",
+    re.MULTILINE,
+)
 _IN_TEXT = re.compile(r"`(?:[A-Z_]+=\S+ )*invoke ([^`]*)`")
 _NOT_A_COMMAND = ("--list", "COMMAND")
 
@@ -31,7 +37,10 @@ def commands(page: Path) -> list[str]:
     """Every `invoke …` of a page, in its text and on lines of their own, without comments."""
     text = text_of(page)
     code = "\n".join(
-        [*re.findall(r"^ {4,}(.*)$", text, re.MULTILINE), *re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)]
+        [
+            *re.findall(r"^ {4,}(.*)$", text, re.MULTILINE),
+            *re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL),
+        ]
     )
     found = [*_ON_A_LINE.findall(code), *_IN_TEXT.findall(text)]
     return sorted({line.strip() for line in found if not line.startswith(_NOT_A_COMMAND)})
@@ -50,7 +59,9 @@ def links(page: Path) -> list[str]:
 def anchors(page: Path) -> set[str]:
     """Of its headings, as git hosts make them: a repeated one gets a number."""
     found: list[str] = []
-    for heading in re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL), re.MULTILINE):
+    for heading in re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    ):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         slug = re.sub(r"[^\w -]", "", plain.lower()).replace(" ", "-")
         earlier = found.count(slug)

@@ -18,7 +18,12 @@ def document(name: str) -> dict[str, Any]:
 
 def actions(*names: str) -> set[str]:
     """Of all statements of these policies."""
-    return {action for name in names for statement in document(name)["Statement"] for action in listed(statement["Action"])}
+    return {
+        action
+        for name in names
+        for statement in document(name)["Statement"]
+        for action in listed(statement["Action"])
+    }
 
 
 def listed(value: str | list[str]) -> list[str]:

@@ -1,4 +1,6 @@
-"""What the documentation says is so: commands and their options, targets of make, links and their anchors, keys of the manifest, tags."""
+"""What the documentation says is so: commands and their options, targets of make, links and their anchors,
+keys of the manifest, tags.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def test_every_command_of_the_first_steps_is_seen() -> None:
     assert {"check", "plan", "launch --domain hub.example.test --admin alice --email ops@example.org"} <= {
         *pages.commands(REPO / "docs/getting-started.md")
     }
-    assert {"cloud.env", "cloud.up"} <= {*pages.commands(REPO / "docs/explanation/local-cloud.md")} | {*pages.commands(REPO / "README.md")}
+    assert {"cloud.env", "cloud.up"} <= {*pages.commands(REPO / "docs/explanation/local-cloud.md")} | {
+        *pages.commands(REPO / "README.md")
+    }
     assert len(cases()) > 100
 
 
@@ -77,7 +81,9 @@ def test_every_target_of_make_is_there(page: Path) -> None:
 
 def test_the_readme_and_the_page_on_tests_name_the_targets() -> None:
     assert {"build-ami", "test", "shell", "docs", "setup-aws"} <= pages.targets(REPO / "README.md")
-    assert {"test", "test-fast", "test-all", "bench", "bench-cloud", "mutants"} <= pages.targets(REPO / "docs/contributing/tests.md")
+    assert {"test", "test-fast", "test-all", "bench", "bench-cloud", "mutants"} <= pages.targets(
+        REPO / "docs/contributing/tests.md"
+    )
 
 
 @EVERY_PAGE
@@ -107,7 +113,11 @@ def keys() -> set[str]:
 
 @EVERY_PAGE
 def test_every_key_of_the_manifest_is_there(page: Path) -> None:
-    named = set(re.findall(rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})(?:\.[a-z][a-z0-9_]*)+)(?=[`=:])", pages.text_of(page)))
+    named = set(
+        re.findall(
+            rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})(?:\.[a-z][a-z0-9_]*)+)(?=[`=:])", pages.text_of(page)
+        )
+    )
     modules = {name for name in named if (REPO / f"{name.replace('.', '/')}.py").exists()}
     others = modules | {name for name in named if name.startswith("hub.example") or name.endswith(".py")}
     assert sorted(named - others - keys() - {UNKNOWN}) == []
@@ -115,14 +125,20 @@ def test_every_key_of_the_manifest_is_there(page: Path) -> None:
 
 def test_the_table_of_tags_has_all_that_there_are() -> None:
     ours = {value for name, value in vars(tags).items() if name.isupper() and isinstance(value, str)}
-    named = re.findall(r"^\| `([\w:-]+)` \|", pages.text_of(REPO / "docs/reference/tags-and-parameters.md"), re.MULTILINE)
+    named = re.findall(
+        r"^\| `([\w:-]+)` \|", pages.text_of(REPO / "docs/reference/tags-and-parameters.md"), re.MULTILINE
+    )
     assert set(named) >= ours
     assert "hubsmith:run" in ours
 
 
 def test_the_page_on_environment_variables_has_all_that_there_are() -> None:
     """But for those that image tests get about the disk they look at (build/bake/steps/inspect_disk.py)."""
-    code = "".join(path.read_text(encoding="utf-8") for room in ("build", "localcloud") for path in (REPO / room).rglob("*.py"))
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for room in ("build", "localcloud")
+        for path in (REPO / room).rglob("*.py")
+    )
     used = set(re.findall(r"\bHUBSMITH_[A-Z_]*[A-Z]\b", code)) - {"HUBSMITH_IMAGE_ROOT", "HUBSMITH_SECRETS"}
     named = set(re.findall(r"`(\w+)`", pages.text_of(REPO / "docs/reference/environment-variables.md")))
     assert len(used) > 8

@@ -12,15 +12,25 @@ import pytest
 
 from tests.conftest import REPO
 
-PYTHON = Path(sys.executable).parent.parent / "docs/bin/python"  # made by `make docs`; of its own, for docs/requirements.in says why
+# made by `make docs`; of its own, for docs/requirements.in says why
+PYTHON = Path(sys.executable).parent.parent / "docs/bin/python"
 LOADING = {"src", "srcset", "data", "poster"}
-LINKS = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "manifest", "preconnect", "dns-prefetch"}
+LINKS = {
+    "stylesheet",
+    "icon",
+    "preload",
+    "prefetch",
+    "modulepreload",
+    "manifest",
+    "preconnect",
+    "dns-prefetch",
+}
 
 
 def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
     assert PYTHON.exists(), "run `make docs` once: it makes the environment of the documentation"
     command = [
-        PYTHON,
+        str(PYTHON),
         "-m",
         "sphinx",
         "--fail-on-warning",
@@ -28,9 +38,9 @@ def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
         "--keep-going",
         "--quiet",
         "-d",
-        site.parent / "trees",
-        source,
-        site,
+        str(site.parent / "trees"),
+        str(source),
+        str(site),
     ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -58,7 +68,11 @@ class Loaded(HTMLParser):
 
 
 def test_every_page_is_there(site: Path) -> None:
-    pages = [path.relative_to(REPO / "docs") for path in (REPO / "docs").rglob("*.md") if "_build" not in path.parts]
+    pages = [
+        path.relative_to(REPO / "docs")
+        for path in (REPO / "docs").rglob("*.md")
+        if "_build" not in path.parts
+    ]
     assert len(pages) > 30
     assert [page for page in pages if not (site / page.with_suffix(".html")).exists()] == []
 
@@ -70,7 +84,12 @@ def test_nothing_is_loaded_from_other_hosts(site: Path) -> None:
         assert loaded.found, page
         assert [address for address in loaded.found if re.match(r"(https?:)?//", address)] == [], page
     for sheet in site.rglob("*.css"):
-        assert re.findall(r"url\([\"']?(?:https?:)?//[^)]*\)|@import\s+[^;]*//[^;]*", sheet.read_text(encoding="utf-8")) == [], sheet
+        assert (
+            re.findall(
+                r"url\([\"']?(?:https?:)?//[^)]*\)|@import\s+[^;]*//[^;]*", sheet.read_text(encoding="utf-8")
+            )
+            == []
+        ), sheet
 
 
 def test_files_of_the_repository_are_copied_and_folders_are_no_links(site: Path) -> None:

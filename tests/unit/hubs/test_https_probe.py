@@ -31,7 +31,10 @@ class Authority:
 
     @classmethod
     def called(cls, name: str) -> Authority:
-        return cls(ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        return cls(
+            ec.generate_private_key(ec.SECP256R1()),
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+        )
 
     @property
     def root(self) -> str:
@@ -39,12 +42,27 @@ class Authority:
 
 
 def _may(*, sign: bool) -> x509.KeyUsage:
-    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
-    return x509.KeyUsage(digital_signature=not sign, key_cert_sign=sign, crl_sign=sign, **dict.fromkeys(others, False))
+    others = (
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(
+        digital_signature=not sign, key_cert_sign=sign, crl_sign=sign, **dict.fromkeys(others, False)
+    )
 
 
 def sign(
-    by: Authority, name: x509.Name, key: ec.EllipticCurvePrivateKey, domain: str | None, lasts: timedelta, *, ca: bool = False
+    by: Authority,
+    name: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    domain: str | None,
+    lasts: timedelta,
+    *,
+    ca: bool = False,
 ) -> x509.Certificate:
     now = datetime.now(timezone.utc)
     builder = (
@@ -58,7 +76,9 @@ def sign(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         # Python 3.13 asks for these, as RFC 5280 does; Let's Encrypt's have them.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False
+        )
         .add_extension(_may(sign=ca), critical=True)
     )
     if domain:
@@ -77,7 +97,9 @@ def authority() -> Authority:
 @pytest.fixture
 def server(tmp_path: Path, authority: Authority) -> Server:
     @contextmanager
-    def serve(*, domain: str = DOMAIN, lasts: timedelta = 30 * DAY, by: Authority | None = None, status: int = 200) -> Iterator[int]:
+    def serve(
+        *, domain: str = DOMAIN, lasts: timedelta = 30 * DAY, by: Authority | None = None, status: int = 200
+    ) -> Iterator[int]:
         own = Authority.called(domain)
         certificate = sign(by or authority, own.name, own.key, domain, lasts) if by is not own else None
         assert certificate is not None
@@ -126,7 +148,11 @@ def test_a_hub_that_is_well(server: Server, authority: Authority) -> None:
         seen = see(port, Trust(roots=authority.root))
     assert seen.ok, seen.problem
     assert seen.certificate is not None
-    assert (seen.certificate.names, seen.certificate.serial, seen.certificate.days_left) == ((DOMAIN,), "1234", 29)
+    assert (seen.certificate.names, seen.certificate.serial, seen.certificate.days_left) == (
+        (DOMAIN,),
+        "1234",
+        29,
+    )
 
 
 def test_nobody_else_is_trusted(server: Server) -> None:
@@ -165,7 +191,9 @@ def test_nobody_answers() -> None:
     assert "no answer on" in see(port, Trust()).problem
 
 
-def test_users_hosts_have_to_be_in_the_certificate_where_they_have_some(server: Server, authority: Authority) -> None:
+def test_users_hosts_have_to_be_in_the_certificate_where_they_have_some(
+    server: Server, authority: Authority
+) -> None:
     with server() as port:
         seen = probe("127.0.0.1", DOMAIN, Trust(roots=authority.root), more_names=(f"*.{DOMAIN}",), port=port)
     assert seen.problem == f"its certificate is for {DOMAIN}, not for *.{DOMAIN}"

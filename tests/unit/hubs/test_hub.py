@@ -15,7 +15,9 @@ from build.hubs.hub import Hub
 LABELS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=63)
 
 
-@pytest.mark.parametrize("given_name", ["hub.example.org", "Hub.Example.ORG", "hub.example.org.", " hub.example.org "])
+@pytest.mark.parametrize(
+    "given_name", ["hub.example.org", "Hub.Example.ORG", "hub.example.org.", " hub.example.org "]
+)
 def test_a_domain_is_taken_as_dns_has_it(given_name: str) -> None:
     assert Hub.named(given_name).domain == "hub.example.org"
 
@@ -23,7 +25,15 @@ def test_a_domain_is_taken_as_dns_has_it(given_name: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *("", "hub", "https://hub.example.org", "hub.example.org/lab", "*.example.org", "hub_1.example.org", "-a.example.org"),
+        *(
+            "",
+            "hub",
+            "https://hub.example.org",
+            "hub.example.org/lab",
+            "*.example.org",
+            "hub_1.example.org",
+            "-a.example.org",
+        ),
         *("a..b", "10.0.0.1", "a" * 64 + ".example.org", ".".join(["abcdefgh"] * 29) + ".org"),
     ],
 )
@@ -33,7 +43,9 @@ def test_what_cannot_be_a_host_name_is_the_users_own(wrong: str) -> None:
 
 
 @given(
-    st.lists(LABELS, min_size=2, max_size=8).map(".".join).filter(lambda name: len(name) < 230 and not name.rpartition(".")[2].isdigit())
+    st.lists(LABELS, min_size=2, max_size=8)
+    .map(".".join)
+    .filter(lambda name: len(name) < 230 and not name.rpartition(".")[2].isdigit())
 )
 def test_names_are_what_iam_and_ssm_allow(domain: str) -> None:
     hub = Hub.named(domain)

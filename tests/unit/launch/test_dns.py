@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from build.hubs.dns import in_words, points_to
 from build.launch.dns import longest_match
 
-NAMES = st.lists(st.sampled_from(["a", "b", "hub", "xhub", "example", "org"]), min_size=1, max_size=5).map(".".join)
+NAMES = st.lists(st.sampled_from(["a", "b", "hub", "xhub", "example", "org"]), min_size=1, max_size=5).map(
+    ".".join
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,8 @@ def test_a_record_is_ours_only_with_this_one_address() -> None:
     assert points_to(own, "192.0.2.7")
     assert not points_to(own, "192.0.2.8")
     assert not points_to(own, None)
-    assert not points_to({"Type": "A", "ResourceRecords": [{"Value": "192.0.2.7"}, {"Value": "192.0.2.8"}]}, "192.0.2.7")
+    assert not points_to(
+        {"Type": "A", "ResourceRecords": [{"Value": "192.0.2.7"}, {"Value": "192.0.2.8"}]}, "192.0.2.7"
+    )
     assert not points_to({"Type": "CNAME", "ResourceRecords": [{"Value": "192.0.2.7"}]}, "192.0.2.7")
     assert in_words({"Type": "A", "AliasTarget": {"DNSName": "lb.example.org."}}) == "A alias lb.example.org."

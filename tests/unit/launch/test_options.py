@@ -14,21 +14,33 @@ from build.manifest import Manifest, load
 @pytest.fixture
 def manifest() -> Manifest:
     return load(
-        Path(__file__).parents[3] / "manifest.yaml", overrides=["launch.email=default@example.org", "launch.data_volume.size_gib=7"]
+        Path(__file__).parents[3] / "manifest.yaml",
+        overrides=["launch.email=default@example.org", "launch.data_volume.size_gib=7"],
     )
 
 
 def test_where_nothing_is_said_the_manifest_decides(manifest: Manifest) -> None:
     wished = resolve_options(manifest, CliOptions())
-    assert (wished.email, wished.admin, wished.instance_type) == ("default@example.org", "hubadmin", "t3.medium")
+    assert (wished.email, wished.admin, wished.instance_type) == (
+        "default@example.org",
+        "hubadmin",
+        "t3.medium",
+    )
     assert (wished.new_volume_gib, wished.data_size_gib) == (7, None)
     assert wished.dns
     assert wished.wait
 
 
 def test_an_option_goes_before_the_manifest(manifest: Manifest) -> None:
-    wished = resolve_options(manifest, CliOptions(email="ops@example.org", admin="alice", instance_type="m7i.large", data_size=9))
-    assert (wished.email, wished.admin, wished.instance_type, wished.new_volume_gib) == ("ops@example.org", "alice", "m7i.large", 9)
+    wished = resolve_options(
+        manifest, CliOptions(email="ops@example.org", admin="alice", instance_type="m7i.large", data_size=9)
+    )
+    assert (wished.email, wished.admin, wished.instance_type, wished.new_volume_gib) == (
+        "ops@example.org",
+        "alice",
+        "m7i.large",
+        9,
+    )
 
 
 def test_a_rehearsal_leaves_dns_alone_and_uses_staging(manifest: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""The records of a hub in the local cloud's Route 53, which lists an asterisk as AWS does: made, kept, taken over, removed."""
+"""The records of a hub in the local cloud's Route 53: made, kept, taken over, removed; asterisks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from build.errors import UserError
 from build.hubs.hub import Hub
 from build.hubs.models import Address
 from build.launch import dns
+from build.launch.address import own_address
 from build.launch.dns import FindZone, UpsertDnsRecords, find_zone
 from build.launch.options import CliOptions, resolve_options
 from build.launch.state import LaunchState
@@ -54,7 +55,11 @@ def clients(tmp_path: Path) -> Iterator[Clients]:
     host.open()
     install(host)
     ensure_zone("example.test")
-    with answering(make_server("127.0.0.1", 0, CloudApp(host, lambda: {"pid": 1}), threaded=True, request_handler=QuietHandler)) as server:
+    with answering(
+        make_server(
+            "127.0.0.1", 0, CloudApp(host, lambda: {"pid": 1}), threaded=True, request_handler=QuietHandler
+        )
+    ) as server:
         yield connect(Cloud("local", "us-east-1", f"http://127.0.0.1:{server.port}", "test", "test"))
     host.close()
     for backends in (ec2_backends, route53_backends):
@@ -66,10 +71,21 @@ def launch(clients: Clients, *overrides: str, **options: Any) -> LaunchState:
     """A launch of the hub that has its address."""
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=overrides)
     report: Any = Listening()
-    state = LaunchState(HUB, resolve_options(manifest, CliOptions(email="ops@example.test", **options)), manifest, clients, report)
-    own = dns.own_address(clients, HUB)
+    state = LaunchState(
+        HUB,
+        resolve_options(manifest, CliOptions(email="ops@example.test", **options)),
+        manifest,
+        clients,
+        report,
+    )
+    own = own_address(clients, HUB)
     if own is None:
-        marks: Any = [{"ResourceType": "elastic-ip", "Tags": [{"Key": key, "Value": value} for key, value in HUB.tags.items()]}]
+        marks: Any = [
+            {
+                "ResourceType": "elastic-ip",
+                "Tags": [{"Key": key, "Value": value} for key, value in HUB.tags.items()],
+            }
+        ]
         made = clients.ec2.allocate_address(Domain="vpc", TagSpecifications=marks)
         own = Address(made["AllocationId"], made["PublicIp"])
     state.address, state.names = own, HUB.names(subdomains=state.options.subdomains)
@@ -88,7 +104,9 @@ def listed(clients: Clients) -> dict[str, list[str]]:
     assert zone
     found = clients.route53.list_resource_record_sets(HostedZoneId=zone.id)["ResourceRecordSets"]
     return {
-        f"{one['Name']} {one['Type']}": [value["Value"] for value in one["ResourceRecords"]] for one in found if HUB.domain in one["Name"]
+        f"{one['Name']} {one['Type']}": [value["Value"] for value in one["ResourceRecords"]]
+        for one in found
+        if HUB.domain in one["Name"]
     }
 
 
@@ -107,7 +125,9 @@ def test_with_subdomains_there_are_two_and_another_launch_makes_none(clients: Cl
     assert listed(clients) == {"hub.example.test. A": [ip], "\\052.hub.example.test. A": [ip]}
     assert state.changes == [f"{name} points to {ip}" for name in BOTH]
     assert run(launch(clients, "hub.subdomains=true")).changes == []
-    assert dns.remove_records(state, find_zone(clients, HUB.domain), ip) is None  # type: ignore[arg-type]
+    zone = find_zone(clients, HUB.domain)
+    assert zone
+    dns.remove_records(state, zone, ip)
     assert listed(clients) == {}
 
 

@@ -24,7 +24,11 @@ def statements(zone: Zone | None) -> list[dict[str, Any]]:
 
 
 def test_every_action_of_the_contract_and_none_besides() -> None:
-    allowed = {action: statement for statement in statements(Zone("Z1", "example.org")) for action in statement["Action"]}
+    allowed = {
+        action: statement
+        for statement in statements(Zone("Z1", "example.org"))
+        for action in statement["Action"]
+    }
     prefix = "arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/hubs/hub.example.org"
     assert {action: statement["Resource"] for action, statement in allowed.items()} == {
         "ssm:GetParameter": [f"{prefix}/admin-password"],
@@ -38,7 +42,11 @@ def test_every_action_of_the_contract_and_none_besides() -> None:
 
 
 def test_only_the_challenge_of_this_one_name_can_be_written() -> None:
-    change = next(one for one in statements(Zone("Z1", "example.org")) if one["Action"] == ["route53:ChangeResourceRecordSets"])
+    change = next(
+        one
+        for one in statements(Zone("Z1", "example.org"))
+        if one["Action"] == ["route53:ChangeResourceRecordSets"]
+    )
     assert change["Condition"] == {
         "ForAllValues:StringEquals": {
             "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["_acme-challenge.hub.example.org"],
@@ -51,18 +59,26 @@ def test_without_a_zone_there_is_nothing_to_do_with_dns() -> None:
     assert not any("route53" in action for statement in statements(None) for action in statement["Action"])
 
 
-@pytest.mark.parametrize(("region", "part"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+@pytest.mark.parametrize(
+    ("region", "part"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
 def test_arns_are_those_of_the_regions_part_of_aws(region: str, part: str) -> None:
     assert partition(region) == part
 
 
-BOUNDARY = json.loads((Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json").read_text(encoding="utf-8"))
+BOUNDARY = json.loads(
+    (Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json").read_text(encoding="utf-8")
+)
 
 
 def calls() -> list[JudgedCall]:
     """One for each resource of each action that the policy allows."""
     return [
-        JudgedCall(action, (resource,), {key.lower(): tuple(values) for key, values in one.get("Condition", {}).get(ALL_OF, {}).items()})
+        JudgedCall(
+            action,
+            (resource,),
+            {key.lower(): tuple(values) for key, values in one.get("Condition", {}).get(ALL_OF, {}).items()},
+        )
         for one in statements(Zone("Z1", "example.org"))
         for action in one["Action"]
         for resource in one["Resource"]
@@ -82,7 +98,9 @@ def test_the_boundary_of_the_documentation_lets_a_hub_do_its_work() -> None:
     [
         JudgedCall("iam:CreateRole", ("arn:aws:iam::123456789012:role/hubsmith/x",)),
         JudgedCall("ssm:GetParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/other",)),
-        JudgedCall("ssm:PutParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/jupyterhub/latest",)),
+        JudgedCall(
+            "ssm:PutParameter", ("arn:aws:ssm:eu-west-1:123456789012:parameter/hubsmith/jupyterhub/latest",)
+        ),
         JudgedCall("ec2:RunInstances"),
         JudgedCall(
             "route53:ChangeResourceRecordSets",

@@ -40,7 +40,11 @@ def test_rules_are_read_as_they_are_written() -> None:
     ]
     group: Any = {"IpPermissions": [rule.permission for rule in rules]}
     assert rules_of(group) == rules
-    assert [in_words(rule) for rule in rules] == ["443 to 0.0.0.0/0", "443 to 2001:db8::/32", "everything to 10.0.0.0/8"]
+    assert [in_words(rule) for rule in rules] == [
+        "443 to 0.0.0.0/0",
+        "443 to 2001:db8::/32",
+        "everything to 10.0.0.0/8",
+    ]
 
 
 def test_users_reach_the_hub_and_nothing_else() -> None:

@@ -16,14 +16,20 @@ from build.manifest import load
 
 HUB, AWS = Hub("hub.example.org"), Cloud("aws", "eu-west-1")
 LOCAL = Cloud(
-    "local", "us-east-1", guest=GuestView("http://169.254.0.1:5077", "https://169.254.0.1:14000/dir", "-----BEGIN CERTIFICATE-----")
+    "local",
+    "us-east-1",
+    guest=GuestView(
+        "http://169.254.0.1:5077", "https://169.254.0.1:14000/dir", "-----BEGIN CERTIFICATE-----"
+    ),
 )
 VOLUME = "vol-0123456789abcdef0"
 
 
 @pytest.fixture
 def wished() -> LaunchOptions:
-    return resolve_options(load(Path(__file__).parents[3] / "manifest.yaml"), CliOptions(email="ops@example.org", admin="alice"))
+    return resolve_options(
+        load(Path(__file__).parents[3] / "manifest.yaml"), CliOptions(email="ops@example.org", admin="alice")
+    )
 
 
 def test_on_aws_nothing_is_said_that_everybody_knows(wished: LaunchOptions) -> None:
@@ -47,7 +53,10 @@ def test_another_cloud_says_where_its_services_are(wished: LaunchOptions) -> Non
 
 def test_staging_is_another_directory_on_aws() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml")
-    for options in (CliOptions(email="ops@example.org", staging=True), CliOptions(email="ops@example.org", rehearse=True)):
+    for options in (
+        CliOptions(email="ops@example.org", staging=True),
+        CliOptions(email="ops@example.org", rehearse=True),
+    ):
         wished = resolve_options(manifest, options)
         assert launch_data(HUB, wished, AWS, VOLUME)["acme_directory"] == STAGING_DIRECTORY
         assert launch_data(HUB, wished, LOCAL, VOLUME)["acme_directory"] != STAGING_DIRECTORY

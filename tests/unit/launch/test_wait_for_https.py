@@ -1,4 +1,4 @@
-"""What a hub that does not answer yet is taken for, by what its instance said last and what its kernel reports."""
+"""What a hub that does not answer yet is taken for, by its instance's last words and its kernel."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ def state(said: dict[str, str] | None) -> Any:
     clients = SimpleNamespace(ssm=SimpleNamespace(get_parameter=get_parameter))
     ec2 = SimpleNamespace(get_console_output=lambda **_: {"Output": "its last words"})
     clients.ec2 = ec2
-    return SimpleNamespace(clients=clients, hub=Hub("hub.example.org"), instance_id="i-1", zone=object(), names=("hub.example.org",))
+    return SimpleNamespace(
+        clients=clients,
+        hub=Hub("hub.example.org"),
+        instance_id="i-1",
+        zone=object(),
+        names=("hub.example.org",),
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +52,10 @@ def state(said: dict[str, str] | None) -> Any:
         ({}, "no answer"),
         ({"phase": "ready", "instance_id": "i-0"}, "no answer"),
         ({"phase": "ready", "instance_id": "i-1"}, "no answer"),
-        ({"phase": "volume", "instance_id": "i-1", "message": "waiting for vol-1"}, "volume: waiting for vol-1"),
+        (
+            {"phase": "volume", "instance_id": "i-1", "message": "waiting for vol-1"},
+            "volume: waiting for vol-1",
+        ),
         ({"phase": "users", "instance_id": ""}, "users"),
     ],
 )
@@ -95,7 +104,9 @@ def test_a_panic_ends_the_wait_at_once(launch: Any, ec2: Any) -> None:
     assert time.monotonic() - began < 20
 
 
-def test_a_hub_that_answers_is_up_whatever_its_console_shows(launch: Any, ec2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_answers_is_up_whatever_its_console_shows(
+    launch: Any, ec2: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ec2.console = recorded("debian-12-oops")
     monkeypatch.setattr(https_probe, "probe", lambda *_, **__: HttpsProbe(""))
     assert wait_for_https.wait(launch, "127.0.0.1") is None
@@ -103,13 +114,17 @@ def test_a_hub_that_answers_is_up_whatever_its_console_shows(launch: Any, ec2: A
 
 
 @pytest.mark.parametrize("at_first", ["tiny-stall-then-panic", "debian-12-oops"])
-def test_a_wait_in_vain_names_a_stall_and_not_what_an_earlier_launch_knew(launch: Any, ec2: Any, at_first: str) -> None:
+def test_a_wait_in_vain_names_a_stall_and_not_what_an_earlier_launch_knew(
+    launch: Any, ec2: Any, at_first: str
+) -> None:
     ec2.console = recorded(at_first)
     launch.options.defaults.ready_minutes = 0.005
     launch.kernel = watch_kept(launch, SimpleNamespace(id="i-1", state="running"))  # type: ignore[arg-type]
     ec2.console += recorded("debian-12-lockup")
     with pytest.raises(
-        HubsmithError, match=r"^hub\.example\.org took longer than .*; the likely cause: the machine's kernel reported a hung"
+        HubsmithError,
+        match=r"^hub\.example\.org took longer than .*; the likely cause: "
+        r"the machine's kernel reported a hung",
     ):
         wait_for_https.wait(launch, "127.0.0.1")
 
@@ -124,12 +139,19 @@ def test_a_kept_machine_that_still_stands_in_a_panic_has_failed_and_one_that_is_
 
 
 def test_a_hub_whose_certificate_leaves_out_users_hosts_is_as_well_as_it_will_be() -> None:
-    launch = state({"phase": "ready", "instance_id": "i-1", "message": "no certificate from the ACME server: it refuses"})
+    launch = state(
+        {"phase": "ready", "instance_id": "i-1", "message": "no certificate from the ACME server: it refuses"}
+    )
     launch.names = ("hub.example.org", "*.hub.example.org")
     certificate: Any = SimpleNamespace(names=("hub.example.org",), self_signed=False)
     with pytest.raises(
-        HubsmithError, match=r"its certificate is not for \*\.hub\.example\.org: no certificate from the ACME server: it refuses"
+        HubsmithError,
+        match=r"its certificate is not for \*\.hub\.example\.org: "
+        "no certificate from the ACME server: it refuses",
     ):
         _judge(launch, HttpsProbe("its certificate is for hub.example.org", certificate), set())
     certificate.names = launch.names
-    assert _judge(launch, HttpsProbe("it answers with status 503", certificate), set()).problem == "it answers with status 503"
+    assert (
+        _judge(launch, HttpsProbe("it answers with status 503", certificate), set()).problem
+        == "it answers with status 503"
+    )

@@ -1,4 +1,6 @@
-"""A lock pins everything that is installed for users, is used only by the manifest it was made for, and changes only when asked."""
+"""A lock pins everything that is installed for users, is used only by the manifest it was made for, and
+changes only when asked.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def versions(lock: Lock, arch: str = "x86_64") -> dict[str, str]:
     return dict(re.findall(r"^(\S+)==(\S+)", lock.packages["venv"][arch].pip, re.MULTILINE))  # type: ignore[index]
 
 
-def test_everything_is_pinned_with_hashes_within_the_provisioners_own_pins(project: Project, index: Index) -> None:
+def test_everything_is_pinned_with_hashes_within_the_provisioners_own_pins(
+    project: Project, index: Index
+) -> None:
     lock = project.locked()
     assert versions(lock) == {"base": "1.0", "greet": "2.0", "lab": "1.0", "only-new": "1.0"}
     pip = lock.packages["venv"]["x86_64"].pip
@@ -50,7 +54,8 @@ def test_without_one_it_says_that_it_is_not_reproducible(project: Project) -> No
     assert chosen.provisioners[0].given == {}
     assert chosen.unlocked == ("a", "b", "c", "jupyterhub==6.1.1")
     assert chosen.not_reproducible == (
-        "not reproducible: each build takes the newest of a, b, c, jupyterhub==6.1.1 that fits; `invoke lock` pins what is installed"
+        "not reproducible: each build takes the newest of a, b, c, jupyterhub==6.1.1 that fits; "
+        "`invoke lock` pins what is installed"
     )
     assert project.load("python.packages=[]").not_reproducible is None
 
@@ -67,10 +72,16 @@ def test_pins_are_kept_until_an_upgrade(project: Project) -> None:
         "  ~ pip greet 1.0 → 2.0",
         "  + pip only-new 1.0 for python_full_version >= '3.14'",
     ]
-    assert changes(kept, project.resolve("python.packages=[]")) == ["venv x86_64", "  ~ what the manifest asks for", "  - pip greet 1.0"]
+    assert changes(kept, project.resolve("python.packages=[]")) == [
+        "venv x86_64",
+        "  ~ what the manifest asks for",
+        "  - pip greet 1.0",
+    ]
 
 
-def test_what_is_locked_already_is_locked_again_for_all_processors_and_the_rest_left(project: Project) -> None:
+def test_what_is_locked_already_is_locked_again_for_all_processors_and_the_rest_left(
+    project: Project,
+) -> None:
     first = project.locked()
     both = project.locked("base.architecture=arm64")
     assert set(both.packages["venv"]) == {"aarch64", "x86_64"}
@@ -83,7 +94,10 @@ def test_what_was_not_locked_before_is_only_counted(project: Project) -> None:
     first = project.locked("python.packages=[greet<2]")
     assert summary(Lock(), first) == ["venv x86_64: 3 packages"]
     both = project.resolve("python.packages=[greet>1]", "base.architecture=arm64")
-    assert summary(first, both)[-2:] == ["  + pip only-new 1.0 for python_full_version >= '3.14'", "venv aarch64: 4 packages"]
+    assert summary(first, both)[-2:] == [
+        "  + pip only-new 1.0 for python_full_version >= '3.14'",
+        "venv aarch64: 4 packages",
+    ]
     assert summary(first, first) == []
 
 
@@ -91,7 +105,8 @@ def test_a_lock_for_other_processors_is_refused(project: Project) -> None:
     project.locked()
     told = project.problem("base.architecture=arm64")
     assert told == (
-        "manifest.lock:4:3 packages.venv: is locked for x86_64, not for aarch64, which base.architecture asks for: run `invoke lock`"
+        "manifest.lock:4:3 packages.venv: is locked for x86_64, not for aarch64, which "
+        "base.architecture asks for: run `invoke lock`"
     )
 
 
@@ -104,9 +119,14 @@ def test_a_lock_for_other_processors_is_refused(project: Project) -> None:
         ("base.name=debian-12-amd64-*", "python 3.13 → 3.11"),
     ],
 )
-def test_a_lock_of_another_manifest_is_refused_and_says_what_differs(project: Project, override: str, says: str) -> None:
+def test_a_lock_of_another_manifest_is_refused_and_says_what_differs(
+    project: Project, override: str, says: str
+) -> None:
     project.locked()
-    assert project.problem(override) == f"manifest.lock:5:5 packages.venv.x86_64: is of another manifest ({says}): run `invoke lock`"
+    assert (
+        project.problem(override)
+        == f"manifest.lock:5:5 packages.venv.x86_64: is of another manifest ({says}): run `invoke lock`"
+    )
 
 
 def test_a_new_list_of_the_provisioners_own_makes_it_stale_and_a_comment_does_not(project: Project) -> None:
@@ -128,7 +148,11 @@ def test_who_installs_nothing_reads_no_lock(project: Project) -> None:
     [
         ("version: 1", "<<<<<<< ours\nversion: 1", "manifest.lock:3:8 file: is not valid YAML"),
         ("version: 1", "version: 2", "manifest.lock:2:10 version: should be 1, is 2"),
-        ("greet==2.0 \\", "greet==2.0", "packages.venv.x86_64.pip: has something that `invoke lock` did not write: greet==2.0"),
+        (
+            "greet==2.0 \\",
+            "greet==2.0",
+            "packages.venv.x86_64.pip: has something that `invoke lock` did not write: greet==2.0",
+        ),
         ("greet==2.0 \\", "<<<<<<< ours\n        greet==2.0 \\", "did not write: <<<<<<< ours"),
         ("--hash=sha256:", "--hash=md5:", "did not write: base==1.0 \\"),
         ("venv:", "vnev:", "packages.vnev: should be 'venv', 'miniforge' or 'anaconda'"),
@@ -151,13 +175,19 @@ def test_what_somebody_else_wrote_into_it_is_told(project: Project, old: str, ne
         ("['lab==2.0']", "lab==2.0"),
     ],
 )
-def test_what_cannot_be_had_is_one_message_and_nothing_is_left(project: Project, packages: str, says: str) -> None:
+def test_what_cannot_be_had_is_one_message_and_nothing_is_left(
+    project: Project, packages: str, says: str
+) -> None:
     with pytest.raises(UserError) as caught:
         project.locked(f"python.packages={packages}")
     assert "pip packages cannot be locked for x86_64: Because" in str(caught.value)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert sorted(path.name for path in project.folder.iterdir()) == ["manifest.yaml", "provisioners", "tests"]
+    assert sorted(path.name for path in project.folder.iterdir()) == [
+        "manifest.yaml",
+        "provisioners",
+        "tests",
+    ]
 
 
 def test_an_index_that_does_not_answer_is_no_mistake_of_the_manifest(project: Project) -> None:
@@ -167,11 +197,15 @@ def test_an_index_that_does_not_answer_is_no_mistake_of_the_manifest(project: Pr
     assert "could not be locked for x86_64" in str(caught.value)
 
 
-def test_another_version_of_the_hub_takes_the_place_of_the_provisioners_own(project: Project, index: Index) -> None:
+def test_another_version_of_the_hub_takes_the_place_of_the_provisioners_own(
+    project: Project, index: Index
+) -> None:
     index.add("jupyterhub", "6.1.1")
     index.add("jupyterhub", "6.1.2")
     for name in ("own.in", "own.txt"):
-        (project.provisioner / name).write_text(f"{(project.provisioner / name).read_text()}jupyterhub==6.1.1\n")
+        (project.provisioner / name).write_text(
+            f"{(project.provisioner / name).read_text()}jupyterhub==6.1.1\n"
+        )
     assert versions(project.resolve())["jupyterhub"] == "6.1.1"
     assert versions(project.resolve("hub.version=6.1.2"))["jupyterhub"] == "6.1.2"
 
@@ -195,7 +229,9 @@ def test_rebuild_sees_a_changed_lock_and_says_so(project: Project) -> None:
     project.lock.write_text("# a comment\n" + project.lock.read_text())
     assert input_changes(inputs_of(project.load(), BASE, "debian"), first.tags()) == []
     project.locked(upgrade=True)
-    assert input_changes(inputs_of(project.load(), BASE, "debian"), first.tags()) == ["lock of python's pip packages changed"]
+    assert input_changes(inputs_of(project.load(), BASE, "debian"), first.tags()) == [
+        "lock of python's pip packages changed"
+    ]
     project.lock.unlink()
     gone = input_changes(inputs_of(project.load(), BASE, "debian"), first.tags(), first.parts)
     assert gone == ["lock of python's pip packages is gone"]
@@ -210,16 +246,22 @@ SOME = settings(max_examples=25)
 digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 numbers = st.from_regex(r"[0-9]{1,2}(\.[0-9a-z]{1,3}){0,2}", fullmatch=True)
-markers = st.sampled_from(["", " ; python_full_version < '3.12'", " ; python_full_version >= '3.12' or extra == 'é'"])
+markers = st.sampled_from(
+    ["", " ; python_full_version < '3.12'", " ; python_full_version >= '3.12' or extra == 'é'"]
+)
 pip_entries = st.builds(
-    lambda name, version, marker, hashes: f"{name}=={version}{marker}" + "".join(f" \\\n    --hash=sha256:{one}" for one in hashes) + "\n",
+    lambda name, version, marker, hashes: (
+        f"{name}=={version}{marker}" + "".join(f" \\\n    --hash=sha256:{one}" for one in hashes) + "\n"
+    ),
     names,
     numbers,
     markers,
     st.lists(digests, min_size=1, max_size=2),
 )
 conda_entries = st.builds(
-    lambda channel, subdir, name, version, end, digest: f"{channel}/{subdir}/{name}-{version}-h0_0{end}#sha256:{digest}\n",
+    lambda channel, subdir, name, version, end, digest: (
+        f"{channel}/{subdir}/{name}-{version}-h0_0{end}#sha256:{digest}\n"
+    ),
     st.sampled_from(["conda-forge", "https://mirror.test/a b".replace(" ", "-")]),
     st.sampled_from(["noarch", "linux-64", "linux-aarch64"]),
     names,
@@ -247,14 +289,17 @@ pinned = st.builds(
 locks = st.builds(
     Lock,
     packages=st.dictionaries(
-        st.sampled_from(["venv", "miniforge", "anaconda"]), st.dictionaries(st.sampled_from(["x86_64", "aarch64"]), pinned, min_size=1)
+        st.sampled_from(["venv", "miniforge", "anaconda"]),
+        st.dictionaries(st.sampled_from(["x86_64", "aarch64"]), pinned, min_size=1),
     ),
 )
 
 
 @SOME
 @given(lock=locks)
-def test_what_is_written_is_read_again_and_differs_from_itself_in_nothing(tmp_path_factory: pytest.TempPathFactory, lock: Lock) -> None:
+def test_what_is_written_is_read_again_and_differs_from_itself_in_nothing(
+    tmp_path_factory: pytest.TempPathFactory, lock: Lock
+) -> None:
     path = tmp_path_factory.mktemp("lock") / "manifest.lock"
     write(lock, path)
     found, _, problems = lockfile_format.load(path)
@@ -271,11 +316,15 @@ def test_a_change_is_said_and_nothing_is_said_of_what_is_the_same(before: Lock, 
     assert bool(lines) == (before != after)
     for distribution, platforms in after.packages.items():
         for arch, pins_there in platforms.items():
-            assert (f"{distribution} {arch}" in lines) == (before.packages.get(distribution, {}).get(arch) != pins_there)
+            assert (f"{distribution} {arch}" in lines) == (
+                before.packages.get(distribution, {}).get(arch) != pins_there
+            )
 
 
 @given(text=st.text(max_size=80))
-def test_any_text_at_all_is_a_lock_or_told_and_never_a_crash(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_at_all_is_a_lock_or_told_and_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     path = tmp_path_factory.mktemp("any") / "manifest.lock"
     path.write_text(text, encoding="utf-8", newline="")
     found, _, problems = lockfile_format.load(path)

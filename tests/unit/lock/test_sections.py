@@ -1,4 +1,6 @@
-"""Each profile has a section of its own in the lock; profiles that ask for the same may share one, and an older lock is still read."""
+"""Each profile has a section of its own in the lock; profiles that ask for the same may share one, and an
+older lock is still read.
+"""
 
 from __future__ import annotations
 
@@ -77,27 +79,40 @@ def test_what_asks_for_the_same_as_another_profile_takes_its_section(profiled: P
 
 def test_a_profile_that_is_not_locked_is_told_what_to_run(profiled: Project) -> None:
     profiled.locked(profiles=["old"])
-    told = "manifest.lock:1:1 packages.venv: nothing is locked for profile bare: run `invoke lock --profile bare`"
+    told = (
+        "manifest.lock:1:1 packages.venv: nothing is locked for profile bare: run `invoke lock --profile "
+        "bare`"
+    )
     assert profiled.problem(profiles=["bare"]) == told
     assert "nothing is locked for a manifest without profiles: run `invoke lock`" in profiled.problem()
 
 
 def test_another_cloud_is_locked_by_its_own_options(profiled: Project) -> None:
     profiled.manifest.write_text(
-        profiled.manifest.read_text() + "  aws: {python: {packages: [lab]}}\n  local: {python: {packages: [base]}}\n"
+        profiled.manifest.read_text()
+        + "  aws: {python: {packages: [lab]}}\n  local: {python: {packages: [base]}}\n"
     )
     profiled.locked()
-    assert profiled.problem("cloud=aws").endswith("nothing is locked for profile aws: run `invoke lock --cloud aws`")
-    assert profiled.problem(profiles=["old"]).endswith("nothing is locked for profiles local and old: run `invoke lock --profile old`")
+    assert profiled.problem("cloud=aws").endswith(
+        "nothing is locked for profile aws: run `invoke lock --cloud aws`"
+    )
+    assert profiled.problem(profiles=["old"]).endswith(
+        "nothing is locked for profiles local and old: run `invoke lock --profile old`"
+    )
 
 
 def test_a_stale_section_is_told_with_its_place(profiled: Project) -> None:
     profiled.locked()
     profiled.locked(profiles=["old"])
     profiled.manifest.write_text(profiled.manifest.read_text().replace("greet<2", "greet<3"))
-    (line,) = [number for number, text in enumerate(profiled.lock.read_text().splitlines(), 1) if text == "      x86_64:"]
+    (line,) = [
+        number
+        for number, text in enumerate(profiled.lock.read_text().splitlines(), 1)
+        if text == "      x86_64:"
+    ]
     assert profiled.problem(profiles=["old"]) == (
-        f"manifest.lock:{line}:7 profiles.old.venv.x86_64: is of another manifest (packages: greet<3 is new; packages: greet<2 is gone):"
+        f"manifest.lock:{line}:7 profiles.old.venv.x86_64: is of another manifest (packages: greet<3 "
+        "is new; packages: greet<2 is gone):"
         " run `invoke lock --profile old`"
     )
     profiled.load()

@@ -31,7 +31,11 @@ def test_the_shipped_manifest_is_right(cloud: str, profiles: tuple[str, ...]) ->
 
 def test_the_shipped_manifest_builds_debian_locally_from_loopback() -> None:
     manifest = load(SHIPPED)
-    assert (manifest.cloud, manifest.base.owner, manifest.base.name) == ("local", "136693071363", "debian-13-amd64-*")
+    assert (manifest.cloud, manifest.base.owner, manifest.base.name) == (
+        "local",
+        "136693071363",
+        "debian-13-amd64-*",
+    )
     assert manifest.builder.caller_cidr == "127.0.0.1/32"
     assert manifest.builder.root_volume.encrypted
 
@@ -52,7 +56,7 @@ def test_nothing_in_a_manifest_can_be_changed(project: Project) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         manifest.region = "eu-central-1"  # type: ignore[misc]  # that is the point
     with pytest.raises(ValidationError):
-        manifest.builder.address = "private"  # type: ignore[misc]  # that is the point
+        manifest.builder.address = "private"
     with pytest.raises(TypeError):
         manifest.image.tags["a"] = "b"  # type: ignore[index]  # that is the point
     with pytest.raises(TypeError):
@@ -68,7 +72,8 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file(project: Project) ->
         "manifest.yaml:4:8 cloud: should be 'local' or 'aws', is 'locl'; did you mean 'local'?",
         "manifest.yaml:11:15 builder.root_volume.size_gib: should be a whole number, is 'big'",
         "manifest.yaml:13:3 builder.adress: unknown key; did you mean 'address'?",
-        "manifest.yaml:14:3 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, subnet_id, address, caller_cidr, "
+        "manifest.yaml:14:3 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, "
+        "subnet_id, address, caller_cidr, "
         "caller_ip_url, lifetime_minutes, timeouts, mirrors",
         "manifest.yaml:21:5 provisioners.0: there is no provisioner 'bse'; did you mean 'base'?",
         "manifest.yaml:22:11 provisioners.1: hub needs base, which has to come before it",
@@ -85,22 +90,59 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("size_gib: 16", 'size_gib: "16"', "11:15 builder.root_volume.size_gib: should be a whole number, is '16'"),
-        ("size_gib: 16", "size_gib: 1.5", "11:15 builder.root_volume.size_gib: should be a whole number, is 1.5"),
+        (
+            "size_gib: 16",
+            'size_gib: "16"',
+            "11:15 builder.root_volume.size_gib: should be a whole number, is '16'",
+        ),
+        (
+            "size_gib: 16",
+            "size_gib: 1.5",
+            "11:15 builder.root_volume.size_gib: should be a whole number, is 1.5",
+        ),
         ("size_gib: 16", "size_gib: 0", "11:15 builder.root_volume.size_gib: should be at least 1, is 0"),
-        ("size_gib: 16", "size_gib: 99999", "11:15 builder.root_volume.size_gib: should be at most 65536, is 99999"),
-        ("type: gp3", "type: gp9", "12:11 builder.root_volume.type: should be 'gp3', 'gp2', 'io1' or 'io2', is 'gp9'; did you mean 'gp3'?"),
-        ("type: gp3", "type: gp3\n    encrypted: 1", "13:16 builder.root_volume.encrypted: should be true or false, is 1"),
+        (
+            "size_gib: 16",
+            "size_gib: 99999",
+            "11:15 builder.root_volume.size_gib: should be at most 65536, is 99999",
+        ),
+        (
+            "type: gp3",
+            "type: gp9",
+            "12:11 builder.root_volume.type: should be 'gp3', 'gp2', 'io1' or 'io2', is 'gp9'; did you "
+            "mean 'gp3'?",
+        ),
+        (
+            "type: gp3",
+            "type: gp3\n    encrypted: 1",
+            "13:16 builder.root_volume.encrypted: should be true or false, is 1",
+        ),
         (
             "type: gp3",
             "type: gp3\n    iops: 200",
             "10:3 builder.root_volume: should have iops from 3000 to 80000 when type is gp3, has 200",
         ),
         ("type: gp3", "type: io2", "10:3 builder.root_volume: needs iops when type is io2"),
-        ("type: gp3", "type: gp2\n    throughput: 300", "10:3 builder.root_volume: cannot have throughput when type is gp2"),
-        ("type: gp3", "type: gp2\n    iops: 3000", "10:3 builder.root_volume: cannot have iops when type is gp2"),
-        ('owner: "136693071363"', "owner: 136693071363", "6:10 base.owner: should be text, is 136693071363: put it in quotes"),
-        ('owner: "136693071363"', 'owner: "1366"', "6:10 base.owner: should be an account of 12 digits, amazon or self, is '1366'"),
+        (
+            "type: gp3",
+            "type: gp2\n    throughput: 300",
+            "10:3 builder.root_volume: cannot have throughput when type is gp2",
+        ),
+        (
+            "type: gp3",
+            "type: gp2\n    iops: 3000",
+            "10:3 builder.root_volume: cannot have iops when type is gp2",
+        ),
+        (
+            'owner: "136693071363"',
+            "owner: 136693071363",
+            "6:10 base.owner: should be text, is 136693071363: put it in quotes",
+        ),
+        (
+            'owner: "136693071363"',
+            'owner: "1366"',
+            "6:10 base.owner: should be an account of 12 digits, amazon or self, is '1366'",
+        ),
         (
             'owner: "136693071363"',
             "login_user: admin",
@@ -109,7 +151,8 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             'owner: "136693071363"',
             "id: ami-12345678",
-            "5:1 base: should have exactly one of owner and name, ssm_parameter, id; it has owner and name, id",
+            "5:1 base: should have exactly one of owner and name, ssm_parameter, id; it has owner and "
+            "name, id",
         ),
         (
             "[t3.large, t3a.large]",
@@ -124,14 +167,34 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
             "caller_cidr: 10.0.0.1/8",
             "13:16 builder.caller_cidr: should be the network itself, 10.0.0.0/8, is",
         ),
-        ("address: public", "caller_cidr: 10.0.0.1", "13:16 builder.caller_cidr: should say how wide it is: 10.0.0.1/32, is '10.0.0.1'"),
-        ("address: public", "caller_cidr: 0.0.0.0/0", "13:16 builder.caller_cidr: would open ssh to everyone"),
-        ("address: public", "caller_cidr: me", "13:16 builder.caller_cidr: should be a network such as 203.0.113.7/32, is 'me'"),
-        ("address: public", "vpc_id: vpc-1", "13:11 builder.vpc_id: should be a VPC id such as vpc-0123456789abcdef0, is 'vpc-1'"),
+        (
+            "address: public",
+            "caller_cidr: 10.0.0.1",
+            "13:16 builder.caller_cidr: should say how wide it is: 10.0.0.1/32, is '10.0.0.1'",
+        ),
+        (
+            "address: public",
+            "caller_cidr: 0.0.0.0/0",
+            "13:16 builder.caller_cidr: would open ssh to everyone",
+        ),
+        (
+            "address: public",
+            "caller_cidr: me",
+            "13:16 builder.caller_cidr: should be a network such as 203.0.113.7/32, is 'me'",
+        ),
+        (
+            "address: public",
+            "vpc_id: vpc-1",
+            "13:11 builder.vpc_id: should be a VPC id such as vpc-0123456789abcdef0, is 'vpc-1'",
+        ),
         ("name: jupyterhub", "name: hub*", "2:9 image.name: should be 1 to 107 letters"),
         ("name: jupyterhub", "nam: jupyterhub", "1:1 image.name: is missing"),
         ("name: jupyterhub", "name:", "2:3 image.name: is missing"),
-        ("{team: data}", "{aws:team: data}", "3:3 image.tags: has the tag aws:team: the prefixes aws: and hubsmith: are taken"),
+        (
+            "{team: data}",
+            "{aws:team: data}",
+            "3:3 image.tags: has the tag aws:team: the prefixes aws: and hubsmith: are taken",
+        ),
         ("{team: data}", "{team: 7}", "3:16 image.tags.team: should be text, is 7: put it in quotes"),
         (
             "{team: data}",
@@ -140,8 +203,16 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         ),
         ("[ada]", "[Ada]", "15:17 hub.admin_users.0: should be a Unix user name"),
         ("[ada]", "[root]", "15:17 hub.admin_users.0: root is an account of the base image"),
-        ("cpu_limit: 2.0", "cpu_limit: no", "16:14 hub.cpu_limit: should be a number of processors such as 2.0, or a share"),
-        ("cpu_limit: 2.0", "version: 6.1.0", "16:12 hub.version: has known security holes: take 6.1.1 or newer"),
+        (
+            "cpu_limit: 2.0",
+            "cpu_limit: no",
+            "16:14 hub.cpu_limit: should be a number of processors such as 2.0, or a share",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "version: 6.1.0",
+            "16:12 hub.version: has known security holes: take 6.1.1 or newer",
+        ),
         ("cpu_limit: 2.0", "version: 5.5.3", "16:12 hub.version: has known security holes"),
         ("cpu_limit: 2.0", "version: 6.1", "16:12 hub.version: should be text, is 6.1: put it in quotes"),
         ("cpu_limit: 2.0", "mem_limit: 8", "16:14 hub.mem_limit: should be text, is 8: put it in quotes"),
@@ -151,19 +222,63 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
             "network: {addresses: 100.64.0.1/10}",
             "16:24 hub.network.addresses: should be the network itself, 100.64.0.0/10",
         ),
-        ("cpu_limit: 2.0", "network: {addresses: 10.1.0.0/17}", "16:24 hub.network.addresses: should be a /16 or wider"),
-        ("cpu_limit: 2.0", "network: {addresses: 8.0.0.0/8}", "16:24 hub.network.addresses: should be part of a private network"),
-        ("cpu_limit: 2.0", "network: {addresses: 'fd00::/8'}", "16:24 hub.network.addresses: should be an IPv4 network"),
-        ("cpu_limit: 2.0", "network: {allowed: [10.0.0.7]}", "16:23 hub.network.allowed.0: should say how wide it is: 10.0.0.7/32"),
-        ("cpu_limit: 2.0", "network: {allowed: ['fd00::/8']}", "16:23 hub.network.allowed.0: should be an IPv4 network"),
-        ("cpu_limit: 2.0", "network: {connections: 0}", "16:26 hub.network.connections: should be at least 100, is 0"),
-        ("cpu_limit: 2.0", "network: {internet: nope}", "16:23 hub.network.internet: should be true or false"),
+        (
+            "cpu_limit: 2.0",
+            "network: {addresses: 10.1.0.0/17}",
+            "16:24 hub.network.addresses: should be a /16 or wider",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "network: {addresses: 8.0.0.0/8}",
+            "16:24 hub.network.addresses: should be part of a private network",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "network: {addresses: 'fd00::/8'}",
+            "16:24 hub.network.addresses: should be an IPv4 network",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "network: {allowed: [10.0.0.7]}",
+            "16:23 hub.network.allowed.0: should say how wide it is: 10.0.0.7/32",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "network: {allowed: ['fd00::/8']}",
+            "16:23 hub.network.allowed.0: should be an IPv4 network",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "network: {connections: 0}",
+            "16:26 hub.network.connections: should be at least 100, is 0",
+        ),
+        (
+            "cpu_limit: 2.0",
+            "network: {internet: nope}",
+            "16:23 hub.network.internet: should be true or false",
+        ),
         ("[numpy]", "[-r evil.txt]", "18:14 python.packages.0: should be a package as pip takes it"),
-        ("{image}/latest", "{name}/latest", "25:18 publish.ssm_parameter: has {name} in it; only {image} and {channel} can stand there"),
+        (
+            "{image}/latest",
+            "{name}/latest",
+            "25:18 publish.ssm_parameter: has {name} in it; only {image} and {channel} can stand there",
+        ),
         ("/hubsmith/{image}", "/aws/{image}", "25:18 publish.ssm_parameter: may not begin with /aws or /ssm"),
-        ("/hubsmith/{image}", "hubsmith/{image}", "25:18 publish.ssm_parameter: should be a parameter name such as"),
-        ("name: jupyterhub", "name: hubs", "2:9 image.name: is taken: parameters of hubs are below /hubsmith/hubs"),
-        ("/hubsmith/{image}", "/hubsmith/hubs", "25:18 publish.ssm_parameter: becomes /hubsmith/hubs/latest and is among the parameters"),
+        (
+            "/hubsmith/{image}",
+            "hubsmith/{image}",
+            "25:18 publish.ssm_parameter: should be a parameter name such as",
+        ),
+        (
+            "name: jupyterhub",
+            "name: hubs",
+            "2:9 image.name: is taken: parameters of hubs are below /hubsmith/hubs",
+        ),
+        (
+            "/hubsmith/{image}",
+            "/hubsmith/hubs",
+            "25:18 publish.ssm_parameter: becomes /hubsmith/hubs/latest and is among the parameters",
+        ),
         ("  - base\n", "  - {nme: base}\n", "20:5 provisioners.0.name: is missing"),
         ("  - base\n", "  - 7\n", "20:5 provisioners.0: should be a mapping (key: value), is 7"),
         ("  - base\n", "  - base\n  - base\n", "21:5 provisioners.1: base is there twice"),
@@ -172,15 +287,23 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
             "tests: {folder: /etc}\npublish:\n",
             "24:17 tests.folder: should be a folder inside the one of the manifest",
         ),
-        ("publish:\n", "tests: {folder: tst}\npublish:\n", "24:17 tests.folder: there is no folder tst beside the manifest"),
+        (
+            "publish:\n",
+            "tests: {folder: tst}\npublish:\n",
+            "24:17 tests.folder: there is no folder tst beside the manifest",
+        ),
     ],
 )
-def test_a_mistake_is_told_in_plain_words_at_its_place(project: Project, old: str, new: str, told: str) -> None:
+def test_a_mistake_is_told_in_plain_words_at_its_place(
+    project: Project, old: str, new: str, told: str
+) -> None:
     project.edit(old, new)
     assert any(line.startswith(f"manifest.yaml:{told}") for line in project.problems()), project.problems()
 
 
-@pytest.mark.parametrize("addresses", ["100.64.0.0/10", "100.64.0.0/16", "10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16"])
+@pytest.mark.parametrize(
+    "addresses", ["100.64.0.0/10", "100.64.0.0/16", "10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16"]
+)
 def test_private_networks_that_are_wide_enough_are_taken(project: Project, addresses: str) -> None:
     assert project.load(f"hub.network.addresses={addresses}").hub.network.addresses == addresses
 
@@ -211,12 +334,17 @@ def test_hub_versions_without_known_holes_are_taken(project: Project, version: s
 def test_yaml_that_cannot_be_read_is_told_with_its_place(project: Project, text: str, told: str) -> None:
     project.write(text)
     found = project.problems()
-    assert [line.startswith(told) for line in found if " is missing" not in line or told in line] == [True], found
+    assert [line.startswith(told) for line in found if " is missing" not in line or told in line] == [True], (
+        found
+    )
 
 
 def test_a_duplicate_does_not_hide_other_mistakes_nor_is_told_twice(project: Project) -> None:
     project.edit("  address: public", "  address: public\n  address: 3\n  disk: 1")
-    assert [line.split(": ")[0] for line in project.problems()] == ["manifest.yaml:14:3 builder.address", "manifest.yaml:15:3 builder.disk"]
+    assert [line.split(": ")[0] for line in project.problems()] == [
+        "manifest.yaml:14:3 builder.address",
+        "manifest.yaml:15:3 builder.disk",
+    ]
 
 
 def test_text_that_is_not_utf8_is_told_with_its_place(project: Project) -> None:
@@ -229,7 +357,10 @@ def test_anchors_and_merge_keys_work_and_point_to_where_the_value_stands(project
     project.edit("root_volume: {size_gib: 100}", "root_volume:\n        <<: *volume\n        iops: 4000")
     assert project.load(profiles=["big"]).builder.root_volume.iops == 4000
     project.edit("size_gib: 16", "size_gib: x")
-    assert project.problems()[0] == "manifest.yaml:12:15 builder.root_volume.size_gib: should be a whole number, is 'x'"
+    assert (
+        project.problems()[0]
+        == "manifest.yaml:12:15 builder.root_volume.size_gib: should be a whole number, is 'x'"
+    )
 
 
 def test_a_section_left_empty_has_its_defaults(project: Project) -> None:
@@ -266,6 +397,9 @@ def test_editors_get_a_json_schema_with_every_key_described() -> None:
     schema = ManifestFile.model_json_schema()
     sections = [schema, *schema["$defs"].values()]
     undescribed = [
-        f"{section['title']}.{key}" for section in sections for key, value in section["properties"].items() if "description" not in value
+        f"{section['title']}.{key}"
+        for section in sections
+        for key, value in section["properties"].items()
+        if "description" not in value
     ]
     assert undescribed == []

@@ -1,4 +1,4 @@
-"""Profiles and --set: what they change, in which order, and that mistakes in them are told where they stand."""
+"""Profiles and --set: what they change, in which order, and where their mistakes are told."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def test_the_cloud_option_wins_over_everything(project: Project) -> None:
 
 
 def test_later_layers_win_and_mappings_are_merged(project: Project) -> None:
-    project.edit("      root_volume: {size_gib: 100}", "      root_volume: {size_gib: 100}\n      caller_cidr: 10.0.0.0/8")
+    project.edit(
+        "      root_volume: {size_gib: 100}",
+        "      root_volume: {size_gib: 100}\n      caller_cidr: 10.0.0.0/8",
+    )
     manifest = project.load("builder.root_volume.size_gib=200", profiles=["big"])
     assert manifest.profiles == ("local", "big")
     assert manifest.builder.root_volume.size_gib == 200
@@ -46,15 +49,23 @@ def test_later_layers_win_and_mappings_are_merged(project: Project) -> None:
 
 
 def test_a_profile_that_gives_another_kind_of_base_needs_not_undo_the_first(project: Project) -> None:
-    project.edit("  big:\n", "  big:\n    base: {ssm_parameter: /aws/service/debian/release/13/latest/amd64}\n")
+    project.edit(
+        "  big:\n", "  big:\n    base: {ssm_parameter: /aws/service/debian/release/13/latest/amd64}\n"
+    )
     base = project.load(profiles=["big"]).base
-    assert (base.owner, base.name, base.ssm_parameter) == (None, None, "/aws/service/debian/release/13/latest/amd64")
+    assert (base.owner, base.name, base.ssm_parameter) == (
+        None,
+        None,
+        "/aws/service/debian/release/13/latest/amd64",
+    )
     base = project.load("base.id=ami-0123456789abcdef0", profiles=["big"]).base
     assert (base.owner, base.ssm_parameter, base.id) == (None, None, "ami-0123456789abcdef0")
 
 
 def test_an_unknown_profile_is_told_with_a_guess(project: Project) -> None:
-    with pytest.raises(UserError, match="--profile bigg: the manifest has no such profile; did you mean 'big'"):
+    with pytest.raises(
+        UserError, match="--profile bigg: the manifest has no such profile; did you mean 'big'"
+    ):
         project.load(profiles=["bigg"])
 
 
@@ -62,7 +73,8 @@ def test_a_mistake_in_a_profile_is_told_where_it_stands_applied_or_not(project: 
     project.edit("root_volume: {size_gib: 100}", "root_volume: {size_gib: many}\n      disk: 1")
     told = [
         "manifest.yaml:35:31 builder.root_volume.size_gib: should be a whole number, is 'many'",
-        "manifest.yaml:36:7 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, subnet_id, address, caller_cidr, "
+        "manifest.yaml:36:7 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, "
+        "subnet_id, address, caller_cidr, "
         "caller_ip_url, lifetime_minutes, timeouts, mirrors",
     ]
     assert project.problems() == told
@@ -85,7 +97,9 @@ def test_a_mistake_that_a_profile_hides_is_told(project: Project) -> None:
 def test_layers_may_rely_on_each_other(project: Project) -> None:
     """What is absent here may come from there, and what belongs together may be spread over two."""
     project.edit("name: jupyterhub", "name:")
-    project.edit("    builder:\n      caller_cidr", "    image: {name: mine}\n    builder:\n      caller_cidr")
+    project.edit(
+        "    builder:\n      caller_cidr", "    image: {name: mine}\n    builder:\n      caller_cidr"
+    )
     project.edit("      root_volume: {size_gib: 100}", "      root_volume: {type: io2}")
     assert project.load().image.name == "mine"
     assert project.load("builder.root_volume.iops=4000", profiles=["big"]).builder.root_volume.type == "io2"
@@ -99,8 +113,16 @@ def test_a_mistake_outside_the_profiles_is_told_once_however_many_there_are(proj
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("  big:\n", "  big:\n    profiles: {}\n", "34:5 profiles.big.profiles: a profile named big cannot have profiles"),
-        ("  aws:\n", "  aws:\n    cloud: local\n", "31:5 profiles.aws.cloud: a profile named aws cannot have cloud"),
+        (
+            "  big:\n",
+            "  big:\n    profiles: {}\n",
+            "34:5 profiles.big.profiles: a profile named big cannot have profiles",
+        ),
+        (
+            "  aws:\n",
+            "  aws:\n    cloud: local\n",
+            "31:5 profiles.aws.cloud: a profile named aws cannot have cloud",
+        ),
         ("  big:\n", "  small: 3\n  big:\n", "33:10 profiles.small: should be a mapping (key: value)"),
     ],
 )
@@ -111,7 +133,10 @@ def test_profiles_of_the_wrong_form_are_told(project: Project, old: str, new: st
 
 def test_set_reads_its_value_as_yaml(project: Project) -> None:
     manifest = project.load(
-        "builder.instance_types=[c7i.large, c7a.large]", "image.tags={a: b}", "hub.cpu_limit=", "tests.pytest_args=['-k', hub]"
+        "builder.instance_types=[c7i.large, c7a.large]",
+        "image.tags={a: b}",
+        "hub.cpu_limit=",
+        "tests.pytest_args=['-k', hub]",
     )
     assert manifest.builder.instance_types == ("c7i.large", "c7a.large")
     assert dict(manifest.image.tags) == {"a": "b"}
@@ -120,9 +145,18 @@ def test_set_reads_its_value_as_yaml(project: Project) -> None:
 
 
 def test_set_reaches_into_lists_by_index_and_by_name(project: Project) -> None:
-    assert project.load("builder.instance_types.1=c7i.large").builder.instance_types == ("t3.large", "c7i.large")
-    assert project.load("builder.instance_types.2=c7i.large").builder.instance_types == ("t3.large", "t3a.large", "c7i.large")
-    assert project.load("provisioners.hub.variables.greeting=ahoy").provisioners[1].values["greeting"] == "ahoy"
+    assert project.load("builder.instance_types.1=c7i.large").builder.instance_types == (
+        "t3.large",
+        "c7i.large",
+    )
+    assert project.load("builder.instance_types.2=c7i.large").builder.instance_types == (
+        "t3.large",
+        "t3a.large",
+        "c7i.large",
+    )
+    assert (
+        project.load("provisioners.hub.variables.greeting=ahoy").provisioners[1].values["greeting"] == "ahoy"
+    )
     assert project.load("provisioners.1.variables.greeting=ahoy").provisioners[1].values["greeting"] == "ahoy"
     assert project.load("provisioners.base.timeout_minutes=7").provisioners[0].definition.timeout_minutes == 7
 
@@ -134,14 +168,26 @@ def test_set_reaches_into_lists_by_index_and_by_name(project: Project) -> None:
         ("builder.address=both", "--set builder.address: should be 'public' or 'private', is 'both'"),
         ("cloud=azure", "--set cloud: should be 'local' or 'aws', is 'azure'"),
         ("builder.address.x=1", "--set builder.address.x: builder.address is a single value and has no x"),
-        ("builder.instance_types.7=t3.large", "--set builder.instance_types.7: there is no 7 in this list; it has t3.large, t3a.large"),
-        ("provisioners.hbu.variables.a=1", "--set provisioners.hbu.variables.a: there is no hbu in this list; it has base, hub"),
+        (
+            "builder.instance_types.7=t3.large",
+            "--set builder.instance_types.7: there is no 7 in this list; it has t3.large, t3a.large",
+        ),
+        (
+            "provisioners.hbu.variables.a=1",
+            "--set provisioners.hbu.variables.a: there is no hbu in this list; it has base, hub",
+        ),
         (
             "provisioners.hub.variables.greetin=1",
             "--set provisioners.1.variables.greetin: hub has no variable 'greetin'; did you mean 'greeting'?",
         ),
-        ("provisioners.hub.variables.workers=many", "--set provisioners.1.variables.workers: should be a whole number, is 'many'"),
-        ("profiles.big.cloud=aws", "--set profiles.big.cloud: a profile cannot be changed by --set: set the value itself"),
+        (
+            "provisioners.hub.variables.workers=many",
+            "--set provisioners.1.variables.workers: should be a whole number, is 'many'",
+        ),
+        (
+            "profiles.big.cloud=aws",
+            "--set profiles.big.cloud: a profile cannot be changed by --set: set the value itself",
+        ),
     ],
 )
 def test_a_mistake_in_set_names_the_option(project: Project, override: str, told: str) -> None:

@@ -1,4 +1,6 @@
-"""requirements.txt and environment.yml named in the manifest: as if what they ask for stood in it, and every mistake with its place."""
+"""requirements.txt and environment.yml named in the manifest: as if what they ask for stood in it, and every
+mistake with its place.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from tests.unit.manifest.conftest import Project
 
 INSTALLER = f"{{version: '1', urls: ['https://x.test/i.sh'], sha256: {{x86_64: {'a' * 64}}}}}"
-FORGE = ("python.distribution=miniforge", f"python.installers.miniforge={INSTALLER}", "python.environment=environment.yml")
+FORGE = (
+    "python.distribution=miniforge",
+    f"python.installers.miniforge={INSTALLER}",
+    "python.environment=environment.yml",
+)
 LISTED = "python.requirements=requirements.txt"
 
 
@@ -33,7 +39,10 @@ def test_packages_of_requirements_txt_are_the_manifests(project: Project) -> Non
     (project.folder / "last.txt").write_text("cowsay == 6.1 ; python_version < '4'\n")
     written(
         project.folder,
-        "# ours\npandas >=2, \\\n  <3  # a comment\n\nnumpy\n-r more/base.txt\nrequests[socks]#no-comment\n".replace("#no", " #no"),
+        (
+            "# ours\npandas >=2, \\\n  <3  # a comment\n\nnumpy\n-r more/base.txt\n"
+            "requests[socks]#no-comment\n"
+        ).replace("#no", " #no"),
     )
     chosen = project.load(LISTED)
     wanted = ("numpy", "pandas<3,>=2", "scipy", 'cowsay==6.1; python_version < "4"', "requests[socks]")
@@ -58,7 +67,11 @@ def test_a_change_in_the_file_is_a_change_of_the_variable_and_a_comment_is_none(
     [
         ("numpy\n  !!\n", "2:3", "should be a package as pip takes it, such as numpy or pandas>=2, is '!!'"),
         ("numpy >= \n", "1:1", "should be a package as pip takes it"),
-        ("\n--index-url https://x.test/simple\n", "2:1", "--index-url is builder.mirrors.pypi of the manifest"),
+        (
+            "\n--index-url https://x.test/simple\n",
+            "2:1",
+            "--index-url is builder.mirrors.pypi of the manifest",
+        ),
         ("-i https://x.test/simple\n", "1:1", "-i is builder.mirrors.pypi"),
         ("--extra-index-url=https://x.test/simple\n", "1:1", "--extra-index-url is builder.mirrors.pypi"),
         ("-e .\n", "1:1", "-e is a folder of this machine"),
@@ -72,7 +85,9 @@ def test_a_change_in_the_file_is_a_change_of_the_variable_and_a_comment_is_none(
         ("numpy\n-r requirements.txt\n", "2:1", "requirements.txt includes itself"),
     ],
 )
-def test_what_cannot_be_installed_is_told_with_its_line(project: Project, text: str, place: str, says: str) -> None:
+def test_what_cannot_be_installed_is_told_with_its_line(
+    project: Project, text: str, place: str, says: str
+) -> None:
     written(project.folder, text)
     (told,) = project.problems(LISTED)
     assert told.startswith(f"requirements.txt:{place} package: ")
@@ -87,9 +102,16 @@ def test_all_mistakes_come_at_once_those_of_the_manifest_too(project: Project) -
 def test_what_is_no_text_and_what_is_not_there(project: Project) -> None:
     (project.folder / "requirements.txt").write_bytes(b"numpy\n\xff\n")
     assert project.problems(LISTED) == ["requirements.txt:2:1 file: is not UTF-8 text"]
-    assert project.problems("python.requirements=absent.txt") == ["--set python.requirements: there is no absent.txt beside the manifest"]
-    project.edit("  packages: [numpy]", "  packages: [numpy]\n  environment: absent.yml\n  distribution: anaconda")
-    assert "manifest.yaml:19:16 python.environment: there is no absent.yml beside the manifest" in project.problems()
+    assert project.problems("python.requirements=absent.txt") == [
+        "--set python.requirements: there is no absent.txt beside the manifest"
+    ]
+    project.edit(
+        "  packages: [numpy]", "  packages: [numpy]\n  environment: absent.yml\n  distribution: anaconda"
+    )
+    assert (
+        "manifest.yaml:19:16 python.environment: there is no absent.yml beside the manifest"
+        in project.problems()
+    )
     assert "a file in the folder of the manifest" in project.problems("python.requirements=../x")[0]
 
 
@@ -135,7 +157,9 @@ def test_packages_and_channels_of_environment_yml_are_the_manifests(project: Pro
         ("channels: [", "channels: ]", "2:11 file: is not valid YAML"),
     ],
 )
-def test_mistakes_of_environment_yml_are_told_with_their_place(project: Project, old: str, new: str, told: str) -> None:
+def test_mistakes_of_environment_yml_are_told_with_their_place(
+    project: Project, old: str, new: str, told: str
+) -> None:
     written(project.folder, "scipy\n")
     assert old in ENVIRONMENT
     (project.folder / "environment.yml").write_text(ENVIRONMENT.replace(old, new, 1))
@@ -163,13 +187,23 @@ comments = st.sampled_from(["", "  # why", " #", "\t# a \\"])
 breaks = st.sampled_from(["\n", "\r\n", "\n\n", "\n# alone\n"])
 
 
-@given(lines=st.lists(st.tuples(names, specs, blanks, blanks, comments, breaks), max_size=6), joined=st.booleans())
-def test_what_pip_would_read_is_read(tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, ...]], joined: bool) -> None:
+@given(
+    lines=st.lists(st.tuples(names, specs, blanks, blanks, comments, breaks), max_size=6),
+    joined=st.booleans(),
+)
+def test_what_pip_would_read_is_read(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, ...]], joined: bool
+) -> None:
     between = " \\\n  " if joined else " "
-    text = "".join(f"{before}{name}{between}{spec}{after}{comment}{end}" for name, spec, before, after, comment, end in lines)
+    text = "".join(
+        f"{before}{name}{between}{spec}{after}{comment}{end}"
+        for name, spec, before, after, comment, end in lines
+    )
     found = requirements_txt.read(written(tmp_path_factory.mktemp("read"), text))
     assert found.problems == ()
-    assert [each.text for each in found.packages] == [str(Requirement(f"{name}{spec}")) for name, spec, *_ in lines]
+    assert [each.text for each in found.packages] == [
+        str(Requirement(f"{name}{spec}")) for name, spec, *_ in lines
+    ]
     starts = [number for number, line in enumerate(text.splitlines(), start=1)]
     assert all(each.mark.line in starts for each in found.packages)
     for each, (name, *_) in zip(found.packages, lines, strict=True):
@@ -177,9 +211,13 @@ def test_what_pip_would_read_is_read(tmp_path_factory: pytest.TempPathFactory, l
 
 
 @given(text=st.text(max_size=60) | st.text("-re =abc.txt\\\n#<>@[];'\"!~:/", max_size=60))
-def test_any_text_at_all_is_read_or_told_and_never_a_crash(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_at_all_is_read_or_told_and_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     folder = tmp_path_factory.mktemp("any")
     found = requirements_txt.read(written(folder, text))
     assert all(problem.line >= 1 and problem.column >= 1 for problem in found.problems)
-    (folder / "environment.yml").write_text(f"dependencies:\n  - pip:\n    - {text}\n", encoding="utf-8", newline="")
+    (folder / "environment.yml").write_text(
+        f"dependencies:\n  - pip:\n    - {text}\n", encoding="utf-8", newline=""
+    )
     assert all(problem.line >= 1 for problem in environment_yml.read(folder / "environment.yml").problems)

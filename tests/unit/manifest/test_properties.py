@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 
 from build.errors import ManifestError, UserError
 from build.manifest import load
-from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar, describe, find, mark_of, plain
+from build.manifest.yaml.nodes import (
+    KeyPath,
+    ListNode,
+    MapEntry,
+    MapNode,
+    Mark,
+    Node,
+    Scalar,
+    describe,
+    find,
+    mark_of,
+    plain,
+)
 from build.manifest.yaml.overlay import assign, merge, parse_override
 from build.manifest.yaml.parse import parse
 
@@ -26,7 +38,11 @@ MANY = settings(max_examples=100, deadline=None)
 
 words = st.text("abcdefghij", min_size=1, max_size=4)
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | words
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=12)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=12,
+)
 trees = st.dictionaries(words, values, max_size=4)
 
 
@@ -84,7 +100,9 @@ def test_a_value_of_the_wrong_type_is_told_at_its_own_place(copy_of_shipped: Pat
 
 @WHOLE
 @given(path=st.sampled_from(SCALARS), typed=st.sampled_from(ODDITIES))
-def test_whatever_is_typed_is_fine_or_told_and_never_a_crash(copy_of_shipped: Path, path: KeyPath, typed: str) -> None:
+def test_whatever_is_typed_is_fine_or_told_and_never_a_crash(
+    copy_of_shipped: Path, path: KeyPath, typed: str
+) -> None:
     copy_of_shipped.write_text(replaced(path, typed)[0], encoding="utf-8")
     with suppress(UserError):
         load(Path("manifest.yaml"))
@@ -146,8 +164,14 @@ def node_of(value: object, file: str = "a.yaml") -> Node:
     def made(value: object) -> Node:
         mark = Mark(file, next(lines), 1)
         if isinstance(value, dict):
-            return MapNode(mark, {key: MapEntry(Mark(file, next(lines), 1), made(item)) for key, item in value.items()})
-        return ListNode(mark, tuple(map(made, value))) if isinstance(value, list) else Scalar(mark, value, str(value))
+            return MapNode(
+                mark, {key: MapEntry(Mark(file, next(lines), 1), made(item)) for key, item in value.items()}
+            )
+        return (
+            ListNode(mark, tuple(map(made, value)))
+            if isinstance(value, list)
+            else Scalar(mark, value, str(value))
+        )
 
     return made(value)
 
@@ -155,13 +179,18 @@ def node_of(value: object, file: str = "a.yaml") -> Node:
 def laid_over(below: object, above: object) -> object:
     """The rule of overlays on bare values: mappings are merged, everything else is replaced."""
     if isinstance(below, dict) and isinstance(above, dict):
-        return {**below, **{key: laid_over(below[key], value) if key in below else value for key, value in above.items()}}
+        return {
+            **below,
+            **{key: laid_over(below[key], value) if key in below else value for key, value in above.items()},
+        }
     return above
 
 
 @MANY
 @given(below=trees, above=trees)
-def test_overlays_merge_mappings_replace_the_rest_and_change_neither(below: dict[str, object], above: dict[str, object]) -> None:
+def test_overlays_merge_mappings_replace_the_rest_and_change_neither(
+    below: dict[str, object], above: dict[str, object]
+) -> None:
     first, second = node_of(below), node_of(above)
     before = copy.deepcopy((first, second))
     merged = merge(first, second)
@@ -171,7 +200,9 @@ def test_overlays_merge_mappings_replace_the_rest_and_change_neither(below: dict
 
 @MANY
 @given(below=trees, above=trees)
-def test_every_value_of_an_overlay_keeps_the_place_it_came_from(below: dict[str, object], above: dict[str, object]) -> None:
+def test_every_value_of_an_overlay_keeps_the_place_it_came_from(
+    below: dict[str, object], above: dict[str, object]
+) -> None:
     first, second = node_of(below, "below"), node_of(above, "above")
     merged = merge(first, second)
     for path in scalar_paths(laid_over(below, above)):
@@ -181,8 +212,12 @@ def test_every_value_of_an_overlay_keeps_the_place_it_came_from(below: dict[str,
 
 @MANY
 @given(tree=trees, data=st.data())
-def test_a_set_value_is_found_where_it_was_set_and_nothing_else_changes(tree: dict[str, object], data: st.DataObject) -> None:
-    paths = [path for path in scalar_paths(tree) if all(isinstance(part, int) or part.isalpha() for part in path)]
+def test_a_set_value_is_found_where_it_was_set_and_nothing_else_changes(
+    tree: dict[str, object], data: st.DataObject
+) -> None:
+    paths = [
+        path for path in scalar_paths(tree) if all(isinstance(part, int) or part.isalpha() for part in path)
+    ]
     if not paths:
         return
     path = data.draw(st.sampled_from(paths))

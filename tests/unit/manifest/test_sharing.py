@@ -1,4 +1,6 @@
-"""Who else may launch the image: what EC2 or a licence would refuse at the end of a build is told with its line before it."""
+"""Who else may launch the image: what EC2 or a licence would refuse at the end of a build is told with its
+line before it.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,19 @@ def test_an_image_is_private_unless_somebody_is_named(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "overrides", [(PUBLIC, PLAIN), (PUBLIC, PLAIN, *FORGE), (SHARED, PLAIN), (SHARED, KEY), (SHARED, PLAIN, *ANACONDA)]
+    "overrides",
+    [(PUBLIC, PLAIN), (PUBLIC, PLAIN, *FORGE), (SHARED, PLAIN), (SHARED, KEY), (SHARED, PLAIN, *ANACONDA)],
 )
 def test_what_ec2_shares_is_right(project: Project, overrides: tuple[str, ...]) -> None:
     assert project.load(*overrides, "python.accept_terms=true").publish.launch_permissions.named
 
 
 def test_all_kinds_are_named(project: Project) -> None:
-    project.edit("publish:\n", f"publish:\n  launch_permissions: {{organizational_unit_arns: ['{UNIT}'], user_ids: ['210987654321']}}\n")
+    project.edit(
+        "publish:\n",
+        f"publish:\n  launch_permissions: {{organizational_unit_arns: ['{UNIT}'], user_ids: "
+        f"['210987654321']}}\n",
+    )
     assert project.load(PLAIN).publish.launch_permissions.named == ("210987654321", UNIT)
 
 
@@ -48,7 +55,10 @@ def test_the_line_is_told(project: Project) -> None:
     project.edit("publish:\n", "publish:\n  launch_permissions:\n    user_groups: [all]\n")
     (line,) = project.problems()
     number = project.manifest.read_text().splitlines().index("    user_groups: [all]") + 1
-    assert line.startswith(f"manifest.yaml:{number}:18 publish.launch_permissions.user_groups: EC2 makes no encrypted image public")
+    assert line.startswith(
+        f"manifest.yaml:{number}:18 publish.launch_permissions.user_groups: EC2 makes no encrypted image "
+        "public"
+    )
     assert "builder.root_volume.encrypted: false" in line
 
 

@@ -32,12 +32,25 @@ def warnings() -> list[str]:
 def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SshSession:
     """An ssh that says something and ends with the status that it is told to run."""
     ssh = tmp_path / "ssh"
-    ssh.write_text('#!/bin/sh\nfor last in "$@"; do :; done\necho said\necho "Connection reset by peer" >&2\nexit "${last##* }"\n')
+    ssh.write_text(
+        '#!/bin/sh\nfor last in "$@"; do :; done\necho said\necho "Connection reset by peer" >&2\nexit '
+        '"${last##* }"\n'
+    )
     ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    report: Any = SimpleNamespace(warn=warnings.append, result=lambda line: warnings.append(f"result: {line}"))
+    report: Any = SimpleNamespace(
+        warn=warnings.append, result=lambda line: warnings.append(f"result: {line}")
+    )
     clients: Any = SimpleNamespace(ec2=ec2)
-    return SshSession(tmp_path / "config", "127.77.0.1", "admin", "hub.example.org", "ami-1", report, lambda: _faults_of(clients, INSTANCE))
+    return SshSession(
+        tmp_path / "config",
+        "127.77.0.1",
+        "admin",
+        "hub.example.org",
+        "ami-1",
+        report,
+        lambda: _faults_of(clients, INSTANCE),
+    )
 
 
 def test_a_command_that_ssh_could_not_run_says_that_the_kernel_panicked(way: SshSession) -> None:

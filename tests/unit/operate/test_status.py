@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from build.hubs import instances
 from build.hubs.hub import Hub
+from build.launch import address, volume
 from build.operate import status
 from build.operate.status import Part, has_panicked, kernel_part, parts_of
 from tests.consoles import Ec2, recorded
@@ -17,7 +19,13 @@ WELL: dict[str, Any] = {
     "boot": {"phase": "ready"},
     "hub": {"ok": True, "version": "6.1.1"},
     "proxy": {"ok": True},
-    "certificate": {"kind": "acme", "names": ["hub.example.org"], "days_left": 60, "serial": "ab", "served_serial": "ab"},
+    "certificate": {
+        "kind": "acme",
+        "names": ["hub.example.org"],
+        "days_left": 60,
+        "serial": "ab",
+        "served_serial": "ab",
+    },
     "volume": {"id": "vol-1", "mounted": True, "size_gib": 50, "free_gib": 40},
     "users": 3,
     "servers": 1,
@@ -51,7 +59,9 @@ def test_an_update_that_waits_for_a_restart_is_told_and_is_no_failure() -> None:
     (part,) = [part for part in parts_of({**WELL, "restart": waits}) if part.name == "restart"]
     assert part.ok is None
     assert part.told.startswith("needed since 2026-11-29T10:00 for linux-image-amd64: ")
-    assert "restart" not in {part.name for part in parts_of({**WELL, "restart": {"needed": False, "since": None, "packages": []}})}
+    assert "restart" not in {
+        part.name for part in parts_of({**WELL, "restart": {"needed": False, "since": None, "packages": []}})
+    }
 
 
 @pytest.mark.parametrize(
@@ -77,11 +87,17 @@ def test_a_panic_is_told_in_words_and_in_figures() -> None:
     assert part.cells == (
         "?",
         "kernel",
-        "the machine's kernel panicked 73.5 s after its start: Kernel panic - not syncing: sysrq triggered crash;"
+        "the machine's kernel panicked 73.5 s after its start: Kernel panic - not syncing: sysrq "
+        "triggered crash;"
         " it has started again since",
     )
     assert part.details["faults"] == [
-        {"kind": "panic", "seconds": 73.518686, "message": "Kernel panic - not syncing: sysrq triggered crash", "restarts": 1}
+        {
+            "kind": "panic",
+            "seconds": 73.518686,
+            "message": "Kernel panic - not syncing: sysrq triggered crash",
+            "restarts": 1,
+        }
     ]
 
 
@@ -90,9 +106,9 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Part], list[Part
     """The parts of a hub that runs, by what is on its console and how it answers from outside."""
     instance: Any = SimpleNamespace(id="i-1", state="running", public_ip="127.77.0.1", subdomains=False)
     well = Part("other", True, "", {})
-    monkeypatch.setattr(status.instances, "of_hub", lambda *_: [instance])
-    monkeypatch.setattr(status.address, "own_address", lambda *_: None)
-    monkeypatch.setattr(status.volume, "own_volume", lambda *_: None)
+    monkeypatch.setattr(instances, "of_hub", lambda *_: [instance])
+    monkeypatch.setattr(address, "own_address", lambda *_: None)
+    monkeypatch.setattr(volume, "own_volume", lambda *_: None)
     for name in ("_instance", "_volume", "_name", "_boot"):
         monkeypatch.setattr(status, name, lambda *_: well)
     monkeypatch.setattr(status, "_inside", lambda *_, **__: [Part("hub", True, "asked", {})])
@@ -123,7 +139,9 @@ def test_a_machine_that_stands_in_a_panic_and_does_not_answer_is_not_asked_by_ss
     examined: Callable[[str, Part], list[Part]], console: str, outside: Part, asked: bool
 ) -> None:
     last = examined(recorded(console), outside)[-1]
-    assert (last.name, last.told) == (("hub", "asked") if asked else ("machine", "not asked: its kernel has panicked"))
+    assert (last.name, last.told) == (
+        ("hub", "asked") if asked else ("machine", "not asked: its kernel has panicked")
+    )
 
 
 def test_a_console_that_cannot_be_read_is_told_as_that(examined: Callable[[str, Part], list[Part]]) -> None:

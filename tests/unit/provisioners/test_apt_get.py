@@ -1,4 +1,4 @@
-"""apt-get for provisioners: a mirror in the place of the archive, and nothing asked of apt that is there already."""
+"""apt-get for provisioners: a mirror in the archive's place; nothing asked of apt that is there."""
 
 from __future__ import annotations
 
@@ -27,9 +27,15 @@ class System:
 
     def run(self, *words: str, mirror: str | None = None) -> None:
         script = self.folder / "apt-get-for-provisioners"
-        text = SCRIPT.read_text().replace("/etc/apt", f"{self.folder}/etc/apt").replace("/run/hubsmith/apt", f"{self.folder}/run")
+        text = (
+            SCRIPT.read_text()
+            .replace("/etc/apt", f"{self.folder}/etc/apt")
+            .replace("/run/hubsmith/apt", f"{self.folder}/run")
+        )
         script.write_text(text)
-        environment = {"PATH": f"{self.folder}/bin:/usr/bin:/bin"} | ({"HUBSMITH_APT_MIRROR": mirror} if mirror else {})
+        environment = {"PATH": f"{self.folder}/bin:/usr/bin:/bin"} | (
+            {"HUBSMITH_APT_MIRROR": mirror} if mirror else {}
+        )
         subprocess.run(["bash", script, *words], cwd=self.folder, env=environment, check=True)
 
 
@@ -47,18 +53,41 @@ def system(tmp_path: Path) -> System:
     ("file", "text", "read"),
     [
         ("debian.sources", "URIs: mirror+file:///etc/apt/mirrors/debian.list\n", f"URIs: {MIRROR}\n"),
-        ("debian.sources", "URIs: mirror+file:///etc/apt/mirrors/debian-security.list\n", f"URIs: {MIRROR}-security\n"),
+        (
+            "debian.sources",
+            "URIs: mirror+file:///etc/apt/mirrors/debian-security.list\n",
+            f"URIs: {MIRROR}-security\n",
+        ),
         ("debian.sources", "URIs: https://cdn.example.net/debian/\n", f"URIs: {MIRROR}\n"),
         ("ubuntu.sources", "URIs: http://us-east-1.example.net/ubuntu/\n", f"URIs: {MIRROR}\n"),
-        ("ubuntu.sources", "URIs: http://security.example.net/ubuntu\nSuites: x-security\n", f"URIs: {MIRROR}\nSuites: x-security\n"),
-        ("ubuntu.sources", "URIs: http://us-east-1.ports.example.net/ubuntu-ports/\n", f"URIs: {MIRROR}\n"),  # arm64's archive
+        (
+            "ubuntu.sources",
+            "URIs: http://security.example.net/ubuntu\nSuites: x-security\n",
+            f"URIs: {MIRROR}\nSuites: x-security\n",
+        ),
+        # arm64's archive
+        ("ubuntu.sources", "URIs: http://us-east-1.ports.example.net/ubuntu-ports/\n", f"URIs: {MIRROR}\n"),
         ("one.list", "deb http://ports.example.net/ubuntu-ports noble main\n", f"deb {MIRROR} noble main\n"),
-        ("one.list", "deb [a=b] http://deb.example.net/debian trixie main\n", f"deb [a=b] {MIRROR} trixie main\n"),
-        ("one.list", "deb http://security.example.net/debian-security x-security main\n", f"deb {MIRROR}-security x-security main\n"),
-        ("other.list", "deb https://packages.example.com/tools stable main\n", "deb https://packages.example.com/tools stable main\n"),
+        (
+            "one.list",
+            "deb [a=b] http://deb.example.net/debian trixie main\n",
+            f"deb [a=b] {MIRROR} trixie main\n",
+        ),
+        (
+            "one.list",
+            "deb http://security.example.net/debian-security x-security main\n",
+            f"deb {MIRROR}-security x-security main\n",
+        ),
+        (
+            "other.list",
+            "deb https://packages.example.com/tools stable main\n",
+            "deb https://packages.example.com/tools stable main\n",
+        ),
     ],
-)  # fmt: skip
-def test_the_mirror_takes_the_archives_place_and_leaves_no_trace(system: System, file: str, text: str, read: str) -> None:
+)
+def test_the_mirror_takes_the_archives_place_and_leaves_no_trace(
+    system: System, file: str, text: str, read: str
+) -> None:
     source = system.folder / "etc/apt/sources.list.d" / file
     source.write_text(text)
     system.run("update", mirror=f"{MIRROR}/")
@@ -81,4 +110,6 @@ def test_what_is_there_is_not_installed_again(system: System) -> None:
     system.run("install", "acl")
     assert not (system.folder / "calls").exists()
     system.run("install", "acl", "less")
-    assert [line.rpartition("Retries=3 ")[2] for line in (system.folder / "calls").read_text().splitlines()] == ["update", "install less"]
+    assert [
+        line.rpartition("Retries=3 ")[2] for line in (system.folder / "calls").read_text().splitlines()
+    ] == ["update", "install less"]

@@ -1,4 +1,4 @@
-"""Failed logins: what counts as one address, how the delay grows and fades, and that nothing is ever locked."""
+"""Failed logins: what counts as one address, how the delay grows and fades; nothing is ever locked."""
 
 from __future__ import annotations
 
@@ -40,19 +40,25 @@ def known(attempts: ModuleType, clock: Clock) -> Any:
 
 def wait(known: Any, clock: Clock, address: str, name: str) -> float:
     """Seconds until the next attempt."""
-    return max(0.0, known.due(address, name) - clock())
+    return max(0.0, float(known.due(address, name)) - clock())
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
-def test_an_ipv6_address_counts_with_its_64(attempts: ModuleType, address: ipaddress.IPv6Address, host: int) -> None:
+def test_an_ipv6_address_counts_with_its_64(
+    attempts: ModuleType, address: ipaddress.IPv6Address, host: int
+) -> None:
     other = ipaddress.IPv6Address(int(address) >> 64 << 64 | host)
     if not address.ipv4_mapped and not other.ipv4_mapped:
         assert attempts.bucket(str(address)) == attempts.bucket(str(other))
-    assert attempts.bucket(str(address)) != attempts.bucket(str(ipaddress.IPv6Address(int(address) ^ 1 << 64)))
+    assert attempts.bucket(str(address)) != attempts.bucket(
+        str(ipaddress.IPv6Address(int(address) ^ 1 << 64))
+    )
 
 
 @given(st.ip_addresses(v=4), st.ip_addresses(v=4))
-def test_an_ipv4_address_counts_alone_however_the_proxy_writes_it(attempts: ModuleType, one: object, other: object) -> None:
+def test_an_ipv4_address_counts_alone_however_the_proxy_writes_it(
+    attempts: ModuleType, one: object, other: object
+) -> None:
     assert (attempts.bucket(f"::ffff:{one}") == attempts.bucket(str(other))) == (one == other)
 
 

@@ -14,13 +14,17 @@ def ending(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
     """Without a systemd and with a clock that each pause moves by a second."""
     found = program("hubsmith_hub.ending")
     clock = [0.0]
-    pause = SimpleNamespace(monotonic=lambda: clock[0], sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    pause = SimpleNamespace(
+        monotonic=lambda: clock[0], sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
     monkeypatch.setattr(found, "time", pause)
     return found
 
 
 def answering(ending: ModuleType, monkeypatch: pytest.MonkeyPatch, unit: str, *statuses: int) -> list[str]:
-    """A hub that answers so, one call after the other and the last for ever, and the state of its unit; the calls that were made."""
+    """A hub that answers so, one call after the other and the last for ever, and the state of its unit; the
+    calls that were made.
+    """
     calls: list[str] = []
 
     def call(method: str, path: str, timeout_s: float) -> None:
@@ -53,7 +57,9 @@ def test_it_is_done_or_left_to_the_next_start(
     assert calls == ["DELETE users/ada"] * len(statuses)
 
 
-@pytest.mark.parametrize(("unit", "status"), [("active", 500), ("active", 400), ("active", 0), ("activating", 0)])
+@pytest.mark.parametrize(
+    ("unit", "status"), [("active", 500), ("active", 400), ("active", 0), ("activating", 0)]
+)
 def test_a_hub_that_is_up_and_does_not_do_it_is_a_failure(
     ending: ModuleType, monkeypatch: pytest.MonkeyPatch, unit: str, status: int
 ) -> None:

@@ -23,7 +23,9 @@ ARCH = platform.machine()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/whole as it is; /short is half of it, said to be all; /broken breaks off once; /stubborn does too and knows no ranges; else 404."""
+    """/whole as it is; /short is half of it, said to be all; /broken breaks off once; /stubborn does too and
+    knows no ranges; else 404.
+    """
 
     broken: set[str]
 
@@ -36,7 +38,9 @@ class Handler(BaseHTTPRequestHandler):
             rest = INSTALLER[start:]
             breaks = self.path != "/whole" and self.path not in self.broken
             self.broken.add(self.path)
-            return self._answer(206 if asked else 200, rest[: len(rest) // 2] if breaks else rest, len(rest), start)
+            return self._answer(
+                206 if asked else 200, rest[: len(rest) // 2] if breaks else rest, len(rest), start
+            )
         return self.send_error(404)
 
     def _answer(self, status: int, content: bytes, length: int, start: int = 0) -> None:
@@ -60,11 +64,19 @@ def mirror() -> Iterator[str]:
 
 def fetch(tmp_path: Path, *urls: str, arch: str = ARCH) -> tuple[subprocess.CompletedProcess[str], Path]:
     told = {"any": {"version": "1.0", "urls": urls, "sha256": {arch: hashlib.sha256(INSTALLER).hexdigest()}}}
-    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | {"INSTALLERS": json.dumps(told)}
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | {
+        "INSTALLERS": json.dumps(told)
+    }
     environment["HUBSMITH_RETRY_PAUSE_S"] = "0.01"
     file = tmp_path / "out" / "any.sh"
     file.parent.mkdir()
-    done = subprocess.run([sys.executable, str(FETCH), "any", str(file)], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(FETCH), "any", str(file)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done, file
 
 
@@ -82,7 +94,9 @@ def test_it_comes_from_a_file(tmp_path: Path) -> None:
     assert file.read_bytes() == INSTALLER
 
 
-@pytest.mark.parametrize("dead", ["http://127.0.0.1:9/x", "{mirror}/absent", "{mirror}/short", "file:///nonexistent"])
+@pytest.mark.parametrize(
+    "dead", ["http://127.0.0.1:9/x", "{mirror}/absent", "{mirror}/short", "file:///nonexistent"]
+)
 def test_the_next_address_is_asked(tmp_path: Path, mirror: str, dead: str) -> None:
     done, file = fetch(tmp_path, dead.replace("{mirror}", mirror), f"{mirror}/whole")
     assert done.returncode == 0, done.stderr

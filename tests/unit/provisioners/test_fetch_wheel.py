@@ -1,4 +1,4 @@
-"""A wheel that is not the locked one is never unpacked: a checksum that is only shown to the eye checks nothing."""
+"""A wheel that is not the locked one is never unpacked: a checksum that is only shown checks nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def fetch(tmp_path: Path, index: str, digest: str) -> subprocess.CompletedProces
     lock = tmp_path / "lock.txt"
     lock.write_text(f"tool==1.0 \\\n    --hash=sha256:{digest}\n")
     # Without proxies: the index is on loopback.
-    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | {"PIP_INDEX_URL": index}
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()} | {
+        "PIP_INDEX_URL": index
+    }
     command = ["python3", str(FETCH), str(lock), str(tmp_path / "out"), "tool/bin/*"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

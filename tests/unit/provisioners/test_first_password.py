@@ -1,4 +1,6 @@
-"""The administrator's first password on its machine: how long it works, what the first login changes, when SSM need not have it."""
+"""The administrator's first password on its machine: how long it works, what the first login changes, when
+SSM need not have it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Machine:
 
 
 @pytest.fixture
-def machine(first: ModuleType, people: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+def machine(
+    first: ModuleType, people: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Machine:
     made = Machine()
     monkeypatch.setattr(first, "FILE", tmp_path / "first-password.json")
     monkeypatch.setattr(first.accounts, "password_hash", lambda name: made.shadow[name])
@@ -50,23 +54,37 @@ def first(program: Callable[[str], ModuleType]) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def people(program: Callable[[str], ModuleType]) -> ModuleType:
-    return program("people")
+    return program("boot.people")
 
 
 def test_the_first_login_is_accepted_and_must_change_it(first: ModuleType, machine: Machine) -> None:
     first.give(NAME, "secret", hours=72)
-    assert (first.state_of(NAME), first.must_change(NAME), first.is_in_ssm_for_nothing(NAME)) == ("waiting", False, False)
+    assert (first.state_of(NAME), first.must_change(NAME), first.is_in_ssm_for_nothing(NAME)) == (
+        "waiting",
+        False,
+        False,
+    )
     assert first.accept_login(NAME)
-    assert (first.state_of(NAME), first.must_change(NAME), first.is_in_ssm_for_nothing(NAME)) == ("used", True, True)
+    assert (first.state_of(NAME), first.must_change(NAME), first.is_in_ssm_for_nothing(NAME)) == (
+        "used",
+        True,
+        True,
+    )
     machine.now += 1000 * HOUR  # who has logged in is not locked out, but has still to change it
     assert first.accept_login(NAME)
     assert first.lock_expired() == []
     assert first.must_change(NAME)
     machine.set_password(NAME, "another")
-    assert (first.state_of(NAME), first.must_change(NAME), first.accept_login(NAME)) == ("changed", False, True)
+    assert (first.state_of(NAME), first.must_change(NAME), first.accept_login(NAME)) == (
+        "changed",
+        False,
+        True,
+    )
 
 
-def test_when_its_time_has_passed_it_is_refused_and_locked_and_a_reset_gives_another(first: ModuleType, machine: Machine) -> None:
+def test_when_its_time_has_passed_it_is_refused_and_locked_and_a_reset_gives_another(
+    first: ModuleType, machine: Machine
+) -> None:
     first.give(NAME, "secret", hours=2)
     machine.now += 2 * HOUR - 1
     assert first.lock_expired() == []
@@ -91,14 +109,20 @@ def test_whoever_never_had_one_is_left_alone(first: ModuleType, machine: Machine
     assert not first.is_in_ssm_for_nothing(NAME)  # who has no password yet still needs it
 
 
-def test_one_that_could_not_be_set_is_none_that_lasts(first: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_could_not_be_set_is_none_that_lasts(
+    first: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: str) -> None:
         raise first.accounts.AccountError("full")
 
     monkeypatch.setattr(first.accounts, "set_password", broken)
     with pytest.raises(first.accounts.AccountError):
         first.give(NAME, "secret", hours=72)
-    assert (first.state_of(NAME), first.is_new(NAME, "secret"), first.is_in_ssm_for_nothing(NAME)) == ("unfinished", True, False)
+    assert (first.state_of(NAME), first.is_new(NAME, "secret"), first.is_in_ssm_for_nothing(NAME)) == (
+        "unfinished",
+        True,
+        False,
+    )
 
 
 def test_nobody_else_reads_the_file_and_it_holds_no_password(first: ModuleType, machine: Machine) -> None:
@@ -134,7 +158,9 @@ def boot(people: ModuleType, password: str | None) -> int:
     return int(parameters.asked)
 
 
-def test_a_boot_needs_the_parameter_only_while_nobody_has_used_it(first: ModuleType, people: ModuleType, machine: Machine) -> None:
+def test_a_boot_needs_the_parameter_only_while_nobody_has_used_it(
+    first: ModuleType, people: ModuleType, machine: Machine
+) -> None:
     with pytest.raises(people.ParameterError):
         boot(people, None)
     boot(people, "secret")
@@ -150,7 +176,9 @@ def test_a_boot_needs_the_parameter_only_while_nobody_has_used_it(first: ModuleT
     assert machine.count == 2
 
 
-def test_a_later_launch_may_give_another_to_who_never_came(first: ModuleType, people: ModuleType, machine: Machine) -> None:
+def test_a_later_launch_may_give_another_to_who_never_came(
+    first: ModuleType, people: ModuleType, machine: Machine
+) -> None:
     boot(people, "secret")
     machine.now += 100 * HOUR
     first.lock_expired()

@@ -21,13 +21,28 @@ def host_of(program: Callable[[str], ModuleType]) -> Callable[[str, str, str], s
     return found
 
 
-@pytest.mark.parametrize("name", ["ada", "a", "ada-l", "test-0a1b2c3d", "hubsmith-check-0a1b2c", "x" * 32, "u-ada"])
+@pytest.mark.parametrize(
+    "name", ["ada", "a", "ada-l", "test-0a1b2c3d", "hubsmith-check-0a1b2c", "x" * 32, "u-ada"]
+)
 def test_a_name_that_can_be_a_host_is_one(host_of: Callable[[str, str, str], str], name: str) -> None:
     assert host_of(name, DOMAIN, "user") == f"{name}.{DOMAIN}"
 
 
 @pytest.mark.parametrize(
-    "name", ["ada.l", "ada_l", "_ada", "ada@example.org", "ada-", "a--b", "xn--a", "u-ada--0123456", "www", "hub", "wpad"]
+    "name",
+    [
+        "ada.l",
+        "ada_l",
+        "_ada",
+        "ada@example.org",
+        "ada-",
+        "a--b",
+        "xn--a",
+        "u-ada--0123456",
+        "www",
+        "hub",
+        "wpad",
+    ],
 )
 def test_another_name_gets_a_digest(host_of: Callable[[str, str, str], str], name: str) -> None:
     assert re.fullmatch(rf"u-[a-z0-9]{{1,8}}--[0-9a-f]{{20}}\.{DOMAIN}", host_of(name, DOMAIN, "user"))
@@ -49,5 +64,7 @@ def test_no_two_users_have_one(host_of: Callable[[str, str, str], str], first: s
 
 @given(st.one_of(USERS, LIKE_DIGESTED), USERS)
 @example("ada--service", "ada")
-def test_no_user_has_that_of_a_service(host_of: Callable[[str, str, str], str], user: str, service: str) -> None:
+def test_no_user_has_that_of_a_service(
+    host_of: Callable[[str, str, str], str], user: str, service: str
+) -> None:
     assert host_of(user, DOMAIN, "user") != host_of(service, DOMAIN, "service")

@@ -29,7 +29,8 @@ def module(name: str) -> ModuleType:
     return __import__(f"hubsmith_hub.{name}", fromlist=["x"])
 
 
-# The configuration's username_pattern, and JupyterHub's own rule of server names (letters, digits, dashes and the like).
+# The configuration's username_pattern, and JupyterHub's own rule of server names (letters, digits, dashes and
+# the like).
 USERS = st.from_regex(r"[a-z_][a-z0-9_.@-]{0,31}", fullmatch=True)
 SERVERS = st.one_of(st.just(""), st.text(min_size=1, max_size=20))
 
@@ -53,16 +54,24 @@ def test_a_plain_name_is_plain() -> None:
 @given(st.integers(1500, 59999))
 def test_a_users_slice_is_one_level_below_that_of_all(uid: int) -> None:
     name = module("units").slice_name(uid)
-    assert re.fullmatch(r"jupyter-[0-9]+\.slice", name)  # each further dash would be a level (systemd.slice(5))
+    # each further dash would be a level (systemd.slice(5))
+    assert re.fullmatch(r"jupyter-[0-9]+\.slice", name)
 
 
 @given(st.integers(1, 100))
 def test_shares_are_of_this_machine(percent: int) -> None:
     machine = module("machine")
     assert machine.processors(f"{percent}%") == pytest.approx(max(percent / 100 * (os.cpu_count() or 1), 0.1))
-    assert machine.memory(f"{percent}%") == pytest.approx(percent / 100 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), abs=1)
+    assert machine.memory(f"{percent}%") == pytest.approx(
+        percent / 100 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), abs=1
+    )
 
 
 def test_amounts_stay() -> None:
     machine = module("machine")
-    assert (machine.processors(1.5), machine.processors(None), machine.memory("2G"), machine.memory(None)) == (1.5, None, "2G", None)
+    assert (
+        machine.processors(1.5),
+        machine.processors(None),
+        machine.memory("2G"),
+        machine.memory(None),
+    ) == (1.5, None, "2G", None)

@@ -1,4 +1,6 @@
-"""The hub's configuration is what the manifest's `hub:` says; rendered as for a builder, and read as JupyterHub reads it."""
+"""The hub's configuration is what the manifest's `hub:` says; rendered as for a builder, and read as
+JupyterHub reads it.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,21 @@ class Config(dict[str, Any]):
 
 
 @pytest.fixture
-def configured(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
-    """A function from --set values to the configuration; JupyterHub itself, which is not here, is not looked at."""
+def configured(
+    program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Config]:
+    """A function from --set values to the configuration; JupyterHub itself, which is not here, is unused."""
     program("hubsmith_hub.machine")
     monkeypatch.setattr(program("hubsmith_hub.network"), "hub_url", lambda: "http://100.64.0.1:881")
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(sys.modules, "hubsmith_hub.authenticator", SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"))
-    monkeypatch.setitem(sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner"))
+    monkeypatch.setitem(
+        sys.modules,
+        "hubsmith_hub.authenticator",
+        SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"),
+    )
+    monkeypatch.setitem(
+        sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner")
+    )
 
     launch = program("hubsmith_machine.launch")
     monkeypatch.setattr(launch, "read", lambda: launch.Launch())
@@ -53,7 +63,9 @@ def configured(program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyP
 
 def culler(config: Config) -> list[str]:
     """Its command; empty where there is none."""
-    return next((service["command"] for service in config.JupyterHub.services if service["name"] == "idle-culler"), [])
+    return next(
+        (service["command"] for service in config.JupyterHub.services if service["name"] == "idle-culler"), []
+    )
 
 
 def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]) -> None:
@@ -80,22 +92,33 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
 
 
 def test_what_may_be_switched_off_is_off(configured: Callable[..., Config]) -> None:
-    config = configured("hub.cpu_limit=null", "hub.mem_limit=null", "hub.named_servers=0", "hub.idle_timeout_minutes=null")
+    config = configured(
+        "hub.cpu_limit=null", "hub.mem_limit=null", "hub.named_servers=0", "hub.idle_timeout_minutes=null"
+    )
     assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (None, None)
     assert config.JupyterHub.allow_named_servers is False
     assert culler(config) == []
     assert "idle-culler" not in [role["name"] for role in config.JupyterHub.load_roles]
 
 
-def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_like(configured: Callable[..., Config]) -> None:
+def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_like(
+    configured: Callable[..., Config],
+) -> None:
     config = configured()
     assert config.SystemdSpawner.cpu_limit == pytest.approx(0.75 * (os.cpu_count() or 1))
-    assert config.SystemdSpawner.mem_limit == pytest.approx(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2, abs=1)
-    assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == ("https://:443", "http://100.64.0.1:881")
+    assert config.SystemdSpawner.mem_limit == pytest.approx(
+        os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2, abs=1
+    )
+    assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == (
+        "https://:443",
+        "http://100.64.0.1:881",
+    )
     assert config.JupyterHub.db_url == "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
     assert config.JupyterHub.cookie_secret_file == "/srv/jupyterhub/cookie_secret"
     assert config.JupyterHub.shutdown_on_logout is True
-    assert [config.SystemdSpawner[name] for name in ("isolate_tmp", "isolate_devices", "disable_user_sudo")] == [True] * 3
+    assert [
+        config.SystemdSpawner[name] for name in ("isolate_tmp", "isolate_devices", "disable_user_sudo")
+    ] == [True] * 3
     # What a mistake with an allow list did in 2019's: nobody could log in, its administrators included.
     assert config.Authenticator.allow_all is True
 
@@ -108,10 +131,15 @@ def test_the_culler_may_do_what_its_documentation_says_it_needs(configured: Call
 
 @pytest.mark.parametrize("subdomains", [False, True])
 def test_a_hub_with_a_name_is_on_https_only_and_with_subdomains_users_have_hosts(
-    configured: Callable[..., Config], program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, subdomains: bool
+    configured: Callable[..., Config],
+    program: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    subdomains: bool,
 ) -> None:
     launch = program("hubsmith_machine.launch")
-    monkeypatch.setattr(launch, "read", lambda: launch.Launch(domain="hub.example.test", subdomains=subdomains))
+    monkeypatch.setattr(
+        launch, "read", lambda: launch.Launch(domain="hub.example.test", subdomains=subdomains)
+    )
     config = configured().JupyterHub
     strict = config.tornado_settings["headers"]["Strict-Transport-Security"]
     assert strict == "max-age=15552000" + ("; includeSubDomains" if subdomains else "")
@@ -121,6 +149,10 @@ def test_a_hub_with_a_name_is_on_https_only_and_with_subdomains_users_have_hosts
         assert config.subdomain_hook("ada", "hub.example.test", kind="user") == "ada.hub.example.test"
 
 
-def test_a_hub_without_a_name_has_no_subdomains_whatever_the_manifest_says(configured: Callable[..., Config]) -> None:
+def test_a_hub_without_a_name_has_no_subdomains_whatever_the_manifest_says(
+    configured: Callable[..., Config],
+) -> None:
     config = configured("hub.subdomains=true").JupyterHub
-    assert {"subdomain_host", "subdomain_hook", "cookie_host_prefix_enabled", "tornado_settings"}.isdisjoint(config)
+    assert {"subdomain_host", "subdomain_hook", "cookie_host_prefix_enabled", "tornado_settings"}.isdisjoint(
+        config
+    )

@@ -1,4 +1,4 @@
-"""launch.json as a machine reads it: what is right passes, what is wrong is told with its key, and nothing is guessed."""
+"""launch.json as a machine reads it: wrong values are told with their key, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -65,10 +65,13 @@ def test_what_is_missing_is_named(launch: ModuleType, tmp_path: Path, key: str) 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("domain", "Hub.example.test"), ("domain", "hub"), ("domain", "hub..test"), ("domain", "-a.test"), ("domain", "a.test\n"),
+        ("domain", "Hub.example.test"), ("domain", "hub"), ("domain", "hub..test"), ("domain", "-a.test"),
+        ("domain", "a.test\n"),
         ("domain", ""),
-        ("email", "ops"), ("admin", "Alice"), ("admin", "a:b"), ("admin", "a\nb"), ("admin", None), ("region", "us east"),
-        ("ssm_prefix", "hubs/x"), ("ssm_prefix", "/hubs/"), ("volume_id", "vol-xyz"), ("volume_id", ""), ("volume_id", 5),
+        ("email", "ops"), ("admin", "Alice"), ("admin", "a:b"), ("admin", "a\nb"), ("admin", None),
+        ("region", "us east"),
+        ("ssm_prefix", "hubs/x"), ("ssm_prefix", "/hubs/"), ("volume_id", "vol-xyz"), ("volume_id", ""),
+        ("volume_id", 5),
         ("acme_directory", "http://example.test/dir"), ("acme_ca", "MIIB"), ("aws_endpoint_url", "ftp://x"),
     ],
 )  # fmt: skip
@@ -90,7 +93,9 @@ def test_another_schema_is_refused(launch: ModuleType, tmp_path: Path, schema: o
 
 
 @given(st.text(max_size=60))
-def test_anything_else_is_a_message_and_not_a_crash(launch: ModuleType, tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_anything_else_is_a_message_and_not_a_crash(
+    launch: ModuleType, tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     path = tmp_path_factory.getbasetemp() / "anything.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"anything\.json: "):
@@ -114,7 +119,10 @@ def test_hours_are_a_number_within_a_year(launch: ModuleType, tmp_path: Path, ho
 def test_with_subdomains_the_certificate_is_for_users_hosts_too(launch: ModuleType, tmp_path: Path) -> None:
     assert launch.read(written(tmp_path, RIGHT)).names == ("hub.example.test",)
     assert launch.read(written(tmp_path, {**RIGHT, "subdomains": False})).names == ("hub.example.test",)
-    assert launch.read(written(tmp_path, {**RIGHT, "subdomains": True})).names == ("hub.example.test", "*.hub.example.test")
+    assert launch.read(written(tmp_path, {**RIGHT, "subdomains": True})).names == (
+        "hub.example.test",
+        "*.hub.example.test",
+    )
     assert launch.Launch().names == ()
 
 

@@ -11,7 +11,9 @@ import pytest
 PROVISIONERS = Path(__file__).parents[3] / "provisioners"
 
 
-SCRIPTS = sorted([*PROVISIONERS.glob("*/install.sh"), *PROVISIONERS.glob("*/files/usr/lib/hubsmith/python/*.sh")])
+SCRIPTS = sorted(
+    [*PROVISIONERS.glob("*/install.sh"), *PROVISIONERS.glob("*/files/usr/lib/hubsmith/python/*.sh")]
+)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(PROVISIONERS).as_posix())
@@ -22,7 +24,9 @@ def test_what_is_locked_is_installed_by_hash(script: Path) -> None:
         assert "--no-deps" in line
 
 
-@pytest.mark.parametrize("lock", sorted(PROVISIONERS.rglob("requirements.txt")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "lock", sorted(PROVISIONERS.rglob("requirements.txt")), ids=lambda path: path.parent.name
+)
 def test_every_locked_package_has_a_hash(lock: Path) -> None:
     text = lock.read_text().replace("\\\n", " ")
     lines = re.findall(r"^[a-z0-9][^#\n]*==.*$", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The queue of logins: who goes at once, who waits, who is turned away; time is the test's own but for what threads need."""
+"""The queue of logins: who goes at once, who waits, who is turned away; time is mostly the test's own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def module(program: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture
-def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any], Coroutine[Any, Any, None]]], None]:
+def run(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Any], Coroutine[Any, Any, None]]], None]:
     """A function that runs a scene with a queue of its own, in which a wrong login takes no time."""
     monkeypatch.setattr(module, "_FAILURE_TAKES_S", 0)
 
@@ -89,7 +91,10 @@ def test_of_attempts_at_once_from_a_new_address_one_goes_first(run: Any) -> None
 def test_a_flood_is_turned_away_at_once_and_others_go_on(run: Any, module: ModuleType) -> None:
     async def scene(logins: Any) -> None:
         await logins.check(ATTACKER, "ada", wrong)
-        flood = [asyncio.create_task(logins.check(ATTACKER, f"name{number}", lambda: time.sleep(1))) for number in range(200)]
+        flood = [
+            asyncio.create_task(logins.check(ATTACKER, f"name{number}", lambda: time.sleep(1)))
+            for number in range(200)
+        ]
         await asyncio.sleep(0.1)
         refused = [task for task in flood if task.done()]
         assert len(refused) >= 200 - module._MOST_OF_ADDRESS - 1
@@ -189,11 +194,16 @@ def test_places_of_who_hung_up_are_free(run: Any, module: ModuleType) -> None:
     async def scene(logins: Any) -> None:
         await logins.check(ATTACKER, "ada", wrong)
         gone: list[bool] = []
-        first = [asyncio.create_task(logins.check(ATTACKER, "ada", wrong, lambda: bool(gone))) for _ in range(module._MOST_OF_NAME)]
+        first = [
+            asyncio.create_task(logins.check(ATTACKER, "ada", wrong, lambda: bool(gone)))
+            for _ in range(module._MOST_OF_NAME)
+        ]
         await asyncio.sleep(0.01)
         gone.append(True)
         assert await logins.check(ATTACKER, "ada", right("ada")) == "ada"
-        assert all(isinstance(one, module.GoneError) for one in await asyncio.gather(*first, return_exceptions=True))
+        assert all(
+            isinstance(one, module.GoneError) for one in await asyncio.gather(*first, return_exceptions=True)
+        )
 
     run(scene)
 
@@ -212,7 +222,9 @@ def test_a_failure_of_the_check_itself_reaches_who_asked_and_counts(run: Any) ->
     run(scene)
 
 
-def test_a_wrong_login_takes_its_time_and_a_right_one_does_not(run: Any, module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_login_takes_its_time_and_a_right_one_does_not(
+    run: Any, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_FAILURE_TAKES_S", 0.4)
 
     async def scene(logins: Any) -> None:

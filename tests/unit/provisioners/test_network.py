@@ -1,4 +1,4 @@
-"""Addresses, rules and resolvers of users' servers; what they do on a machine is tests/image/test_network.py's."""
+"""Addresses, rules and resolvers of users' servers, without a machine (tests/image/network)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,12 @@ def ruleset(program: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture
-def network(program: Callable[[str], ModuleType], settings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+def network(
+    program: Callable[[str], ModuleType],
+    settings: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> ModuleType:
     """The hub's part, on a machine with other addresses than the default."""
     content = {"addresses": "10.9.0.0/16", "internet": True, "allowed": [], "connections": 100}
     (tmp_path / "network.json").write_text(json.dumps(content))
@@ -56,16 +61,26 @@ def network(program: Callable[[str], ModuleType], settings: ModuleType, monkeypa
 
 
 class TestSettings:
-    @pytest.mark.parametrize("overrides", [(), ("hub.network={allowed: [10.0.0.0/16, 10.7.0.0/24], internet: false, connections: 100}",)])
-    def test_the_file_says_what_the_manifest_says(self, settings: ModuleType, tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize(
+        "overrides",
+        [(), ("hub.network={allowed: [10.0.0.0/16, 10.7.0.0/24], internet: false, connections: 100}",)],
+    )
+    def test_the_file_says_what_the_manifest_says(
+        self, settings: ModuleType, tmp_path: Path, overrides: tuple[str, ...]
+    ) -> None:
         manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
         use = next(one for one in manifest.provisioners if one.name == "network")
-        (file,) = file_tree.collect(use.folder / "files", [Path("etc/hubsmith/network.json.j2")], template_variables(use), {})
+        (file,) = file_tree.collect(
+            use.folder / "files", [Path("etc/hubsmith/network.json.j2")], template_variables(use), {}
+        )
         (tmp_path / "network.json").write_bytes(file.content)
         read = settings.read(tmp_path / "network.json")
         assert str(read.addresses) == manifest.hub.network.addresses
         assert tuple(map(str, read.allowed)) == manifest.hub.network.allowed
-        assert (read.internet, read.connections) == (manifest.hub.network.internet, manifest.hub.network.connections)
+        assert (read.internet, read.connections) == (
+            manifest.hub.network.internet,
+            manifest.hub.network.connections,
+        )
 
     def test_the_hub_listens_below_port_1024(self, settings: ModuleType) -> None:
         assert settings.Settings(POOL).hub_url == "http://100.64.0.1:881"
@@ -78,7 +93,9 @@ class TestSettings:
 
 class TestAddresses:
     @given(st.integers(1500, 59999), st.sampled_from(["100.64.0.0/10", "10.7.0.0/16"]))
-    def test_each_user_has_one_in_the_network_that_is_not_the_machines(self, addresses: ModuleType, uid: int, network: str) -> None:
+    def test_each_user_has_one_in_the_network_that_is_not_the_machines(
+        self, addresses: ModuleType, uid: int, network: str
+    ) -> None:
         pool = IPv4Network(network)
         address = addresses.address_of(uid, pool)
         assert address in pool
@@ -90,7 +107,9 @@ class TestAddresses:
         with pytest.raises(ValueError, match=f"{uid} is not the number of one of the hub's users"):
             addresses.address_of(uid, POOL)
 
-    def test_the_users_numbers_are_those_of_the_registry(self, addresses: ModuleType, program: Callable[[str], ModuleType]) -> None:
+    def test_the_users_numbers_are_those_of_the_registry(
+        self, addresses: ModuleType, program: Callable[[str], ModuleType]
+    ) -> None:
         userdb = program("hubsmith_hub.userdb")
         assert addresses.FIRST_UID < userdb.FIRST_UID
         assert addresses.LAST_UID == userdb.LAST_UID
@@ -105,16 +124,24 @@ class TestCollisions:
     def test_a_machine_with_other_networks_has_none(self, addresses: ModuleType) -> None:
         assert addresses.collision(POOL, ROUTES, [IPv4Address("169.254.169.253")]) is None
 
-    @pytest.mark.parametrize("taken", ["100.64.0.0/10", "100.100.7.0/24", "100.127.0.9", "96.0.0.0/4", "100.64.0.202"])
-    def test_a_route_into_the_network_is_named_with_the_setting(self, addresses: ModuleType, taken: str) -> None:
+    @pytest.mark.parametrize(
+        "taken", ["100.64.0.0/10", "100.100.7.0/24", "100.127.0.9", "96.0.0.0/4", "100.64.0.202"]
+    )
+    def test_a_route_into_the_network_is_named_with_the_setting(
+        self, addresses: ModuleType, taken: str
+    ) -> None:
         told = addresses.collision(POOL, [*ROUTES, {"dst": taken, "dev": "wg0"}], [])
-        assert told.startswith(f"100.64.0.0/10 overlaps {taken} on wg0: choose another network for hub.network.addresses")
+        assert told.startswith(
+            f"100.64.0.0/10 overlaps {taken} on wg0: choose another network for hub.network.addresses"
+        )
 
     def test_other_interfaces_whose_names_begin_alike_count(self, addresses: ModuleType) -> None:
         assert "jupiter" in addresses.collision(POOL, [{"dst": "100.64.9.0/24", "dev": "jupiter"}], [])
 
     def test_a_route_without_an_interface_counts(self, addresses: ModuleType) -> None:
-        assert "this machine" in addresses.collision(POOL, [{"type": "blackhole", "dst": "100.64.0.0/10"}], [])
+        assert "this machine" in addresses.collision(
+            POOL, [{"type": "blackhole", "dst": "100.64.0.0/10"}], []
+        )
 
     def test_a_resolver_in_the_network_could_not_be_reached(self, addresses: ModuleType) -> None:
         assert "resolver 100.100.2.136" in addresses.collision(POOL, ROUTES, [IPv4Address("100.100.2.136")])
@@ -122,15 +149,26 @@ class TestCollisions:
 
 class TestResolver:
     def test_the_stub_of_the_machine_is_passed_over(self, resolver: ModuleType) -> None:
-        texts = ["nameserver 10.0.0.2\nsearch ec2.internal\n", "nameserver 127.0.0.53\noptions edns0\nsearch .\n"]
+        texts = [
+            "nameserver 10.0.0.2\nsearch ec2.internal\n",
+            "nameserver 127.0.0.53\noptions edns0\nsearch .\n",
+        ]
         found = resolver.servers(texts)
         assert found == (IPv4Address("10.0.0.2"),)
-        assert resolver.resolv_conf(found, texts).splitlines()[1:] == ["nameserver 10.0.0.2", "search ec2.internal"]
+        assert resolver.resolv_conf(found, texts).splitlines()[1:] == [
+            "nameserver 10.0.0.2",
+            "search ec2.internal",
+        ]
 
-    @pytest.mark.parametrize("texts", [[], [""], ["nameserver 127.0.0.53\nsearch ."], ["nameserver ::1\nnameserver fd00:ec2::253\n"]])
+    @pytest.mark.parametrize(
+        "texts",
+        [[], [""], ["nameserver 127.0.0.53\nsearch ."], ["nameserver ::1\nnameserver fd00:ec2::253\n"]],
+    )
     def test_amazons_is_asked_where_there_is_no_other(self, resolver: ModuleType, texts: list[str]) -> None:
         assert resolver.servers(texts) == (IPv4Address("169.254.169.253"),)
-        assert resolver.resolv_conf(resolver.servers(texts), texts).splitlines()[1:] == ["nameserver 169.254.169.253"]
+        assert resolver.resolv_conf(resolver.servers(texts), texts).splitlines()[1:] == [
+            "nameserver 169.254.169.253"
+        ]
 
     def test_three_are_enough_and_none_is_named_twice(self, resolver: ModuleType) -> None:
         text = "".join(f"nameserver 10.0.0.{number}\n" for number in (2, 2, 3, 4, 5))
@@ -139,21 +177,31 @@ class TestResolver:
 
 class TestRules:
     def rules(self, ruleset: ModuleType, settings: ModuleType, **chosen: object) -> str:
-        return ruleset.ruleset(settings.Settings(POOL, **chosen), [IPv4Address("169.254.169.253")])
+        return str(ruleset.ruleset(settings.Settings(POOL, **chosen), [IPv4Address("169.254.169.253")]))
 
     def test_only_its_own_table_is_replaced(self, ruleset: ModuleType, settings: ModuleType) -> None:
         text = self.rules(ruleset, settings)
         assert text.startswith("table inet hubsmith {}\ndelete table inet hubsmith\ntable inet hubsmith {\n")
         assert "flush ruleset" not in text
 
-    def test_what_is_refused_comes_before_what_is_allowed(self, ruleset: ModuleType, settings: ModuleType) -> None:
+    def test_what_is_refused_comes_before_what_is_allowed(
+        self, ruleset: ModuleType, settings: ModuleType
+    ) -> None:
         text = self.rules(ruleset, settings, allowed=(IPv4Network("10.0.0.0/8"),))
-        order = ["daddr 100.64.0.0/10 goto refused", "@resolvers", "169.254.0.0/16 goto refused", "@allowed goto counted", "@private goto"]
+        order = [
+            "daddr 100.64.0.0/10 goto refused",
+            "@resolvers",
+            "169.254.0.0/16 goto refused",
+            "@allowed goto counted",
+            "@private goto",
+        ]
         places = [text.index(rule, text.index("chain from_users {")) for rule in order]
         assert places == sorted(places)
         assert "elements = { 10.0.0.0/8 }" in text
 
-    def test_without_the_internet_the_last_word_is_no(self, ruleset: ModuleType, settings: ModuleType) -> None:
+    def test_without_the_internet_the_last_word_is_no(
+        self, ruleset: ModuleType, settings: ModuleType
+    ) -> None:
         last = "@private goto refused\n        goto {}\n"
         assert last.format("counted") in self.rules(ruleset, settings)
         assert last.format("refused") in self.rules(ruleset, settings, internet=False)
@@ -169,7 +217,9 @@ class TestRules:
 
 
 class TestLinks:
-    def test_a_users_end_knows_only_the_machine(self, program: Callable[[str], ModuleType], settings: ModuleType) -> None:
+    def test_a_users_end_knows_only_the_machine(
+        self, program: Callable[[str], ModuleType], settings: ModuleType
+    ) -> None:
         links, chosen = program("hubsmith_network.links"), settings.Settings(POOL)
         assert links.inside(1500, chosen)[-2:] == [
             "address add 100.64.0.2/32 dev eth0",
@@ -177,7 +227,9 @@ class TestLinks:
         ]
         assert links.outside(1500, chosen)[-1] == "route replace 100.64.0.2/32 dev jup1500 src 100.64.0.1"
 
-    def test_the_machines_interface_is_made_once(self, program: Callable[[str], ModuleType], settings: ModuleType) -> None:
+    def test_the_machines_interface_is_made_once(
+        self, program: Callable[[str], ModuleType], settings: ModuleType
+    ) -> None:
         links, chosen = program("hubsmith_network.links"), settings.Settings(POOL)
         assert "link add hubsmith0 type dummy" in links.host(chosen, exists=False)
         assert not any("add" in line.split()[:2] for line in links.host(chosen, exists=True))
@@ -199,6 +251,8 @@ class TestSpawner:
         assert once["BindReadOnlyPaths"] == "/srv/data /run/hubsmith/network/resolv.conf:/etc/resolv.conf"
         assert network.properties(2000, once) == once
 
-    def test_a_users_servers_have_ports_of_their_own_outside_the_ephemeral_ones(self, network: ModuleType) -> None:
+    def test_a_users_servers_have_ports_of_their_own_outside_the_ephemeral_ones(
+        self, network: ModuleType
+    ) -> None:
         assert network.port_beside(set(range(20000, 30000)) - {20007}) == 20007
         assert 20000 <= network.port_beside([]) <= 29999

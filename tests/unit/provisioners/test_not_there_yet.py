@@ -51,7 +51,11 @@ def test_what_is_there_stays_unless_it_is_asked_for_by_name(lock: Path) -> None:
     here = lock.parent
     always = ["jupyterhub==6.1.1", "New.One==1.0", "at-an-address"]
     assert names("--locked", str(lock), here=here) == always
-    assert names("--locked", str(lock), packages="There[all]>1\nalso.there", here=here) == [*always[:2], "there==2.0", always[2]]
+    assert names("--locked", str(lock), packages="There[all]>1\nalso.there", here=here) == [
+        *always[:2],
+        "there==2.0",
+        always[2],
+    ]
 
 
 def test_entries_keep_their_markers_and_hashes(lock: Path) -> None:
@@ -62,7 +66,10 @@ def test_entries_keep_their_markers_and_hashes(lock: Path) -> None:
         text=True,
         check=True,
     )
-    assert "New.One==1.0 ; python_full_version < '3.12' \\\n    --hash=sha256:bb \\\n    --hash=sha256:cc\n" in done.stdout
+    assert (
+        "New.One==1.0 ; python_full_version < '3.12' \\\n    --hash=sha256:bb \\\n    --hash=sha256:cc\n"
+        in done.stdout
+    )
 
 
 def test_our_own_pins_are_limits_for_what_is_not_there(lock: Path) -> None:

@@ -1,4 +1,6 @@
-"""On a hub with subdomains its pages are on its own host; JupyterHub, which is not here, is stood in for by the few names that count."""
+"""On a hub with subdomains its pages are on its own host; JupyterHub, which is not here, is stood in for by
+the few names that count.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ import pytest
 class Handler:
     """As much of JupyterHub's BaseHandler as is looked at; ``done`` is what came of a request."""
 
-    def __init__(self, host: str, method: str = "GET", uri: str = "/hub/home?x=1", subdomains: bool = True) -> None:
+    def __init__(
+        self, host: str, method: str = "GET", uri: str = "/hub/home?x=1", subdomains: bool = True
+    ) -> None:
         self.request = SimpleNamespace(host_name=host, method=method, uri=uri)
         self.subdomain_host = "https://hub.example.test" if subdomains else ""
         self.domain = "hub.example.test"  # without subdomains too, where a site sets public_url
@@ -63,14 +67,18 @@ def asked(handler: Handler) -> list[object]:
     return handler.done
 
 
-@pytest.mark.parametrize("host", ["hub.example.test", "127.0.0.1", "100.64.0.1", "evilhub.example.test", "example.test"])
+@pytest.mark.parametrize(
+    "host", ["hub.example.test", "127.0.0.1", "100.64.0.1", "evilhub.example.test", "example.test"]
+)
 @pytest.mark.parametrize("kind", [Handler, Api])
 def test_on_its_own_host_and_by_address_it_answers(kind: type[Handler], host: str) -> None:
     assert asked(kind(host)) == ["prepared"]
     assert asked(kind(host, "POST")) == ["prepared"]
 
 
-@pytest.mark.parametrize("host", ["ada.hub.example.test", "ADA.Hub.example.test", "ada.hub.example.test.", "a.b.hub.example.test"])
+@pytest.mark.parametrize(
+    "host", ["ada.hub.example.test", "ADA.Hub.example.test", "ada.hub.example.test.", "a.b.hub.example.test"]
+)
 def test_on_a_users_host_pages_lead_there_and_nothing_else_is_found(host: str) -> None:
     assert asked(Handler(host)) == ["https://hub.example.test/hub/home?x=1"]
     assert asked(Handler(host, "POST")) == [404, "finished"]

@@ -19,13 +19,26 @@ def passwords(program: Callable[[str], ModuleType]) -> ModuleType:
 
 @pytest.mark.parametrize(
     "password",
-    ["password", "P@ssw0rd", "Password1", "12345678", "qwertyuiop", "sunshine", "iloveyou1", "Sommer2024", "jupyterhub1", "a" * 100],
+    [
+        "password",
+        "P@ssw0rd",
+        "Password1",
+        "12345678",
+        "qwertyuiop",
+        "sunshine",
+        "iloveyou1",
+        "Sommer2024",
+        "jupyterhub1",
+        "a" * 100,
+    ],
 )
 def test_common_ones_are_refused_in_words(passwords: ModuleType, password: str) -> None:
     assert passwords.problem("ada", password).startswith("That password is easy to guess. ")
 
 
-@pytest.mark.parametrize("password", ["ada.lovelace", "ada.lovelace1", "Lovelace1", "ecalevol.ada", "lovelace2026"])
+@pytest.mark.parametrize(
+    "password", ["ada.lovelace", "ada.lovelace1", "Lovelace1", "ecalevol.ada", "lovelace2026"]
+)
 def test_the_users_own_name_is_refused(passwords: ModuleType, password: str) -> None:
     assert "easy to guess" in passwords.problem("ada.lovelace", password)
 

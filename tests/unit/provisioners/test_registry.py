@@ -1,4 +1,4 @@
-"""Users and their numbers outlive machines: any life of a hub, replayed on any later machine, gives the same people."""
+"""Users and their numbers outlive machines: any life of a hub gives the same people on a later one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class Machine:
 
     def add(self, name: str) -> None:
         """As accounts.create and, for who is there, accounts.reopen."""
-        passwd, shadow, group, gshadow = (self.rows(file) for file in ("passwd", "shadow", "group", "gshadow"))
+        passwd, shadow, group, gshadow = (
+            self.rows(file) for file in ("passwd", "shadow", "group", "gshadow")
+        )
         if name in passwd:
             shadow[name][7] = "" if shadow[name][7] == "2" else shadow[name][7]
         else:
@@ -79,7 +81,10 @@ class Machine:
 
     def delete(self, name: str) -> None:
         """userdel, by hand."""
-        kept = {file: {k: row for k, row in self.rows(file).items() if k != name} for file in ("passwd", "shadow", "group", "gshadow")}
+        kept = {
+            file: {k: row for k, row in self.rows(file).items() if k != name}
+            for file in ("passwd", "shadow", "group", "gshadow")
+        }
         for file in ("group", "gshadow"):
             for row in kept[file].values():
                 row[3] = ",".join(member for member in row[3].split(",") if member != name)
@@ -87,15 +92,22 @@ class Machine:
 
 
 ACTIONS = st.lists(
-    st.tuples(st.sampled_from(["add", "close", "password", "join", "delete", "relaunch"]), st.sampled_from(NAMES), st.sampled_from(GROUPS)),
+    st.tuples(
+        st.sampled_from(["add", "close", "password", "join", "delete", "relaunch"]),
+        st.sampled_from(NAMES),
+        st.sampled_from(GROUPS),
+    ),
     max_size=25,
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(ACTIONS)
-def test_any_life_of_a_hub_keeps_everybodys_number(userdb: ModuleType, actions: list[tuple[str, str, str]]) -> None:
-    machine, numbers, anaconda = Machine(userdb), {}, 987
+def test_any_life_of_a_hub_keeps_everybodys_number(
+    userdb: ModuleType, actions: list[tuple[str, str, str]]
+) -> None:
+    machine, anaconda = Machine(userdb), 987
+    numbers: dict[str, int] = {}
     for step, (action, name, group) in enumerate(actions):
         if action == "relaunch":
             anaconda -= 1  # another image gives its own groups other numbers
@@ -178,16 +190,24 @@ def test_who_was_deleted_and_comes_back_has_the_old_number(userdb: ModuleType, l
     assert lived.kept.users["bob"].is_open
 
 
-def test_a_name_that_the_image_has_taken_is_left_out_and_not_forgotten(userdb: ModuleType, lived: Machine) -> None:
-    taken = userdb.Files(PASSWD + "ada:x:999:999::/:/bin/false\n", SHADOW, GROUP.format(anaconda=987), GSHADOW)
+def test_a_name_that_the_image_has_taken_is_left_out_and_not_forgotten(
+    userdb: ModuleType, lived: Machine
+) -> None:
+    taken = userdb.Files(
+        PASSWD + "ada:x:999:999::/:/bin/false\n", SHADOW, GROUP.format(anaconda=987), GSHADOW
+    )
     files, problems = userdb.replayed(lived.kept, taken)
     assert "this machine has an account of that name with the number 999" in problems["ada"]
     kept, _ = userdb.merged(lived.kept, files, frozenset(problems))
     assert kept.users["ada"] == lived.kept.users["ada"]
 
 
-def test_a_number_that_the_image_has_taken_is_left_out_and_not_forgotten(userdb: ModuleType, lived: Machine) -> None:
-    taken = userdb.Files(PASSWD + "other:x:2000:2000::/:/bin/false\n", SHADOW, GROUP.format(anaconda=987), GSHADOW)
+def test_a_number_that_the_image_has_taken_is_left_out_and_not_forgotten(
+    userdb: ModuleType, lived: Machine
+) -> None:
+    taken = userdb.Files(
+        PASSWD + "other:x:2000:2000::/:/bin/false\n", SHADOW, GROUP.format(anaconda=987), GSHADOW
+    )
     files, problems = userdb.replayed(lived.kept, taken)
     assert problems == {"ada": "number 2000 is other's on this machine"}
     kept, told = userdb.merged(lived.kept, files, frozenset(problems))
@@ -197,7 +217,10 @@ def test_a_number_that_the_image_has_taken_is_left_out_and_not_forgotten(userdb:
 
 def test_a_group_that_an_image_lacks_is_not_left(userdb: ModuleType, lived: Machine) -> None:
     lacking = userdb.Files(
-        PASSWD, SHADOW, GROUP.format(anaconda=987).replace("hubadmins:x:988:\n", ""), GSHADOW.replace("hubadmins:!::\n", "")
+        PASSWD,
+        SHADOW,
+        GROUP.format(anaconda=987).replace("hubadmins:x:988:\n", ""),
+        GSHADOW.replace("hubadmins:!::\n", ""),
     )
     files, problems = userdb.replayed(lived.kept, lacking)
     kept, _ = userdb.merged(lived.kept, files, frozenset(problems))

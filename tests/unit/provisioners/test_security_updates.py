@@ -1,4 +1,4 @@
-"""Security updates on the machines of an image: by themselves, or not at all, as the base provisioner's variable says."""
+"""Security updates on an image's machines: by themselves or not at all, as the base provisioner says."""
 
 from __future__ import annotations
 
@@ -22,21 +22,44 @@ def test_apt_reads_what_was_chosen(tmp_path: Path, wanted: bool) -> None:
     (file,) = file_tree.collect(BASE / "files", [APT], {"security_updates": wanted}, {})
     (tmp_path / "apt.conf").write_bytes(file.content)
     command = ["apt-config", "-c", str(tmp_path / "apt.conf"), "dump"]
-    told = dict(re.findall(r'^(\S+) "(.*)";$', subprocess.run(command, capture_output=True, text=True, check=True).stdout, re.MULTILINE))
-    assert told["APT::Periodic::Unattended-Upgrade"] == told["APT::Periodic::Update-Package-Lists"] == str(int(wanted))
+    told = dict(
+        re.findall(
+            r'^(\S+) "(.*)";$',
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout,
+            re.MULTILINE,
+        )
+    )
+    assert (
+        told["APT::Periodic::Unattended-Upgrade"]
+        == told["APT::Periodic::Update-Package-Lists"]
+        == str(int(wanted))
+    )
     assert told.get("Unattended-Upgrade::Automatic-Reboot") == ("false" if wanted else None)
 
 
-@pytest.mark.parametrize(("wanted", "verb", "package"), [("true", "enable", "unattended-upgrades"), ("false", "disable", "")])
+@pytest.mark.parametrize(
+    ("wanted", "verb", "package"), [("true", "enable", "unattended-upgrades"), ("false", "disable", "")]
+)
 def test_timers_start_on_the_machines_only_where_it_was_chosen(wanted: str, verb: str, package: str) -> None:
-    functions = re.findall(r"^readonly timers=[^\n]*$|^\w+\(\) \{\n.*?^\}$", (BASE / "install.sh").read_text(), re.MULTILINE | re.DOTALL)
+    functions = re.findall(
+        r"^readonly timers=[^\n]*$|^\w+\(\) \{\n.*?^\}$",
+        (BASE / "install.sh").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     assert "".join(functions).count("apt update") == 0, "more than functions"
-    script = "\n".join(['systemctl() { echo "$*"; }', *functions, "choose_security_updates", "package_for_updates"])
+    script = "\n".join(
+        ['systemctl() { echo "$*"; }', *functions, "choose_security_updates", "package_for_updates"]
+    )
     done = subprocess.run(
-        ["/bin/bash", "-eu", "-c", script], env={"SECURITY_UPDATES": wanted, "PATH": "/nowhere"}, capture_output=True, text=True, check=True
+        ["/bin/bash", "-eu", "-c", script],
+        env={"SECURITY_UPDATES": wanted, "PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     # Masked in /run, until the builder ends: nothing starts while it is built.
     assert done == [
-        f"unmask --quiet --runtime {TIMERS}", f"--quiet --no-reload {verb} {TIMERS}", f"mask --quiet --runtime {TIMERS}",
+        f"unmask --quiet --runtime {TIMERS}", f"--quiet --no-reload {verb} {TIMERS}",
+        f"mask --quiet --runtime {TIMERS}",
         *([package] if package else []),
     ]  # fmt: skip

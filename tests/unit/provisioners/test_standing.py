@@ -28,12 +28,19 @@ class Machine:
     """Its accounts, and which groups and which expiry each has."""
 
     def __init__(self, accounts: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.accounts, self.shadow, self.member_of = accounts, folder / "shadow", {}
+        self.accounts, self.shadow = accounts, folder / "shadow"
+        self.member_of: dict[str, list[int]] = {}
         self.expires: dict[str, str] = {}
         groups = [SimpleNamespace(gr_name=name, gr_gid=gid) for name, gid in GROUPS.items()]
-        monkeypatch.setattr(accounts, "pwd", SimpleNamespace(getpwnam=lambda name: SimpleNamespace(pw_uid=UIDS[name], pw_gid=UIDS[name])))
+        monkeypatch.setattr(
+            accounts,
+            "pwd",
+            SimpleNamespace(getpwnam=lambda name: SimpleNamespace(pw_uid=UIDS[name], pw_gid=UIDS[name])),
+        )
         monkeypatch.setattr(accounts, "grp", SimpleNamespace(getgrall=lambda: groups))
-        monkeypatch.setattr(accounts.os, "getgrouplist", lambda name, gid: [gid, *self.member_of.get(name, [])])
+        monkeypatch.setattr(
+            accounts.os, "getgrouplist", lambda name, gid: [gid, *self.member_of.get(name, [])]
+        )
         monkeypatch.setattr(accounts, "_SHADOW", self.shadow)
         monkeypatch.setattr(accounts.registry, "IN_USE", folder / "in-use")
         monkeypatch.setattr(accounts.registry, "REGISTRY", folder / "users.json")

@@ -41,7 +41,10 @@ def test_a_change_ends_the_pause() -> None:
     assert failed(5).pause("other", MONDAY + 5 * DAY) is None
 
 
-@pytest.mark.parametrize(("text", "age"), [("12h", timedelta(hours=12)), ("7d", timedelta(days=7)), ("2w", timedelta(weeks=2)), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [("12h", timedelta(hours=12)), ("7d", timedelta(days=7)), ("2w", timedelta(weeks=2)), ("", None)],
+)
 def test_an_age(text: str, age: timedelta | None) -> None:
     assert age_limit(text) == age
 
@@ -53,4 +56,9 @@ def test_what_is_no_age(text: str) -> None:
 
 
 def test_ages_in_words() -> None:
-    assert [in_words(timedelta(hours=hours)) for hours in (1, 5, 24, 50)] == ["1 hour", "5 hours", "1 day", "2 days"]
+    assert [in_words(timedelta(hours=hours)) for hours in (1, 5, 24, 50)] == [
+        "1 hour",
+        "5 hours",
+        "1 day",
+        "2 days",
+    ]

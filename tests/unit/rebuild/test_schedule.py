@@ -1,4 +1,4 @@
-"""What `invoke schedule` writes is what systemd, cron, GitHub and CloudFormation take, and each runs the same commands."""
+"""What `invoke schedule` writes is what systemd, cron, GitHub and CloudFormation take and run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ import yaml
 from build.manifest import Manifest, load
 from build.rebuild.schedule import cloudformation as schedule_cloudformation
 from build.rebuild.schedule import cron, github, policy, systemd
-from build.rebuild.schedule.cloudformation_template import Source, buildspec, document, project, schedule, template
+from build.rebuild.schedule.cloudformation_template import (
+    Source,
+    buildspec,
+    document,
+    project,
+    schedule,
+    template,
+)
 from build.rebuild.schedule.job import INVOKE, REPOSITORY, Job
 from build.rebuild.schedule.weekly_time import WeeklyTime
 from build.report.reporter import Reporter
@@ -24,9 +31,18 @@ from localcloud.iam import calls, resource_tags
 from localcloud.iam.policy import decide
 from tests.unit.docs.policies import actions
 
-JOB = Job("jupyter hub/50%", WeeklyTime.parse("Mon 03:00"), ("--cloud", "aws", "--set", "image.description=a 'b' $c"), "7d", prune=True)
+JOB = Job(
+    "jupyter hub/50%",
+    WeeklyTime.parse("Mon 03:00"),
+    ("--cloud", "aws", "--set", "image.description=a 'b' $c"),
+    "7d",
+    prune=True,
+)
 SOURCE = Source("https://github.com/ada/hub.git", "main")
-REBUILD = ".venv/bin/invoke rebuild --scheduled --max-age 7d --cloud aws --set 'image.description=a '\"'\"'b'\"'\"' $c'"
+REBUILD = (
+    ".venv/bin/invoke rebuild --scheduled --max-age 7d --cloud aws --set 'image.description=a "
+    "'\"'\"'b'\"'\"' $c'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +50,12 @@ def manifest() -> Manifest:
     return load(
         REPOSITORY / "manifest.yaml",
         cloud="aws",
-        overrides=["base.ssm_parameter=/aws/service/debian/x", "base.owner=null", "base.name=null", "python.accept_terms=true"],
+        overrides=[
+            "base.ssm_parameter=/aws/service/debian/x",
+            "base.owner=null",
+            "base.name=null",
+            "python.accept_terms=true",
+        ],
     )
 
 
@@ -59,7 +80,7 @@ def test_the_timer_makes_up_for_what_was_slept_through() -> None:
 
 @pytest.fixture
 def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A crontab program that keeps its lines in a file: this machine may have none, and nobody's own is to be touched."""
+    """A crontab program that keeps its lines in a file: nobody's own crontab is to be touched."""
     program, table = tmp_path / "bin" / "crontab", tmp_path / "table"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table} 2>/dev/null; else cat >{table}; fi\n')
@@ -93,7 +114,11 @@ def test_the_workflow_runs_the_same_and_one_at_a_time() -> None:
     assert read[True]["schedule"] == [{"cron": "0 3 * * 1"}]  # YAML 1.1 reads "on" as true; GitHub does not
     assert read["concurrency"]["cancel-in-progress"] is False
     steps = read["jobs"]["rebuild"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == ["make .venv/.runtime", REBUILD, JOB.lines(INVOKE)[1]]
+    assert [step["run"] for step in steps if "run" in step] == [
+        "make .venv/.runtime",
+        REBUILD,
+        JOB.lines(INVOKE)[1],
+    ]
     assert steps[1]["with"]["aws-region"] == "eu-west-1"
 
 
@@ -102,13 +127,17 @@ def test_codebuild_runs_the_same() -> None:
     assert phases["install"]["commands"] == ["make .venv/.runtime"]
     assert phases["build"]["commands"][0] == REBUILD
     elsewhere = yaml.safe_load(buildspec(JOB, Source("https://git.example.org/hub.git", "v1")))["phases"]
-    assert elsewhere["install"]["commands"][0].startswith("git clone --quiet https://git.example.org/hub.git checkout && cd checkout")
+    assert elsewhere["install"]["commands"][0].startswith(
+        "git clone --quiet https://git.example.org/hub.git checkout && cd checkout"
+    )
 
 
 def test_cfn_lint_has_nothing_to_say(manifest: Manifest, tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(template(JOB, manifest, SOURCE, "ops@example.org"))
-    checked = subprocess.run(["cfn-lint", str(path)], capture_output=True, text=True, check=False, env=_own_path())
+    checked = subprocess.run(
+        ["cfn-lint", str(path)], capture_output=True, text=True, check=False, env=_own_path()
+    )
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
@@ -118,18 +147,35 @@ def test_the_build_may_change_only_what_builds_made(manifest: Manifest) -> None:
         harmful = [
             action
             for action in statement["Action"]
-            if any(word in action for word in ("Delete", "Terminate", "Stop", "Deregister", "Modify", "Attach", "Authorize", "Reboot"))
+            if any(
+                word in action
+                for word in (
+                    "Delete",
+                    "Terminate",
+                    "Stop",
+                    "Deregister",
+                    "Modify",
+                    "Attach",
+                    "Authorize",
+                    "Reboot",
+                )
+            )
         ]
         assert not harmful or "aws:ResourceTag" in str(statement["Condition"])
         assert not any("*" in action for action in statement["Action"])
-        assert statement["Resource"] != "*" or all(action.startswith("ec2:") for action in statement["Action"])
+        assert statement["Resource"] != "*" or all(
+            action.startswith("ec2:") for action in statement["Action"]
+        )
 
 
 def test_a_build_that_shares_may_share_what_builds_made() -> None:
     shared = load(
         REPOSITORY / "manifest.yaml",
         cloud="local",
-        overrides=["publish.launch_permissions={user_ids: ['210987654321']}", "builder.root_volume.encrypted=false"],
+        overrides=[
+            "publish.launch_permissions={user_ids: ['210987654321']}",
+            "builder.root_volume.encrypted=false",
+        ],
     )
     statements = {statement["Sid"]: statement for statement in policy.statements(shared)}
     assert statements["Share"]["Action"] == ["ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute"]
@@ -137,7 +183,12 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
 
     def may(operation: str, parameters: dict[str, str], *tagged: str) -> bool:
         asked = calls.call("ec2", operation, parameters, "r", "1")
-        return decide([found], replace(asked, of_resource={one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in tagged})).allowed
+        return decide(
+            [found],
+            replace(
+                asked, of_resource={one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in tagged}
+            ),
+        ).allowed
 
     for operation, parameters, arn in (
         ("ModifyImageAttribute", {"ImageId": "ami-01"}, "arn:aws:ec2:r::image/ami-01"),
@@ -145,29 +196,57 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
     ):
         assert may(operation, parameters, arn)
         assert not may(operation, parameters)
-    assert "Share" not in {statement["Sid"] for statement in policy.statements(load(REPOSITORY / "manifest.yaml", cloud="local"))}
+    assert "Share" not in {
+        statement["Sid"] for statement in policy.statements(load(REPOSITORY / "manifest.yaml", cloud="local"))
+    }
 
 
 def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
-    """By the evaluator that the local cloud enforces policies with: whoever may tag an instance could end it afterwards."""
-    role = json.dumps(document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0]["PolicyDocument"])
-    found = json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", role).replace("${AWS::Partition}", "aws").replace("${AWS::Region}", "r"))
+    """By the local cloud's evaluator: whoever may tag an instance could end it afterwards."""
+    role = json.dumps(
+        document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0][
+            "PolicyDocument"
+        ]
+    )
+    found = json.loads(
+        re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", role)
+        .replace("${AWS::Partition}", "aws")
+        .replace("${AWS::Region}", "r")
+    )
 
     def may(operation: str, parameters: dict[str, Any], *owned: str) -> bool:
         asked = ("ec2", operation, parameters, "r", "1")
         of_resource = {one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in owned}
         wanted = [one for one in (calls.call(*asked), calls.implied(*asked)) if one]
-        return all(decide([found], replace(one, of_resource={**one.of_resource, **of_resource})).allowed for one in wanted)
+        return all(
+            decide([found], replace(one, of_resource={**one.of_resource, **of_resource})).allowed
+            for one in wanted
+        )
 
     mark = [{"Key": "hubsmith:run", "Value": "x"}]
     instance, volume = "arn:aws:ec2:r:1:instance/i-01", "arn:aws:ec2:r:1:volume/vol-01"
     assert not may("CreateTags", {"Resources": ["i-01"], "Tags": mark})
     assert may("CreateTags", {"Resources": ["i-01"], "Tags": mark}, instance)
-    assert may("RunInstances", {"ImageId": "ami-01", "TagSpecifications": [{"ResourceType": "instance", "Tags": mark}]})
+    assert may(
+        "RunInstances",
+        {"ImageId": "ami-01", "TagSpecifications": [{"ResourceType": "instance", "Tags": mark}]},
+    )
     assert not may("AllocateAddress", {"TagSpecifications": [{"ResourceType": "elastic-ip", "Tags": mark}]})
     for operation, source, parameters in (
-        ("CreateSnapshot", volume, {"VolumeId": "vol-01", "TagSpecifications": [{"ResourceType": "snapshot", "Tags": mark}]}),
-        ("CreateImage", instance, {"InstanceId": "i-01", "Name": "x", "TagSpecifications": [{"ResourceType": "image", "Tags": mark}]}),
+        (
+            "CreateSnapshot",
+            volume,
+            {"VolumeId": "vol-01", "TagSpecifications": [{"ResourceType": "snapshot", "Tags": mark}]},
+        ),
+        (
+            "CreateImage",
+            instance,
+            {
+                "InstanceId": "i-01",
+                "Name": "x",
+                "TagSpecifications": [{"ResourceType": "image", "Tags": mark}],
+            },
+        ),
         ("TerminateInstances", instance, {"InstanceIds": ["i-01"]}),
     ):
         assert not may(operation, parameters)
@@ -178,7 +257,17 @@ def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifes
 
 def test_the_policy_of_a_build_has_all_that_a_scheduled_build_may_do() -> None:
     given = actions("build", "share")
-    wanted = {f"ec2:{action}" for action in (*policy.READ, *policy.MAKE, *policy.COPY, *policy.CHANGE, *policy.SHARE, *policy.SEE_BLOCKS)}
+    wanted = {
+        f"ec2:{action}"
+        for action in (
+            *policy.READ,
+            *policy.MAKE,
+            *policy.COPY,
+            *policy.CHANGE,
+            *policy.SHARE,
+            *policy.SEE_BLOCKS,
+        )
+    }
     assert wanted - given == set()
 
 
@@ -189,7 +278,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     mocked = moto.mock_aws()
-    mocked.start(reset=False)  # resetting needs moto as it was, which a process that has had the local cloud no longer has
+    # resetting needs moto as it was, which a process that has had the local cloud no longer has
+    mocked.start(reset=False)
     try:
         yield boto3.Session(region_name="us-east-1")
     finally:
@@ -198,19 +288,29 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def _call_form(properties: dict[str, Any]) -> dict[str, Any]:
     """CloudFormation's spelling of a project as the API's: the first letter of each key is small."""
-    return {key[:1].lower() + key[1:]: _call_form(value) if isinstance(value, dict) else value for key, value in properties.items()}
+    return {
+        key[:1].lower() + key[1:]: _call_form(value) if isinstance(value, dict) else value
+        for key, value in properties.items()
+    }
 
 
 def test_a_real_project_and_schedule_take_the_properties(account: Any) -> None:
-    """CloudFormation says success for what it does not know; the services themselves, and botocore's models, do not."""
+    """CloudFormation accepts what it does not know; the services and botocore's models do not."""
     role = "arn:aws:iam::123456789012:role/x"
-    wanted = project(JOB, SOURCE) | {"ServiceRole": role, "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": "x"}}}
+    wanted = project(JOB, SOURCE) | {
+        "ServiceRole": role,
+        "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": "x"}},
+    }
     call = _call_form(wanted)
     call["source"]["buildspec"] = call["source"].pop("buildSpec")
-    call["environment"]["environmentVariables"] = [_call_form(one) for one in call["environment"]["environmentVariables"]]
+    call["environment"]["environmentVariables"] = [
+        _call_form(one) for one in call["environment"]["environmentVariables"]
+    ]
     codebuild = account.client("codebuild")
     made = codebuild.create_project(**call)["project"]
-    assert codebuild.batch_get_projects(names=[made["name"]])["projects"][0]["source"]["buildspec"] == buildspec(JOB, SOURCE)
+    assert codebuild.batch_get_projects(names=[made["name"]])["projects"][0]["source"][
+        "buildspec"
+    ] == buildspec(JOB, SOURCE)
 
     target = schedule(JOB)["Target"] | {"Arn": made["arn"], "RoleArn": role}
     scheduler = account.client("scheduler")
@@ -224,7 +324,10 @@ def test_a_real_project_and_schedule_take_the_properties(account: Any) -> None:
 def test_the_stack_is_made_brought_up_to_date_and_removed(account: Any) -> None:
     cloudformation, report = account.client("cloudformation"), Reporter(quiet=True)
     # Not the template itself: moto makes no CodeBuild project from one, and says so.
-    first, second = ({"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": name}}}} for name in ("one", "two"))
+    first, second = (
+        {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": name}}}}
+        for name in ("one", "two")
+    )
     schedule_cloudformation.deploy(cloudformation, JOB.name, yaml.safe_dump(first), report)
     schedule_cloudformation.deploy(cloudformation, JOB.name, yaml.safe_dump(second), report)
     assert "two" in str(cloudformation.get_template(StackName=JOB.name)["TemplateBody"])

@@ -14,7 +14,10 @@ from build.errors import UserError
 from build.rebuild.schedule.weekly_time import DAYS, WeeklyTime
 
 times = st.builds(
-    WeeklyTime, st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days))), st.integers(0, 23), st.integers(0, 59)
+    WeeklyTime,
+    st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days))),
+    st.integers(0, 23),
+    st.integers(0, 59),
 )
 
 
@@ -23,7 +26,12 @@ times = st.builds(
     [
         ("Mon 03:00", "Mon *-*-* 03:00:00", "0 3 * * 1", "cron(0 3 ? * MON *)"),
         ("monday,Thu 3:05", "Mon,Thu *-*-* 03:05:00", "5 3 * * 1,4", "cron(5 3 ? * MON,THU *)"),
-        ("Fri-Mon 22:30", "Mon,Fri,Sat,Sun *-*-* 22:30:00", "30 22 * * 0,1,5,6", "cron(30 22 ? * MON,FRI,SAT,SUN *)"),
+        (
+            "Fri-Mon 22:30",
+            "Mon,Fri,Sat,Sun *-*-* 22:30:00",
+            "30 22 * * 0,1,5,6",
+            "cron(30 22 ? * MON,FRI,SAT,SUN *)",
+        ),
         ("daily 00:00", "*-*-* 00:00:00", "0 0 * * *", "cron(0 0 ? * * *)"),
     ],
 )
@@ -32,7 +40,10 @@ def test_each_in_its_own_words(text: str, systemd: str, cron: str, eventbridge: 
     assert (when.systemd, when.cron, when.eventbridge) == (systemd, cron, eventbridge)
 
 
-@pytest.mark.parametrize("text", ["", "Mon", "03:00", "Mon 24:00", "Mon 03:60", "Moo 03:00", "Mon 03:00 UTC", "Mo 03:00", "Mon, 03:00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "Mon", "03:00", "Mon 24:00", "Mon 03:60", "Moo 03:00", "Mon 03:00 UTC", "Mo 03:00", "Mon, 03:00"],
+)
 def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UserError) as refused:
         WeeklyTime.parse(text)
@@ -58,8 +69,16 @@ def test_the_last_time_is_the_newest_that_matches(when: WeeklyTime, now: datetim
 @pytest.mark.parametrize("text", ["Mon 03:00", "Mon,Thu 03:05", "Fri-Mon 22:30", "daily 00:00"])
 def test_systemd_reads_it_as_we_do(text: str) -> None:
     when, now = WeeklyTime.parse(text), datetime(2026, 11, 25, 12, 0)
-    command = ["systemd-analyze", "calendar", "--iterations=7", f"--base-time={now:%Y-%m-%d %H:%M:%S}", when.systemd]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"}).stdout
+    command = [
+        "systemd-analyze",
+        "calendar",
+        "--iterations=7",
+        f"--base-time={now:%Y-%m-%d %H:%M:%S}",
+        when.systemd,
+    ]
+    said = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"}
+    ).stdout
     begin = ("Next elapse", "Iter")  # "Iter. #2", and "Iteration #2" from systemd 257 on
     found = [line.split(": ", 1)[1].split() for line in said.splitlines() if line.strip().startswith(begin)]
     assert len(found) == 7

@@ -1,4 +1,4 @@
-"""Who may reach the builder: what the manifest says, else this machine as a service in the internet sees it."""
+"""Who may reach the builder: what the manifest says, else this machine as the internet sees it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def service() -> Iterator[ThreadingHTTPServer]:
 
 def seen_by(server: ThreadingHTTPServer, text: str, **settings: str) -> str:
     Answer.text = text
-    return caller_cidr(Builder.model_validate({"caller_ip_url": f"http://127.0.0.1:{server.server_port}/", **settings}))
+    return caller_cidr(
+        Builder.model_validate({"caller_ip_url": f"http://127.0.0.1:{server.server_port}/", **settings})
+    )
 
 
 def test_it_is_this_one_address(service: ThreadingHTTPServer) -> None:

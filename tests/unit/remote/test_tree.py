@@ -21,12 +21,20 @@ def write(folder: Path, name: str, text: str, mode: int = 0o644) -> None:
     path.chmod(mode)
 
 
-def members(folder: Path, variables: dict[str, object], exceptions: dict[str, Ownership]) -> dict[str, tuple[str, int, str]]:
-    with tarfile.open(fileobj=io.BytesIO(archive(collect(folder, files(folder), variables, exceptions)))) as tar:
+def members(
+    folder: Path, variables: dict[str, object], exceptions: dict[str, Ownership]
+) -> dict[str, tuple[str, int, str]]:
+    with tarfile.open(
+        fileobj=io.BytesIO(archive(collect(folder, files(folder), variables, exceptions)))
+    ) as tar:
         found = {}
         for member in tar:
             file = None if member.issym() else tar.extractfile(member)
-            found[member.name] = (file.read().decode() if file else f"-> {member.linkname}", member.mode, f"{member.uname}:{member.gname}")
+            found[member.name] = (
+                file.read().decode() if file else f"-> {member.linkname}",
+                member.mode,
+                f"{member.uname}:{member.gname}",
+            )
         return found
 
 

@@ -1,6 +1,8 @@
-"""/opt/anaconda as people use it on a machine of the image: what the build's list named, environments of one's own, and who may install.
+"""/opt/anaconda as people use it on a machine of the image: what the build's list named, environments of
+one's own, and who may install.
 
-Image tests of a build of the tests (test_bake.py), which puts them beside the shipped ones and the mirror's address beside them.
+Image tests of a build of the tests (test_bake.py), which puts them beside the shipped ones and the mirror's
+address beside them.
 """
 
 from __future__ import annotations
@@ -9,17 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import unix_user
 from hub_client import HubClient, Person
 from kernel_client import Kernel
 from testinfra.host import Host
+from unix_users import unix_user
 
 MIRROR = Path(__file__).with_name("mirror.txt")
 PREFIX = "/opt/anaconda"
 
 
 def in_a_shell(root: Host, who: Person, command: str) -> tuple[int, str]:
-    """How a command ends in a login shell of theirs, on a site whose conda channels are the mirror's; and all it said."""
+    """How a command ends in their login shell, where conda's channels are the mirror's; and what it said."""
     alias = f"export CONDA_CHANNEL_ALIAS={MIRROR.read_text().strip()}/conda; cd"
     done = root.run("cd / && runuser --login %s --command %s 2>&1", who.name, f"{alias}; {command}")
     return done.rc, done.stdout.strip()
@@ -27,7 +29,9 @@ def in_a_shell(root: Host, who: Person, command: str) -> tuple[int, str]:
 
 def ran(kernel: Kernel, program: str) -> str:
     """What a program says that a notebook runs; None if there is none."""
-    return kernel.run(f"import shutil, subprocess; print(shutil.which({program!r}) and subprocess.getoutput({program!r}))")
+    return kernel.run(
+        f"import shutil, subprocess; print(shutil.which({program!r}) and subprocess.getoutput({program!r}))"
+    )
 
 
 @pytest.fixture
@@ -35,14 +39,21 @@ def admins(machine: Host) -> Iterator[tuple[Person, Person]]:
     with unix_user(machine, "anaconda") as one, unix_user(machine, "anaconda") as other:
         yield one, other
     with machine.sudo():
-        machine.run_test(f"rm --recursive {PREFIX}/pkgs")  # conda's cache of theirs: a booted machine has none
+        # conda's cache of theirs: a booted machine has none
+        machine.run_test(f"rm --recursive {PREFIX}/pkgs")
 
 
 @pytest.mark.usefixtures("booted")
 def test_a_notebook_has_what_the_list_names(kernel: Kernel) -> None:
     assert ran(kernel, "greeting") == "greeting 1.0"
     assert kernel.run("import cowsay; print(cowsay.__file__)").startswith(f"{PREFIX}/lib/python3")
-    assert kernel.run("import importlib.metadata as m, packaging; print(m.distribution('packaging').read_text('INSTALLER'))") == "conda"
+    assert (
+        kernel.run(
+            "import importlib.metadata as m, packaging; "
+            "print(m.distribution('packaging').read_text('INSTALLER'))"
+        )
+        == "conda"
+    )
 
 
 @pytest.mark.usefixtures("heavy")

@@ -1,18 +1,24 @@
 #!@PREFIX@/bin/python
-"""A stand-in for conda over py-rattler: install, remove and create, with conda's own rules about rights, caches, channels and terms."""
+"""A stand-in for conda over py-rattler: install, remove and create, with conda's own rules about rights,
+caches, channels and terms.
+"""
 
 import argparse
 import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import rattler
 
 ROOT = Path("@PREFIX@")
 sys.path.insert(0, str(ROOT / "standin"))
 
 
 def settings() -> dict[str, list[str]]:
-    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; a real conda reads all of YAML."""
+    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; no other YAML."""
     found: dict[str, list[str]] = {}
     for file in (Path.home() / ".condarc", ROOT / ".condarc"):
         section = ""
@@ -27,7 +33,7 @@ def settings() -> dict[str, list[str]]:
     return found
 
 
-def refuse(error: str, about: str) -> None:
+def refuse(error: str, about: str) -> NoReturn:
     sys.exit(f"\n{error}: {about}")
 
 
@@ -41,10 +47,10 @@ def cache(prefix: Path) -> Path:
         except PermissionError:
             continue
         return folder
-    return refuse("NoWritablePkgsDirError", str(folders))
+    refuse("NoWritablePkgsDirError", str(folders))
 
 
-def explicit(file: str) -> list[object]:
+def explicit(file: str) -> "list[rattler.RepoDataRecord]":
     """The records of a list of addresses (@EXPLICIT); nothing is solved."""
     import rattler
 
@@ -76,7 +82,9 @@ async def change(prefix: Path, specs: list[str], file: str | None, *, remove: bo
     records = [] if remove else explicit(file) if file else await solved(specs)
     going = set(specs) if remove else {new.name.source for new in records}
     kept = [record for record in there if record.name.source not in going]
-    await rattler.install([*records, *kept], prefix, cache_dir=cache(prefix), installed_packages=there, show_progress=False)
+    await rattler.install(
+        [*records, *kept], prefix, cache_dir=cache(prefix), installed_packages=there, show_progress=False
+    )
     (prefix / "CACHEDIR.TAG").unlink(missing_ok=True)  # py-rattler's; conda has none
     for path in (prefix / "conda-meta").glob("*.json"):
         if path.stat().st_uid == os.geteuid():
@@ -85,22 +93,30 @@ async def change(prefix: Path, specs: list[str], file: str | None, *, remove: bo
         history.write(f"# {'remove' if remove else 'update'} specs: {specs}\n")
 
 
-async def solved(specs: list[str]) -> list[object]:
+async def solved(specs: list[str]) -> "list[rattler.RepoDataRecord]":
     import rattler
     from rattler.exceptions import SolverError
 
     found = settings()
     channels = found.get("channels") or ["defaults"]
-    accepted = os.environ.get("CONDA_PLUGINS_AUTO_ACCEPT_TOS") == "true" or "auto_accept_tos: true" in found.get("plugins", [])
+    accepted = os.environ.get(
+        "CONDA_PLUGINS_AUTO_ACCEPT_TOS"
+    ) == "true" or "auto_accept_tos: true" in found.get("plugins", [])
     if "defaults" in channels and not accepted:
-        refuse("CondaToSNonInteractiveError", "Terms of Service have not been accepted for the following channels: pkgs/main, pkgs/r")
+        refuse(
+            "CondaToSNonInteractiveError",
+            "Terms of Service have not been accepted for the following channels: pkgs/main, pkgs/r",
+        )
     alias = os.environ.get("CONDA_CHANNEL_ALIAS", "https://conda.anaconda.org")
     channels = [name if "://" in name else f"{alias.rstrip('/')}/{name}" for name in channels]
     try:
         python = f"python {sys.version_info[0]}.{sys.version_info[1]}.*"  # conda leaves its own as it is
         return await rattler.solve(channels, specs, platforms=["linux-64", "noarch"], constraints=[python])
     except SolverError as error:
-        refuse("PackagesNotFoundError", f"The following packages are not available from current channels: {error}")
+        refuse(
+            "PackagesNotFoundError",
+            f"The following packages are not available from current channels: {error}",
+        )
 
 
 def main() -> None:
@@ -127,7 +143,10 @@ def main() -> None:
         (prefix / "conda-meta").mkdir(parents=True)
         (prefix / "conda-meta/history").touch()
     elif not os.access(prefix / "conda-meta/history", os.W_OK):
-        refuse("EnvironmentNotWritableError", f"The current user does not have write permissions to the target environment: {prefix}")
+        refuse(
+            "EnvironmentNotWritableError",
+            f"The current user does not have write permissions to the target environment: {prefix}",
+        )
     if (prefix / "conda-meta/frozen").exists():
         refuse("EnvironmentIsFrozenError", f"Cannot modify environment, it is marked as frozen: {prefix}")
     asyncio.run(change(prefix, chosen.specs, chosen.file, remove=chosen.command == "remove"))

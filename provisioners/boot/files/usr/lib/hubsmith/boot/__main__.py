@@ -1,9 +1,9 @@
 """What a machine does for itself at boot, before the hub and its proxy start (hubsmith-boot.service).
 
-Each step looks first and does only what is missing, so that every boot, and a second run, may go through all of
-them. A step that fails stops the boot of the hub: its message is in `systemctl status hubsmith-boot`, on the console and,
-on a machine that was launched with a domain, in the SSM parameter `status`. systemd tries again after a minute. Only the
-system's own Python is used, but for SSM and certbot.
+Each step looks first and does only what is missing, so that every boot, and a second run, may go through all
+of them. A step that fails stops the boot of the hub: its message is in `systemctl status hubsmith-boot`, on
+the console and, on a machine that was launched with a domain, in the SSM parameter `status`. systemd tries
+again after a minute. Only the system's own Python is used, but for SSM and certbot.
 """
 
 from __future__ import annotations
@@ -13,22 +13,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, "/usr/lib/hubsmith")
+sys.path.insert(0, "/usr/lib/hubsmith/hub")
 sys.path.insert(0, "/usr/lib/hubsmith/lib")
-
-import certificate
-import hub_secrets
-import people
-import proxy_options
-import volume
+from boot import certificate, hub_secrets, people, proxy_options, volume
+from hubsmith_hub.accounts import AccountError
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
 from hubsmith_machine.parameters import ParameterError, Parameters
 
 log = logging.getLogger("hubsmith-boot")
 
-SECRETS = (hub_secrets.state_folder, hub_secrets.cookie_secret, hub_secrets.proxy_token, hub_secrets.hub_tokens)
+SECRETS = (
+    hub_secrets.state_folder,
+    hub_secrets.cookie_secret,
+    hub_secrets.proxy_token,
+    hub_secrets.hub_tokens,
+)
 HUB = ("jupyterhub-proxy.service", "jupyterhub.service")
-FAILURES = (OSError, ValueError, subprocess.SubprocessError, volume.VolumeError, ParameterError, people.accounts.AccountError)
+FAILURES = (
+    OSError,
+    ValueError,
+    subprocess.SubprocessError,
+    volume.VolumeError,
+    ParameterError,
+    AccountError,
+)
 
 
 def main() -> int:
@@ -64,7 +74,11 @@ def _boot(data: Launch, parameters: Parameters) -> None:
         _told(parameters, "users", people.summary(problems))
     kind, problem = certificate.certificate(data)
     if data.domain:
-        message = f"no certificate from the ACME server: {problem}" if problem else f"the hub serves a certificate for {data.domain}"
+        message = (
+            f"no certificate from the ACME server: {problem}"
+            if problem
+            else f"the hub serves a certificate for {data.domain}"
+        )
         _told(parameters, "certificate", message, kind)
 
 
@@ -72,7 +86,11 @@ def _wake_the_hub() -> None:
     """When a later attempt helped, hub and proxy have given up waiting for this service."""
     show = ["systemctl", "show", "--value", "--property", "NRestarts", "hubsmith-boot.service"]
     if subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip() not in ("", "0"):
-        enabled = [unit for unit in HUB if subprocess.run(["systemctl", "--quiet", "is-enabled", unit], check=False).returncode == 0]
+        enabled = [
+            unit
+            for unit in HUB
+            if subprocess.run(["systemctl", "--quiet", "is-enabled", unit], check=False).returncode == 0
+        ]
         if enabled:
             subprocess.run(["systemctl", "start", "--no-block", *enabled], check=True)
 
@@ -84,7 +102,10 @@ def _told(parameters: Parameters, phase: str, message: str, kind: str = "none") 
 
 def _host_keys() -> str:
     """As `ssh-keyscan` would print them, without the host."""
-    lines = (path.read_text(encoding="ascii").split()[:2] for path in sorted(Path("/etc/ssh").glob("ssh_host_*_key.pub")))
+    lines = (
+        path.read_text(encoding="ascii").split()[:2]
+        for path in sorted(Path("/etc/ssh").glob("ssh_host_*_key.pub"))
+    )
     return "\n".join(" ".join(words) for words in lines)
 
 

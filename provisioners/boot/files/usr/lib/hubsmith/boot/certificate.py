@@ -1,4 +1,4 @@
-"""The certificate that the proxy serves, always at the same place: the domain's, or self-signed where there is no other."""
+"""The certificate that the proxy serves, always at one place: the domain's, or else a self-signed one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ log = logging.getLogger("hubsmith-boot")
 CERTIFICATE = pem.SERVED / "fullchain.pem"
 KEY = pem.SERVED / "privkey.pem"
 RETRY = "hubsmith-certificate.timer"
-# Nobody gets in while it is waited for. Mostly it comes in time, and then no browser ever shows a warning; when it does not,
-# the hub starts with a self-signed one.
+# Nobody gets in while it is waited for. Mostly it comes in time, and then no browser ever shows a warning;
+# when it does not, the hub starts with a self-signed one.
 LIMIT_S = 100
 
 _LIFETIME_DAYS = 825
@@ -35,7 +35,8 @@ def certificate(launch: Launch) -> tuple[str, str | None]:
         log.error("no certificate for %s: %s", launch.domain, problem)
         subprocess.run(["systemctl", "start", "--no-block", RETRY], check=False)
         if acme.for_the_hub_alone(launch) and ensure.deploy(launch) is None:
-            # Subdomains are new: the hub's own pages are right, and only its users' hosts wait for the certificate.
+            # Subdomains are new: the hub's own pages are right, and only its users' hosts wait for the
+            # certificate.
             return "acme", problem
     self_signed(launch)
     return "self-signed", problem
@@ -67,9 +68,23 @@ def _make(names: list[str]) -> tuple[bytes, bytes]:
     alternatives = ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in names)
     with tempfile.TemporaryDirectory() as folder:
         key, certificate = Path(folder, "key"), Path(folder, "certificate")
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-noenc",
+        ]
         command += ["-days", str(_LIFETIME_DAYS), "-subj", "/CN=JupyterHub, self-signed"]
-        command += ["-addext", f"subjectAltName={alternatives}", "-addext", "basicConstraints=critical,CA:FALSE"]
+        command += [
+            "-addext",
+            f"subjectAltName={alternatives}",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ]
         command += ["-addext", "extendedKeyUsage=serverAuth", "-keyout", str(key), "-out", str(certificate)]
         done = subprocess.run(command, capture_output=True, check=False, text=True)
         if done.returncode != 0:
@@ -78,8 +93,10 @@ def _make(names: list[str]) -> tuple[bytes, bytes]:
 
 
 def _names(launch: Launch) -> list[str]:
-    """Everything this machine may be called in a browser: domain, host name, addresses as it and as EC2 sees them."""
-    own = subprocess.run(["hostname", "--all-ip-addresses"], capture_output=True, check=False, text=True).stdout.split()
+    """Everything this machine may be called in a browser: domain, host name, its own and EC2's addresses."""
+    own = subprocess.run(
+        ["hostname", "--all-ip-addresses"], capture_output=True, check=False, text=True
+    ).stdout.split()
     candidates = [*launch.names, socket.gethostname(), "localhost", *own, "127.0.0.1", *_names_in_ec2()]
     usable = (name.split("%")[0] for name in candidates if name)
     return list(dict.fromkeys(usable))

@@ -1,7 +1,7 @@
 """Mount units in /run: the data volume, and the folders that are on it. They last until the machine stops.
 
-They are units, not bare mounts, so that what needs the folders can say so (RequiresMountsFor): without the volume
-neither hub nor notebooks run, rather than writing to the root disk.
+They are units, not bare mounts, so that what needs the folders can say so (RequiresMountsFor): without the
+volume neither hub nor notebooks run, rather than writing to the root disk.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ FOLDERS = {"/home": 0o755, "/srv/jupyterhub": 0o700, "/etc/letsencrypt": 0o700}
 """What is on the volume, with the mode it is made with."""
 
 _UNITS = Path("/run/systemd/system")
-# The root disk by another name, where its own /home stays in sight. Bound as a whole: a mount unit whose source is /home would
-# wait for what is to be mounted over it. Private: else what is mounted over /home would appear here too.
+# The root disk by another name, where its own /home stays in sight. Bound as a whole: a mount unit whose
+# source is /home would wait for what is to be mounted over it. Private: else what is mounted over /home would
+# appear here too.
 _ROOT_DISK = Path("/run/hubsmith/own/root")
 _FIRST_OF_THE_HUB = 2000  # uid; see hubsmith_hub/userdb.py
 _UNIT = """\
@@ -36,7 +37,10 @@ Options={options}
 
 def is_mounted(path: Path) -> bool:
     """Is something mounted there (a bind mount of the same disk too)?"""
-    return any(line.split()[4] == str(path) for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines())
+    return any(
+        line.split()[4] == str(path)
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    )
 
 
 def mount_data(device: str) -> None:
@@ -48,9 +52,11 @@ def mount_data(device: str) -> None:
 
 
 def mount_folders() -> None:
-    """Mount each folder of the volume over the machine's own one; then the homes of the machine's own accounts over that.
+    """Mount each folder of the volume over the machine's own one; then the homes of the machine's own
+    accounts over that.
 
-    The login user's home is the machine's, with the keys that this launch put there; the volume knows nothing of it.
+    The login user's home is the machine's, with the keys that this launch put there; the volume knows nothing
+    of it.
     """
     for folder, mode in FOLDERS.items():
         for path in (_source(folder), Path(folder)):
@@ -85,7 +91,9 @@ def _source(folder: str) -> Path:
 
 
 def _own_homes(folder: Path) -> list[Path]:
-    return [home for home in sorted(folder.iterdir()) if home.is_dir() and home.stat().st_uid < _FIRST_OF_THE_HUB]
+    return [
+        home for home in sorted(folder.iterdir()) if home.is_dir() and home.stat().st_uid < _FIRST_OF_THE_HUB
+    ]
 
 
 def _write(place: Path, what: str, source: str, kind: str, options: str, after: Path | None = None) -> None:
@@ -112,4 +120,6 @@ def _unit(place: Path) -> str:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise OSError(f"{' '.join(command)} ended with status {done.returncode}: {done.stderr.strip()[-400:]}")
+        raise OSError(
+            f"{' '.join(command)} ended with status {done.returncode}: {done.stderr.strip()[-400:]}"
+        )

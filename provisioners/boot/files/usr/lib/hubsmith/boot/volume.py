@@ -1,4 +1,4 @@
-"""The data volume: found by its serial, formatted if blank, mounted at /data, and from there over the folders that are to last."""
+"""The data volume: found by its serial, formatted if blank, mounted at /data and over what is to last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import mounts
+from boot import mounts
 from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")
@@ -39,7 +39,10 @@ class Disk:
 
 
 def attach(launch: Launch) -> str | None:
-    """Mount the data volume, if this machine has one; what was done in words. Raises VolumeError when it cannot be used."""
+    """Mount the data volume, if this machine has one; what was done in words.
+
+    Raises VolumeError when it cannot be used.
+    """
     if launch.volume_id is None:
         return None
     device = _wait(launch.volume_id)
@@ -54,7 +57,7 @@ def attach(launch: Launch) -> str | None:
 
 
 def is_blank(disk: Disk) -> bool:
-    """May it be formatted? Only what has never been written to, or what an earlier boot had begun to format."""
+    """May it be formatted? Only what was never written to, or what an earlier boot began to format."""
     if disk.signatures or disk.has_partitions:
         return False
     return disk.ends_are_zero or disk.is_marked
@@ -85,7 +88,10 @@ def _wait(volume_id: str) -> str:
     while (device := find(volume_id)) is None:
         now = time.monotonic()
         if now > deadline:
-            raise VolumeError(f"the data volume {volume_id} is not attached to this instance (waited {PATIENCE_S // 60} min): attach it")
+            raise VolumeError(
+                f"the data volume {volume_id} is not attached to this instance (waited {PATIENCE_S // 60} "
+                "min): attach it"
+            )
         if now - told > _MESSAGE_EVERY_S:
             log.info("waiting for the data volume %s to be attached", volume_id)
             told = now
@@ -99,15 +105,25 @@ def _prepare(device: str, volume_id: str) -> None:
         log.info("%s (%s) is blank: formatting it", volume_id, device)
         _format(device)
     elif problem := complaint(disk):
-        raise VolumeError(f"the data volume {volume_id} ({device}) is not a hub's: {problem}. It was left as it is; give a blank volume")
+        raise VolumeError(
+            f"the data volume {volume_id} ({device}) is not a hub's: {problem}. It was left as it is; give "
+            "a blank volume"
+        )
     done = subprocess.run(["e2fsck", "-p", device], capture_output=True, text=True, check=False)
     if done.returncode > 1:  # 1: mended
-        raise VolumeError(f"the file system of {volume_id} ({device}) needs e2fsck by hand: {(done.stdout + done.stderr).strip()[-400:]}")
+        raise VolumeError(
+            f"the file system of {volume_id} ({device}) needs e2fsck by hand: "
+            f"{(done.stdout + done.stderr).strip()[-400:]}"
+        )
 
 
 def _look(device: str) -> Disk:
-    found = json.loads(_run("wipefs", "--no-act", "--json", "--output", "TYPE,LABEL", device) or '{"signatures": []}')["signatures"]
-    children = json.loads(_run("lsblk", "--json", "--output", "NAME", device))["blockdevices"][0].get("children")
+    found = json.loads(
+        _run("wipefs", "--no-act", "--json", "--output", "TYPE,LABEL", device) or '{"signatures": []}'
+    )["signatures"]
+    children = json.loads(_run("lsblk", "--json", "--output", "NAME", device))["blockdevices"][0].get(
+        "children"
+    )
     with Path(device).open("rb") as stream:
         first = stream.read(_MARGIN)
         stream.seek(max(stream.seek(0, os.SEEK_END) - _MARGIN, 0))
@@ -133,5 +149,8 @@ def _format(device: str) -> None:
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise VolumeError(f"{' '.join(command)} ended with status {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}")
+        raise VolumeError(
+            f"{' '.join(command)} ended with status {done.returncode}: "
+            f"{(done.stderr or done.stdout).strip()[-400:]}"
+        )
     return done.stdout

@@ -15,14 +15,26 @@ SCHEMA = 1
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 # What each key has to look like, and how that is said.
 _FORMS = {
-    "domain": (rf"(?=.{{4,253}}$)({_LABEL}\.)+{_LABEL}", "a host name in small letters, such as hub.example.org"),
+    "domain": (
+        rf"(?=.{{4,253}}$)({_LABEL}\.)+{_LABEL}",
+        "a host name in small letters, such as hub.example.org",
+    ),
     "email": (r"[^@\s]+@[^@\s]+", "an e-mail address"),
     "admin": (USER_NAME, "a user name"),
     "region": (r"[a-z]{2,}(-[a-z0-9]+)+", "a region, such as us-east-1"),
-    "ssm_prefix": (r"(/[A-Za-z0-9_.-]+)+", "the beginning of parameters' names, such as /hubsmith/hubs/hub.example.org"),
-    "volume_id": (r"vol-[0-9a-f]{8,32}", "the id of the data volume, or null where the hub is to live on the root disk"),
+    "ssm_prefix": (
+        r"(/[A-Za-z0-9_.-]+)+",
+        "the beginning of parameters' names, such as /hubsmith/hubs/hub.example.org",
+    ),
+    "volume_id": (
+        r"vol-[0-9a-f]{8,32}",
+        "the id of the data volume, or null where the hub is to live on the root disk",
+    ),
     "acme_directory": (r"https://\S+", "an https address"),
-    "acme_ca": (r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*", "a certificate in PEM form"),
+    "acme_ca": (
+        r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*",
+        "a certificate in PEM form",
+    ),
     "aws_endpoint_url": (r"https?://\S+", "an address"),
 }
 _FIRST_PASSWORD_HOURS = 72
@@ -55,7 +67,7 @@ class Launch:
         return (self.domain, f"*.{self.domain}") if self.subdomains else (self.domain,)
 
     def aws_environment(self) -> dict[str, str]:
-        """What a program that talks to AWS is started with: the instance's own role, and nothing of anybody's home."""
+        """What a program that talks to AWS is started with: the instance's role, nothing of a home."""
         endpoint = {"AWS_ENDPOINT_URL": self.aws_endpoint_url} if self.aws_endpoint_url else {}
         nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
         region = {"AWS_DEFAULT_REGION": self.region or "us-east-1"}
@@ -82,7 +94,11 @@ def _problems(data: dict[str, object]) -> list[str]:
         told = json.dumps(data["schema"]) if "schema" in data else "missing"
         return [f"schema is {told}, and this image knows {SCHEMA}: launch it with the Hubsmith that built it"]
     # A misspelt volume_id must not leave the hub on the root disk.
-    problems = [f"{key} is not a key of schema {SCHEMA}" for key in data if key not in {*_FORMS, *_NUMBERS, *_SWITCHES, "schema"}]
+    problems = [
+        f"{key} is not a key of schema {SCHEMA}"
+        for key in data
+        if key not in {*_FORMS, *_NUMBERS, *_SWITCHES, "schema"}
+    ]
     problems += [
         f"{key} should be true or false, and is {json.dumps(data[key])[:100]}"
         for key in _SWITCHES
@@ -90,7 +106,9 @@ def _problems(data: dict[str, object]) -> list[str]:
     ]
     for key, (least, most) in _NUMBERS.items():
         if key in data and (type(value := data[key]) is not int or not least <= value <= most):
-            problems.append(f"{key} should be a whole number from {least} to {most}, and is {json.dumps(value)[:100]}")
+            problems.append(
+                f"{key} should be a whole number from {least} to {most}, and is {json.dumps(value)[:100]}"
+            )
     for key, (form, words) in _FORMS.items():
         value = data.get(key)
         if key not in data and key not in _MAY_BE_ABSENT:

@@ -12,4 +12,7 @@ def problem(name: str) -> str | None:
     """Why ``name`` cannot be that of a user, in words; None for one that can."""
     if re.fullmatch(USER_NAME, name):
         return None
-    return f"{name!r} cannot be a user name: small letters, digits and _.@-, a letter or _ first, 32 characters at most"
+    return (
+        f"{name!r} cannot be a user name: small letters, digits and _.@-, a letter or _ first, 32 "
+        "characters at most"
+    )

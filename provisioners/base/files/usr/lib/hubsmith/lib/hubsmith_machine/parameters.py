@@ -22,7 +22,10 @@ class ParameterError(Exception):
 
 
 class Parameters:
-    """Below the hub's prefix. Puts are sent and not waited for; on a machine without launch data nothing is sent anywhere."""
+    """Below the hub's prefix.
+
+    Puts are sent and not waited for; on a machine without launch data nothing is sent anywhere.
+    """
 
     def __init__(self, launch: Launch) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -30,7 +33,11 @@ class Parameters:
             command = [*_PROGRAM, launch.region, launch.ssm_prefix]
             try:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=launch.aws_environment()
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env=launch.aws_environment(),
                 )
             except OSError as exc:
                 log.warning("SSM parameters cannot be reached: %s", exc)
@@ -38,7 +45,9 @@ class Parameters:
     def __enter__(self) -> Parameters:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def put(self, name: str, value: str) -> None:

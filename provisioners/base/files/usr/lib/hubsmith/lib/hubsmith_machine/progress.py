@@ -1,4 +1,4 @@
-"""How far the machine is: in /run/hubsmith/status.json, and in the SSM parameter `status`, which `invoke launch` watches."""
+"""How far the machine is: in /run/hubsmith/status.json, and in SSM's `status` for `invoke launch`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _LONGEST = 1500  # characters; a parameter takes 4096 bytes
 
 
 def tell(parameters: Parameters, phase: str, message: str, certificate: str = "none") -> None:
-    """``phase``: volume, users, certificate, hub, ready or failed. ``certificate``: acme, self-signed or none."""
+    """``phase``: volume, users, certificate, hub, ready or failed.
+
+    ``certificate``: acme, self-signed or none.
+    """
     status = {
         "phase": phase,
         "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),

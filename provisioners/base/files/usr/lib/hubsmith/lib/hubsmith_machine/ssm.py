@@ -1,10 +1,10 @@
-"""Gets, puts and deletes the hub's SSM parameters; run by parameters.py with certbot's Python, which has boto3.
+"""Gets, puts and deletes the hub's SSM parameters; run by certbot's Python, which has boto3.
 
     ssm.py REGION PREFIX
 
-One JSON request a line on standard input: {"put": NAME, "value": TEXT}, {"get": NAME} or {"delete": NAME}. The latter two are
-answered by a line on standard output: {"get": NAME, "value": TEXT} or {"get": NAME, "problem": TEXT}, and the same with "delete". A put
-that fails is told on standard error.
+One JSON request a line on standard input: {"put": NAME, "value": TEXT}, {"get": NAME} or {"delete": NAME}.
+The latter two are answered by a line on standard output: {"get": NAME, "value": TEXT} or {"get": NAME,
+"problem": TEXT}, and the same with "delete". A put that fails is told on standard error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# A role that was made a moment ago has no credentials yet, and then no rights: EC2 and IAM take seconds to agree.
+# A role that was made a moment ago has no credentials yet, and then no rights: EC2 and IAM take seconds to
+# agree.
 PATIENCE_S = 90
 PAUSE_S = 3
 _HOPELESS = ("ParameterNotFound", "ValidationException", "ParameterPatternMismatchException")
@@ -44,7 +45,9 @@ def _patiently(region: str, kind: str, name: str, value: str, deadline: float) -
         try:
             # A session of its own: one that has found no credentials does not look again.
             config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
-            return _CALLS[kind](boto3.session.Session(region_name=region).client("ssm", config=config), name, value), None
+            return _CALLS[kind](
+                boto3.session.Session(region_name=region).client("ssm", config=config), name, value
+            ), None
         except (BotoCoreError, ClientError) as exc:
             code = exc.response["Error"]["Code"] if isinstance(exc, ClientError) else ""
             if kind == "delete" and code == "ParameterNotFound":

@@ -1,9 +1,10 @@
-"""One certificate for the machine's domain, by certbot and dns-route53 with the instance's role, in /etc/letsencrypt.
+"""One certificate for the machine's domain, by certbot and dns-route53 with the instance's role.
 
-With subdomains it is for `*.domain` too, which needs nothing more of the role: the TXT record of both challenges has one name.
+With subdomains it is for `*.domain` too, which needs nothing more of the role: the TXT record of both
+challenges has one name.
 
-That folder is the data volume's: a machine that replaces this one serves the certificate that is there. Let's Encrypt
-gives five of the same names in a week.
+That folder is the data volume's: a machine that replaces this one serves the certificate that is there. Let's
+Encrypt gives five of the same names in a week.
 """
 
 from __future__ import annotations
@@ -31,17 +32,24 @@ _CERTBOT = "/opt/certbot/bin/certbot"
 _SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 _CA = Path("/run/hubsmith/acme-ca.pem")
 _GRACE_S = 15  # certbot takes its TXT record away when it is told to stop
-# An ACME server that has never heard of the account: it was made anew (Pebble at each start), or the account was ended there.
+# An ACME server that has never heard of the account: it was made anew (Pebble at each start), or the account
+# was ended there.
 _FORGOTTEN = re.compile(
-    r"accountDoesNotExist|unable to find (an )?existing account|account[^.\n]{0,40} (not found|does not exist)", re.IGNORECASE
+    r"accountDoesNotExist|unable to find (an )?existing account"
+    r"|account[^.\n]{0,40} (not found|does not exist)",
+    re.IGNORECASE,
 )
 _SAID_ANYWAY = re.compile(
-    r"Saving debug log|Ask for help|See the logfile|^Requesting a certificate|^Renewing|^Account registered|^Simulating|^\s*$|^- - -"
+    r"Saving debug log|Ask for help|See the logfile|^Requesting a certificate|^Renewing|^Account registered"
+    r"|^Simulating|^\s*$|^- - -"
 )
 
 
 class AcmeError(Exception):
-    """No certificate; the message is what certbot said. ``in_time`` is false when it was stopped for taking too long."""
+    """No certificate; the message is what certbot said.
+
+    ``in_time`` is false when it was stopped for taking too long.
+    """
 
     def __init__(self, message: str, in_time: bool = True) -> None:
         super().__init__(message)
@@ -54,13 +62,17 @@ def lineage(launch: Launch) -> Path:
 
 
 def usable(launch: Launch) -> pem.Certificate | None:
-    """The certificate that is kept for this domain, if it can be served: valid, with its key, from where it is wanted from."""
+    """The certificate that is kept for this domain, if it can be served: valid, with its key, from where it
+    is wanted from.
+    """
     found = for_the_hub_alone(launch)
     return found if found and set(launch.names) <= set(found.names) else None
 
 
 def for_the_hub_alone(launch: Launch) -> pem.Certificate | None:
-    """The same, though it may leave out users' subdomains: such a one is kept where these are new and no other can be had yet."""
+    """The same, though it may leave out users' subdomains: such a one is kept where these are new and no
+    other can be had yet.
+    """
     certificate, key = lineage(launch) / "fullchain.pem", lineage(launch) / "privkey.pem"
     try:
         found = pem.read(certificate.read_text(encoding="ascii"))
@@ -85,16 +97,35 @@ def get(launch: Launch, limit_s: float, *, force: bool = False) -> None:
 
 def _certbot(launch: Launch, limit_s: float, *, force: bool) -> None:
     domain = str(launch.domain)
-    command = [_CERTBOT, "certonly", "--non-interactive", "--agree-tos", "--email", str(launch.email), "--no-eff-email"]
-    command += ["--dns-route53", "--server", _directory(launch), "--cert-name", domain, "--max-log-backups", "20"]
+    command = [
+        _CERTBOT,
+        "certonly",
+        "--non-interactive",
+        "--agree-tos",
+        "--email",
+        str(launch.email),
+        "--no-eff-email",
+    ]
+    command += [
+        "--dns-route53",
+        "--server",
+        _directory(launch),
+        "--cert-name",
+        domain,
+        "--max-log-backups",
+        "20",
+    ]
     # One that is there for other names, as after a switch of subdomains, is renewed with these.
     command += [*(word for name in launch.names for word in ("--domain", name)), "--renew-with-new-domains"]
     if force or not _issuer_is_right(launch):
-        # The second: a certificate of Let's Encrypt's staging in the place of a real one that can no longer be served.
+        # The second: a certificate of Let's Encrypt's staging in the place of a real one that can no longer
+        # be served.
         command += ["--force-renewal", "--break-my-certs"]
     else:
         command += ["--keep-until-expiring"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(launch))
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(launch)
+    )
     try:
         said, _ = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired as exc:

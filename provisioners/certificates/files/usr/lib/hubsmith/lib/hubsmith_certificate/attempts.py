@@ -1,6 +1,7 @@
 """When to try again: Let's Encrypt refuses who fails five times in an hour, and who keeps asking.
 
-The failures are noted beside the certificates, so that neither a reboot nor another machine starts from nothing.
+The failures are noted beside the certificates, so that neither a reboot nor another machine starts from
+nothing.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ def succeeded(path: Path = FAILURES) -> None:
 
 
 def pause_s(earlier: list[float], now: float) -> float:
-    """Seconds to wait before the next attempt of the timer: 20 minutes after the first failure, twice as long after each further."""
+    """Seconds to wait before the next attempt of the timer: 20 minutes after the first failure, twice as long
+    after each further.
+    """
     if not earlier:
         return 0
-    pause = min(FIRST_PAUSE_S * 2 ** min(len(earlier) - 1, 10), LONGEST_PAUSE_S)
+    pause: float = min(FIRST_PAUSE_S * 2 ** min(len(earlier) - 1, 10), LONGEST_PAUSE_S)
     # A clock that was set back must not stop it for ever.
     return min(max(earlier[-1] + pause - now, 0), pause)
 

@@ -1,4 +1,4 @@
-"""The steps shared by the boot program, the timers and `certificate renew`: get what is missing, serve what is there."""
+"""The steps that boot, timers and `certificate renew` share: get what is missing, serve what is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NotServedError(Exception):
 
 
 def at_boot(launch: Launch, limit_s: float) -> str | None:
-    """Put the domain's certificate in place, got within ``limit_s`` seconds where there is none; or why there is none."""
+    """Put the domain's certificate in place, got within ``limit_s`` seconds; else why there is none."""
     problem = None
     if acme.usable(launch) is None:
         problem = _attempt(launch, limit_s)
@@ -26,7 +26,7 @@ def at_boot(launch: Launch, limit_s: float) -> str | None:
 
 
 def when_due(launch: Launch, limit_s: float) -> str | None:
-    """The timer's: nothing while there is one, or while it is too early to ask again; or why there is none."""
+    """The timer's: nothing while there is one or it is too early to ask again; else why there is none."""
     if acme.usable(launch) is None:
         wait_s = attempts.pause_s(attempts.failures(), time.time())
         if wait_s > 0:
@@ -48,12 +48,24 @@ def renew(launch: Launch, limit_s: float, *, force: bool) -> None:
 def deploy(launch: Launch) -> str | None:
     """Let the proxy serve what certbot keeps, unless it does already; what the hook said if that fails."""
     folder = acme.lineage(launch)
-    same = all(_content(folder / name) == _content(pem.SERVED / name) for name in ("fullchain.pem", "privkey.pem"))
+    same = all(
+        _content(folder / name) == _content(pem.SERVED / name) for name in ("fullchain.pem", "privkey.pem")
+    )
     if same:
         return None
-    done = subprocess.run([acme.HOOK], env={**os.environ, "RENEWED_LINEAGE": str(folder)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [acme.HOOK],
+        env={**os.environ, "RENEWED_LINEAGE": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     log.info("%s", done.stdout.strip())
-    return None if done.returncode == 0 else (done.stderr.strip() or f"{acme.HOOK} ended with status {done.returncode}")
+    return (
+        None
+        if done.returncode == 0
+        else (done.stderr.strip() or f"{acme.HOOK} ended with status {done.returncode}")
+    )
 
 
 def _attempt(launch: Launch, limit_s: float) -> str | None:

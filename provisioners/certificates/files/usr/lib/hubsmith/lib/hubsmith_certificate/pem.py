@@ -17,7 +17,10 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is asked of one. ``names`` are DNS names and addresses, ``serial`` is hexadecimal in small letters."""
+    """What is asked of one.
+
+    ``names`` are DNS names and addresses, ``serial`` is hexadecimal in small letters.
+    """
 
     names: tuple[str, ...]
     not_after: datetime
@@ -32,13 +35,29 @@ class Certificate:
 
 def read(text: str) -> Certificate:
     """The first certificate of a chain. Raises ValueError when there is none."""
-    command = ["openssl", "x509", "-noout", "-serial", "-enddate", "-subject", "-issuer", "-ext", "subjectAltName"]
+    command = [
+        "openssl",
+        "x509",
+        "-noout",
+        "-serial",
+        "-enddate",
+        "-subject",
+        "-issuer",
+        "-ext",
+        "subjectAltName",
+    ]
     done = subprocess.run(command, input=text, capture_output=True, check=False, text=True)
     if done.returncode != 0:
         raise ValueError(f"not a certificate: {done.stderr.strip().splitlines()[-1:]}")
-    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if re.match(r"(serial|notAfter|subject|issuer)=", line))
+    told = dict(
+        line.split("=", 1)
+        for line in done.stdout.splitlines()
+        if re.match(r"(serial|notAfter|subject|issuer)=", line)
+    )
     names = tuple(name for _, name in re.findall(r"(DNS|IP Address):([^,\s]+)", done.stdout))
-    return Certificate(names, _moment(told["notAfter"]), told["serial"].lower(), told["subject"] == told["issuer"])
+    return Certificate(
+        names, _moment(told["notAfter"]), told["serial"].lower(), told["subject"] == told["issuer"]
+    )
 
 
 def served() -> Certificate | None:
@@ -53,7 +72,9 @@ def belong_together(certificate: Path, key: Path) -> bool:
     """Is this the key of that certificate?"""
     of_certificate = ["openssl", "x509", "-noout", "-pubkey", "-in", str(certificate)]
     of_key = ["openssl", "pkey", "-pubout", "-in", str(key)]
-    one, other = (subprocess.run(command, capture_output=True, check=False) for command in (of_certificate, of_key))
+    one, other = (
+        subprocess.run(command, capture_output=True, check=False) for command in (of_certificate, of_key)
+    )
     return one.returncode == other.returncode == 0 and one.stdout == other.stdout
 
 

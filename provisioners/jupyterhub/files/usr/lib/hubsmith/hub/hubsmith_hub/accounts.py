@@ -1,4 +1,7 @@
-"""The Unix accounts behind the hub's users. Each function runs the system's own tool and raises AccountError with its words."""
+"""The Unix accounts behind the hub's users.
+
+Each function runs the system's own tool and raises AccountError with its words.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from hubsmith_machine import names
 from hubsmith_hub import registry, userdb
 from hubsmith_hub.userdb import CLOSED, FIRST_UID
 
-# Whose members are root, or soon can be: by a command, by a daemon that obeys them, or by what they may read and write.
+# Whose members are root, or soon can be: by a command, by a daemon that obeys them, or by what they may read
+# and write.
 _PRIVILEGED = (
     *("root", "sudo", "wheel", "admin", "adm", "shadow", "disk", "staff"),
     *("docker", "lxd", "incus", "incus-admin", "libvirt", "kvm", "systemd-journal"),
@@ -32,13 +36,18 @@ class AccountError(Exception):
 
 
 def create(name: str) -> None:
-    """Make an account with a home nobody else can read, and no password yet. A number once given stays that name's."""
+    """Make an account with a home nobody else can read, and no password yet.
+
+    A number once given stays that name's.
+    """
     if problem := names.problem(name):
         raise AccountError(problem)
     with _noted() as kept:
         number = ("--uid", str(kept.uid_for(name))) if kept else ("--key", f"UID_MIN={FIRST_UID}")
         keys = ("--key", "HOME_MODE=0700", *number)
-        _run("useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--badname", *keys, "--", name)
+        _run(
+            "useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--badname", *keys, "--", name
+        )
 
 
 def close(name: str) -> None:
@@ -83,7 +92,9 @@ def has_password(name: str) -> bool:
 
 
 def password_hash(name: str) -> str:
-    """The second field in /etc/shadow, which begins with ! while the account is locked; empty for an account that is not there."""
+    """The second field in /etc/shadow, which begins with ! while the account is locked; empty for an account
+    that is not there.
+    """
     return next(iter(_shadow(name)[1:2]), "")
 
 
@@ -93,9 +104,11 @@ def is_ordinary(name: str) -> bool:
 
 
 def refusal(name: str) -> str | None:
-    """Why nobody is let in, and no server is started, as ``name``; None for an open account of one of the hub's users.
+    """Why nobody is let in, and no server is started, as ``name``; None for an open account of one of the
+    hub's users.
 
-    Asked by everything that acts for a user: logins, the admin page, and above all the spawner, which runs programs as that account.
+    Asked by everything that acts for a user: logins, the admin page, and above all the spawner, which runs
+    programs as that account.
     """
     if problem := _special(name):
         return problem
@@ -120,7 +133,9 @@ def _special(name: str) -> str | None:
     if not userdb.is_users(account.pw_uid):
         return f"{name} is an account of the machine, not one of the hub's users"
     theirs = set(os.getgrouplist(name, account.pw_gid))
-    privileged = [group.gr_name for group in grp.getgrall() if group.gr_name in _PRIVILEGED and group.gr_gid in theirs]
+    privileged = [
+        group.gr_name for group in grp.getgrall() if group.gr_name in _PRIVILEGED and group.gr_gid in theirs
+    ]
     return f"{name} is in the group {privileged[0]}, whose members can become root" if privileged else None
 
 

@@ -1,7 +1,8 @@
-"""Failed logins, counted per address and per address and name, and how long the next attempt from there waits.
+"""Failed logins by address, and by address and name; and how long the next attempt from there waits.
 
-The delay grows with failures and fades with time; it has a cap, and nothing is ever locked. Whoever fails at somebody's name makes only
-themselves wait: the name's owner comes from another address. A class behind one address has many failures before it waits at all.
+The delay grows with failures and fades with time; it has a cap, and nothing is ever locked. Whoever fails at
+somebody's name makes only themselves wait: the name's owner comes from another address. A class behind one
+address has many failures before it waits at all.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Clock = Callable[[], float]
 
 
 def bucket(address: str) -> str:
-    """What counts as one address: an IPv4 address, and the /64 that one IPv6 customer has at least (RFC 6177).
+    """What counts as one address: an IPv4 address, and the /64 that one IPv6 customer has at least (RFC
+    6177).
 
     What is not an address is one bucket of its own each.
     """
@@ -46,11 +48,13 @@ def bucket(address: str) -> str:
 
 def name_delay(failures: float) -> float:
     """Seconds between attempts at one name from one address: 0.5, 1, 2, 4, ... 30."""
-    return 0.0 if failures < _FORGOTTEN else float(min(_FIRST_DELAY_S * 2 ** (failures - 1), _LONGEST_DELAY_S))
+    return (
+        0.0 if failures < _FORGOTTEN else float(min(_FIRST_DELAY_S * 2 ** (failures - 1), _LONGEST_DELAY_S))
+    )
 
 
 def address_delay(failures: float) -> float:
-    """Seconds between attempts from one address, whatever the names: none for the first ten failures, then up to 2."""
+    """Seconds between attempts from one address: none for the first ten failures, then up to 2."""
     return max(0.0, min(_ADDRESS_STEP_S * (failures - _FREE_FAILURES), _LONGEST_ADDRESS_DELAY_S))
 
 
@@ -100,7 +104,9 @@ class Attempts:
         self.by_name.add(_pair(address, name))
 
     def succeeded(self, address: str, name: str) -> None:
-        """Forget this name's failures, not the address's: one account of one's own would make every guess at others' a first one."""
+        """Forget this name's failures, not the address's: one account of one's own would make every guess at
+        others' a first one.
+        """
         self.by_name.forget(_pair(address, name))
 
     def has_failed(self, address: str) -> bool:

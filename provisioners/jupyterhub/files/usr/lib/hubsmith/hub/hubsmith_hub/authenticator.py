@@ -1,4 +1,4 @@
-"""PAM logins of the hub's users, whose accounts are made, opened and closed by acts of an administrator only."""
+"""PAM logins of the hub's users, whose accounts only administrators make, open and close."""
 
 from __future__ import annotations
 
@@ -12,30 +12,48 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 from tornado import web
 
-from hubsmith_hub import accounts, api, first_login, first_password, logins, opening, own_host, server, sessions, watchdog
+from hubsmith_hub import (
+    accounts,
+    api,
+    first_login,
+    first_password,
+    logins,
+    opening,
+    own_host,
+    server,
+    sessions,
+    watchdog,
+)
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
 
 _BUSY_PAGE = """<!DOCTYPE html>
-<html lang="en"><title>Too many failed logins</title><h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
+<html lang="en"><title>Too many failed logins</title>
+<h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
 """
 
 
 class HubsmithAuthenticator(PAMAuthenticator):
-    """A user added on the admin page gets a Unix account; one deleted there keeps the files and loses the way in."""
+    """A user added on the admin page gets a Unix account; one deleted there keeps only the files."""
 
     create_system_users = True
     _logins: logins.Logins | None = None
 
     async def authenticate(self, handler: BaseHandler, data: dict[str, str]) -> str | None:
-        """Ask PAM when this attempt's turn has come (hubsmith_hub.logins); the name of an open account of a user, or None."""
+        """Ask PAM when this attempt's turn has come (hubsmith_hub.logins); the name of an open account of a
+        user, or None.
+        """
         if self._logins is None:
             self._logins = logins.Logins(self.executor)
-        # PAMAuthenticator's method as it was before run_on_executor, which would put all attempts into one queue without end.
+        # PAMAuthenticator's method as it was before run_on_executor, which would put all attempts into one
+        # queue without end.
         verify = partial(PAMAuthenticator.authenticate.__wrapped__, self, handler, data)
         try:
-            name = await self._logins.check(handler.request.remote_ip, data["username"], verify, handler.request.connection.stream.closed)
+            name = await self._logins.check(
+                handler.request.remote_ip, data["username"], verify, handler.request.connection.stream.closed
+            )
         except logins.BusyError as exc:
-            # Not as an HTTPError, whose page would cost the hub many times as much, for each request of a flood.
+            # Not as an HTTPError, whose page would cost the hub many times as much, for each request of a
+            # flood.
             handler.set_status(429)
             handler.set_header("Retry-After", str(exc.retry_after_s))
             raise web.Finish(_BUSY_PAGE.format(exc)) from exc
@@ -58,7 +76,9 @@ class HubsmithAuthenticator(PAMAuthenticator):
         self.log.info("made the account %s; it gets a password at /hub/passwords", user.name)
 
     async def add_user(self, user: User) -> None:
-        """Raises AccountError for an account of the machine, and for a closed one unless an administrator adds it again."""
+        """Raises AccountError for an account of the machine, and for a closed one unless an administrator
+        adds it again.
+        """
         if accounts.exists(user.name):
             if opening.is_asked_for() and accounts.is_ordinary(user.name):
                 accounts.reopen(user.name)
@@ -89,4 +109,9 @@ class HubsmithAuthenticator(PAMAuthenticator):
         first_login.guard()
         own_host.guard()
         watchdog.start()
-        return [*super().get_handlers(app), ("/password", OwnPassword), ("/passwords", InitialPasswords), *api.HANDLERS]
+        return [
+            *super().get_handlers(app),
+            ("/password", OwnPassword),
+            ("/passwords", InitialPasswords),
+            *api.HANDLERS,
+        ]

@@ -1,6 +1,7 @@
 """Ends what a user holds (servers, cookies, tokens), for root of the machine, whether the hub is up or not.
 
-The hub can be down: nobody is let in by it then, and at its next start it does its part before anybody can reach it (sessions.complete).
+The hub can be down: nobody is let in by it then, and at its next start it does its part before anybody can
+reach it (sessions.complete).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _DOWN = ("inactive", "failed", "deactivating")
 
 
 def remove(name: str) -> bool:
-    """Close the account and end all that its user holds; False when the hub is down, and has its part still to do.
+    """Close the account and end all that its user holds; False when the hub is down, and has its part still
+    to do.
 
     Raises AccountError; HubError when the hub is up and does not do it.
     """
@@ -38,7 +40,10 @@ def sessions(name: str) -> bool:
 
 
 def _end_servers(name: str) -> None:
-    """At once, whatever their processes do with SIGTERM. The hub, where it is up, is asked to end those that are just starting."""
+    """At once, whatever their processes do with SIGTERM.
+
+    The hub, where it is up, is asked to end those that are just starting.
+    """
     unit = slice_name(pwd.getpwnam(name).pw_uid)
     _systemctl("kill", "--signal=SIGKILL", unit)
     _systemctl("stop", unit)
@@ -63,4 +68,6 @@ def _told_hub(path: str) -> bool:
 
 
 def _systemctl(*arguments: str) -> str:
-    return subprocess.run(["/usr/bin/systemctl", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(
+        ["/usr/bin/systemctl", *arguments], capture_output=True, text=True, check=False
+    ).stdout.strip()

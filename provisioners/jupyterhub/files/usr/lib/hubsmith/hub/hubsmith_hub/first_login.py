@@ -30,7 +30,9 @@ async def _prepare_and_ask(self: BaseHandler) -> None:
     if self._finished or _is_open(self) or not _must_change(user):
         return
     if isinstance(self, APIHandler) or self.request.method not in ("GET", "HEAD"):
-        raise web.HTTPError(403, "the first password has to be changed before anything else, at /hub/password")
+        raise web.HTTPError(
+            403, "the first password has to be changed before anything else, at /hub/password"
+        )
     self.redirect(url_path_join(self.hub.base_url, PAGE))
 
 

@@ -1,7 +1,8 @@
-"""The administrator's first password, which SSM knows too: how long it works, and that the first login has to change it.
+"""The administrator's first password, also in SSM: how long it works; the first login must change it.
 
-It is told by its hash in /etc/shadow: whoever gives the account another password, in whatever way, is done with it. The file is beside the
-hub's database, on the data volume, so that a machine that takes over knows as much.
+It is told by its hash in /etc/shadow: whoever gives the account another password, in whatever way, is done
+with it. The file is beside the hub's database, on the data volume, so that a machine that takes over knows as
+much.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from hubsmith_hub import accounts, registry
 FILE = Path("/srv/jupyterhub/first-password.json")
 
 State = Literal["none", "unfinished", "waiting", "expired", "used", "changed"]
-"""none: nobody was given one. waiting: nobody has logged in. used: the login was, the new password is not set yet."""
+"""none: nobody was given one. waiting: nobody has logged in. used: the login was, the new password is not set
+yet.
+"""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A first password: digests of itself and of its hash, and until when (seconds since 1970) somebody may log in with it."""
+    """A first password: digests of itself and of its hash, and until when (seconds since 1970) somebody may
+    log in with it.
+    """
 
     value: str
     until: int
@@ -84,8 +89,12 @@ def accept_login(name: str) -> bool:
 
 
 def lock_expired() -> list[str]:
-    """Lock the accounts whose first password nobody has used in time, until somebody gives them another; their names."""
-    overdue = [name for name in load() if state_of(name) == "expired" and not accounts.password_hash(name).startswith("!")]
+    """Lock accounts whose first password nobody used in time, until they get another; their names."""
+    overdue = [
+        name
+        for name in load()
+        if state_of(name) == "expired" and not accounts.password_hash(name).startswith("!")
+    ]
     for name in overdue:
         with registry.changing():
             subprocess.run(["usermod", "--lock", "--", name], check=True, capture_output=True)
@@ -99,13 +108,18 @@ def is_in_ssm_for_nothing(name: str) -> bool:
 
 
 def load() -> dict[str, Given]:
-    """Who was given one. Raises ValueError for a file that cannot be read: a first password must not become one without an end."""
+    """Who was given one.
+
+    Raises ValueError for a file that cannot be read: a first password must not become one without an end.
+    """
     if not FILE.exists():
         return {}
     try:
         return {name: Given(**given) for name, given in json.loads(FILE.read_text(encoding="utf-8")).items()}
     except (ValueError, TypeError, AttributeError) as exc:
-        raise ValueError(f"{FILE} cannot be read ({exc!r}): remove it, and give its users new passwords") from exc
+        raise ValueError(
+            f"{FILE} cannot be read ({exc!r}): remove it, and give its users new passwords"
+        ) from exc
 
 
 def digest(text: str) -> str:
@@ -121,7 +135,9 @@ def _keep(name: str, given: Given) -> None:
 def _write(everybody: Mapping[str, Given]) -> None:
     new = FILE.with_name(f".{FILE.name}.new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as stream:
         json.dump({name: asdict(given) for name, given in everybody.items()}, stream, indent=1)
         stream.flush()
         os.fsync(stream.fileno())

@@ -6,11 +6,25 @@ import hashlib
 import re
 
 _LABEL = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
-# Hosts that programs look for by themselves, and hosts that look as if they were the hub: no user gets one of them as it is.
+# Hosts that programs look for by themselves, and hosts that look as if they were the hub: no user gets one of
+# them as it is.
 _RESERVED = frozenset(
     (
         *("autoconfig", "autodiscover", "isatap", "localhost", "mta-sts", "wpad"),
-        *("account", "accounts", "admin", "administrator", "api", "auth", "help", "hub", "jupyter", "jupyterhub", "login", "logout"),
+        *(
+            "account",
+            "accounts",
+            "admin",
+            "administrator",
+            "api",
+            "auth",
+            "help",
+            "hub",
+            "jupyter",
+            "jupyterhub",
+            "login",
+            "logout",
+        ),
         *("mail", "root", "security", "service", "services", "sso", "static", "support", "www"),
     )
 )
@@ -20,8 +34,8 @@ _DIGITS = 20
 def host_of(name: str, domain: str, kind: str) -> str:
     """The host of a user's servers, or of a service: one label below ``domain``, which nobody else has.
 
-    That is the name itself where it can be a label; other names get one with a digest. JupyterHub's own hook does so too, with a digest
-    of 28 bits: too few to keep users apart by it.
+    That is the name itself where it can be a label; other names get one with a digest. JupyterHub's own hook
+    does so too, with a digest of 28 bits: too few to keep users apart by it.
     """
     label = name if _LABEL.fullmatch(name) and name not in _RESERVED else _digested(name)
     # A user's label has -- before a digest only, so that none is that of a service.

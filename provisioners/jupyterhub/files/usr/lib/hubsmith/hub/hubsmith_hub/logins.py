@@ -1,7 +1,8 @@
-"""The order in which passwords are looked at, so that a flood of wrong ones from one address does not hold up logins from others.
+"""The order of password checks: a flood of wrong ones from one address does not delay other addresses.
 
-An address without recent failures has the one pool of threads, for one attempt at a time. All other attempts wait until they are due
-(`attempts`), in a bounded queue where addresses take turns, and go through a small pool of their own.
+An address without recent failures has the one pool of threads, for one attempt at a time. All other attempts
+wait until they are due (`attempts`), in a bounded queue where addresses take turns, and go through a small
+pool of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class BusyError(Exception):
     """No room for another attempt from this address, or at this name from there."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"Too many failed logins from your address are waiting. Try again in {retry_after_s} seconds.")
+        super().__init__(
+            f"Too many failed logins from your address are waiting. Try again in {retry_after_s} seconds."
+        )
         self.retry_after_s = retry_after_s
 
 
@@ -52,24 +55,35 @@ class Attempt:
     name: str
     verify: Verify
     has_gone: Callable[[], bool] = lambda: False
-    result: asyncio.Future[str | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    result: asyncio.Future[str | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Logins:
     """``pool`` is for addresses without recent failures; the other one is made here."""
 
-    def __init__(self, pool: Executor, attempts: Attempts | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, pool: Executor, attempts: Attempts | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._attempts, self._now = attempts or Attempts(now), now
         self._pool = pool
         # Its threads give way to the hub's others.
-        self._slow_pool = ThreadPoolExecutor(_SLOW_THREADS, "failed-logins", initializer=lambda: os.nice(_NICENESS) and None)
+        self._slow_pool = ThreadPoolExecutor(
+            _SLOW_THREADS, "failed-logins", initializer=lambda: os.nice(_NICENESS) and None
+        )
         self._at_once: set[str] = set()
         self._waiting: OrderedDict[str, list[Attempt]] = OrderedDict()
         self._under_way: set[tuple[str, str]] = set()
         self._workers: list[asyncio.Task[None]] = []
 
-    async def check(self, address: str, name: str, verify: Verify, has_gone: Callable[[], bool] = lambda: False) -> str | None:
-        """The user's name, or None for a wrong login. Raises BusyError at once, GoneError when nobody waits for the answer any more."""
+    async def check(
+        self, address: str, name: str, verify: Verify, has_gone: Callable[[], bool] = lambda: False
+    ) -> str | None:
+        """The user's name, or None for a wrong login.
+
+        Raises BusyError at once, GoneError when nobody waits for the answer any more.
+        """
         started = self._now()
         attempt = Attempt(bucket(address), name, verify, has_gone)
         if self._may_go_first(attempt.address):
@@ -83,7 +97,11 @@ class Logins:
 
     def _may_go_first(self, address: str) -> bool:
         # A second one at the same time may be the next guess: what comes of the first is not known yet.
-        return len(self._at_once) < _MOST_AT_ONCE and address not in self._at_once and not self._attempts.has_failed(address)
+        return (
+            len(self._at_once) < _MOST_AT_ONCE
+            and address not in self._at_once
+            and not self._attempts.has_failed(address)
+        )
 
     async def _go_first(self, attempt: Attempt) -> str | None:
         self._at_once.add(attempt.address)
@@ -146,13 +164,19 @@ class Logins:
         for address, waiting in self._waiting.items():
             for attempt in waiting:
                 # Of guesses at one name each waits for what comes of the one before.
-                if (address, attempt.name) not in self._under_way and self._attempts.due(address, attempt.name) <= now:
+                if (address, attempt.name) not in self._under_way and self._attempts.due(
+                    address, attempt.name
+                ) <= now:
                     self._remove(attempt)
                     return attempt
         return None
 
     def _pause_s(self) -> float:
-        due = (self._attempts.due(address, one.name) for address, waiting in self._waiting.items() for one in waiting)
+        due = (
+            self._attempts.due(address, one.name)
+            for address, waiting in self._waiting.items()
+            for one in waiting
+        )
         return min(max(min(due, default=0.0) - self._now(), 0.05), _LOOK_AGAIN_S)
 
     def _remove(self, attempt: Attempt) -> None:
@@ -163,7 +187,12 @@ class Logins:
             del self._waiting[attempt.address]
 
     def _forget_who_has_gone(self) -> None:
-        for attempt in [one for waiting in self._waiting.values() for one in waiting if one.has_gone() or one.result.done()]:
+        for attempt in [
+            one
+            for waiting in self._waiting.values()
+            for one in waiting
+            if one.has_gone() or one.result.done()
+        ]:
             self._remove(attempt)
             _answer(attempt, GoneError())
 

@@ -1,4 +1,7 @@
-"""Whose sessions the hub has still to end. On the hub's own disk, so that they outlive the machine as its database does."""
+"""Whose sessions the hub has still to end.
+
+On the hub's own disk, so that they outlive the machine as its database does.
+"""
 
 from __future__ import annotations
 

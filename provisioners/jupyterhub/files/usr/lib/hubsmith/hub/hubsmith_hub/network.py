@@ -1,6 +1,7 @@
 """The network namespace of a user's servers: their address and port, and the properties of their units.
 
-Namespaces are made by jupyter-network@.service, to which the units bind: it starts with a user's first server and stops after the last.
+Namespaces are made by jupyter-network@.service, to which the units bind: it starts with a user's first server
+and stops after the last.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _SETTLED_S = 60
 
 
 def hub_url() -> str:
-    """Where the hub listens: users' servers, its proxy and this machine's programs reach it there, and nobody else."""
+    """Where the hub listens: only users' servers, its proxy and this machine's programs reach it there."""
     return settings.read().hub_url
 
 
@@ -39,17 +40,25 @@ def unit_of(uid: int) -> str:
 
 
 def properties(uid: int, others: Mapping[str, str]) -> dict[str, str]:
-    """What puts a unit with these other properties into the user's namespace, with a resolv.conf that works in there.
+    """What puts a unit with these other properties into the user's namespace, with a resolv.conf that works
+    in there.
 
     Lists of systemd, which a site may have filled too, are added to.
     """
-    lists = {"BindsTo": unit_of(uid), "After": unit_of(uid), "BindReadOnlyPaths": f"{_RESOLV_CONF}:/etc/resolv.conf"}
-    joined = {key: " ".join(dict.fromkeys([*others.get(key, "").split(), value])) for key, value in lists.items()}
+    lists = {
+        "BindsTo": unit_of(uid),
+        "After": unit_of(uid),
+        "BindReadOnlyPaths": f"{_RESOLV_CONF}:/etc/resolv.conf",
+    }
+    joined = {
+        key: " ".join(dict.fromkeys([*others.get(key, "").split(), value])) for key, value in lists.items()
+    }
     return {**others, **joined, "NetworkNamespacePath": f"/run/netns/{addresses.namespace_of(uid)}"}
 
 
 async def settled(uid: int) -> None:
-    """Return when the namespace of a user whose last server has just ended is gone, at the latest after a minute.
+    """Return when the namespace of a user whose last server has just ended is gone, at the latest after a
+    minute.
 
     systemd-run refuses to start a unit that needs another one with a stop job.
     """
@@ -64,4 +73,6 @@ async def _stops(uid: int) -> bool:
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     told, _ = await process.communicate()
     state = dict(line.split("=", 1) for line in told.decode().splitlines())
-    return state.get("ActiveState") == "deactivating" or (state.get("ActiveState") == "active" and state.get("Job", "0") not in ("", "0"))
+    return state.get("ActiveState") == "deactivating" or (
+        state.get("ActiveState") == "active" and state.get("Job", "0") not in ("", "0")
+    )

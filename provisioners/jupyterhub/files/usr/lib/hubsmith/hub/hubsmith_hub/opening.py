@@ -1,6 +1,7 @@
 """When an account may be opened again: while an administrator adds users, and at no other time.
 
-JupyterHub tells its authenticator of users at its start, at first logins and when they are added, by the same call.
+JupyterHub tells its authenticator of users at its start, at first logins and when they are added, by the same
+call.
 """
 
 from __future__ import annotations

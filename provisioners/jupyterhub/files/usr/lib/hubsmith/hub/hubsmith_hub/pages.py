@@ -1,6 +1,7 @@
 """Two pages: everybody changes their own password, administrators give out first ones.
 
-Programs that would do it in a terminal (passwd) need root's rights, which nothing in a user's server can have.
+Programs that would do it in a terminal (passwd) need root's rights, which nothing in a user's server can
+have.
 """
 
 from __future__ import annotations
@@ -48,9 +49,14 @@ class OwnPassword(_Page):
     async def post(self) -> None:
         """Change it, after the present one was given."""
         name = self.current_user.name
-        old, new, again = (self.get_body_argument(field, "", strip=False) for field in ("old", "new", "again"))
+        old, new, again = (
+            self.get_body_argument(field, "", strip=False) for field in ("old", "new", "again")
+        )
         problem = await asyncio.to_thread(_complaint, name, old, new, again)
-        if problem is None and await self.authenticator.authenticate(self, {"username": name, "password": old}) is None:
+        if (
+            problem is None
+            and await self.authenticator.authenticate(self, {"username": name, "password": old}) is None
+        ):
             problem = "That is not your present password."
         if problem is None:
             problem = await _set(name, new)
@@ -65,7 +71,9 @@ class OwnPassword(_Page):
 
 
 class InitialPasswords(_Page):
-    """/hub/passwords: who has none yet, and a new one for whom an administrator chooses; it is shown in the answer and nowhere else."""
+    """/hub/passwords: who has none yet, and a new one for whom an administrator chooses; it is shown in the
+    answer and nowhere else.
+    """
 
     template = "passwords.html"
 

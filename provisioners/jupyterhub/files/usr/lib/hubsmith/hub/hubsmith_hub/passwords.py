@@ -6,7 +6,8 @@ import re
 
 SHORTEST = 8
 
-# What zxcvbn gives to eight characters without a pattern; common words with a digit or a year behind them are below.
+# What zxcvbn gives to eight characters without a pattern; common words with a digit or a year behind them are
+# below.
 _FEWEST_GUESSES = 10**8
 _LONGEST_LOOKED_AT = 72  # zxcvbn's own limit, because its time grows with the length
 _OF_THIS_PLACE = ("jupyter", "jupyterhub", "jupyterlab", "notebook", "anaconda", "hubsmith")
@@ -22,7 +23,9 @@ def problem(name: str, password: str) -> str | None:
     if result["guesses"] >= _FEWEST_GUESSES:
         return None
     if any(part in password.lower() for part in _of_the_user(name)):
-        return "That password is easy to guess, because it is made from your name. Choose one with other words."
+        return (
+            "That password is easy to guess, because it is made from your name. Choose one with other words."
+        )
     reason = result["feedback"]["warning"] or "It is made of common words or patterns."
     return f"That password is easy to guess. {reason.rstrip('.')}. Add a word or two that nobody expects."
 

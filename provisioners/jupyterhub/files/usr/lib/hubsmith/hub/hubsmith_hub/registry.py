@@ -1,7 +1,8 @@
-"""Who the hub's users are, kept on the data volume: a machine that replaces this one has the same people with the same numbers.
+"""Who the hub's users are, kept on the data volume: a replaced machine has the same people and numbers.
 
-A machine without a data volume keeps none. On one with it, the boot program puts everybody into the machine's own files
-before the hub starts; from then on whatever changes those files, here or by hand, is noted (hubsmith-users.path).
+A machine without a data volume keeps none. On one with it, the boot program puts everybody into the machine's
+own files before the hub starts; from then on whatever changes those files, here or by hand, is noted
+(hubsmith-users.path).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Changing:
 
 @contextmanager
 def changing() -> Iterator[Changing | None]:
-    """Hold the registry while accounts change, and note afterwards what they are; None on a machine that keeps none."""
+    """Hold the registry while accounts change, then note what they are; None on a machine without one."""
     if not IN_USE.exists():
         yield None
         return
@@ -55,7 +56,7 @@ def changing() -> Iterator[Changing | None]:
 
 
 def knows(name: str, uid: int) -> bool:
-    """Is this one of the users it keeps? Always so on a machine that keeps none. Raises ValueError, OSError."""
+    """Is this one of its users? Always so on a machine that keeps none. Raises ValueError, OSError."""
     if not IN_USE.exists():
         return True
     user = load().users.get(name)
@@ -69,7 +70,10 @@ def note() -> None:
 
 
 def place() -> dict[str, str]:
-    """Put everybody into this machine's files; {name: why not} of those for whom it has no place. Raises ValueError, OSError."""
+    """Put everybody into this machine's files; {name: why not} of those for whom it has no place.
+
+    Raises ValueError, OSError.
+    """
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     with _held(), _accounts_held():
         kept = load()
@@ -86,17 +90,23 @@ def place() -> dict[str, str]:
 def load() -> Users:
     """Raises ValueError for a file that is not a registry; nobody is forgotten silently."""
     if not os.path.ismount(FOLDER.parent):
-        raise ValueError(f"the data volume is not mounted at {FOLDER.parent}: users are neither read nor noted")
+        raise ValueError(
+            f"the data volume is not mounted at {FOLDER.parent}: users are neither read nor noted"
+        )
     if not REGISTRY.exists():
         return Users()
     try:
         data = json.loads(REGISTRY.read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}, and this image knows {SCHEMA}")  # noqa: TRY301 - told with the file's name
-        users = {name: User(**{**user, "groups": tuple(user["groups"])}) for name, user in data["users"].items()}
+        users = {
+            name: User(**{**user, "groups": tuple(user["groups"])}) for name, user in data["users"].items()
+        }
         return Users(users, dict(data["groups"]))
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise ValueError(f"{REGISTRY} cannot be read ({exc!r}): restore it from a snapshot of the data volume") from exc
+        raise ValueError(
+            f"{REGISTRY} cannot be read ({exc!r}): restore it from a snapshot of the data volume"
+        ) from exc
 
 
 def _note() -> None:
@@ -108,7 +118,11 @@ def _note() -> None:
     for problem in problems:
         log.warning("%s", problem)
     if new != kept or not REGISTRY.exists():
-        document = {"schema": SCHEMA, "users": {name: asdict(user) for name, user in new.users.items()}, "groups": dict(new.groups)}
+        document = {
+            "schema": SCHEMA,
+            "users": {name: asdict(user) for name, user in new.users.items()},
+            "groups": dict(new.groups),
+        }
         _write(REGISTRY, json.dumps(document, indent=1) + "\n", 0o600)
 
 
@@ -140,7 +154,9 @@ def _replace(path: Path, text: str) -> None:
 def _write(path: Path, text: str, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as stream:
         os.fchown(stream.fileno(), *owner)
         os.fchmod(stream.fileno(), mode)
         stream.write(text)

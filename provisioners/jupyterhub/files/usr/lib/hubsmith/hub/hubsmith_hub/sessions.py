@@ -1,7 +1,7 @@
 """What lets a browser or a program in as a user (cookies, tokens, running servers), and its end.
 
-A mark in a folder says that somebody's sessions are to end: set by /usr/lib/hubsmith/users before it asks the hub, so that a hub that
-is down at that moment does it at its next start, before anybody can reach it.
+A mark in a folder says that somebody's sessions are to end: set by /usr/lib/hubsmith/users before it asks the
+hub, so that a hub that is down at that moment does it at its next start, before anybody can reach it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _INTERRUPTION_S = 10
 
 
 def end(db: Session, user: orm.User, but_session: str | None = None) -> None:
-    """End the user's cookies and tokens, but for what one browser session was given and for the tokens of running servers.
+    """End the user's cookies and tokens, but for what one browser session was given and for the tokens of
+    running servers.
 
     Without a session to keep, the servers' own tokens end too: they are to be ended next.
     """
@@ -65,10 +66,15 @@ def complete(db: Session) -> None:
     to_end = marks.names()
     for user in db.query(orm.User).all():
         if accounts.exists(user.name) and accounts.is_closed(user.name):
-            log.warning("%s was removed while the hub was down: nothing that they held counts any more", user.name)
+            log.warning(
+                "%s was removed while the hub was down: nothing that they held counts any more", user.name
+            )
             db.delete(user)
         elif user.name in to_end:
-            log.warning("%s got a new password while the hub was down: nothing that they held counts any more", user.name)
+            log.warning(
+                "%s got a new password while the hub was down: nothing that they held counts any more",
+                user.name,
+            )
             end(db, user)
     db.commit()
     for name in to_end:
@@ -76,6 +82,8 @@ def complete(db: Session) -> None:
 
 
 def _server_tokens(user: orm.User) -> set[int]:
-    """Ids of those that the user's servers themselves use; SystemdSpawner has no place for it, HubsmithSpawner's state has."""
+    """Ids of those that the user's servers themselves use; SystemdSpawner has no place for it,
+    HubsmithSpawner's state has.
+    """
     states = [spawner.state or {} for spawner in user._orm_spawners if spawner.server]
     return {state["token_id"] for state in states if state.get("token_id")}

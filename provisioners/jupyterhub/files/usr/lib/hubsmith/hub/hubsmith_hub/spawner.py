@@ -1,10 +1,11 @@
-"""SystemdSpawner with a unit for each of a user's servers, in that user's slice and network, for open accounts of the hub's users alone."""
+"""SystemdSpawner with a unit for each server, in its user's slice and network, for open accounts only."""
 
 from __future__ import annotations
 
 import pwd
 import shutil
 from pathlib import Path
+from typing import Any
 
 from jupyterhub.orm import APIToken
 from systemdspawner import SystemdSpawner, systemd
@@ -13,14 +14,17 @@ from tornado import web
 from hubsmith_hub import accounts, network, systemctl
 from hubsmith_hub.units import slice_name, unit_name
 
-# Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which systemd gives to the
-# user: a link there would be followed by root, a FIFO would stop the hub.
+# Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which
+# systemd gives to the user: a link there would be followed by root, a FIFO would stop the hub.
 systemd.RUN_ROOT = "/run/hubsmith/environment"
 
 
 class HubsmithSpawner(SystemdSpawner):
-    """Users' servers are units named after user and server; SystemdSpawner itself has one name for all servers of a user."""
+    """Users' servers are units named after user and server; SystemdSpawner itself has one name for all
+    servers of a user.
+    """
 
+    unit_extra_properties: dict[str, Any]
     _token_id: int | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -31,7 +35,10 @@ class HubsmithSpawner(SystemdSpawner):
             self.unit_extra_properties = {**self.unit_extra_properties, "SyslogIdentifier": self.unit_name}
 
     async def start(self) -> tuple[str, int]:
-        """Start the unit; (address, port). Raises HTTPError, which the hub's page shows, for an account that may have no server."""
+        """Start the unit; (address, port).
+
+        Raises HTTPError, which the hub's page shows, for an account that may have no server.
+        """
         if problem := accounts.refusal(self.user.name):
             raise web.HTTPError(403, problem)
         uid = pwd.getpwnam(self.user.name).pw_uid
@@ -47,17 +54,19 @@ class HubsmithSpawner(SystemdSpawner):
         return started
 
     def get_env(self) -> dict[str, str]:
-        """SystemdSpawner.start() has just drawn a port of the machine; it is the user's namespace that counts."""
+        """SystemdSpawner.start() has just drawn a port of the machine; the user's namespace counts."""
         others = [spawner for spawner in self.user.spawners.values() if spawner is not self]
-        self.port = network.port_beside({*(one.port for one in others), *(one.server.port for one in others if one.server)})
+        self.port = network.port_beside(
+            {*(one.port for one in others), *(one.server.port for one in others if one.server)}
+        )
         environment: dict[str, str] = super().get_env()
         return environment
 
-    def get_state(self) -> dict[str, object]:
+    def get_state(self) -> dict[str, Any]:
         """With which of the user's tokens is the server's own (see sessions.py)."""
         return {**super().get_state(), "token_id": self._token_id}
 
-    def load_state(self, state: dict[str, object]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Undo `get_state`."""
         super().load_state(state)
         self._token_id = state.get("token_id")
@@ -70,7 +79,11 @@ class HubsmithSpawner(SystemdSpawner):
     def _limits(self) -> dict[str, str]:
         memory = str(self.mem_limit) if self.mem_limit is not None else "infinity"
         processors = f"{int(self.cpu_limit * 100)}%" if self.cpu_limit is not None else ""
-        return {"MemoryMax": memory, "CPUQuota": processors, "TasksMax": str(self.unit_extra_properties.get("TasksMax", "infinity"))}
+        return {
+            "MemoryMax": memory,
+            "CPUQuota": processors,
+            "TasksMax": str(self.unit_extra_properties.get("TasksMax", "infinity")),
+        }
 
     async def _enter_network(self, uid: int) -> None:
         """All servers of a user are in one network namespace, where nobody else can listen or connect."""

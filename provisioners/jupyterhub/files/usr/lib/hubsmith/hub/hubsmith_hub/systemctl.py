@@ -1,4 +1,4 @@
-"""What the hub asks of systemd beside starting a server: to end its unit for certain, and to bound what a user takes.
+"""What the hub asks of systemd beside starting a server: to end units for certain, and to limit users.
 
 All are coroutines, so that the hub goes on meanwhile. They raise SystemctlError with systemctl's own words.
 """
@@ -18,7 +18,8 @@ class SystemctlError(Exception):
 
 
 async def gone(unit: str) -> None:
-    """Return when nothing of the unit runs any more; it is stopped as systemd stops units, and killed where that is not enough.
+    """Return when nothing of the unit runs any more; it is stopped as systemd stops units, and killed where
+    that is not enough.
 
     A unit that is being stopped counts as not active, and its processes still run: is-active does not say so.
     """
@@ -66,5 +67,7 @@ async def _run(verb: str, *arguments: str, may_fail: bool = False) -> str:
     )
     out, err = await process.communicate()
     if process.returncode != 0 and not may_fail:
-        raise SystemctlError(err.decode(errors="replace").strip() or f"systemctl {verb} ended with status {process.returncode}")
+        raise SystemctlError(
+            err.decode(errors="replace").strip() or f"systemctl {verb} ended with status {process.returncode}"
+        )
     return out.decode(errors="replace")

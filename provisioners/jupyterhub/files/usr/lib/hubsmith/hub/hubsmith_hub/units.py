@@ -8,8 +8,8 @@ import re
 def unit_name(user: str, server: str = "") -> str:
     """jupyter-ada-singleuser; of the named server lab 2: jupyter-ada-NlabX202-singleuser.
 
-    User names have no capital letters, so no two of these are the same. Only characters that mean the same everywhere
-    are used: the name is also that of a folder in /run.
+    User names have no capital letters, so no two of these are the same. Only characters that mean the same
+    everywhere are used: the name is also that of a folder in /run.
     """
     named = f"-N{_plain(server)}" if server else ""
     return f"jupyter-{_plain(user)}{named}-singleuser"
@@ -18,7 +18,8 @@ def unit_name(user: str, server: str = "") -> str:
 def slice_name(uid: int) -> str:
     """The slice of all servers of one user, inside jupyter.slice.
 
-    By number: systemd reads each dash as a level (systemd.slice(5)), and the slice of a user `a` would be the parent of that of `a-b`.
+    By number: systemd reads each dash as a level (systemd.slice(5)), and the slice of a user `a` would be the
+    parent of that of `a-b`.
     """
     return f"jupyter-{uid}.slice"
 

@@ -1,4 +1,4 @@
-"""passwd, shadow, group and gshadow as text: who of the hub's users is in them, and how they are put (back) into them.
+"""passwd, shadow, group and gshadow as text: which of the hub's users are in them, and put back there.
 
 Nothing here reads or writes a file; registry.py does.
 """
@@ -9,11 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 FIRST_UID = 2000
-"""Accounts made for the hub have numbers from 2000: below are those of the image and of whoever looks after the machine."""
+"""Accounts made for the hub have numbers from 2000: below are those of the image and of whoever looks after
+the machine.
+"""
 LAST_UID = 59999
 TRIAL_UIDS = range(1500, FIRST_UID)
-"""Of users that a check makes and removes again (status --spawn, the image tests): no registry ever keeps them."""
-CLOSED = "2"  # days after 1970-01-01: expired, and told apart from what an operator expires by hand (who takes 0 or 1)
+"""Of users that a check makes and removes again (status --spawn, the image tests): no registry ever keeps
+them.
+"""
+# days after 1970-01-01: expired, and told apart from what an operator expires by hand (who takes 0 or 1)
+CLOSED = "2"
 _FIRST_GID = 1000
 
 Rows = dict[str, list[str]]
@@ -59,7 +64,10 @@ def is_kept(uid: int) -> bool:
 
 
 def is_users(uid: int) -> bool:
-    """May the hub treat the account of this number as a user? Those of the image and of its operators are below."""
+    """May the hub treat the account of this number as a user?
+
+    Those of the image and of its operators are below.
+    """
     return is_kept(uid) or uid in TRIAL_UIDS
 
 
@@ -76,15 +84,20 @@ def seen(files: Files) -> Users:
     wanted = {user.gid for user in users.values()}, {name for user in users.values() for name in user.groups}
     numbers = {name: int(row[2]) for name, row in group.items()}
     return Users(
-        users, {name: gid for name, gid in numbers.items() if _FIRST_GID <= gid <= LAST_UID and (gid in wanted[0] or name in wanted[1])}
+        users,
+        {
+            name: gid
+            for name, gid in numbers.items()
+            if _FIRST_GID <= gid <= LAST_UID and (gid in wanted[0] or name in wanted[1])
+        },
     )
 
 
 def merged(kept: Users, files: Files, skipped: frozenset[str] = frozenset()) -> tuple[Users, list[str]]:
     """What is kept, brought up to date from this machine; and what could not be.
 
-    Nobody is ever forgotten, no number given to another: who is missing here counts as closed, but for those that
-    `replayed` could not bring to this machine (``skipped``).
+    Nobody is ever forgotten, no number given to another: who is missing here counts as closed, but for those
+    that `replayed` could not bring to this machine (``skipped``).
     """
     here, existing = seen(files), set(_rows(files.group))
     users, problems, owners = dict(kept.users), [], {user.uid: name for name, user in kept.users.items()}
@@ -102,8 +115,10 @@ def merged(kept: Users, files: Files, skipped: frozenset[str] = frozenset()) -> 
 
 
 def replayed(kept: Users, files: Files) -> tuple[Files, dict[str, str]]:
-    """The files with everybody who is kept in them; and {name: why} of those for whom this machine has no place."""
-    passwd, shadow, group, gshadow = (_rows(text) for text in (files.passwd, files.shadow, files.group, files.gshadow))
+    """The files with everybody who is kept in them; and {name: why} of those without a place here."""
+    passwd, shadow, group, gshadow = (
+        _rows(text) for text in (files.passwd, files.shadow, files.group, files.gshadow)
+    )
     _put_groups(kept, group, gshadow)
     gids, uids = {int(row[2]) for row in group.values()}, {int(row[2]): name for name, row in passwd.items()}
     problems = {}
@@ -111,7 +126,9 @@ def replayed(kept: Users, files: Files) -> tuple[Files, dict[str, str]]:
         if uids.get(user.uid, name) != name:
             problems[name] = f"number {user.uid} is {uids[user.uid]}'s on this machine"
         elif name in passwd and int(passwd[name][2]) != user.uid:
-            problems[name] = f"this machine has an account of that name with the number {passwd[name][2]}, not {user.uid}"
+            problems[name] = (
+                f"this machine has an account of that name with the number {passwd[name][2]}, not {user.uid}"
+            )
         elif user.gid not in gids:
             problems[name] = f"the number of the group {user.gid} is another's on this machine"
         else:
@@ -122,7 +139,11 @@ def replayed(kept: Users, files: Files) -> tuple[Files, dict[str, str]]:
 
 def next_uid(kept: Users, files: Files) -> int:
     """A number that no user, and no group, has or has ever had. Raises ValueError when there is none left."""
-    numbers = [user.uid for user in kept.users.values()] + [user.gid for user in kept.users.values()] + list(kept.groups.values())
+    numbers = (
+        [user.uid for user in kept.users.values()]
+        + [user.gid for user in kept.users.values()]
+        + list(kept.groups.values())
+    )
     numbers += [int(row[2]) for text in (files.passwd, files.group) for row in _rows(text).values()]
     chosen = max((number for number in numbers if FIRST_UID <= number <= LAST_UID), default=FIRST_UID - 1) + 1
     if chosen > LAST_UID:

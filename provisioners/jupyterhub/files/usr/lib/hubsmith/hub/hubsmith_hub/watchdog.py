@@ -1,4 +1,4 @@
-"""Tells systemd that the hub's event loop turns; one that hangs is killed, and started again (WatchdogSec= of jupyterhub.service).
+"""Tells systemd that the hub's event loop turns; WatchdogSec= of jupyterhub.service kills a hanging one.
 
 Users' servers go on meanwhile. The protocol is that of sd_notify(3).
 """
@@ -15,7 +15,10 @@ _EVERY_S = 5
 
 
 def start() -> None:
-    """Tell it from now on, from within the event loop. The unit's own limit is for the start; this one for a hub that runs."""
+    """Tell it from now on, from within the event loop.
+
+    The unit's own limit is for the start; this one for a hub that runs.
+    """
     if "NOTIFY_SOCKET" not in os.environ:
         return
     _tell(f"WATCHDOG_USEC={_LIMIT_S * 1_000_000}")

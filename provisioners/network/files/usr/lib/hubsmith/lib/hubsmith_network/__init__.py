@@ -1,1 +1,4 @@
-"""The network of users' servers: settings, addresses, firewall rules and resolvers. Pure; `/usr/lib/hubsmith/network` applies them."""
+"""The network of users' servers: settings, addresses, firewall rules and resolvers.
+
+Pure; `/usr/lib/hubsmith/network` applies them.
+"""

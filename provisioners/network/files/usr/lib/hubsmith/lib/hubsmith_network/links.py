@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hubsmith_network.addresses import HOST_INTERFACE, INSIDE, address_of, hardware_address, interface_of, namespace_of
+from hubsmith_network.addresses import (
+    HOST_INTERFACE,
+    INSIDE,
+    address_of,
+    hardware_address,
+    interface_of,
+    namespace_of,
+)
 from hubsmith_network.settings import Settings
 
 
@@ -23,7 +30,8 @@ def outside(uid: int, settings: Settings) -> list[str]:
     return [
         f"netns add {namespace}",
         f"link add {link} address {outer} type veth peer name {INSIDE} address {inner} netns {namespace}",
-        # No link-local address: users' servers have no IPv6. On a line of its own: the kernel would bring the link up first.
+        # No link-local address: users' servers have no IPv6. On a line of its own: the kernel would bring the
+        # link up first.
         f"link set {link} addrgenmode none",
         f"link set {link} up",
         f"route replace {address}/32 dev {link} src {settings.host}",

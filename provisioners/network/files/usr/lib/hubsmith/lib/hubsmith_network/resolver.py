@@ -1,4 +1,4 @@
-"""The resolv.conf of users' servers: their loopback is their own, so systemd-resolved's 127.0.0.53 is not there."""
+"""The resolv.conf of users' servers, whose own loopback has no systemd-resolved at 127.0.0.53."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ def servers(texts: Iterable[str]) -> tuple[IPv4Address, ...]:
     IPv6 addresses are left out: users' servers have no IPv6.
     """
     for text in texts:
-        found = tuple(address for word in _values(text, "nameserver") if (address := _ipv4(word)) and not address.is_loopback)
+        found = tuple(
+            address
+            for word in _values(text, "nameserver")
+            if (address := _ipv4(word)) and not address.is_loopback
+        )
         if found:
             return tuple(dict.fromkeys(found))[:_MOST]
     return (AMAZON,)
@@ -24,9 +28,16 @@ def servers(texts: Iterable[str]) -> tuple[IPv4Address, ...]:
 
 def resolv_conf(resolvers: Sequence[IPv4Address], texts: Iterable[str]) -> str:
     """The file's content; domains to search are the machine's."""
-    domains = next((found for text in texts if (found := [name for name in _values(text, "search") if name != "."])), [])
-    lines = [*(f"nameserver {address}" for address in resolvers), *([f"search {' '.join(domains)}"] if domains else [])]
-    return "# Made by /usr/lib/hubsmith/network from this machine's resolvers.\n" + "".join(f"{line}\n" for line in lines)
+    domains = next(
+        (found for text in texts if (found := [name for name in _values(text, "search") if name != "."])), []
+    )
+    lines = [
+        *(f"nameserver {address}" for address in resolvers),
+        *([f"search {' '.join(domains)}"] if domains else []),
+    ]
+    return "# Made by /usr/lib/hubsmith/network from this machine's resolvers.\n" + "".join(
+        f"{line}\n" for line in lines
+    )
 
 
 def _values(text: str, keyword: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""The table `inet hubsmith` of nftables, as text for `nft -f`. Each text is applied as one transaction; other tables stay as they are."""
+"""The table `inet hubsmith` of nftables, as text for `nft -f`.
+
+Each text is applied as one transaction; other tables stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,22 @@ TABLE = "inet hubsmith"
 REMOVE = f"table {TABLE} {{}}\ndelete table {TABLE}\n"
 """The empty table first, so that it is no error when there is none."""
 SERVER_PORTS = (20000, 29999)
-"""Where users' servers listen: outside the ephemeral ports (32768-60999), so that no outgoing connection has taken one."""
+"""Where users' servers listen: outside the ephemeral ports (32768-60999), so that no outgoing connection has
+taken one.
+"""
 CONNECTIONS_TO_HUB = 100
 """A server has a few; the hub serves all users with 1024 file descriptors by default."""
 _WORLD_PORTS = "{ 22, 80, 443 }"
-_PRIVATE = ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3")
+_PRIVATE = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/3",
+)
 
 
 def ruleset(settings: Settings, resolvers: Iterable[IPv4Address]) -> str:
@@ -51,8 +65,8 @@ def _sets(settings: Settings, resolvers: Iterable[IPv4Address]) -> str:
 
 
 def _before_tracking(settings: Settings, users: str) -> str:
-    """The hub's own ports, and the proxy's connections to users' servers, work without an entry in the table of
-    connections: they go on when somebody has filled it.
+    """The hub's own ports, and the proxy's connections to users' servers, work without an entry in the table
+    of connections: they go on when somebody has filled it.
     """
     return f"""\
     chain early {{
@@ -99,7 +113,7 @@ def _to_the_machine(settings: Settings, users: str) -> str:
 
 
 def _through_the_machine(settings: Settings, users: str) -> str:
-    """Other users and link-local addresses come before what the manifest allows, so that it cannot open them."""
+    """Other users and link-local addresses come before the manifest's rules, which cannot open them."""
     return f"""\
     chain forward {{
         type filter hook forward priority filter; policy accept;
