@@ -31,7 +31,7 @@ class _SupersededError(Exception):
     """Something else is wanted of the stack by now: the next look begins with that."""
 
 
-def settle(stacks: Stacks, stack_id: str) -> None:
+def reconcile(stacks: Stacks, stack_id: str) -> None:
     """Do what a stack's status says is under way; nothing for one at rest."""
     stack = stacks.stacks.get(stack_id)
     if stack is not None and stack.is_busy:
@@ -225,7 +225,7 @@ class Deployment:
 
     def _fail(self, resource: Resource, status: str, reason: str) -> None:
         # the server is ending: no fault of the resource, and the next start goes on
-        if self._host.workers.closed:
+        if self._host.work_queue.closed:
             raise _SupersededError
         self._note(resource, status, reason)
         raise _FailedError(resource.logical_id)

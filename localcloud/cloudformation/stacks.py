@@ -157,9 +157,9 @@ class Stacks(BaseBackend):
         self.stacks[stack_id] = stack
         return stack
 
-    def wake(self, stack: Stack) -> None:
+    def enqueue(self, stack: Stack) -> None:
         """Have it deployed, or deleted, soon."""
-        self.host.wake("stack", self, stack.id)
+        self.host.enqueue("stack", self, stack.id)
 
 
 def backends() -> list[Stacks]:

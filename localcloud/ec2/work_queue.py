@@ -1,4 +1,6 @@
-"""Background work: one thread at a time looks at each thing, and again when it was woken meanwhile."""
+"""Background work: each key (an instance, a volume, …) is worked on by one thread at a time, and again when
+it was enqueued meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ _log = logging.getLogger("hubsmith.localcloud")
 
 
 class KeyedQueue:
-    """Runs the work of a key after `wake(key, work)`; never twice at once for the same key, never lost.
+    """Runs the work of a key after `enqueue(key, work)`; never twice at once for the same key, never lost.
 
     A thread per key at work, because most of them wait for a guest; they end when nothing is left to do.
     """
@@ -20,8 +22,10 @@ class KeyedQueue:
         self._again: dict[Hashable, Callable[[], None] | None] = {}
         self._closed = False
 
-    def wake(self, key: Hashable, work: Callable[[], None]) -> None:
-        """Have work() run soon: now in a thread of its own, or right after this key's current run."""
+    def enqueue(self, key: Hashable, work: Callable[[], None]) -> None:
+        """Have work() run soon: now in a thread of its own, or right after the run that is going on for this
+        key.
+        """
         with self._condition:
             if self._closed:
                 return

@@ -187,9 +187,9 @@ def _power_down(host: Host, patience_s: float) -> None:
     """End every machine; instances that ran are "pending" from now on, so that the next start boots them."""
     with host.lock:
         _mark_running(host, "pending")
-    host.workers.close()
+    host.work_queue.close()
     _end_machines(host, patience_s)
-    host.workers.wait_idle(power.POWERDOWN_S)
+    host.work_queue.wait_idle(power.POWERDOWN_S)
     _end_machines(host, 0)  # one that was being started meanwhile
     with host.lock:
         _mark_running(host, "pending")

@@ -1,7 +1,7 @@
 """One thread that looks at all machines.
 
-It notices guests that ended by themselves and instances that ended an hour ago. It tries doors again that
-could not be opened, and asks guests again for volumes that they did not let go of. When the host's disk was
+It notices guests that ended by themselves and instances that ended an hour ago. It tries ports again that
+could not be bound, and asks guests again for volumes that they did not let go of. When the host's disk was
 full, it writes down what could not be written and lets the machines go on that QEMU stopped.
 """
 
@@ -62,14 +62,14 @@ class Watcher:
                 dropped = instances.forget_terminated(backend) or dropped
             for instance_id in running:
                 if not self._host.machine(instance_id).is_running():
-                    backend.wake_instance(instance_id)
+                    backend.enqueue_instance(instance_id)
         if dropped or self._host.unsaved():
             self._host.save()
         self._try_again()
         self._look_for_space()
 
     def _try_again(self) -> None:
-        """Closed doors and busy volumes."""
+        """Forwards that could not be made, and busy volumes."""
         now = time.monotonic()
         if now < self._knock_at:
             return
@@ -84,9 +84,9 @@ class Watcher:
                     if any(volume.status == "busy" for volume in found.attachments)
                 ]
             for instance_id in closed:
-                backend.wake_doors(instance_id)
+                backend.enqueue_forwards(instance_id)
             for instance_id in busy:
-                backend.wake_instance(instance_id)
+                backend.enqueue_instance(instance_id)
 
     def _look_for_space(self) -> None:
         now = time.monotonic()

@@ -111,7 +111,7 @@ def _let_go(backend: LocalBackend, attachment: Attachment) -> None:
     with backend.host.lock:
         attachments.unbind(attachment)
         backend.host.save()
-    backend.wake_volume(attachment.volume.id)
+    backend.enqueue_volume(attachment.volume.id)
 
 
 def _snapshot_live(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:

@@ -117,4 +117,4 @@ def change(backend: LocalBackend, instance: LocalInstance, group_ids: list[str])
     instance.security_groups = groups
     for interface in instance.nics.values():
         interface._group_set = groups  # moto has no other door to it
-    backend.wake_doors(instance.id)
+    backend.enqueue_forwards(instance.id)
