@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.iam.calls import call, implied, normalized
+from localcloud.iam.request_context import call, implied, normalized
 
 PLACE = "us-east-1", "123456789012"
 SSM = "arn:aws:ssm:us-east-1:123456789012:parameter"

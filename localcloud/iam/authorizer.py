@@ -16,10 +16,10 @@ from typing import Any
 
 from moto.core.request import Request
 
-from localcloud.iam import boundaries, calls, entities, reading, resource_tags, sessions
-from localcloud.iam.patterns import Context
+from localcloud.iam import boundaries, entities, reading, request_context, resource_tags, sessions
 from localcloud.iam.policy import Decision, JudgedCall, decide
 from localcloud.iam.refusal import Refusal
+from localcloud.iam.wildcards import Context
 
 REMEMBERED = 5000  # calls
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
@@ -42,7 +42,7 @@ class Record:
     reason: str
 
 
-class Guard:
+class Authorizer:
     """Stands before the API; safe among threads. The caller holds the lock of the model."""
 
     def __init__(self) -> None:
@@ -146,8 +146,8 @@ def _calls(
     """What the caller of a request must be allowed."""
     asked = (service, operation, parameters, region, account)
     found = [
-        calls.call(*asked),
-        calls.implied(*asked),
+        request_context.call(*asked),
+        request_context.implied(*asked),
         *entities.passed(service, operation, parameters, account),
     ]
     return [call for call in found if call is not None]

@@ -18,26 +18,30 @@ Properties = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
-class Made:
+class PhysicalResource:
     """A resource's physical id, what Ref stands for, and the attributes Fn::GetAtt finds."""
 
     id: str
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-class Kind(Protocol):
+class ResourceType(Protocol):
     """One type of resource. Its methods raise botocore's exceptions."""
 
     known: frozenset[str]  # properties; any other is refused
     fixed: frozenset[str]  # those of them that cannot be changed: the resource is made anew
 
-    def make(self, clients: Clients, name: str, properties: Properties) -> Made:
+    def create(self, clients: Clients, name: str, properties: Properties) -> PhysicalResource:
         """The one call that makes it; ``name`` is for those that the template gives none."""
 
-    def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
-        """What the first call could not say; after it, or to update a resource (``before``: what it had)."""
+    def update(
+        self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
+    ) -> None:
+        """All that the first call could not say; after it, or (``before``: what it had) to bring it up to
+        date.
+        """
 
-    def delete(self, clients: Clients, made: Made) -> None:
+    def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """Remove it. ClientError when there is none."""
 
 

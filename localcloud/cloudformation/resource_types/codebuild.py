@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from localcloud.cloudformation.kinds.kind import Clients, Made, Properties, Value
+from localcloud.cloudformation.resource_types.resource_type import (
+    Clients,
+    PhysicalResource,
+    Properties,
+    Value,
+)
 
 _LEFT_OUT: Properties = {
     "ConcurrentBuildLimit": -1,
@@ -25,19 +30,23 @@ class Project:
     })  # fmt: skip
     fixed = frozenset({"Name"})
 
-    def make(self, clients: Clients, name: str, properties: Properties) -> Made:
+    def create(self, clients: Clients, name: str, properties: Properties) -> PhysicalResource:
         """CreateProject."""
         project = clients("codebuild").create_project(**_call_form({"Name": name, **properties}))["project"]
-        return Made(project["name"], {"Arn": project["arn"]})
+        return PhysicalResource(project["name"], {"Arn": project["arn"]})
 
-    def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
+    def update(
+        self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
+    ) -> None:
         """UpdateProject."""
         if before is not None:
-            clients("codebuild").update_project(**_call_form({**_LEFT_OUT, **properties, "Name": made.id}))
+            clients("codebuild").update_project(
+                **_call_form({**_LEFT_OUT, **properties, "Name": physical.id})
+            )
 
-    def delete(self, clients: Clients, made: Made) -> None:
+    def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """DeleteProject."""
-        clients("codebuild").delete_project(name=made.id)
+        clients("codebuild").delete_project(name=physical.id)
 
 
 def _call_form(value: Value) -> Value:

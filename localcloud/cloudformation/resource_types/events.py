@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from localcloud.cloudformation.kinds.kind import Clients, Made, Properties
+from localcloud.cloudformation.resource_types.resource_type import Clients, PhysicalResource, Properties
 
 
 class Rule:
@@ -13,7 +13,7 @@ class Rule:
     known = frozenset({"Description", "EventPattern", "Name", "ScheduleExpression", "State", "Targets"})
     fixed = frozenset({"Name"})
 
-    def make(self, clients: Clients, name: str, properties: Properties) -> Made:
+    def create(self, clients: Clients, name: str, properties: Properties) -> PhysicalResource:
         """PutRule, which is also how one is changed."""
         name = properties.get("Name", name[-64:].lstrip("-"))
         chosen = {
@@ -23,21 +23,23 @@ class Rule:
         }
         if "EventPattern" in properties:
             chosen["EventPattern"] = json.dumps(properties["EventPattern"])
-        return Made(name, {"Arn": clients("events").put_rule(Name=name, **chosen)["RuleArn"]})
+        return PhysicalResource(name, {"Arn": clients("events").put_rule(Name=name, **chosen)["RuleArn"]})
 
-    def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
+    def update(
+        self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
+    ) -> None:
         """PutTargets, RemoveTargets."""
         targets = {target["Id"]: target for target in properties.get("Targets", ())}
         if before is not None:
-            self.make(clients, made.id, properties)
+            self.create(clients, physical.id, properties)
             if gone := {target["Id"] for target in before.get("Targets", ())} - targets.keys():
-                clients("events").remove_targets(Rule=made.id, Ids=sorted(gone))
+                clients("events").remove_targets(Rule=physical.id, Ids=sorted(gone))
         if targets:
-            clients("events").put_targets(Rule=made.id, Targets=list(targets.values()))
+            clients("events").put_targets(Rule=physical.id, Targets=list(targets.values()))
 
-    def delete(self, clients: Clients, made: Made) -> None:
+    def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """RemoveTargets, DeleteRule."""
         events = clients("events")
-        if ids := [target["Id"] for target in events.list_targets_by_rule(Rule=made.id)["Targets"]]:
-            events.remove_targets(Rule=made.id, Ids=ids)
-        events.delete_rule(Name=made.id)
+        if ids := [target["Id"] for target in events.list_targets_by_rule(Rule=physical.id)["Targets"]]:
+            events.remove_targets(Rule=physical.id, Ids=ids)
+        events.delete_rule(Name=physical.id)

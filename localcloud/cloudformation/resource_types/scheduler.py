@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.cloudformation.kinds.kind import Clients, Made, Properties
+from localcloud.cloudformation.resource_types.resource_type import Clients, PhysicalResource, Properties
 
 
 class Schedule:
@@ -15,18 +15,20 @@ class Schedule:
     })  # fmt: skip
     fixed = frozenset({"GroupName", "Name"})
 
-    def make(self, clients: Clients, name: str, properties: Properties) -> Made:
+    def create(self, clients: Clients, name: str, properties: Properties) -> PhysicalResource:
         """CreateSchedule."""
         name = properties.get("Name", name[-64:].lstrip("-"))
         arn = clients("scheduler").create_schedule(**{**properties, "Name": name})["ScheduleArn"]
-        return Made(name, {"Arn": arn})
+        return PhysicalResource(name, {"Arn": arn})
 
-    def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
+    def update(
+        self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
+    ) -> None:
         """UpdateSchedule."""
         if before is not None:
-            clients("scheduler").update_schedule(**{**properties, "Name": made.id})
+            clients("scheduler").update_schedule(**{**properties, "Name": physical.id})
 
-    def delete(self, clients: Clients, made: Made) -> None:
+    def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """DeleteSchedule, in the group that its ARN names."""
-        group = made.attributes["Arn"].split("/")[-2]
-        clients("scheduler").delete_schedule(Name=made.id, GroupName=group)
+        group = physical.attributes["Arn"].split("/")[-2]
+        clients("scheduler").delete_schedule(Name=physical.id, GroupName=group)

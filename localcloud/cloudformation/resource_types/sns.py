@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 
-from localcloud.cloudformation.kinds.kind import Client, Clients, Made, Properties, Value
+from localcloud.cloudformation.resource_types.resource_type import (
+    Client,
+    Clients,
+    PhysicalResource,
+    Properties,
+    Value,
+)
 
 
 class Topic:
@@ -13,33 +19,36 @@ class Topic:
     known = frozenset({"DisplayName", "Subscription", "TopicName"})
     fixed = frozenset({"TopicName"})
 
-    def make(self, clients: Clients, name: str, properties: Properties) -> Made:
+    def create(self, clients: Clients, name: str, properties: Properties) -> PhysicalResource:
         """CreateTopic."""
         name = properties.get("TopicName", name)
         arn = clients("sns").create_topic(Name=name)["TopicArn"]
-        return Made(arn, {"TopicArn": arn, "TopicName": name})
+        return PhysicalResource(arn, {"TopicArn": arn, "TopicName": name})
 
-    def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
+    def update(
+        self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
+    ) -> None:
         """DisplayName, Subscribe and Unsubscribe."""
         sns = clients("sns")
         if before is not None or "DisplayName" in properties:
             sns.set_topic_attributes(
-                TopicArn=made.id,
+                TopicArn=physical.id,
                 AttributeName="DisplayName",
                 AttributeValue=properties.get("DisplayName", ""),
             )
         wanted = {(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription", ())}
         there = {
-            (one["Protocol"], one["Endpoint"]): one["SubscriptionArn"] for one in _subscriptions(sns, made.id)
+            (one["Protocol"], one["Endpoint"]): one["SubscriptionArn"]
+            for one in _subscriptions(sns, physical.id)
         }
         for protocol, endpoint in wanted - there.keys():
-            sns.subscribe(TopicArn=made.id, Protocol=protocol, Endpoint=endpoint)
+            sns.subscribe(TopicArn=physical.id, Protocol=protocol, Endpoint=endpoint)
         for gone in there.keys() - wanted:
             sns.unsubscribe(SubscriptionArn=there[gone])
 
-    def delete(self, clients: Clients, made: Made) -> None:
+    def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """DeleteTopic."""
-        clients("sns").delete_topic(TopicArn=made.id)
+        clients("sns").delete_topic(TopicArn=physical.id)
 
 
 class TopicPolicy:
@@ -48,20 +57,22 @@ class TopicPolicy:
     known = frozenset({"PolicyDocument", "Topics"})
     fixed = frozenset({"Topics"})
 
-    def make(self, clients: Clients, name: str, properties: Properties) -> Made:
+    def create(self, clients: Clients, name: str, properties: Properties) -> PhysicalResource:
         """SetTopicAttributes of each topic."""
         for topic in properties["Topics"]:
             _set_policy(clients, topic, properties["PolicyDocument"])
-        return Made(name, {"Topics": " ".join(properties["Topics"])})
+        return PhysicalResource(name, {"Topics": " ".join(properties["Topics"])})
 
-    def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
+    def update(
+        self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
+    ) -> None:
         """The same again."""
         if before is not None:
-            self.make(clients, made.id, properties)
+            self.create(clients, physical.id, properties)
 
-    def delete(self, clients: Clients, made: Made) -> None:
+    def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """The policy that a topic has by default: its owner may do everything with it."""
-        for topic in made.attributes["Topics"].split():
+        for topic in physical.attributes["Topics"].split():
             owner = {"StringEquals": {"AWS:SourceOwner": topic.split(":")[4]}}
             allow = {
                 "Effect": "Allow",

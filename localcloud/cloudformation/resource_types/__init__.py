@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from localcloud.cloudformation.kinds.codebuild import Project
-from localcloud.cloudformation.kinds.events import Rule
-from localcloud.cloudformation.kinds.iam import Role
-from localcloud.cloudformation.kinds.kind import Kind
-from localcloud.cloudformation.kinds.logs import LogGroup
-from localcloud.cloudformation.kinds.scheduler import Schedule
-from localcloud.cloudformation.kinds.sns import Topic, TopicPolicy
+from localcloud.cloudformation.resource_types.codebuild import Project
+from localcloud.cloudformation.resource_types.events import Rule
+from localcloud.cloudformation.resource_types.iam import Role
+from localcloud.cloudformation.resource_types.logs import LogGroup
+from localcloud.cloudformation.resource_types.resource_type import ResourceType
+from localcloud.cloudformation.resource_types.scheduler import Schedule
+from localcloud.cloudformation.resource_types.sns import Topic, TopicPolicy
 
-KINDS: Mapping[str, Kind] = {
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "AWS::CodeBuild::Project": Project(),
     "AWS::Events::Rule": Rule(),
     "AWS::IAM::Role": Role(),

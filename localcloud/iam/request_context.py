@@ -1,4 +1,4 @@
-"""A request -> the call in IAM's words.
+"""A request -> the request context that policies are evaluated against: action, resources, condition keys.
 
 Actions, resources and condition keys after the Service Authorization Reference
 (https://docs.aws.amazon.com/service-authorization/), for what machines of the local cloud call (EC2's:
