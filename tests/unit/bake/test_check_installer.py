@@ -15,10 +15,10 @@ import pytest
 
 from build.bake.recipe import steps
 from build.bake.state import Bake, Layer
+from build.bake.steps import check_installer
 from build.bake.steps.check_installer import CheckInstaller
 from build.errors import ManifestError
 from build.manifest import load
-from build.remote import sight
 from tests.web import answering
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
@@ -153,9 +153,9 @@ def test_nobody_looks_for_what_is_in_the_layer_or_has_no_installer(mirror: str) 
 
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sight, "_READ_S", 0.2)
+    monkeypatch.setattr(check_installer, "_READ_S", 0.2)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert sight.probe_url(f"http://127.0.0.1:{silent.getsockname()[1]}/i.sh") == sight.Availability(
-            None, "no answer"
-        )
+        assert check_installer.probe_url(
+            f"http://127.0.0.1:{silent.getsockname()[1]}/i.sh"
+        ) == check_installer.Availability(None, "no answer")
