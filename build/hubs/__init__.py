@@ -1,1 +1,3 @@
-"""What a hub is: its name and what follows from it, instances, lock, operator's key, what it serves."""
+"""What a hub is: its name and what follows from it, its instances, address, data volume and security group,
+its lock, its operator's key, what it serves.
+"""

@@ -9,11 +9,15 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from build.hubs.models import Certificate
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
 
 HTTPS = 443
 _HEALTH = "/hub/health"
@@ -50,6 +54,15 @@ class Trust:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def trust_of(clients: Clients, *, staging: bool) -> Trust:
+    """Whose certificates are good: a cloud with an ACME server of its own says so, staging roots are in
+    nobody's store.
+    """
+    if clients.cloud.acme_roots:
+        return Trust(roots=clients.cloud.acme_roots)
+    return Trust(chain=not staging)
 
 
 def probe(

@@ -10,18 +10,13 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
+from build.hubs.address import GIVEN, own_address
 from build.hubs.models import Address
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import AddressTypeDef
-
-    from build.aws.session import Clients
-    from build.hubs.hub import Hub
-
-GIVEN = "hubsmith:given"
-"""On an address that the manifest named: destroy lets go of it and does not release it."""
 
 
 class EnsureAddress(Step[LaunchState]):
@@ -93,13 +88,6 @@ class MoveAddress(Step[LaunchState]):
             AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True
         )
         state.record_change(f"{state.address.ip} leads to {state.instance_id}")
-
-
-def own_address(clients: Clients, hub: Hub) -> Address | None:
-    """The address that carries the hub's tag."""
-    found = clients.ec2.describe_addresses(Filters=tags.having(tags.HUB, hub.domain))["Addresses"]
-    ours = sorted((address["AllocationId"], address["PublicIp"]) for address in found)
-    return Address(*ours[0]) if ours else None
 
 
 def require_ours(state: LaunchState, address: AddressTypeDef) -> None:

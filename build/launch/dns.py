@@ -5,21 +5,17 @@ With subdomains a wildcard beside the name leads users' hosts there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from build.aws import tags
 from build.aws.wait import wait_until
 from build.errors import UserError
 from build.hubs import instances
-from build.hubs.dns import in_words, labels_below, plain, points_to, records_of
+from build.hubs.address import own_address
+from build.hubs.dns import find_zone, in_words, labels_below, plain, points_to, records_of
 from build.hubs.models import Zone
-from build.launch.address import own_address
 from build.launch.state import LaunchState
 from build.pipeline import Step
-
-if TYPE_CHECKING:
-    from build.aws.session import Clients
 
 TTL_S = 60
 _INSYNC_S = 600
@@ -194,22 +190,3 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
         on_wait=state.report.waiting,
         hint="look at the zone in Route 53; the same command goes on from here",
     )
-
-
-def find_zone(clients: Clients, domain: str) -> Zone | None:
-    """The public hosted zone that holds ``domain``: the longest match."""
-    pages = clients.route53.get_paginator("list_hosted_zones").paginate()
-    found = [
-        zone
-        for page in pages
-        for zone in page["HostedZones"]
-        if not zone.get("Config", {}).get("PrivateZone")
-    ]
-    zones = {zone["Name"].rstrip("."): zone["Id"].rpartition("/")[2] for zone in found}
-    name = longest_match(domain, zones)
-    return Zone(zones[name], name) if name is not None else None
-
-
-def longest_match(domain: str, zones: Iterable[str]) -> str | None:
-    """Of the zone names those that are ``domain`` or end it at a dot; of them the longest."""
-    return max((zone for zone in zones if zone and f".{domain}".endswith(f".{zone}")), key=len, default=None)

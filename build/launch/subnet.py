@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.models import SubnetChoice
-from build.launch import volume
+from build.hubs.volume import own_volume
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -27,7 +27,7 @@ class FindSubnet(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when no subnet serves."""
-        there = volume.own_volume(state.clients, state.hub)
+        there = own_volume(state.clients, state.hub)
         zone = there["AvailabilityZone"] if there else None
         wanted = state.options.subnet_id
         found = _given(state, wanted, zone) if wanted else _chosen(state, zone)

@@ -10,16 +10,13 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError, UserError
+from build.hubs.volume import DATA, own_volume
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef, VolumeTypeDef
+    from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef
 
-    from build.aws.session import Clients
-    from build.hubs.hub import Hub
-
-DATA = "data"
 DEVICE = "/dev/sdf"
 _WAIT_S = 600
 _HINT = "look at the volume in the EC2 console; the same command goes on from here"
@@ -53,23 +50,6 @@ class EnsureVolume(Step[LaunchState]):
                 f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its "
                 "next boot on"
             )
-
-
-def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
-    """The data volume of a hub. Raises CloudError when several say that they are it."""
-    marks = [*tags.having(tags.HUB, hub.domain), *tags.having(tags.ROLE, DATA)]
-    found = clients.ec2.describe_volumes(Filters=marks)["Volumes"]
-    alive = [volume for volume in found if volume["State"] not in ("deleting", "deleted", "error")]
-    if len(alive) > 1:
-        names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
-        raise CloudError(
-            f"{hub.domain} has more than one data volume: {names}",
-            hint=(
-                f"remove the tag {tags.HUB} from those not its own: aws ec2 delete-tags --resources vol-… "
-                f"--tags Key={tags.HUB}"
-            ),
-        )
-    return alive[0] if alive else None
 
 
 def _create(state: LaunchState) -> str:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from build.aws.session import Clients
 from build.errors import HubsmithError, UserError
-from build.hubs import https_probe, instances
+from build.hubs import address, https_probe, instances
 from build.hubs.hub import Hub
-from build.launch import address, wait_for_https
 
 BROWSERS = (
     "chromium",
@@ -43,7 +42,7 @@ def command(hub: Hub, clients: Clients, browser: str = "") -> list[str]:
             f"{hub.domain} is not running in {clients.cloud.region}",
             hint="`invoke hubs` lists the hubs there are",
         )
-    trust = wait_for_https.trust_of(clients, staging=there[-1].staging)
+    trust = https_probe.trust_of(clients, staging=there[-1].staging)
     seen = https_probe.probe(own.ip, hub.domain, trust)
     if not seen.ok or seen.certificate is None:
         raise HubsmithError(

@@ -12,8 +12,7 @@ from build.aws.session import Clients
 from build.hubs import https_probe, instances
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
-from build.launch import wait_for_https
-from build.launch.volume import DATA
+from build.hubs.volume import DATA
 
 _PROBE_S = 8.0
 COLUMNS = ("hub", "instance", "state", "image", "image days", "address", "certificate days", "health")
@@ -86,7 +85,7 @@ def _row(
         return HubRow(domain, None, "no instance", None, None, ip, None, "-", volume_id)
     seen = None
     if instance.state == "running":
-        trust = wait_for_https.trust_of(clients, staging=instance.staging)
+        trust = https_probe.trust_of(clients, staging=instance.staging)
         names = Hub(domain).names(subdomains=instance.subdomains)
         seen = https_probe.probe(
             ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S

@@ -17,11 +17,10 @@ from build.aws.errors import code_of
 from build.aws.instances import console_tail
 from build.aws.session import Clients
 from build.errors import HubsmithError, RemoteError
-from build.hubs import instances
+from build.hubs import address, instances
 from build.hubs import operator_key as hubs_operator_key
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
-from build.launch import address
 from build.manifest import Manifest
 from build.operate import ssh_ingress
 from build.pipeline import interruptible

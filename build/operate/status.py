@@ -14,12 +14,11 @@ from build.aws.console import output
 from build.aws.errors import explain
 from build.aws.session import Clients
 from build.errors import HubsmithError
-from build.hubs import https_probe, instances
-from build.hubs.dns import in_words, plain, points_to, records_of
+from build.hubs import address, boot_status, https_probe, instances, volume
+from build.hubs.dns import find_zone, in_words, plain, points_to, records_of
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.hubs.models import Address
-from build.launch import address, dns, volume, wait_for_https
 from build.manifest import Manifest
 from build.operate.ssh import ssh_session
 from build.report.reporter import Reporter
@@ -94,7 +93,7 @@ def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  #
 def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...]) -> Part:
     if own is None:
         return Part("name", False, "the hub has no address", {})
-    zone = dns.find_zone(clients, hub.domain)
+    zone = find_zone(clients, hub.domain)
     records = records_of(clients, zone, *names) if zone else []
     shown = [("" if len(names) == 1 else f"{plain(record)} ") + in_words(record) for record in records]
     details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
@@ -149,7 +148,7 @@ def has_panicked(kernel: Part) -> bool:
 
 def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str, ...], ip: str) -> Part:
     seen = https_probe.probe(
-        ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:]
+        ip, hub.domain, https_probe.trust_of(clients, staging=instance.staging), more_names=names[1:]
     )
     found = seen.certificate
     told = f"{found.days_left} days left, by {found.issuer}" if found else ""
@@ -158,7 +157,7 @@ def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str
 
 
 def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
-    status = wait_for_https.published(clients, hub)
+    status = boot_status.published(clients, hub)
     if not status.phase or status.instance_id not in ("", instance.id):
         return Part("boot", None, "it has not said anything yet", {})
     return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))

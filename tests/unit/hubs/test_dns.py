@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build.hubs.dns import in_words, points_to
-from build.launch.dns import longest_match
+from build.hubs.dns import in_words, longest_match, points_to
 
 NAMES = st.lists(st.sampled_from(["a", "b", "hub", "xhub", "example", "org"]), min_size=1, max_size=5).map(
     ".".join

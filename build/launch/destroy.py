@@ -10,10 +10,13 @@ from build.aws import security_groups, tags
 from build.aws.instances import wait_for_state
 from build.aws.session import Clients
 from build.hubs import instances, lock, operator_key
+from build.hubs.address import GIVEN, own_address
+from build.hubs.dns import find_zone
 from build.hubs.hub import Hub
-from build.launch import address, dns, password, role, volume
+from build.hubs.security_group import own_group
+from build.hubs.volume import own_volume
+from build.launch import dns, password, role, volume
 from build.launch.options import CliOptions, resolve_options
-from build.launch.security_group import own_group
 from build.launch.state import LaunchState
 from build.manifest import Manifest
 from build.pipeline import Runner, Step
@@ -50,8 +53,8 @@ class RemoveDnsRecords(Step[LaunchState]):
     def run(self, state: LaunchState) -> None:
         """A record that points elsewhere is somebody else's."""
         own, zone = (
-            address.own_address(state.clients, state.hub),
-            dns.find_zone(state.clients, state.hub.domain),
+            own_address(state.clients, state.hub),
+            find_zone(state.clients, state.hub.domain),
         )
         if own and zone:
             dns.remove_records(state, zone, own.ip)
@@ -68,8 +71,8 @@ class ReleaseAddress(Step[LaunchState]):
         for found in ec2.describe_addresses(Filters=tags.having(tags.HUB, state.hub.domain))["Addresses"]:
             if association := found.get("AssociationId"):
                 ec2.disassociate_address(AssociationId=association)
-            if tags.as_dict(found.get("Tags")).get(address.GIVEN):
-                keys = [tags.HUB, tags.SUBDOMAINS, address.GIVEN, "Name"]
+            if tags.as_dict(found.get("Tags")).get(GIVEN):
+                keys = [tags.HUB, tags.SUBDOMAINS, GIVEN, "Name"]
                 ec2.delete_tags(Resources=[found["AllocationId"]], Tags=[{"Key": key} for key in keys])
                 state.record_change(f"let go of {found['PublicIp']}")
             else:
@@ -123,7 +126,7 @@ class RemoveParameters(Step[LaunchState]):
 
     def _let_another_password_be_made(self, state: LaunchState) -> None:
         """Nobody has used the first password yet: a hub that is launched with these data gets another."""
-        there = volume.own_volume(state.clients, state.hub)
+        there = own_volume(state.clients, state.hub)
         if there and password.is_unused(state.clients, state.hub):
             state.clients.ec2.delete_tags(Resources=[there["VolumeId"]], Tags=[{"Key": tags.FIRST_PASSWORD}])
 
@@ -138,7 +141,7 @@ class RemoveOrKeepDataVolume(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises CloudError when the volume is not free."""
-        there = volume.own_volume(state.clients, state.hub)
+        there = own_volume(state.clients, state.hub)
         if there:
             state.volume_id = there["VolumeId"]
             volume.wait_for(state, state.volume_id, "available")
