@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 
 from tests.cloud.workshop import Done, Workshop
 
@@ -23,7 +23,7 @@ class Story:
     roots: str
     before: dict[str, list[str]]
     document: dict[str, Any] = field(default_factory=dict)
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, HubUser] = field(default_factory=dict)
     uids: str = ""
     serial: str = ""
 

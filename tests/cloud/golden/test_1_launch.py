@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 import requests
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from kernel_client import Kernel
 
 from tests.cloud.golden.story import Story
@@ -21,7 +21,7 @@ def test_a_launch_ends_with_the_address(story: Story) -> None:
     assert done.status == 0, done.err[-5000:]
     login, last = done.out.splitlines()
     assert last == story.url
-    story.people["alice"] = Person(*login.split(" "))
+    story.people["alice"] = HubUser(*login.split(" "))
     story.launch()
     assert story.document["changes"] == []
     assert story.document["certificate"]["names"] == [story.domain]
@@ -51,7 +51,7 @@ def test_the_first_login_has_to_set_a_new_password_and_then_ssm_has_none(
         assert (found.url, "This is your first login" in found.text) == (f"{story.url}/hub/password", True)
     assert alice.hub_api("POST", "users/alice/server", json={}).status_code == 403
     alice.submit("/hub/password", old=first, new=own, again=own).raise_for_status()
-    story.people["alice"] = Person("alice", own)
+    story.people["alice"] = HubUser("alice", own)
     assert alice.get("/hub/home").url == f"{story.url}/hub/home"
     assert eventually(lambda: "admin-password" not in story.parameters(), timeout_s=300)
 
@@ -75,7 +75,7 @@ def test_the_administrator_computes(story: Story, alice: HubClient) -> None:
 
 def test_the_operator_adds_a_user_who_logs_in(story: Story) -> None:
     name, password = story.invoke("users", "--add", "bob").out.strip().split("\t")
-    story.people[name] = Person(name, password)
+    story.people[name] = HubUser(name, password)
     with story.browser_session() as client:
         client.login(story.people["bob"])
         assert client.get("/hub/home").ok

@@ -145,6 +145,6 @@ def test_the_page_of_a_users_server_gets_nothing_of_the_hub_in_an_administrators
 
 
 def test_its_people_log_in(story: Story) -> None:
-    for person in story.people.values():
+    for user in story.people.values():
         with story.browser_session() as client:
-            client.login(person)
+            client.login(user)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hub_client import LoginRefused, Person
+from hub_client import HubUser, LoginRefused
 
 from localcloud.faults import client as faults
 from tests.cloud.golden.conftest import begin
@@ -69,8 +69,8 @@ def test_a_first_password_that_nobody_uses_in_time_is_locked_and_a_reset_gives_a
     assert eventually(lambda: "admin-password" not in unlucky.parameters(), timeout_s=300)
     assert unlucky.on_the_machine("getent shadow alice | cut --delimiter=: --fields=2").startswith("!")
     with unlucky.browser_session() as client, pytest.raises(LoginRefused):
-        client.login(Person("alice", first))
+        client.login(HubUser("alice", first))
     name, password = unlucky.invoke("users", "--reset", "alice").out.strip().split("\t")
     with unlucky.browser_session() as client:
-        client.login(Person(name, password))
+        client.login(HubUser(name, password))
         assert client.get("/hub/home").url == f"{unlucky.url}/hub/home"

@@ -1,4 +1,4 @@
-"""The image tests run two at a time: who wants to be alone is, fixtures are shared, and the JUnit file names
+"""The image tests run two at a time: exclusive ones run alone, fixtures are shared, and the JUnit file names
 tests as they are.
 """
 
@@ -20,10 +20,10 @@ CONFTEST = f"""
 import json, os, pathlib, sys, time
 import pytest
 sys.path.insert(0, {str(IMAGE_TESTS)!r})
-from turns import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol
+from exclusive import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol
 
 @pytest.fixture(scope="session")
-def alone(): pass
+def exclusive(): pass
 
 @pytest.fixture(scope="session")
 def notebook():
@@ -48,12 +48,12 @@ TESTS = """
 import time
 import pytest
 
-def test_restart(alone, notebook): time.sleep(0.4)
+def test_restart(exclusive, notebook): time.sleep(0.4)
 
 @pytest.mark.xdist_group("its-own")
-def test_full_disk(alone): time.sleep(0.4)
+def test_full_disk(exclusive): time.sleep(0.4)
 
-def test_hog(alone, backend): time.sleep(0.4)
+def test_hog(exclusive, backend): time.sleep(0.4)
 
 @pytest.mark.parametrize("number", range(4))
 def test_look(backend, number): time.sleep(0.4)
@@ -78,7 +78,7 @@ class Spent:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where such tests have run."""
-    here = tmp_path_factory.mktemp("turns")
+    here = tmp_path_factory.mktemp("exclusive")
     for name, text in (("conftest.py", CONFTEST), ("test_machine.py", TESTS), ("ssh_config", "")):
         (here / name).write_text(text)
     command = [
@@ -111,15 +111,18 @@ def spent(folder: Path) -> list[Spent]:
     return [Spent(*json.loads(line)) for line in (folder / "spent").read_text().splitlines()]
 
 
-def test_who_wants_to_be_alone_is_and_comes_last(spent: list[Spent]) -> None:
-    alone = [
+def test_who_wants_to_be_exclusive_is_and_comes_last(spent: list[Spent]) -> None:
+    exclusive = [
         one for one in spent if one.name.partition("[")[0] in ("test_restart", "test_full_disk", "test_hog")
     ]
-    assert len(alone) == 3
+    assert len(exclusive) == 3
     assert not [
-        (one.name, other.name) for one in alone for other in spent if one is not other and one.overlaps(other)
+        (one.name, other.name)
+        for one in exclusive
+        for other in spent
+        if one is not other and one.overlaps(other)
     ]
-    assert min(one.began for one in alone) >= max(one.ended for one in spent if one not in alone)
+    assert min(one.began for one in exclusive) >= max(one.ended for one in spent if one not in exclusive)
 
 
 def test_it_comes_last_also_where_pytest_would_put_it_beside_others_of_its_parameter(folder: Path) -> None:

@@ -1,8 +1,7 @@
-"""Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and those that others would
-notice alone.
+"""Two image tests at once (pytest-xdist's --numprocesses=2 --dist=loadgroup), and exclusive ones.
 
-A test that asks for the fixture ``alone`` restarts services, uses up the machine, or compares it before and
-after: no other test runs meanwhile, and it comes after those that can share the machine. Tests of one
+A test that asks for the fixture ``exclusive`` restarts services, uses up the machine, or compares it before
+and after: no other test runs meanwhile, and it comes after those that can share the machine. Tests of one
 notebook, its user and their neighbour stay together, as do tests of the hub without them, so that one server
 of each is enough. A file of tests that would notice each other says so (``pytestmark =
 pytest.mark.xdist_group(...)``).
@@ -18,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-ALONE = "alone"
+EXCLUSIVE = "exclusive"
 # by the fixture that is asked for
-_GROUPS = {"notebook": "notebook", "person": "notebook", "neighbour": "notebook", "hub": "hub"}
+_GROUPS = {"notebook": "notebook", "hub_user": "notebook", "neighbour": "notebook", "hub": "hub"}
 
 
 def _asked(item: pytest.Item) -> list[str]:
@@ -29,7 +28,7 @@ def _asked(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
-    """Form the groups, which pytest-xdist reads in this hook, and put what wants to be alone behind
+    """Form the groups, which pytest-xdist reads in this hook, and put the exclusive tests behind
     everything pytest has sorted.
     """
     for item in items:
@@ -37,14 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, o
         if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
     result = yield
-    items.sort(key=lambda item: ALONE in _asked(item))
+    items.sort(key=lambda item: EXCLUSIVE in _asked(item))
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Hold the machine from the first fixture to the last clean-up."""
-    with _holding(item.config.option.ssh_config, exclusively=ALONE in _asked(item)):
+    with _holding(item.config.option.ssh_config, exclusively=EXCLUSIVE in _asked(item)):
         return (yield)
 
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 
 import pytest
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from kernel_client import Kernel, in_a_terminal
 from testinfra.host import Host
 from unix_users import Neighbour, unit_of
@@ -50,9 +50,9 @@ def up_and_down(notebook: HubClient, size: int) -> None:
     notebook.server_api("DELETE", "contents/big.bin").raise_for_status()
 
 
-def test_a_terminal_is_the_users_shell(notebook: HubClient, person: Person) -> None:
-    assert f"42 {person.name} /home/{person.name}" in in_a_terminal(
-        notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {person.name}"
+def test_a_terminal_is_the_users_shell(notebook: HubClient, hub_user: HubUser) -> None:
+    assert f"42 {hub_user.name} /home/{hub_user.name}" in in_a_terminal(
+        notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {hub_user.name}"
     )
 
 
@@ -63,29 +63,31 @@ def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
     assert "is a function" in in_a_terminal(notebook, "type conda", "is a function")
 
 
-def test_an_environment_of_ones_own_is_a_kernel(notebook: HubClient, kernel: Kernel, person: Person) -> None:
+def test_an_environment_of_ones_own_is_a_kernel(
+    notebook: HubClient, kernel: Kernel, hub_user: HubUser
+) -> None:
     make = (
         "import subprocess; print(subprocess.run(['own-kernel', 'own'], stdout=-1, stderr=-2, "
         "text=True).stdout)"
     )
     assert "kernel own; to add packages" in kernel.run(make)
     with Kernel.start(notebook, "own") as own:
-        assert own.run("import sys; print(sys.prefix)") == f"/home/{person.name}/envs/own"
+        assert own.run("import sys; print(sys.prefix)") == f"/home/{hub_user.name}/envs/own"
         assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
 
 
 def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(
     neighbour: Neighbour, root: Host
 ) -> None:
-    session, unit = neighbour.session, unit_of(neighbour.person)
+    session, unit = neighbour.session, unit_of(neighbour.hub_user)
     owner = root.check_output(f"stat --format %U /proc/$(systemctl show --value --property MainPID {unit})")
-    assert (session.user, owner) == (neighbour.person.name,) * 2
+    assert (session.user, owner) == (neighbour.hub_user.name,) * 2
     neighbour.has_logged_out()
     session.logout()
     root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet {unit}; do sleep 0.5; done'")
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("exclusive")
 @pytest.mark.parametrize("unit", ["jupyterhub", "jupyterhub-proxy"])
 def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: Host, unit: str) -> None:
     kernel.run("kept = 41")
