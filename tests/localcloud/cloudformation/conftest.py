@@ -20,7 +20,7 @@ from localcloud.moto_patches import codebuild
 from localcloud.server import state_store
 from localcloud.server.services import SERVICES
 from localcloud.server.wsgi import CloudApp, QuietHandler
-from tests.web import answering
+from tests.http_server import answering
 
 Client = Callable[[str], Any]
 

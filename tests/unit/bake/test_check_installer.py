@@ -19,7 +19,7 @@ from build.bake.steps import check_installer
 from build.bake.steps.check_installer import CheckInstaller
 from build.errors import ManifestError
 from build.manifest import load
-from tests.web import answering
+from tests.http_server import answering
 
 SHIPPED = Path(__file__).parents[3] / "manifest.yaml"
 ANSWERS = {

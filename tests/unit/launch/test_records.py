@@ -27,7 +27,7 @@ from localcloud.dns.zones import ensure_zone
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.server.wsgi import CloudApp, QuietHandler
-from tests.web import answering
+from tests.http_server import answering
 
 HUB = Hub("hub.example.test")
 BOTH = ("hub.example.test", "*.hub.example.test")

@@ -21,7 +21,7 @@ from build.manifest.packages import lockfile_format
 from build.manifest.packages.lockfile_format import Lock, LockInputs, Pins
 
 if TYPE_CHECKING:
-    from tests.registry import Index
+    from tests.package_index import Index
     from tests.unit.lock.conftest import Project
 
 BASE = "ami-0123456789abcdef0"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.hubs import Site, host_key
-from tests.cloud.workshop import TINY, eventually
+from tests.cloud.invoke_runner import TINY, eventually
 
 pytestmark = pytest.mark.vm
 
@@ -33,9 +33,9 @@ def test_ssh_opens_22_for_as_long_as_it_lasts(site: Site, made: dict[str, Any]) 
     rule = next(permission for permission in site.group()["IpPermissions"] if permission["FromPort"] == 22)
     for one in rule["IpRanges"]:
         one["Description"] = "hubsmith until 2026-11-25T00:00:00+00:00 by ada@elsewhere"
-    ec2, group_id = site.workshop.client("ec2"), site.group()["GroupId"]
+    ec2, group_id = site.runner.client("ec2"), site.group()["GroupId"]
     ec2.update_security_group_rule_descriptions_ingress(GroupId=group_id, IpPermissions=[rule])
-    assert site.workshop.invoke("hubs").status == 0
+    assert site.runner.invoke("hubs").status == 0
     assert site.ports() == [80, 443]
 
 

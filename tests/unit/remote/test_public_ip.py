@@ -10,7 +10,7 @@ import pytest
 from build.errors import HubsmithError
 from build.manifest import Builder
 from build.remote.public_ip import caller_cidr
-from tests.web import answering
+from tests.http_server import answering
 
 
 class Answer(BaseHTTPRequestHandler):

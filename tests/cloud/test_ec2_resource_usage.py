@@ -8,14 +8,14 @@ import pytest
 
 from build.remote.greeting import greets
 from localcloud.server import control
-from tests.cloud.costs import boot, idle_cpu_s
-from tests.cloud.customer import Customer, until
+from tests.cloud.ec2_client import Ec2Client, until
+from tests.cloud.resource_usage import boot, idle_cpu_s
 
 pytestmark = pytest.mark.vm
 
 
 def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_nothing(
-    fresh_cloud: Customer,
+    fresh_cloud: Ec2Client,
 ) -> None:
     _, measured = boot(fresh_cloud)
     assert measured.overhead_percent < 10, measured
@@ -25,7 +25,7 @@ def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_not
 
 
 @pytest.mark.exhaustive
-def test_ten_machines_at_once(fresh_cloud: Customer) -> None:
+def test_ten_machines_at_once(fresh_cloud: Ec2Client) -> None:
     ec2, group = fresh_cloud.client("ec2"), fresh_cloud.open_group(22)
     parameters = {"ImageId": fresh_cloud.tiny, "InstanceType": "t3.nano", "SecurityGroupIds": [group]}
     instances = ec2.run_instances(**parameters, MinCount=10, MaxCount=10)["Instances"]

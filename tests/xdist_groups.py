@@ -1,7 +1,8 @@
 """Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the
 others run the rest.
 
-Files that work on the tiny image of one workshop stay together, as its builds take half a minute each.
+Files that work on the tiny image of the fixture `runner` stay together, as its builds take half a minute
+each.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 
 import pytest
 
-BAKE, WORKSHOP = "bake", "workshop"  # groups; the second is the name of the fixture too
+BAKE, RUNNER = "bake", "runner"  # groups; the second is the name of the fixture too
 
 
 def is_shared(config: pytest.Config) -> bool:
@@ -27,19 +28,19 @@ def arrange(items: list[pytest.Item], *, shared: bool) -> None:
     take a file at a time.
     """
     items.sort(key=needs_the_bake, reverse=shared)
-    of_the_workshop = {
+    of_the_runner = {
         _file(item)
         for item in items
-        if WORKSHOP in getattr(item, "fixturenames", ()) and not needs_the_bake(item)
+        if RUNNER in getattr(item, "fixturenames", ()) and not needs_the_bake(item)
     }
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item, of_the_workshop)))
+        item.add_marker(pytest.mark.xdist_group(_group(item, of_the_runner)))
 
 
-def _group(item: pytest.Item, of_the_workshop: set[str]) -> str:
+def _group(item: pytest.Item, of_the_runner: set[str]) -> str:
     if needs_the_bake(item):
         return BAKE
-    return WORKSHOP if _file(item) in of_the_workshop else _file(item)
+    return RUNNER if _file(item) in of_the_runner else _file(item)
 
 
 def _file(item: pytest.Item) -> str:
@@ -48,4 +49,4 @@ def _file(item: pytest.Item) -> str:
 
 def plain(nodeid: str) -> str:
     """A test's name without the group, which pytest-xdist writes behind it."""
-    return re.sub(rf"@({BAKE}|{WORKSHOP}|\S+\.py)$", "", nodeid)
+    return re.sub(rf"@({BAKE}|{RUNNER}|\S+\.py)$", "", nodeid)

@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from tests import sharing
+from tests import xdist_groups
 
 REPO = Path(__file__).parents[2]
 FILES = ("tests/unit/test_tables.py", "tests/unit/test_report.py", "tests/unit/test_pipeline.py")
@@ -48,7 +48,7 @@ def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do
     shared: bool, order: list[str]
 ) -> None:
     items = [Item("a"), Item("b", bake=True), Item("c"), Item("d", bake=True)]
-    sharing.arrange(cast(list[pytest.Item], items), shared=shared)
+    xdist_groups.arrange(cast(list[pytest.Item], items), shared=shared)
     assert [item.nodeid for item in items] == order
     groups = {item.nodeid: item.markers[-1].args for item in items}
     assert groups == {"a": ("a",), "b": ("bake",), "c": ("c",), "d": ("bake",)}
@@ -57,11 +57,11 @@ def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do
 def test_files_that_work_on_one_tiny_image_stay_together() -> None:
     items = [
         Item("a::1"),
-        Item("b::1", fixtures=["workshop"]),
+        Item("b::1", fixtures=["runner"]),
         Item("a::2"),
-        Item("c::1", fixtures=["key", "workshop"]),
+        Item("c::1", fixtures=["key", "runner"]),
         Item("b::2"),
     ]
-    sharing.arrange(cast(list[pytest.Item], items), shared=True)
+    xdist_groups.arrange(cast(list[pytest.Item], items), shared=True)
     groups = {item.nodeid: item.markers[-1].args[0] for item in items}
-    assert groups == {"a::1": "a", "a::2": "a", "b::1": "workshop", "b::2": "workshop", "c::1": "workshop"}
+    assert groups == {"a::1": "a", "a::2": "a", "b::1": "runner", "b::2": "runner", "c::1": "runner"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from build.remote.greeting import greets
 from localcloud.server import control
-from tests.cloud.customer import Customer, until
+from tests.cloud.ec2_client import Ec2Client, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,8 +20,10 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def idle_cpu_s(cloud: Customer, seconds: float = 10) -> tuple[float, float]:
-    """Processor seconds that the server, and all its machines together, use while nobody asks anything."""
+def idle_cpu_s(cloud: Ec2Client, seconds: float = 10) -> tuple[float, float]:
+    """Processor seconds that the server, and all its machines together, use while nobody asks anything of
+    them.
+    """
     machines = control.machines(cloud.folder).values()
     before = cpu_s(cloud.endpoint.pid), sum(map(cpu_s, machines))
     time.sleep(seconds)
@@ -40,7 +42,7 @@ class Boot:
         return round(100 * (self.whole_s / self.own_s - 1), 1)
 
 
-def boot(cloud: Customer) -> tuple[str, Boot]:
+def boot(cloud: Ec2Client) -> tuple[str, Boot]:
     """Launch one instance and time it."""
     group, image, key = cloud.open_group(22), cloud.tiny, cloud.key_name()
     client, began = cloud.client("ec2"), time.time()

@@ -1,4 +1,4 @@
-"""`python -m tests.trees ONE.qcow2 OTHER.qcow2`: which files differ between two disks of the local cloud,
+"""`python -m tests.disk_diff ONE.qcow2 OTHER.qcow2`: which files differ between two disks of the local cloud,
 read without booting them.
 
 For comparing a layered build with a cold one: contents, links, modes and owners of the root file system (the

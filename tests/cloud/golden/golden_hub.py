@@ -11,14 +11,14 @@ from typing import Any
 
 from hub_client import HubClient, HubUser
 
-from tests.cloud.workshop import Done, Workshop
+from tests.cloud.invoke_runner import Done, InvokeRunner
 
 
 @dataclass
-class Story:
-    """The hub ``domain`` in a workshop; ``roots`` (PEM) sign its certificates."""
+class GoldenHub:
+    """The hub ``domain`` of the golden image; ``roots`` (PEM) sign its certificates."""
 
-    workshop: Workshop
+    runner: InvokeRunner
     domain: str
     roots: str
     before: dict[str, list[str]]
@@ -52,26 +52,26 @@ class Story:
 
     def launch(self, *more: str) -> None:
         """Launch it and keep the document."""
-        done = self.workshop.invoke(*self.launching, *more, "--json", timeout_s=4500)
+        done = self.runner.invoke(*self.launching, *more, "--json", timeout_s=4500)
         assert done.status == 0, done.err[-5000:]
         self.document = json.loads(done.out)
 
     def invoke(self, task: str, *more: str, timeout_s: float = 1800) -> Done:
         """A task for the hub; it must succeed."""
-        done = self.workshop.invoke(task, "--domain", self.domain, *more, timeout_s=timeout_s)
+        done = self.runner.invoke(task, "--domain", self.domain, *more, timeout_s=timeout_s)
         assert done.status == 0, done.err[-5000:]
         return done
 
     def parts(self, *more: str) -> dict[str, dict[str, Any]]:
         """What `status` says, part by part; it ends with 1 where a part is not well."""
-        done = self.workshop.invoke("status", "--domain", self.domain, "--json", *more, timeout_s=1800)
+        done = self.runner.invoke("status", "--domain", self.domain, "--json", *more, timeout_s=1800)
         assert done.out, done.err[-5000:]
         return {part["name"]: part for part in json.loads(done.out)}
 
     def parameters(self) -> list[str]:
         """The hub's, by the last part of their names."""
         pages = (
-            self.workshop.client("ssm")
+            self.runner.client("ssm")
             .get_paginator("get_parameters_by_path")
             .paginate(Path=f"/hubsmith/hubs/{self.domain}")
         )

@@ -94,7 +94,7 @@ def as_on_a_terminal() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class InvokeRunner:
     """A user's machine: a state folder, a local cloud in it, and the commands."""
 
     state: Path
@@ -194,12 +194,12 @@ class Build:
     after: dict[str, list[str]]
 
     @classmethod
-    def of(cls, workshop: Workshop) -> Build:
+    def of(cls, runner: InvokeRunner) -> Build:
         """Build the tiny image."""
-        before = workshop.listing()
-        done = workshop.build()
+        before = runner.listing()
+        done = runner.build()
         assert done.status == 0, done.err
-        return cls(done, before, workshop.listing())
+        return cls(done, before, runner.listing())
 
 
 def eventually(look: Callable[[], bool], timeout_s: float = 60) -> bool:

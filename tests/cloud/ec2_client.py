@@ -1,4 +1,4 @@
-"""EC2 as a customer uses it: boto3, waiters and ssh."""
+"""A client of EC2: boto3, waiters and ssh."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Customer:
+class Ec2Client:
     """Somebody with credentials for one cloud."""
 
     endpoint: Endpoint
