@@ -226,7 +226,7 @@ MISTAKES = (
         "users cannot use environments of their own",
         "image",
         ("jupyterhub/test_notebooks.py::test_an_environment_of_ones_own_is_a_kernel",),
-        "rm /usr/local/bin/own-kernel",
+        "rm /usr/local/bin/create-kernel",
     ),
     Mistake(
         20,

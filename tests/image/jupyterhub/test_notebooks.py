@@ -67,7 +67,7 @@ def test_an_environment_of_ones_own_is_a_kernel(
     notebook: HubClient, kernel: Kernel, hub_user: HubUser
 ) -> None:
     make = (
-        "import subprocess; print(subprocess.run(['own-kernel', 'own'], stdout=-1, stderr=-2, "
+        "import subprocess; print(subprocess.run(['create-kernel', 'own'], stdout=-1, stderr=-2, "
         "text=True).stdout)"
     )
     assert "kernel own; to add packages" in kernel.run(make)

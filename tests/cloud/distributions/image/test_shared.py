@@ -70,7 +70,7 @@ def test_an_ordinary_user_makes_an_environment(root: Host, hub_user: HubUser) ->
 def test_a_kernel_made_in_a_shell_is_in_jupyterlab(
     root: Host, notebook: HubClient, hub_user: HubUser
 ) -> None:
-    assert in_a_shell(root, hub_user, "own-kernel shell")[0] == 0
+    assert in_a_shell(root, hub_user, "create-kernel shell")[0] == 0
     assert "shell" in notebook.server_api("GET", "kernelspecs").json()["kernelspecs"]
     with Kernel.start(notebook, "shell") as own:
         assert own.run("import cowsay, sys; print(sys.prefix)") == f"/home/{hub_user.name}/envs/shell"

@@ -22,11 +22,11 @@ def restore(launch: Launch) -> dict[str, str]:
     if launch.volume_id is None:
         return {}
     problems = registry.place()
-    people = registry.load().users
+    users = registry.load().users
     for name, problem in problems.items():
         log.warning("%s cannot log in to this machine: %s", name, problem)
-    for name in people.keys() - problems.keys():
-        if people[name].is_open:
+    for name in users.keys() - problems.keys():
+        if users[name].is_open:
             _home(name)
     return problems
 
