@@ -119,21 +119,21 @@ def _get(
 
 def describe(der: bytes) -> Certificate:
     """A certificate in our words."""
-    found = x509.load_der_x509_certificate(der)
+    certificate = x509.load_der_x509_certificate(der)
     try:
-        names = found.extensions.get_extension_for_class(
+        names = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName
         ).value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         names = []
-    spki = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ends = found.not_valid_after_utc
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ends = certificate.not_valid_after_utc
     return Certificate(
         names=tuple(names),
-        issuer=found.issuer.rfc4514_string(),
-        serial=f"{found.serial_number:x}",
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:x}",
         not_after=ends.isoformat(timespec="seconds"),
         days_left=(ends - datetime.now(timezone.utc)).days,
-        self_signed=found.issuer == found.subject,
+        self_signed=certificate.issuer == certificate.subject,
         spki_sha256=base64.b64encode(hashlib.sha256(spki).digest()).decode(),
     )

@@ -88,10 +88,10 @@ def rules_of(group: SecurityGroupTypeDef) -> list[IngressRule]:
                 first,
                 last,
                 protocol,
-                str(one.get("CidrIp") or one.get("CidrIpv6")),
-                one.get("Description", ""),
+                str(network.get("CidrIp") or network.get("CidrIpv6")),
+                network.get("Description", ""),
             )
-            for one in ranges
+            for network in ranges
         ]
     return rules
 

@@ -18,9 +18,9 @@ DATA = "data"
 
 def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
     """The data volume of a hub. Raises CloudError when several say that they are it."""
-    marks = [*tags.having(tags.HUB, hub.domain), *tags.having(tags.ROLE, DATA)]
-    found = clients.ec2.describe_volumes(Filters=marks)["Volumes"]
-    alive = [volume for volume in found if volume["State"] not in ("deleting", "deleted", "error")]
+    filters = [*tags.having(tags.HUB, hub.domain), *tags.having(tags.ROLE, DATA)]
+    volumes = clients.ec2.describe_volumes(Filters=filters)["Volumes"]
+    alive = [volume for volume in volumes if volume["State"] not in ("deleting", "deleted", "error")]
     if len(alive) > 1:
         names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
         raise CloudError(

@@ -68,16 +68,16 @@ class ReleaseAddress(Step[LaunchState]):
     def run(self, state: LaunchState) -> None:
         """Raises what EC2 raises."""
         ec2 = state.clients.ec2
-        for found in ec2.describe_addresses(Filters=tags.having(tags.HUB, state.hub.domain))["Addresses"]:
-            if association := found.get("AssociationId"):
+        for address in ec2.describe_addresses(Filters=tags.having(tags.HUB, state.hub.domain))["Addresses"]:
+            if association := address.get("AssociationId"):
                 ec2.disassociate_address(AssociationId=association)
-            if tags.as_dict(found.get("Tags")).get(GIVEN):
+            if tags.as_dict(address.get("Tags")).get(GIVEN):
                 keys = [tags.HUB, tags.SUBDOMAINS, GIVEN, "Name"]
-                ec2.delete_tags(Resources=[found["AllocationId"]], Tags=[{"Key": key} for key in keys])
-                state.record_change(f"let go of {found['PublicIp']}")
+                ec2.delete_tags(Resources=[address["AllocationId"]], Tags=[{"Key": key} for key in keys])
+                state.record_change(f"let go of {address['PublicIp']}")
             else:
-                ec2.release_address(AllocationId=found["AllocationId"])
-                state.record_change(f"released {found['PublicIp']}")
+                ec2.release_address(AllocationId=address["AllocationId"])
+                state.record_change(f"released {address['PublicIp']}")
 
 
 class RemoveRole(Step[LaunchState]):
@@ -98,9 +98,9 @@ class RemoveSecurityGroup(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises CloudError when something else uses it."""
-        if found := own_group(state.clients, state.hub):
-            security_groups.delete_when_free(state.clients.ec2, found["GroupId"], state.report.waiting)
-            state.record_change(f"removed the security group {found['GroupId']}")
+        if group := own_group(state.clients, state.hub):
+            security_groups.delete_when_free(state.clients.ec2, group["GroupId"], state.report.waiting)
+            state.record_change(f"removed the security group {group['GroupId']}")
 
 
 class RemoveParameters(Step[LaunchState]):
@@ -126,9 +126,9 @@ class RemoveParameters(Step[LaunchState]):
 
     def _let_another_password_be_made(self, state: LaunchState) -> None:
         """Nobody has used the first password yet: a hub that is launched with these data gets another."""
-        there = own_volume(state.clients, state.hub)
-        if there and password.is_unused(state.clients, state.hub):
-            state.clients.ec2.delete_tags(Resources=[there["VolumeId"]], Tags=[{"Key": tags.FIRST_PASSWORD}])
+        own = own_volume(state.clients, state.hub)
+        if own and password.is_unused(state.clients, state.hub):
+            state.clients.ec2.delete_tags(Resources=[own["VolumeId"]], Tags=[{"Key": tags.FIRST_PASSWORD}])
 
 
 class RemoveOrKeepDataVolume(Step[LaunchState]):
@@ -141,22 +141,22 @@ class RemoveOrKeepDataVolume(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises CloudError when the volume is not free."""
-        there = own_volume(state.clients, state.hub)
-        if there:
-            state.volume_id = there["VolumeId"]
+        own = own_volume(state.clients, state.hub)
+        if own:
+            state.volume_id = own["VolumeId"]
             volume.wait_for(state, state.volume_id, "available")
         if self._with_data:
-            self._delete(state, there is not None)
-        elif there:
+            self._delete(state, own is not None)
+        elif own:
             snapshot_id = volume.snapshot(state, "when its hub was destroyed")
             state.report.note(
                 f"kept {state.volume_id} and {snapshot_id}: the next launch of {state.hub.domain} finds "
                 "the volume"
             )
 
-    def _delete(self, state: LaunchState, there: bool) -> None:
+    def _delete(self, state: LaunchState, exists: bool) -> None:
         ec2 = state.clients.ec2
-        if there:
+        if exists:
             ec2.delete_volume(VolumeId=state.volume_id)
             state.record_change(f"deleted {state.volume_id}")
         ours = tags.having(tags.HUB, state.hub.domain)

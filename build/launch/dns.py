@@ -106,9 +106,9 @@ class UpsertDnsRecords(Step[LaunchState]):
             for name in () if state.options.rehearse else state.names:
                 state.report.note(f"create this record: {name}. {TTL_S} IN A {state.address.ip}")
             return
-        there = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
+        records = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
         changes = {
-            name: self._changes(state, name, [one for one in there if plain(one) == name])
+            name: self._changes(state, name, [one for one in records if plain(one) == name])
             for name in state.names
         }
         if any(changes.values()):
@@ -119,34 +119,36 @@ class UpsertDnsRecords(Step[LaunchState]):
             for name in (name for name, some in changes.items() if some):
                 state.record_change(f"{name} points to {state.address.ip}")
         if state.hub.wildcard not in state.names:
-            self._remove_wildcard(state, state.zone, there)
+            self._remove_wildcard(state, state.zone, records)
 
-    def _changes(self, state: LaunchState, name: str, there: list[Any]) -> list[Any]:
+    def _changes(self, state: LaunchState, name: str, records: list[Any]) -> list[Any]:
         wanted: dict[str, Any] = {
             "Name": f"{name}.",
             "Type": "A",
             "TTL": TTL_S,
             "ResourceRecords": [{"Value": state.address.ip}],
         }
-        if [{**record, "Name": f"{plain(record)}."} for record in there] == [wanted]:
+        if [{**record, "Name": f"{plain(record)}."} for record in records] == [wanted]:
             return []
-        if any("SetIdentifier" in record for record in there):
+        if any("SetIdentifier" in record for record in records):
             raise UserError(
                 f"{name} has records with a routing policy",
                 hint="remove them in Route 53, then run this again",
             )
         gone = [
             {"Action": "DELETE", "ResourceRecordSet": record}
-            for record in there
+            for record in records
             if record["Type"] in ("AAAA", "CNAME")
         ]
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
-    def _remove_wildcard(self, state: LaunchState, zone: Zone, there: list[Any]) -> None:
-        """The one that a launch has made before, known by its tag on the address."""
+    def _remove_wildcard(self, state: LaunchState, zone: Zone, records: list[Any]) -> None:
+        """The one that a launch has made before; its tag on the address tells it from one that somebody else
+        wants to have.
+        """
         own = [
             record
-            for record in there
+            for record in records
             if plain(record) == state.hub.wildcard and points_to(record, state.address.ip)
         ]
         address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
@@ -162,8 +164,8 @@ class UpsertDnsRecords(Step[LaunchState]):
 
 def remove_records(state: LaunchState, zone: Zone, ip: str) -> None:
     """Remove the A records that are this hub's own, which is to say point to ``ip``."""
-    there = records_of(state.clients, zone, *state.hub.names(subdomains=True))
-    _remove(state, zone, [record for record in there if points_to(record, ip)])
+    records = records_of(state.clients, zone, *state.hub.names(subdomains=True))
+    _remove(state, zone, [record for record in records if points_to(record, ip)])
 
 
 def _remove(state: LaunchState, zone: Zone, records: list[Any]) -> None:

@@ -23,23 +23,23 @@ class EnsureSecurityGroup(Step[LaunchState]):
     def run(self, state: LaunchState) -> None:
         """Rules that the operator's tasks opened for a while stay until they expire."""
         ec2 = state.clients.ec2
-        found = own_group(state.clients, state.hub)
-        if found:
-            state.group_id = found["GroupId"]
+        group = own_group(state.clients, state.hub)
+        if group:
+            state.group_id = group["GroupId"]
         else:
-            made = ec2.create_security_group(
+            created = ec2.create_security_group(
                 GroupName=state.hub.name,
                 Description=f"hubsmith: {state.hub.domain}",
                 VpcId=state.subnet.vpc_id,
                 TagSpecifications=tags.specifications(state.hub.tags, "security-group"),
             )
-            state.group_id = made["GroupId"]
+            state.group_id = created["GroupId"]
             state.record_change(f"created the security group {state.group_id}")
-        there = rules_of(found) if found else []
+        current = rules_of(group) if group else []
         wanted = rules_for(state.options.defaults.allowed_cidrs)
         places = {rule.where for rule in wanted}
-        gone = [rule for rule in there if rule.where not in places and not rule.temporary]
-        new = [rule for rule in wanted if rule.where not in {rule.where for rule in there}]
+        gone = [rule for rule in current if rule.where not in places and not rule.temporary]
+        new = [rule for rule in wanted if rule.where not in {rule.where for rule in current}]
         if gone:
             ec2.revoke_security_group_ingress(
                 GroupId=state.group_id, IpPermissions=[rule.permission for rule in gone]

@@ -32,22 +32,23 @@ class EnsureVolume(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when a smaller volume is wanted than there is."""
-        there = own_volume(state.clients, state.hub)
-        if there is None:
+        volume = own_volume(state.clients, state.hub)
+        if volume is None:
             state.volume_id = _create(state)
             wait_for(state, state.volume_id, "available")
             return
-        state.volume_id = there["VolumeId"]
-        state.report.note(f"data volume {state.volume_id}, {there['Size']} GiB")
-        wanted = state.options.data_size_gib or there["Size"]
-        if wanted < there["Size"]:
+        state.volume_id = volume["VolumeId"]
+        state.report.note(f"data volume {state.volume_id}, {volume['Size']} GiB")
+        wanted = state.options.data_size_gib or volume["Size"]
+        if wanted < volume["Size"]:
             raise UserError(
-                f"--data-size {wanted}: {state.volume_id} has {there['Size']} GiB, and a volume cannot shrink"
+                f"--data-size {wanted}: {state.volume_id} has {volume['Size']} GiB, and a volume cannot "
+                "shrink"
             )
-        if wanted > there["Size"]:
+        if wanted > volume["Size"]:
             state.clients.ec2.modify_volume(VolumeId=state.volume_id, Size=wanted)
             state.record_change(
-                f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its "
+                f"{state.volume_id} grows from {volume['Size']} to {wanted} GiB; the hub uses it from its "
                 "next boot on"
             )
 
@@ -98,15 +99,17 @@ def detach(state: LaunchState) -> None:
 
 
 def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
-    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, EBS goes on alone."""
-    marks = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
-    made = state.clients.ec2.create_snapshot(
+    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, as EBS goes on by
+    itself.
+    """
+    snapshot_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
+    created = state.clients.ec2.create_snapshot(
         VolumeId=state.volume_id,
         Description=f"hubsmith: data of {state.hub.domain}, {why}",
-        TagSpecifications=tags.specifications(marks, "snapshot"),
+        TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
     )
-    state.record_change(f"snapshot {made['SnapshotId']} of {state.volume_id}, {why}")
-    return made["SnapshotId"]
+    state.record_change(f"snapshot {created['SnapshotId']} of {state.volume_id}, {why}")
+    return created["SnapshotId"]
 
 
 def holder_of(state: LaunchState) -> str | None:

@@ -40,10 +40,10 @@ def list_hubs(clients: Clients) -> list[HubRow]:
         _hub(found.get("Tags")): found["PublicIp"]
         for found in clients.ec2.describe_addresses(Filters=tags.having(tags.HUB))["Addresses"]
     }
-    marks = [*tags.having(tags.HUB), *tags.having(tags.ROLE, DATA)]
+    filters = [*tags.having(tags.HUB), *tags.having(tags.ROLE, DATA)]
     volumes = {
         _hub(found.get("Tags")): found["VolumeId"]
-        for found in clients.ec2.describe_volumes(Filters=marks)["Volumes"]
+        for found in clients.ec2.describe_volumes(Filters=filters)["Volumes"]
     }
     created = _created(clients, {found.image_id for found in running.values()})
     domains = sorted({*running, *addresses, *volumes})
@@ -103,8 +103,8 @@ def _row(
     )
 
 
-def _hub(marks: Iterable[object] | None) -> str:
-    return tags.as_dict(marks)[tags.HUB]
+def _hub(resource_tags: Iterable[object] | None) -> str:
+    return tags.as_dict(resource_tags)[tags.HUB]
 
 
 def _created(clients: Clients, image_ids: set[str]) -> dict[str, str]:

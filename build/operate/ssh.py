@@ -150,15 +150,15 @@ def ssh_session(
 
 def running_instance(hub: Hub, clients: Clients) -> HubInstance:
     """The hub's instance. Raises HubsmithError when there is none, or it does not run."""
-    there = instances.of_hub(clients, hub)
-    if not there:
+    alive = instances.of_hub(clients, hub)
+    if not alive:
         raise HubsmithError(
             f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is"
         )
-    running = [instance for instance in there if instance.state == "running"]
+    running = [instance for instance in alive if instance.state == "running"]
     if not running:
         raise HubsmithError(
-            f"{there[0].id} is {there[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it"
+            f"{alive[0].id} is {alive[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it"
         )
     return running[0]
 

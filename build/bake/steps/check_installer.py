@@ -65,7 +65,10 @@ class CheckInstaller(Step[Bake]):
             installer = installer_of(use, state.manifest.base.architecture)
             if installer is None or (state.layer and number < state.layer.depth):
                 continue
-            found = [(url, see(url, [each.folder for each in uses[: number + 1]])) for url in installer.urls]
+            found = [
+                (url, availability_of(url, [each.folder for each in uses[: number + 1]]))
+                for url in installer.urls
+            ]
             for words in warnings(installer, found, state.manifest):
                 state.report.warn(words)
 
@@ -84,7 +87,7 @@ def installer_of(use: ProvisionerUse, architecture: str) -> ChosenInstaller | No
     )
 
 
-def see(url: str, folders: Sequence[Path]) -> Availability:
+def availability_of(url: str, folders: Sequence[Path]) -> Availability:
     """Whether it is there; ``folders`` are the provisioners' whose files are on the builder by then."""
     if url.startswith(_FILE):
         path = url.removeprefix(_FILE).lstrip("/")
