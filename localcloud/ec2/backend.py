@@ -88,7 +88,7 @@ class LocalBackend(EC2Backend):
     def local_instances(self) -> Iterator[LocalInstance]:
         """Every instance still listed."""
         for reservation in list(self.reservations.values()):
-            yield from list(reservation.instances)  # type: ignore[misc]  # launch.py makes LocalInstances only
+            yield from list(reservation.instances)  # type: ignore[misc]  # rules/run_instances.py makes no others
 
     def find_instance(self, instance_id: str) -> LocalInstance | None:
         """The instance, or None once it is forgotten."""
@@ -165,5 +165,5 @@ class LocalBackend(EC2Backend):
         return super().do_resources_exist(resource_ids)
 
     def run_instances(self, *_: object, **__: object) -> NoReturn:
-        """Only RunInstances itself launches (see launch.py)."""
+        """Only RunInstances itself launches (see rules/run_instances.py)."""
         raise errors.unsupported("launching instances through fleets, spot requests or stacks")

@@ -162,7 +162,7 @@ class StateStore:
         """Write the state; returns when it is on disk, or with `problem` set when the disk refuses it: then
         the file is the older one.
 
-        It does not raise, because what it is called for has been done already; the watcher tries again until
+        It does not raise, because what it is called for has been done already; the watchdog tries again until
         it succeeds.
         """
         with self._lock:

@@ -18,7 +18,7 @@ from localcloud.ec2.rules import instances
 from localcloud.server import disk_reserve
 from localcloud.server.wsgi import RESERVE_BYTES
 
-_log = logging.getLogger("hubsmith.localcloud.watcher")
+_log = logging.getLogger("hubsmith.localcloud.watchdog")
 
 EVERY_S = 0.5
 # Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was
@@ -28,13 +28,13 @@ ASK_EVERY_S, ASK_AGAIN_S = 20.0, 2.0
 KNOCK_EVERY_S = 5.0
 
 
-class Watcher:
+class Watchdog:
     """Runs until `stop`."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._knock_at = 0.0
         self._ask_at = 0.0  # at once: a server that was killed may have left machines waiting
 

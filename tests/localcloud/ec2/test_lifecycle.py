@@ -249,7 +249,7 @@ class Life(RuleBasedStateMachine):
             machine.deaf = True
             return
         machine.end(died=how == "crashes")
-        self.backend.enqueue_instance(instance_id)  # the watcher
+        self.backend.enqueue_instance(instance_id)  # the watchdog
 
     @rule(number=some)
     def the_server_works(self, number: int) -> None:

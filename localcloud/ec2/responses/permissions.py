@@ -10,7 +10,7 @@ from localcloud.ec2.rules import images, permissions
 from localcloud.ec2.rules.permissions import BLOCKED, UNBLOCKED, PermissionChange
 
 
-class SharingActions(LocalActions):
+class PermissionActions(LocalActions):
     """Attributes of images and snapshots."""
 
     def modify_image_attribute(self) -> ActionResult:
