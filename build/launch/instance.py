@@ -78,7 +78,7 @@ class RunInstance(Step[LaunchState]):
 
 
 def differences(state: LaunchState, current: HubInstance) -> list[str]:
-    """What of a running instance is not as wished and cannot be changed while it lives."""
+    """What of a running instance is not as requested and cannot be changed while it lives."""
     found = []
     if current.image_id != state.image.id:
         found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")

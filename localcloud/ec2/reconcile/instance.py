@@ -124,7 +124,7 @@ def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
         if instance.state != "stopping":
             return
         backend.host.stop_metadata(instance.id)
-        instance.settle_into("stopped")
+        instance.reach("stopped")
         addresses.take_public_address(backend, instance)
         backend.host.save()
     backend.enqueue_instance(instance.id)
@@ -146,7 +146,7 @@ def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine)
             _release_volume(backend, attachment)
         _release_network(backend, instance)
         backend.iam_instance_profile_associations.pop(instance.id, None)
-        instance.settle_into("terminated")
+        instance.reach("terminated")
         backend.host.save()
     backend.enqueue_layer_gc()
 

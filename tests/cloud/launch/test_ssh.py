@@ -1,4 +1,4 @@
-"""`invoke ssh`: the door is open for as long as the shell lasts, and leads to no other machine."""
+"""`invoke ssh`: port 22 is open for as long as the shell lasts, and leads to no other machine."""
 
 from __future__ import annotations
 
