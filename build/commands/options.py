@@ -1,6 +1,4 @@
-"""The options that choose a manifest and a cloud, for every command that has them: it gets them as
-`ManifestOptions`.
-"""
+"""The options that choose a manifest and a cloud; a command gets them as `ManifestOptions`."""
 
 from __future__ import annotations
 

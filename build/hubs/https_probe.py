@@ -57,9 +57,7 @@ class Trust:
 
 
 def trust_of(clients: Clients, *, staging: bool) -> Trust:
-    """Whose certificates are good: a cloud with an ACME server of its own says so, staging roots are in
-    nobody's store.
-    """
+    """Whose certificates are good: a cloud's own ACME server says so; staging roots are in nobody's store."""
     if clients.cloud.acme_roots:
         return Trust(roots=clients.cloud.acme_roots)
     return Trust(chain=not staging)

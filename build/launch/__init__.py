@@ -1,4 +1,1 @@
-"""From an image to a hub that people use: recipe.py is the list of the steps, a file each.
-
-And its end: destroy.py.
-"""
+"""From an image to a hub that people use, and its end: recipe.py and destroy.py list the steps."""

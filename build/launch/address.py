@@ -95,8 +95,7 @@ def require_ours(state: LaunchState, address: AddressTypeDef) -> None:
     holder = address.get("InstanceId") or address.get("NetworkInterfaceId")
     ours = {instance.id for instance in instances.of_hub(state.clients, state.hub)}
     tagged_for = tags.as_dict(address.get("Tags")).get(tags.HUB, state.hub.domain)
-    # A tag of ours on an address whose instance was terminated a moment ago is still an association for a
-    # while.
+    # An address whose instance was terminated a moment ago is still associated with it for a while.
     if tagged_for != state.hub.domain or (holder and holder not in ours and not _is_ending(state, address)):
         raise UserError(
             f"the address {address.get('PublicIp')} belongs to {holder or tagged_for}, which is not "

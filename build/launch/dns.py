@@ -143,9 +143,7 @@ class UpsertDnsRecords(Step[LaunchState]):
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
     def _remove_wildcard(self, state: LaunchState, zone: Zone, records: list[Any]) -> None:
-        """The one that a launch has made before; its tag on the address tells it from one that somebody else
-        wants to have.
-        """
+        """The one that a launch has made before, known by its tag on the address."""
         own = [
             record
             for record in records

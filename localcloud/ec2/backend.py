@@ -58,9 +58,7 @@ class LocalBackend(EC2Backend):
         return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
 
     def enqueue_instance(self, instance_id: str) -> None:
-        """Have an instance looked at soon: its state, volumes, snapshots or forwards are not what is
-        wanted.
-        """
+        """Have an instance looked at soon: its state, volumes, snapshots or forwards are not as wanted."""
         self.host.enqueue("instance", self, instance_id)
         self.enqueue_forwards(instance_id)
 

@@ -1,6 +1,4 @@
-"""Background work: each key (an instance, a volume, …) is worked on by one thread at a time, and again when
-it was enqueued meanwhile.
-"""
+"""Background work: one thread at a time works on each key, and again when it was enqueued meanwhile."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ class KeyedQueue:
         self._closed = False
 
     def enqueue(self, key: Hashable, work: Callable[[], None]) -> None:
-        """Have work() run soon: now in a thread of its own, or right after the run that is going on for this
-        key.
-        """
+        """Have work() run soon: now in a thread of its own, or right after this key's current run."""
         with self._condition:
             if self._closed:
                 return

@@ -14,9 +14,7 @@ from tests.cloud.invoke_runner import INVOKE, REPO, Done, InvokeRunner
 
 @dataclass(frozen=True)
 class Baking:
-    """A bake of the shipped manifest in a state folder of its own; ``before`` is what its cloud listed when
-    it began.
-    """
+    """A bake of the shipped manifest in its own state folder; ``before`` is what its cloud listed then."""
 
     runner: InvokeRunner
     before: dict[str, list[str]]
@@ -39,9 +37,7 @@ class Baking:
 
     @classmethod
     def earlier(cls, state: Path) -> Baking:
-        """A bake that was done before, in this state folder: for a developer whose change is not in the
-        image.
-        """
+        """A bake that was done before, in this folder: for a developer whose change is not in the image."""
         environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
         up = subprocess.run(
             [str(INVOKE), "cloud.up"],

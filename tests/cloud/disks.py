@@ -42,12 +42,7 @@ def files_on(runner: InvokeRunner, folder: Path, *image_ids: str) -> list[dict[s
             ec2.attach_volume(
                 VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=f"/dev/sd{letter}"
             )
-            until(
-                lambda v=volume_id: (
-                    ec2.describe_volumes(VolumeIds=[v])["Volumes"][0]["Attachments"][0]["State"] == "attached"
-                ),
-                120,
-            )
+            until(functools.partial(_is_attached, ec2, volume_id), 120)
             said = ec2_client.ssh(instance, _HASH.format(serial=volume_id.replace("-", "")))
             found.append(
                 {name: value for value, _, name in (line.partition("  ") for line in said.splitlines())}

@@ -105,7 +105,7 @@ def _full(cloud: Ec2Client, instance_id: str, data: str, spare: str, folder: Pat
     return cloud
 
 
-def _machine(cloud: Ec2Client, instance_id: str):  # noqa: ANN202  # Machine, imported late as conftest does
+def _machine(cloud: Ec2Client, instance_id: str) -> Machine:
     from localcloud.ec2.host import Host
 
     return Host(cloud.folder).machine(instance_id)

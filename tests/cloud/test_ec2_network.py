@@ -214,13 +214,7 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
             AllocationId=allocation["AllocationId"], InstanceId=new, AllowReassociation=True
         )
         began = time.monotonic()
-        until(
-            lambda new=new, old=old: (
-                (address, 22) in forwards(cloud, new) and (address, 22) not in forwards(cloud, old)
-            ),
-            10,
-            "the move",
-        )
+        until(functools.partial(has_moved, cloud, address, old, new), 10, "the move")
         until(lambda: greets(address), 10, "an answer")
         seconds.append(time.monotonic() - began)
     # The best of several: other processes of a busy host are not what is measured.
@@ -228,6 +222,10 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
     ec2.disassociate_address(PublicIp=address)
     ec2.release_address(AllocationId=allocation["AllocationId"])
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
+
+
+def has_moved(cloud: Ec2Client, address: str, old: str, new: str) -> bool:
+    return (address, 22) in forwards(cloud, new) and (address, 22) not in forwards(cloud, old)
 
 
 def forwards(cloud: Ec2Client, instance_id: str) -> set[tuple[str, int]]:

@@ -15,9 +15,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_a_role_may_change_what_carries_its_tag(cloud: Ec2Client) -> None:
-    """The condition keys that are tags: of what is there, of what is being made, and of what is being
-    tagged.
-    """
+    """The condition keys that are tags: of what is there, what is being made and what is being tagged."""
     ours = {"Null": {"aws:ResourceTag/Project": "false"}, "StringEquals": {"ec2:ResourceTag/Project": "hub"}}
     statements = [
         {

@@ -98,9 +98,7 @@ def hub(cloud: Ec2Client, zone_id: str) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def imds(cloud: Ec2Client, instance_id: str) -> Iterator[str]:
-    """The instance's metadata service at a URL of this host, by the same socat that carries it into the
-    machine.
-    """
+    """The instance's metadata service at a URL of this host, by the socat that serves the machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

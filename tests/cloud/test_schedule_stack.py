@@ -287,7 +287,7 @@ def assumed(runner: InvokeRunner, role: str) -> Any:
 
     def client(service: str) -> Any:
         token = given["SessionToken"]
-        return boto3.client(
+        return session.client(
             service, endpoint_url=runner.endpoint, region_name="us-east-1", aws_session_token=token, **keys
         )
 

@@ -27,9 +27,7 @@ except operator.HubError as exc:
 
 
 def unit_of(hub_user: HubUser, server: str = "") -> str:
-    """The systemd unit of one of the user's servers; SystemdSpawner escapes what a unit's name cannot
-    have.
-    """
+    """The systemd unit of one of the user's servers, escaped as SystemdSpawner does."""
     return f"jupyter-{hub_user.name.replace('@', 'X40')}{'-N' + server if server else ''}-singleuser.service"
 
 
@@ -48,9 +46,7 @@ def properties_of(root: Host, unit: str, *names: str) -> dict[str, str]:
 
 @contextmanager
 def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[HubUser]:
-    """Somebody with a password, and gone afterwards; with a ``domain`` the name is one that needs
-    escaping.
-    """
+    """Somebody with a password, gone afterwards; with a ``domain`` the name needs escaping."""
     one = HubUser(f"test-{secrets.token_hex(4)}{domain}", secrets.token_urlsafe(16))
     with host.sudo():
         make = (

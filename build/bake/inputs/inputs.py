@@ -180,9 +180,7 @@ def _provisioners(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str,
 
 
 def _parts(start: str, now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
-    """The files and variables that are not the same: of the provisioner whose parts start like this, or ("")
-    of Hubsmith itself.
-    """
+    """The files and variables that differ: of the provisioner with this prefix, or ("") of Hubsmith."""
     before = tag_values.unpacked(tags.PARTS, image_tags)
     if not before:
         return

@@ -26,9 +26,7 @@ class Role:
     def update(
         self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
     ) -> None:
-        """PutRolePolicy of each; of a role that is there: trust and description, and the policies that are
-        gone.
-        """
+        """PutRolePolicy of each; of a role that is there: trust, description, and removed policies."""
         iam, policies = clients("iam"), _policies(properties)
         if before is not None:
             iam.update_assume_role_policy(

@@ -37,9 +37,7 @@ class ResourceType(Protocol):
     def update(
         self, clients: Clients, physical: PhysicalResource, properties: Properties, before: Properties | None
     ) -> None:
-        """All that the first call could not say; after it, or (``before``: what it had) to bring it up to
-        date.
-        """
+        """What the first call could not say; after it, or to update a resource (``before``: what it had)."""
 
     def delete(self, clients: Clients, physical: PhysicalResource) -> None:
         """Remove it. ClientError when there is none."""

@@ -14,9 +14,7 @@ from tests.cloud.invoke_runner import Build, InvokeRunner
 
 @pytest.fixture(scope="package")
 def image(runner: InvokeRunner, greeting: Build) -> str:
-    """A published tiny image that stands in the channel, from which a test of the bake may have taken the
-    first.
-    """
+    """A published tiny image that stands in the channel; a test of the bake may have taken the first."""
     rows = json.loads(runner.invoke("images", "--json").out)
     in_channel = any(row["id"] == greeting.done.last and row["channel"] == "stable" for row in rows)
     return (greeting if in_channel else Build.of(runner)).done.last

@@ -43,7 +43,7 @@ def newcomer(host: Host, without_domain: None, before_reboot: None, admin: HubCl
     name = f"ada.{secrets.token_hex(3)}@example.org"
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     page = admin.submit("/hub/passwords", name=name)
-    yield HubUser(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+    yield HubUser(name, password_on(page.text))
     admin.hub_api("DELETE", f"users/{name}")
     with host.sudo():
         host.run_test("userdel --force --remove -- %s", name)
@@ -150,7 +150,7 @@ def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     try:
         page = admin.submit("/hub/passwords", name=name)
-        leaver = HubUser(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+        leaver = HubUser(name, password_on(page.text))
         hub().login(leaver)
         admin.hub_api("DELETE", f"users/{name}").raise_for_status()
         with pytest.raises(LoginRefused):

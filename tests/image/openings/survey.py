@@ -55,9 +55,7 @@ class Listener:
 
 
 def openings(kernel: Kernel, root: Host, hub_user: HubUser, settings: Settings) -> list[str]:
-    """One line "KIND: WHAT" for each, sorted; none of them names a process or a user that is there by
-    chance.
-    """
+    """One line "KIND: WHAT" for each, sorted; none names a process or a user that is there by chance."""
     facts = {
         "home": root.user(hub_user.name).home,
         "groups": [root.user(hub_user.name).gid],

@@ -131,9 +131,7 @@ class Pretended:
 
 
 class Queue:
-    """In the place of KeyedQueue: what is to be looked at waits until the test has it looked at, in any
-    order.
-    """
+    """In the place of KeyedQueue: what is to be looked at waits until the test wants it, in any order."""
 
     closed = False
 

@@ -37,7 +37,7 @@ def wait_for(gate: threading.Event) -> None:
 
 def test_keys_do_not_wait_for_each_other() -> None:
     queue, gate, done = KeyedQueue(), threading.Event(), threading.Event()
-    queue.enqueue("slow", lambda: gate.wait(10) and None)
+    queue.enqueue("slow", lambda: wait_for(gate))
     queue.enqueue("quick", done.set)
     assert done.wait(10)
     assert queue.busy("slow")

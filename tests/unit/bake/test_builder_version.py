@@ -33,7 +33,8 @@ from build.manifest import load
 manifest = load(Path(sys.argv[1]), profiles=["layered"])
 now = Inputs.from_manifest(manifest, *sys.argv[2:])
 keys = [layers.key_of(now, number) for number in range(len(manifest.provisioners))]
-print(json.dumps({"tags": now.tags(), "layers": keys, "changes": diff_tags(now, json.load(sys.stdin))}))
+changes = diff_tags(now, json.load(sys.stdin))
+print(json.dumps({"tags": now.tags(), "layers": keys, "changes": changes}))
 """
 
 

@@ -52,7 +52,7 @@ def first(program: Callable[[str], ModuleType]) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def users(program: Callable[[str], ModuleType]) -> ModuleType:
-    return program("users")
+    return program("boot.users")
 
 
 def test_the_first_login_is_accepted_and_must_change_it(first: ModuleType, machine: Machine) -> None:

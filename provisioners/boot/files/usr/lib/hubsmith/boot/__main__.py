@@ -16,12 +16,8 @@ from pathlib import Path
 sys.path.insert(0, "/usr/lib/hubsmith")
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
 sys.path.insert(0, "/usr/lib/hubsmith/lib")
-
-import certificate
-import hub_secrets
-import proxy_options
-import users
-import volume
+from boot import certificate, hub_secrets, proxy_options, users, volume
+from hubsmith_hub.accounts import AccountError
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
 from hubsmith_machine.parameters import ParameterError, Parameters
@@ -41,7 +37,7 @@ FAILURES = (
     subprocess.SubprocessError,
     volume.VolumeError,
     ParameterError,
-    users.accounts.AccountError,
+    AccountError,
 )
 
 
