@@ -112,7 +112,7 @@ class TestBooted:
 
 @pytest.mark.usefixtures("booted")
 class TestSsh:
-    """22 is for the operator only: an ssh session is outside the fence that a notebook is in."""
+    """22 is for the operator only: an ssh session would be outside of a notebook's isolation."""
 
     def test_it_is_for_the_login_user(self, root: Host) -> None:
         login_user = root.check_output("echo $SUDO_USER")
