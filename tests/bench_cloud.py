@@ -19,8 +19,8 @@ from build.remote.greeting import greets
 from localcloud import base_image
 from localcloud.server import control
 from tests import soak
-from tests.cloud.costs import boot, idle_cpu_s
-from tests.cloud.customer import Customer, Key, until
+from tests.cloud.ec2_client import Ec2Client, Key, until
+from tests.cloud.resource_usage import boot, idle_cpu_s
 
 BOOTS, AT_ONCE = 5, 10
 
@@ -29,7 +29,7 @@ def main() -> None:
     base_image.ensure("tiny", progress=lambda _: None)
     with tempfile.TemporaryDirectory(prefix="hubsmith-bench-") as folder:
         place = Path(folder) / "cloud"
-        cloud = Customer(control.ensure_up(place, port=0), place, Key.make(Path(folder) / "key"))
+        cloud = Ec2Client(control.ensure_up(place, port=0), place, Key.make(Path(folder) / "key"))
         try:
             figures = measure(cloud)
         finally:
@@ -39,7 +39,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(cloud: Customer) -> dict[str, float]:
+def measure(cloud: Ec2Client) -> dict[str, float]:
     """One machine after the other, one idling, ten at once."""
     boots = []
     for _ in range(BOOTS):
@@ -61,7 +61,7 @@ def measure(cloud: Customer) -> dict[str, float]:
     }
 
 
-def at_once(cloud: Customer) -> dict[str, float]:
+def at_once(cloud: Ec2Client) -> dict[str, float]:
     ec2, group = cloud.client("ec2"), cloud.open_group(22)
     parameters: dict[str, Any] = {
         "ImageId": cloud.tiny,

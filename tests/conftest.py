@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import kernel_reports, sharing
+from tests import kernel_reports, xdist_groups
 
 REPO = Path(__file__).parents[1]
 _SLICES = 4
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    sharing.arrange(items, shared=sharing.is_shared(config))
+    xdist_groups.arrange(items, shared=xdist_groups.is_shared(config))
     if config.getoption("--matrix") == "all":
         return
     commit = _commit()
@@ -81,7 +81,7 @@ class _Several:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if hasattr(report, "node"):  # of another process, and at the one who prints
-            report.nodeid = sharing.plain(report.nodeid)
+            report.nodeid = xdist_groups.plain(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

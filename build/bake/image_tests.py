@@ -89,8 +89,8 @@ def run_with_config(
     junit = folder / f"tests-{stage}.xml"
     for machine in machines:
         ssh_config.share(machine.config)
-    told = {"HUBSMITH_STAGE": stage, **_told_of(machines), **variables}
-    status = _pytest(manifest, files, told, machines, junit, report, guard)
+    environment = {"HUBSMITH_STAGE": stage, **_environment_of(machines), **variables}
+    status = _pytest(manifest, files, environment, machines, junit, report, guard)
     if status == _NOTHING_COLLECTED:
         raise UserError(
             f"tests.folder: nothing to run in {', '.join(path.name for path in files)}",
@@ -114,7 +114,7 @@ def read(junit: Path) -> TestSummary:
     return TestSummary(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
 
 
-def _told_of(machines: Sequence[SshTarget]) -> dict[str, str]:
+def _environment_of(machines: Sequence[SshTarget]) -> dict[str, str]:
     """What the plugin wants to know, and what a test that knows of one machine only does."""
     ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
     python_path = os.pathsep.join(filter(None, [str(_PLUGINS), os.environ.get("PYTHONPATH", "")]))
@@ -142,7 +142,7 @@ def _ssh_config(target: Target, folder: Path) -> Iterator[Path]:
 def _pytest(
     manifest: Manifest,
     files: Sequence[Path],
-    told: Mapping[str, str],
+    environment: Mapping[str, str],
     machines: Sequence[SshTarget],
     junit: Path,
     report: Reporter,
@@ -165,9 +165,9 @@ def _pytest(
             *manifest.tests.pytest_args,
         ),
     ]
-    environment = {
+    variables = {
         **os.environ,
-        **told,
+        **environment,
         "HUBSMITH_ACCEPTED_OPENINGS": json.dumps(manifest.tests.accepted_openings),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -177,7 +177,7 @@ def _pytest(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
+        env=variables,
         cwd=manifest.folder,
     ) as process:
         try:
@@ -190,8 +190,8 @@ def _pytest(
 
 def _processes(manifest: Manifest, machines: Sequence[SshTarget]) -> list[str]:
     """One for each machine, unless the manifest says how many."""
-    said = any(argument.startswith(("-n", "--numprocesses")) for argument in manifest.tests.pytest_args)
-    return [] if said or len(machines) == 1 else [f"--numprocesses={len(machines)}", "--dist=loadgroup"]
+    is_chosen = any(argument.startswith(("-n", "--numprocesses")) for argument in manifest.tests.pytest_args)
+    return [] if is_chosen or len(machines) == 1 else [f"--numprocesses={len(machines)}", "--dist=loadgroup"]
 
 
 def _follow(process: subprocess.Popen[str], minutes: float, report: Reporter) -> int:

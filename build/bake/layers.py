@@ -32,7 +32,7 @@ STATE = "layer"
 
 
 @dataclass(frozen=True)
-class Found:
+class LayerChoice:
     """What there is for one provisioner: the layer, or why there is none to start from."""
 
     provisioner: str
@@ -47,10 +47,10 @@ def key_of(now: Inputs, number: int) -> str:
     )
 
 
-def look(manifest: Manifest, clients: Clients, now: Inputs) -> list[Found]:
+def find_layers(manifest: Manifest, clients: Clients, now: Inputs) -> list[LayerChoice]:
     """For each provisioner in order what layers there are. Asks once; makes nothing."""
     if not manifest.layers.enabled:
-        return [Found(use.name, None, "layers.enabled is false") for use in manifest.provisioners]
+        return [LayerChoice(use.name, None, "layers.enabled is false") for use in manifest.provisioners]
     keys = [key_of(now, number) for number in range(len(manifest.provisioners))]
     snapshots = clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=tags.having(tags.STATE, STATE))[
         "Snapshots"
@@ -58,21 +58,21 @@ def look(manifest: Manifest, clients: Clients, now: Inputs) -> list[Found]:
     by_key: dict[str, list[SnapshotTypeDef]] = {}
     for snapshot in snapshots:
         by_key.setdefault(tags.as_dict(snapshot.get("Tags")).get(tags.LAYER, ""), []).append(snapshot)
-    made = {tags.as_dict(snapshot.get("Tags")).get(tags.LAYER_OF, "") for snapshot in snapshots}
+    with_layers = {tags.as_dict(snapshot.get("Tags")).get(tags.LAYER_OF, "") for snapshot in snapshots}
     return [
-        _best(manifest, use, number, by_key.get(keys[number], []), made)
+        _best(manifest, use, number, by_key.get(keys[number], []), with_layers)
         for number, use in enumerate(manifest.provisioners)
     ]
 
 
-def deepest(found: Sequence[Found]) -> Layer | None:
+def deepest(choices: Sequence[LayerChoice]) -> Layer | None:
     """The one to start from."""
-    return next((each.layer for each in reversed(found) if each.layer), None)
+    return next((choice.layer for choice in reversed(choices) if choice.layer), None)
 
 
-def start_of(found: Sequence[Found]) -> str:
+def start_of(choices: Sequence[LayerChoice]) -> str:
     """In words, for a plan."""
-    layer = deepest(found)
+    layer = deepest(choices)
     return (
         f"layer {layer.snapshot_id}, which has the first {layer.depth} provisioner(s) in it"
         if layer
@@ -81,11 +81,15 @@ def start_of(found: Sequence[Found]) -> str:
 
 
 def _best(
-    manifest: Manifest, use: ProvisionerUse, number: int, snapshots: Sequence[SnapshotTypeDef], made: set[str]
-) -> Found:
+    manifest: Manifest,
+    use: ProvisionerUse,
+    number: int,
+    snapshots: Sequence[SnapshotTypeDef],
+    with_layers: set[str],
+) -> LayerChoice:
     why = (
         f"{use.name} or what is before it is not as when a layer was made"
-        if use.name in made
+        if use.name in with_layers
         else "none was made yet"
     )
     for snapshot in sorted(
@@ -93,19 +97,24 @@ def _best(
     ):
         problem = _problem(manifest, snapshot)
         if problem is None:
-            marks = tags.as_dict(snapshot.get("Tags"))
-            layer = Layer(snapshot["SnapshotId"], number + 1, marks.get(tags.MADE_BY, ""), marks[tags.SINCE])
-            return Found(use.name, layer, f"{layer.snapshot_id}, packages of {layer.since[:16]}")
+            snapshot_tags = tags.as_dict(snapshot.get("Tags"))
+            layer = Layer(
+                snapshot["SnapshotId"],
+                number + 1,
+                snapshot_tags.get(tags.MADE_BY, ""),
+                snapshot_tags[tags.SINCE],
+            )
+            return LayerChoice(use.name, layer, f"{layer.snapshot_id}, packages of {layer.since[:16]}")
         why = problem
-    return Found(use.name, None, why)
+    return LayerChoice(use.name, None, why)
 
 
 def _problem(manifest: Manifest, snapshot: SnapshotTypeDef) -> str | None:
     """Why a layer of the right content cannot be started from."""
-    marks, root = tags.as_dict(snapshot.get("Tags")), manifest.builder.root_volume
+    snapshot_tags, root = tags.as_dict(snapshot.get("Tags")), manifest.builder.root_volume
     if snapshot["State"] != "completed":
         return f"{snapshot['SnapshotId']} is {snapshot['State']}"
-    if datetime.now(timezone.utc) - datetime.fromisoformat(marks[tags.SINCE]) > timedelta(
+    if datetime.now(timezone.utc) - datetime.fromisoformat(snapshot_tags[tags.SINCE]) > timedelta(
         days=manifest.layers.max_age_days
     ):
         return f"{snapshot['SnapshotId']} is older than layers.max_age_days ({manifest.layers.max_age_days})"

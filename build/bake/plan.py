@@ -49,7 +49,7 @@ class Published:
     """The newest published image of the same name, as its tags describe it."""
 
     image_id: str
-    marks: Mapping[str, str]
+    tags: Mapping[str, str]
     created: str = ""
 
 
@@ -113,7 +113,7 @@ def plan(
     launched from. With `published` it also says what is new since then. Raises OSError for a provisioner file
     that cannot be read.
     """
-    made_of = inputs.of(manifest, base.id, base.name, base.login_user)
+    made_of = Inputs.from_manifest(manifest, base.id, base.name, base.login_user)
     return Plan(
         cloud=cloud,
         manifest=manifest.path,
@@ -174,14 +174,14 @@ def _base_reason(manifest: Manifest) -> str:
 
 
 def _reason(published: Published, made_of: Inputs) -> str:
-    found = inputs.diff_tags(made_of, published.marks)
-    if not inputs.is_comparable(published.marks):
-        return f"{published.image_id} is due: {'; '.join(found)}"
-    if not found:
+    changes = inputs.diff_tags(made_of, published.tags)
+    if not inputs.is_comparable(published.tags):
+        return f"{published.image_id} is due: {'; '.join(changes)}"
+    if not changes:
         return (
             f"{published.image_id} is up to date: a build would only bring newer packages from the registries"
         )
-    return f"{published.image_id} is made of something else: {'; '.join(found)}"
+    return f"{published.image_id} is made of something else: {'; '.join(changes)}"
 
 
 def _builder(manifest: Manifest) -> dict[str, object]:

@@ -64,7 +64,10 @@ def faults(
             client.clear(endpoint.url, "" if clear == "all" else clear)
         if profile:
             client.add_profile(endpoint.url, profile)
-        conditions = {"times": times or None, "where": dict(_pair("where", each) for each in where or ())}
+        conditions = {
+            "times": times or None,
+            "where": dict(_pair("where", condition) for condition in where or ()),
+        }
         wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide)]
         wanted += [{"kind": "route53-pending"}] * route53_pending + [{"kind": "acme-refuse"}] * acme_refuse
         if wanted:
@@ -72,30 +75,30 @@ def faults(
         for act, instance_id in (("freeze", freeze), ("thaw", thaw), ("kill", kill)):
             if instance_id:
                 client.machine(endpoint.url, instance_id, act)
-        there = client.listed(endpoint.url)
-        report.document(there) if json else report.table(("number", "fault", "", "still"), _rows(there))
+        listed = client.listed(endpoint.url)
+        report.document(listed) if json else report.table(("number", "fault", "", "still"), _rows(listed))
 
 
 def _of_calls(error: str, delay: str, conditions: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
+    wanted = []
     if error:
         call, code = _pair("error", error)
-        found.append({"kind": "error", "call": call, "code": code, **conditions})
+        wanted.append({"kind": "error", "call": call, "code": code, **conditions})
     if delay:
         call, seconds = _pair("delay", delay)
-        found.append({"kind": "delay", "call": call, "seconds": _seconds("delay", seconds), **conditions})
-    return found
+        wanted.append({"kind": "delay", "call": call, "seconds": _seconds("delay", seconds), **conditions})
+    return wanted
 
 
 def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    wanted: list[dict[str, Any]] = []
     if state:
         change, seconds = _pair("state", state)
-        found.append({"kind": "state", "change": change, "seconds": _seconds("state", seconds)})
+        wanted.append({"kind": "state", "change": change, "seconds": _seconds("state", seconds)})
     if hide:
         resource, seconds = _pair("hide", hide)
-        found.append({"kind": "hide", "resource": resource, "seconds": _seconds("hide", seconds)})
-    return found
+        wanted.append({"kind": "hide", "resource": resource, "seconds": _seconds("hide", seconds)})
+    return wanted
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
@@ -112,9 +115,9 @@ def _seconds(option: str, text: str) -> float:
         raise UserError(f"--{option}: {text!r} is not a number of seconds", hint=_HELP[option]) from None
 
 
-def _rows(there: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+def _rows(listed: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     rows = []
-    for fault in there["faults"]:
+    for fault in listed["faults"]:
         place = fault.get("call") or fault.get("change") or fault.get("resource") or ""
         details = [fault.get("code", ""), f"{fault['seconds']:g} s" if "seconds" in fault else ""]
         details += [f"where {name}={pattern}" for name, pattern in fault.get("where", {}).items()]
@@ -122,4 +125,6 @@ def _rows(there: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         rows.append(
             (str(fault["number"]), f"{fault['kind']} {place}".strip(), " ".join(filter(None, details)), left)
         )
-    return rows + [("", f"frozen {instance_id}", "", "until it is thawed") for instance_id in there["frozen"]]
+    return rows + [
+        ("", f"frozen {instance_id}", "", "until it is thawed") for instance_id in listed["frozen"]
+    ]

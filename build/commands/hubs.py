@@ -101,12 +101,12 @@ def users(
         jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
         hub, chosen = Hub.named(domain), choice.load()
         wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
-        with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
+        with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as session:
             for verb in sorted({what.split()[0] for what, _ in wanted}):
-                way.require(f"users --{verb}")
+                session.require(f"users --{verb}")
             for what, names in wanted:
                 data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
-                if not way.show(_users_line(what, names, json=json), data=data):
+                if not session.show(_users_line(what, names, json=json), data=data):
                     report.note("done")
 
 
@@ -136,8 +136,8 @@ def ssh(choice: ManifestOptions, domain: str = "", operator_key: str = "", comma
 
     with cli_session(when_stopped="port 22 is closed again") as report:
         hub, chosen = Hub.named(domain), choice.load()
-        with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as way:
-            code = way.follow(command, terminal=not command)
+        with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as session:
+            code = session.follow(command, terminal=not command)
     if code:
         raise Exit(code=code)
 
@@ -174,8 +174,8 @@ def logs(
             report.result(console_tail(clients.ec2, running_instance(hub, clients).id, lines))
             return
         units = "".join(f" -u {shlex.quote(name)}" for name in unit or _UNITS)
-        with ssh_session(hub, clients, chosen, report, operator_key) as way:
-            code = way.follow(
+        with ssh_session(hub, clients, chosen, report, operator_key) as session:
+            code = session.follow(
                 f"journalctl --no-pager -o short-iso -n {lines}{' -f' if follow else ''}{units}", root=True
             )
     if code:

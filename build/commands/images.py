@@ -13,10 +13,12 @@ from build.errors import UserError
 def check(choice: ManifestOptions) -> None:
     """Check the manifest: every mistake, with its line and column."""
     with cli_session() as report:
-        found = choice.load(building=True)
-        if found.not_reproducible:
-            report.note(found.not_reproducible)
-        report.result(f"{choice.manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
+        manifest = choice.load(building=True)
+        if manifest.not_reproducible:
+            report.note(manifest.not_reproducible)
+        report.result(
+            f"{choice.manifest}: fine; {len(manifest.provisioners)} provisioners, cloud {manifest.cloud}"
+        )
 
 
 @manifest_task(help=JSON)
@@ -26,7 +28,7 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
     Launches nothing. A base image of the local cloud that is missing is made.
     """
     from build.bake import layers, plan_table
-    from build.bake.inputs import inputs
+    from build.bake.inputs.inputs import Inputs
     from build.bake.plan import plan as plan_of
     from build.bake.steps.source_image import find as find_base_image
     from build.images import listing as image_list
@@ -36,9 +38,14 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
         base = find_base_image(clients, chosen.base)
-        found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name, base.login_user))
-        hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
-        planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
+        layer_choices = layers.find_layers(
+            chosen, clients, Inputs.from_manifest(chosen, base.id, base.name, base.login_user)
+        )
+        hits = {
+            layer_choice.provisioner: f"{'hit' if layer_choice.layer else 'miss'}: {layer_choice.why}"
+            for layer_choice in layer_choices
+        }
+        planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(layer_choices))
         report.document(planned.document()) if json else report.sheet(plan_table.rows(planned))
 
 
@@ -122,13 +129,15 @@ def verify(
         elif domain:
             with ssh_session(
                 Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key
-            ) as way:
-                one, folder = verifier.verify(chosen, way.ip, way.config, heavy=heavy, report=report)
-            tests = [one]
+            ) as session:
+                summary, folder = verifier.verify(
+                    chosen, session.ip, session.config, heavy=heavy, report=report
+                )
+            tests = [summary]
         else:
             with verifier.reached(host, Login(user, identity, port, known_hosts)) as config:
-                one, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
-            tests = [one]
+                summary, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
+            tests = [summary]
         report.note(f"JUnit files: {folder}/tests-*.xml")
         rows = [
             (test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s")

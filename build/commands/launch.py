@@ -115,7 +115,7 @@ def destroy(
     parameters.
     """
     from build.hubs.hub import Hub
-    from build.operate import destroy as destroyer
+    from build.launch import destroy as destroyer
 
     with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)

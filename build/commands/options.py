@@ -1,4 +1,4 @@
-"""The options that choose a manifest and a cloud; a command gets them as one `Choice`."""
+"""The options that choose a manifest and a cloud; a command gets them as `ManifestOptions`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ManifestOptions:
 
 _Body = Callable[..., None]
 _PLAIN = inspect.Parameter.POSITIONAL_OR_KEYWORD
-_CONTEXT_AND_CHOICE = [
+_CONTEXT_AND_OPTIONS = [
     inspect.Parameter("_", _PLAIN),
     *(inspect.Parameter(each.name, _PLAIN, default=each.default) for each in fields(ManifestOptions)),
 ]
@@ -64,7 +64,9 @@ _CONTEXT_AND_CHOICE = [
 def manifest_task(
     *, help: Mapping[str, str] = MappingProxyType({}), iterable: Iterable[str] = (), **settings: object
 ) -> Callable[[_Body], Command]:
-    """A task like Invoke's own, whose function gets a Choice for a Context; its options come first."""
+    """A task like Invoke's own, whose function gets ManifestOptions where another gets a Context; the options
+    come before its own.
+    """
 
     def declare(body: _Body) -> Command:
         @wraps(body)
@@ -72,7 +74,7 @@ def manifest_task(
             body(ManifestOptions(**{name: given.pop(name) for name in _HELP}), **given)
 
         own = list(inspect.signature(body).parameters.values())[1:]
-        run.__signature__ = inspect.Signature([*_CONTEXT_AND_CHOICE, *own])  # type: ignore[attr-defined]  # Invoke reads options off it
+        run.__signature__ = inspect.Signature([*_CONTEXT_AND_OPTIONS, *own])  # type: ignore[attr-defined]  # Invoke reads options off it
         return command(help=_HELP | dict(help), iterable=["profile", "set", *iterable], **settings)(run)
 
     return declare

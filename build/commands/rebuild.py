@@ -52,15 +52,15 @@ def rebuild(
 
     Says what has changed, and prints the id of the image to use.
     """
-    verdict, wish = None, RebuildOptions(max_age, check, no_cache, on_failure, scheduled, catch_up, json)
+    decision, options = None, RebuildOptions(max_age, check, no_cache, on_failure, scheduled, catch_up, json)
     memory = failure_store(choice, scheduled=scheduled, check=check)
     with (
         cli_session(quiet=scheduled and not check and not _is_kept()) as report,
         _logging(report, check=check),
         counting_failures(memory, report) as counter,
     ):
-        verdict = _run(choice, wish, report, counter)
-    if verdict and verdict.stale:
+        decision = _run(choice, options, report, counter)
+    if decision and decision.stale:
         raise Exit(code=STALE)
 
 
@@ -87,31 +87,31 @@ def _logging(report: Reporter, *, check: bool) -> AbstractContextManager[None]:
 
 
 def _run(
-    choice: ManifestOptions, wish: RebuildOptions, report: Reporter, counter: FailureStreak
+    choice: ManifestOptions, options: RebuildOptions, report: Reporter, counter: FailureStreak
 ) -> RebuildDecision | None:
     """The verdict of a check; None of what has been done about it."""
     from build.rebuild import due as rebuilder
     from build.rebuild.schedule.weekly_time import WeeklyTime
 
-    when_failed, limit = parse_on_failure(wish.on_failure), rebuilder.age_limit(wish.max_age)
+    when_failed, limit = parse_on_failure(options.on_failure), rebuilder.age_limit(options.max_age)
     chosen = load(choice, counter)
-    if wish.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(wish.catch_up)):
-        report.note(f"no run was missed since {wish.catch_up}")
+    if options.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(options.catch_up)):
+        report.note(f"no run was missed since {options.catch_up}")
         return None
-    if not wish.check:
-        _rebuild(chosen, wish, report, counter, limit, when_failed)
+    if not options.check:
+        _rebuild(chosen, options, report, counter, limit, when_failed)
         return None
-    if wish.scheduled:
+    if options.scheduled:
         rebuilder.mark_run(chosen)
-    verdict = _judge(chosen, connect_to(chosen, report), report, limit)
+    decision = _judge(chosen, connect_to(chosen, report), report, limit)
     counter.went_well()
-    _tell(verdict, report, json=wish.json)
-    return verdict
+    _tell(decision, report, json=options.json)
+    return decision
 
 
 def _rebuild(
     manifest: Manifest,
-    wish: RebuildOptions,
+    options: RebuildOptions,
     report: Reporter,
     counter: FailureStreak,
     limit: timedelta | None,
@@ -126,31 +126,33 @@ def _rebuild(
             words = f"another rebuild of {manifest.image.name} is running ({holder}); nothing to do"
             report.document(
                 {"image_id": None, "built": False, "why_not": words}
-            ) if wish.json else report.note(words)
+            ) if options.json else report.note(words)
             return
-        if wish.scheduled:
+        if options.scheduled:
             rebuilder.mark_run(manifest)
         clients = connect_to(manifest, report, base=True)
-        if wish.scheduled:
+        if options.scheduled:
             counter.go_on(SsmStore(clients, manifest.image.name))
-        verdict = _judge(manifest, clients, report, limit)
+        decision = _judge(manifest, clients, report, limit)
         counter.went_well()
-        if not verdict.stale:
-            _tell(verdict, report, json=wish.json)
+        if not decision.stale:
+            _tell(decision, report, json=options.json)
             return
-        for reason in verdict.reasons:
+        for reason in decision.reasons:
             report.note(f"due: {reason}")
         image_id = None
-        if why_not := counter.pause(verdict.inputs):
+        if why_not := counter.pause(decision.inputs):
             report.note(why_not)
         else:
-            image_id = bake(manifest, clients, report, when_failed, no_cache=wish.no_cache or verdict.aged)
-        if wish.json:
+            image_id = bake(
+                manifest, clients, report, when_failed, no_cache=options.no_cache or decision.aged
+            )
+        if options.json:
             report.document(
                 {
-                    "image_id": image_id or verdict.image_id,
+                    "image_id": image_id or decision.image_id,
                     "built": bool(image_id),
-                    "reasons": verdict.reasons,
+                    "reasons": decision.reasons,
                 }
             )
         elif image_id:
@@ -166,16 +168,21 @@ def _judge(
         return rebuilder.decide(manifest, clients, limit)
 
 
-def _tell(verdict: RebuildDecision, report: Reporter, *, json: bool) -> None:
+def _tell(decision: RebuildDecision, report: Reporter, *, json: bool) -> None:
     """The verdict when nothing is built."""
     if json:
         report.document(
-            {"image_id": verdict.image_id, "built": False, "stale": verdict.stale, "reasons": verdict.reasons}
+            {
+                "image_id": decision.image_id,
+                "built": False,
+                "stale": decision.stale,
+                "reasons": decision.reasons,
+            }
         )
         return
-    for reason in verdict.reasons:
+    for reason in decision.reasons:
         report.note(f"due: {reason}")
-    if not verdict.stale:
-        report.note(f"nothing changed: {verdict.image_id} is up to date")
-    if verdict.image_id:
-        report.result(verdict.image_id)
+    if not decision.stale:
+        report.note(f"nothing changed: {decision.image_id} is up to date")
+    if decision.image_id:
+        report.result(decision.image_id)

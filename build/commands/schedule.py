@@ -156,17 +156,17 @@ def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None
     from build.rebuild.schedule.job import REPOSITORY
 
     if keeper == "systemd":
-        there = systemd.remove(job.name)
+        removed = systemd.remove(job.name)
     elif keeper == "cron":
-        there = cron.remove(job.name)
+        removed = cron.remove(job.name)
     elif keeper == "github":
         path = github.path(REPOSITORY, job)
-        there = path.exists()
+        removed = path.exists()
         path.unlink(missing_ok=True)
     else:
         with report.step("delete the stack"):
-            there = schedule_cloudformation.remove(cloudformation(manifest.region), job.name, report)
-    report.note(f"{job.name}: removed" if there else f"there is no {job.name} on {keeper}")
+            removed = schedule_cloudformation.remove(cloudformation(manifest.region), job.name, report)
+    report.note(f"{job.name}: removed" if removed else f"there is no {job.name} on {keeper}")
 
 
 def _source(url: str, revision: str) -> Source:

@@ -25,14 +25,14 @@ def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: b
 
     with cli_session() as report:
         clients = connect_to(choice.load(), report)
-        found = sweeper.find(clients, only_run=run or None)
+        leftovers = sweeper.find(clients, only_run=run or None)
         if not dry_run:
-            sweeper.remove(clients, found, report)
+            sweeper.remove(clients, leftovers, report)
         if json:
-            report.document([asdict(leftover) for leftover in found])
+            report.document([asdict(leftover) for leftover in leftovers])
         else:
-            report.table(sweeper.COLUMNS, [sweeper.cells(leftover) for leftover in found])
-        report.note(f"{len(found)} leftover(s) {'found' if dry_run else 'removed'}")
+            report.table(sweeper.COLUMNS, [sweeper.cells(leftover) for leftover in leftovers])
+        report.note(f"{len(leftovers)} leftover(s) {'leftovers' if dry_run else 'removed'}")
 
 
 @manifest_task(
@@ -61,20 +61,20 @@ def prune(
         if ready is None:
             return
         chosen, clients = ready
-        found = retention.decide(chosen, clients)
-        going = [decision for decision in found if not decision.keep]
+        decisions = retention.decide(chosen, clients)
+        going = [decision for decision in decisions if not decision.keep]
         if going and not dry_run:
             confirm(
                 f"{', '.join(decision.id for decision in going)} will be gone",
                 yes=yes,
                 hint="--yes skips the question, --dry-run only shows",
             )
-            retention.remove(clients, found, report)
+            retention.remove(clients, decisions, report)
         if json:
-            report.document([asdict(decision) for decision in found])
+            report.document([asdict(decision) for decision in decisions])
         else:
-            report.table(retention.COLUMNS, [retention.cells(decision) for decision in found])
-        report.note(retention.summary(found, dry_run=dry_run))
+            report.table(retention.COLUMNS, [retention.cells(decision) for decision in decisions])
+        report.note(retention.summary(decisions, dry_run=dry_run))
 
 
 def _ready(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> tuple[Manifest, Clients] | None:

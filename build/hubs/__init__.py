@@ -1,1 +1,1 @@
-"""What a hub is: its name and what follows from it, instances, lock, operator's key, what it serves."""
+"""What a hub is: its name, resources, lock and operator's key, what it serves and says of its boot."""

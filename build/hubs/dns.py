@@ -1,16 +1,36 @@
-"""The records of a hosted zone at a hub's names and below them, as Route 53 lists them."""
+"""The hosted zone of a hub, and the records at the hub's names and below them, as Route 53 lists them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from build.hubs.models import Zone
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.hubs.hub import Hub
-    from build.hubs.models import Zone
 
 _NAMING = ("A", "AAAA", "CNAME")
+
+
+def find_zone(clients: Clients, domain: str) -> Zone | None:
+    """The public hosted zone that holds ``domain``: the longest match."""
+    pages = clients.route53.get_paginator("list_hosted_zones").paginate()
+    found = [
+        zone
+        for page in pages
+        for zone in page["HostedZones"]
+        if not zone.get("Config", {}).get("PrivateZone")
+    ]
+    zones = {zone["Name"].rstrip("."): zone["Id"].rpartition("/")[2] for zone in found}
+    name = longest_match(domain, zones)
+    return Zone(zones[name], name) if name is not None else None
+
+
+def longest_match(domain: str, zones: Iterable[str]) -> str | None:
+    """Of the zone names those that are ``domain`` or end it at a dot; of them the longest."""
+    return max((zone for zone in zones if zone and f".{domain}".endswith(f".{zone}")), key=len, default=None)
 
 
 def records_of(clients: Clients, zone: Zone, *names: str) -> list[Any]:

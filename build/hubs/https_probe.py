@@ -9,11 +9,15 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from build.hubs.models import Certificate
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
 
 HTTPS = 443
 _HEALTH = "/hub/health"
@@ -50,6 +54,13 @@ class Trust:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def trust_of(clients: Clients, *, staging: bool) -> Trust:
+    """Whose certificates are good: a cloud's own ACME server says so; staging roots are in nobody's store."""
+    if clients.cloud.acme_roots:
+        return Trust(roots=clients.cloud.acme_roots)
+    return Trust(chain=not staging)
 
 
 def probe(
@@ -106,21 +117,21 @@ def _get(
 
 def describe(der: bytes) -> Certificate:
     """A certificate in our words."""
-    found = x509.load_der_x509_certificate(der)
+    certificate = x509.load_der_x509_certificate(der)
     try:
-        names = found.extensions.get_extension_for_class(
+        names = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName
         ).value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         names = []
-    spki = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ends = found.not_valid_after_utc
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ends = certificate.not_valid_after_utc
     return Certificate(
         names=tuple(names),
-        issuer=found.issuer.rfc4514_string(),
-        serial=f"{found.serial_number:x}",
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:x}",
         not_after=ends.isoformat(timespec="seconds"),
         days_left=(ends - datetime.now(timezone.utc)).days,
-        self_signed=found.issuer == found.subject,
+        self_signed=certificate.issuer == certificate.subject,
         spki_sha256=base64.b64encode(hashlib.sha256(spki).digest()).decode(),
     )

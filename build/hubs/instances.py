@@ -39,22 +39,22 @@ class HubInstance:
 
 def of_hub(clients: Clients, hub: Hub | None) -> list[HubInstance]:
     """The hub's instances that are not terminated, oldest first; without a hub those of all hubs."""
-    return [_facts(found) for found in listed(clients, hub)]
+    return [_facts(found) for found in descriptions(clients, hub)]
 
 
-def listed(clients: Clients, hub: Hub | None) -> list[InstanceTypeDef]:
+def descriptions(clients: Clients, hub: Hub | None) -> list[InstanceTypeDef]:
     """The same, as EC2 tells of them."""
-    marks = tags.having(tags.HUB, hub.domain) if hub else tags.having(tags.HUB)
+    filters = tags.having(tags.HUB, hub.domain) if hub else tags.having(tags.HUB)
     pages = clients.ec2.get_paginator("describe_instances").paginate(
-        Filters=[*marks, {"Name": "instance-state-name", "Values": list(ALIVE)}]
+        Filters=[*filters, {"Name": "instance-state-name", "Values": list(ALIVE)}]
     )
-    found = [
+    instances = [
         instance
         for page in pages
         for reservation in page["Reservations"]
         for instance in reservation["Instances"]
     ]
-    return sorted(found, key=lambda instance: instance["LaunchTime"])
+    return sorted(instances, key=lambda instance: instance["LaunchTime"])
 
 
 def current_and_successor(
@@ -76,28 +76,28 @@ def current_and_successor(
     return (others[0] if others else None), (successors[0] if successors else None)
 
 
-def look(clients: Clients, instance_id: str) -> HubInstance:
+def by_id(clients: Clients, instance_id: str) -> HubInstance:
     """One instance now."""
     return _facts(
         clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
     )
 
 
-def _facts(found: InstanceTypeDef) -> HubInstance:
-    marks = tags.as_dict(found.get("Tags"))
+def _facts(instance: InstanceTypeDef) -> HubInstance:
+    instance_tags = tags.as_dict(instance.get("Tags"))
     return HubInstance(
-        id=found["InstanceId"],
-        domain=marks.get(tags.HUB, ""),
-        state=str(found["State"]["Name"]),
-        image_id=found["ImageId"],
-        instance_type=str(found["InstanceType"]),
-        subnet_id=found.get("SubnetId", ""),
-        zone=found["Placement"].get("AvailabilityZone", ""),
-        launched=found["LaunchTime"].isoformat(timespec="seconds"),
-        public_ip=found.get("PublicIpAddress", ""),
-        login_user=marks.get(tags.LOGIN_USER, ""),
-        replaces=marks.get(tags.REPLACES, ""),
-        launch_digest=marks.get(tags.LAUNCH, ""),
-        staging=marks.get(tags.ACME) == "staging",
-        subdomains=tags.SUBDOMAINS in marks,
+        id=instance["InstanceId"],
+        domain=instance_tags.get(tags.HUB, ""),
+        state=str(instance["State"]["Name"]),
+        image_id=instance["ImageId"],
+        instance_type=str(instance["InstanceType"]),
+        subnet_id=instance.get("SubnetId", ""),
+        zone=instance["Placement"].get("AvailabilityZone", ""),
+        launched=instance["LaunchTime"].isoformat(timespec="seconds"),
+        public_ip=instance.get("PublicIpAddress", ""),
+        login_user=instance_tags.get(tags.LOGIN_USER, ""),
+        replaces=instance_tags.get(tags.REPLACES, ""),
+        launch_digest=instance_tags.get(tags.LAUNCH, ""),
+        staging=instance_tags.get(tags.ACME) == "staging",
+        subdomains=tags.SUBDOMAINS in instance_tags,
     )

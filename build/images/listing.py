@@ -30,10 +30,10 @@ COLUMNS = ("image", "name", "channel", "state", "created", "base")
 
 def list_images(clients: Clients) -> list[ImageRow]:
     """Every image of the account that carries our tag, newest first."""
-    found = clients.ec2.describe_images(Owners=["self"], Filters=tags.having(tags.IMAGE))["Images"]
+    images = clients.ec2.describe_images(Owners=["self"], Filters=tags.having(tags.IMAGE))["Images"]
     rows = []
-    for image in found:
-        marks = tags.as_dict(image.get("Tags"))
+    for image in images:
+        image_tags = tags.as_dict(image.get("Tags"))
         sizes = [
             mapping["Ebs"].get("VolumeSize", 0)
             for mapping in image["BlockDeviceMappings"]
@@ -43,13 +43,15 @@ def list_images(clients: Clients) -> list[ImageRow]:
             ImageRow(
                 id=image["ImageId"],
                 name=image.get("Name", ""),
-                image=marks.get(tags.IMAGE, ""),
-                state=marks.get(tags.STATE, "") if image["State"] == "available" else str(image["State"]),
-                channel=marks.get(tags.CHANNEL, ""),
+                image=image_tags.get(tags.IMAGE, ""),
+                state=image_tags.get(tags.STATE, "")
+                if image["State"] == "available"
+                else str(image["State"]),
+                channel=image_tags.get(tags.CHANNEL, ""),
                 created=image["CreationDate"],
                 size_gib=sizes[0] if sizes else 0,
-                base=marks.get(tags.BASE, ""),
-                fingerprint=marks.get(tags.FINGERPRINT, ""),
+                base=image_tags.get(tags.BASE, ""),
+                fingerprint=image_tags.get(tags.FINGERPRINT, ""),
             )
         )
     return sorted(rows, key=lambda row: row.created, reverse=True)
@@ -76,8 +78,8 @@ def newest_published(clients: Clients, image: str, channel: str | None = None) -
     ]
     if channel:
         wanted += tags.having(tags.CHANNEL, channel)
-    found = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
-    if not found:
+    images = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
+    if not images:
         return None
-    newest = max(found, key=lambda one: (one["CreationDate"], one.get("Name", "")))
+    newest = max(images, key=lambda candidate: (candidate["CreationDate"], candidate.get("Name", "")))
     return Published(newest["ImageId"], tags.as_dict(newest.get("Tags")), newest["CreationDate"])

@@ -143,14 +143,17 @@ def _layers(clients: Clients, mine: Sequence[ImageTypeDef], used: Uses, now: dat
     seen: set[str] = set()
     for snapshot in sorted(snapshots, key=_freshness, reverse=True):
         image = images.get(snapshot["SnapshotId"])
-        marks = tags.as_dict(snapshot.get("Tags"))
-        key, newer = marks.get(tags.LAYER, ""), marks.get(tags.LAYER, "") in seen
+        snapshot_tags = tags.as_dict(snapshot.get("Tags"))
+        key, newer = snapshot_tags.get(tags.LAYER, ""), snapshot_tags.get(tags.LAYER, "") in seen
         if snapshot["State"] == "completed":
             seen.add(key)
         use = used.by(image["ImageId"]) if image else None
-        why = use or _why_layer_goes(snapshot, marks, now, newer=newer)
+        why = use or _why_layer_goes(snapshot, snapshot_tags, now, newer=newer)
         decision = _of_snapshot(
-            "layer", snapshot, keep=bool(use) or why is None, why=why or f"until {marks[tags.EXPIRES][:10]}"
+            "layer",
+            snapshot,
+            keep=bool(use) or why is None,
+            why=why or f"until {snapshot_tags[tags.EXPIRES][:10]}",
         )
         yield decision
         if image and not decision.keep:
@@ -165,13 +168,15 @@ def _layers(clients: Clients, mine: Sequence[ImageTypeDef], used: Uses, now: dat
 
 
 def _why_layer_goes(
-    snapshot: SnapshotTypeDef, marks: Mapping[str, str], now: datetime, *, newer: bool
+    snapshot: SnapshotTypeDef, snapshot_tags: Mapping[str, str], now: datetime, *, newer: bool
 ) -> str | None:
     if snapshot["State"] == "error":
         return "it could not be taken"
     if newer:
         return "there is a newer one of the same"
-    return "it is too old" if _time(marks.get(tags.EXPIRES, "1970-01-01T00:00:00+00:00")) < now else None
+    return (
+        "it is too old" if _time(snapshot_tags.get(tags.EXPIRES, "1970-01-01T00:00:00+00:00")) < now else None
+    )
 
 
 def _freshness(snapshot: SnapshotTypeDef) -> tuple[str, datetime]:
@@ -185,8 +190,8 @@ def _of_snapshot(kind: str, snapshot: SnapshotTypeDef, *, keep: bool, why: str) 
 
 
 def _is(image: ImageTypeDef, wanted: Mapping[str, str]) -> bool:
-    marks = tags.as_dict(image.get("Tags"))
-    return all(marks.get(key) == value for key, value in wanted.items())
+    image_tags = tags.as_dict(image.get("Tags"))
+    return all(image_tags.get(key) == value for key, value in wanted.items())
 
 
 def _time(text: str) -> datetime:

@@ -53,12 +53,14 @@ def find(clients: Clients, *, only_run: str | None = None) -> list[Leftover]:
     """
     if only_run and run.is_alive(only_run):
         raise UserError(f"{only_run} is still running", hint="stop it first (Ctrl-C cleans up after itself)")
-    found: list[Leftover] = []
-    for kind, resource_id, marks in _tagged(clients):
-        why = _why_dead(marks, only_run)
+    leftovers: list[Leftover] = []
+    for kind, resource_id, resource_tags in _tagged(clients):
+        why = _why_dead(resource_tags, only_run)
         if why:
-            found.append(Leftover(kind, resource_id, marks[tags.RUN], marks.get(tags.OWNER, "?"), why))
-    return found
+            leftovers.append(
+                Leftover(kind, resource_id, resource_tags[tags.RUN], resource_tags.get(tags.OWNER, "?"), why)
+            )
+    return leftovers
 
 
 def remove(clients: Clients, leftovers: Sequence[Leftover], report: Reporter) -> None:
@@ -74,15 +76,15 @@ def remove(clients: Clients, leftovers: Sequence[Leftover], report: Reporter) ->
         raise CleanupError("not removed:\n" + "\n".join(failed), hint="run `invoke sweep` again in a minute")
 
 
-def _why_dead(marks: dict[str, str], only_run: str | None) -> str | None:
-    run_id = marks[tags.RUN]
-    if marks.get(tags.STATE) == PUBLISHED:
+def _why_dead(resource_tags: dict[str, str], only_run: str | None) -> str | None:
+    run_id = resource_tags[tags.RUN]
+    if resource_tags.get(tags.STATE) == PUBLISHED:
         return None
     if only_run:
         return "asked for" if run_id == only_run else None
     if (run.runs_folder() / run_id).is_dir():
         return None if run.is_alive(run_id) else "its build is not running any more"
-    expires = datetime.fromisoformat(marks.get(tags.EXPIRES, "1970-01-01T00:00:00+00:00"))
+    expires = datetime.fromisoformat(resource_tags.get(tags.EXPIRES, "1970-01-01T00:00:00+00:00"))
     return f"expired {expires:%Y-%m-%d %H:%M} UTC" if expires < datetime.now(timezone.utc) else None
 
 

@@ -1,1 +1,1 @@
-"""From an image to a hub that people use: recipe.py is the list of the steps, a file each."""
+"""From an image to a hub that people use, and its end: recipe.py and destroy.py list the steps."""

@@ -10,18 +10,13 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
+from build.hubs.address import GIVEN, own_address
 from build.hubs.models import Address
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import AddressTypeDef
-
-    from build.aws.session import Clients
-    from build.hubs.hub import Hub
-
-GIVEN = "hubsmith:given"
-"""On an address that the manifest named: destroy lets go of it and does not release it."""
 
 
 class EnsureAddress(Step[LaunchState]):
@@ -42,21 +37,21 @@ class EnsureAddress(Step[LaunchState]):
         if not allocation_id:
             return None
         try:
-            found = state.clients.ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"][0]
+            address = state.clients.ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"][0]
         except ClientError as exc:
             raise UserError(
                 f"launch.allocation_id: {exc.response['Error'].get('Message')}",
                 where=str(state.manifest.path),
             ) from exc
-        require_ours(state, found)
+        require_ours(state, address)
         state.clients.ec2.create_tags(
             Resources=[allocation_id], Tags=tags.as_list({**state.hub.tags, GIVEN: "true"})
         )
-        return Address(allocation_id, found["PublicIp"])
+        return Address(allocation_id, address["PublicIp"])
 
     def _allocated(self, state: LaunchState) -> Address:
         try:
-            made = state.clients.ec2.allocate_address(
+            address = state.clients.ec2.allocate_address(
                 Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip")
             )
         except ClientError as exc:
@@ -69,8 +64,8 @@ class EnsureAddress(Step[LaunchState]):
                     "launch.allocation_id"
                 ),
             ) from exc
-        state.record_change(f"allocated the address {made['PublicIp']}")
-        return Address(made["AllocationId"], made["PublicIp"])
+        state.record_change(f"allocated the address {address['PublicIp']}")
+        return Address(address["AllocationId"], address["PublicIp"])
 
 
 class MoveAddress(Step[LaunchState]):
@@ -83,34 +78,27 @@ class MoveAddress(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when it leads to an instance that is not this hub's."""
-        found = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
+        address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
             "Addresses"
         ][0]
-        if found.get("InstanceId") == state.instance_id:
+        if address.get("InstanceId") == state.instance_id:
             return
-        require_ours(state, found)
+        require_ours(state, address)
         state.clients.ec2.associate_address(
             AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True
         )
         state.record_change(f"{state.address.ip} leads to {state.instance_id}")
 
 
-def own_address(clients: Clients, hub: Hub) -> Address | None:
-    """The address that carries the hub's tag."""
-    found = clients.ec2.describe_addresses(Filters=tags.having(tags.HUB, hub.domain))["Addresses"]
-    ours = sorted((address["AllocationId"], address["PublicIp"]) for address in found)
-    return Address(*ours[0]) if ours else None
-
-
 def require_ours(state: LaunchState, address: AddressTypeDef) -> None:
     """Raise UserError when the address leads to something that is not an instance of this hub."""
     holder = address.get("InstanceId") or address.get("NetworkInterfaceId")
     ours = {instance.id for instance in instances.of_hub(state.clients, state.hub)}
-    mark = tags.as_dict(address.get("Tags")).get(tags.HUB, state.hub.domain)
+    tagged_for = tags.as_dict(address.get("Tags")).get(tags.HUB, state.hub.domain)
     # An address whose instance was terminated a moment ago is still associated with it for a while.
-    if mark != state.hub.domain or (holder and holder not in ours and not _is_ending(state, address)):
+    if tagged_for != state.hub.domain or (holder and holder not in ours and not _is_ending(state, address)):
         raise UserError(
-            f"the address {address.get('PublicIp')} belongs to {holder or mark}, which is not "
+            f"the address {address.get('PublicIp')} belongs to {holder or tagged_for}, which is not "
             f"{state.hub.domain}"
         )
 
@@ -120,9 +108,9 @@ def _is_ending(state: LaunchState, address: AddressTypeDef) -> bool:
     if not instance_id:
         return False
     found = state.clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"]
-    marks = tags.as_dict(found[0]["Instances"][0].get("Tags")) if found else {}
+    instance_tags = tags.as_dict(found[0]["Instances"][0].get("Tags")) if found else {}
     return (
-        marks.get(tags.HUB, state.hub.domain) == state.hub.domain
+        instance_tags.get(tags.HUB, state.hub.domain) == state.hub.domain
         and bool(found)
         and (found[0]["Instances"][0]["State"]["Name"] in ("shutting-down", "terminated"))
     )

@@ -5,21 +5,17 @@ With subdomains a wildcard beside the name leads users' hosts there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from build.aws import tags
 from build.aws.wait import wait_until
 from build.errors import UserError
 from build.hubs import instances
-from build.hubs.dns import in_words, labels_below, plain, points_to, records_of
+from build.hubs.address import own_address
+from build.hubs.dns import find_zone, in_words, labels_below, plain, points_to, records_of
 from build.hubs.models import Zone
-from build.launch.address import own_address
 from build.launch.state import LaunchState
 from build.pipeline import Step
-
-if TYPE_CHECKING:
-    from build.aws.session import Clients
 
 TTL_S = 60
 _INSYNC_S = 600
@@ -110,9 +106,9 @@ class UpsertDnsRecords(Step[LaunchState]):
             for name in () if state.options.rehearse else state.names:
                 state.report.note(f"create this record: {name}. {TTL_S} IN A {state.address.ip}")
             return
-        there = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
+        records = records_of(state.clients, state.zone, *state.hub.names(subdomains=True))
         changes = {
-            name: self._changes(state, name, [one for one in there if plain(one) == name])
+            name: self._changes(state, name, [one for one in records if plain(one) == name])
             for name in state.names
         }
         if any(changes.values()):
@@ -123,34 +119,34 @@ class UpsertDnsRecords(Step[LaunchState]):
             for name in (name for name, some in changes.items() if some):
                 state.record_change(f"{name} points to {state.address.ip}")
         if state.hub.wildcard not in state.names:
-            self._remove_wildcard(state, state.zone, there)
+            self._remove_wildcard(state, state.zone, records)
 
-    def _changes(self, state: LaunchState, name: str, there: list[Any]) -> list[Any]:
+    def _changes(self, state: LaunchState, name: str, records: list[Any]) -> list[Any]:
         wanted: dict[str, Any] = {
             "Name": f"{name}.",
             "Type": "A",
             "TTL": TTL_S,
             "ResourceRecords": [{"Value": state.address.ip}],
         }
-        if [{**record, "Name": f"{plain(record)}."} for record in there] == [wanted]:
+        if [{**record, "Name": f"{plain(record)}."} for record in records] == [wanted]:
             return []
-        if any("SetIdentifier" in record for record in there):
+        if any("SetIdentifier" in record for record in records):
             raise UserError(
                 f"{name} has records with a routing policy",
                 hint="remove them in Route 53, then run this again",
             )
         gone = [
             {"Action": "DELETE", "ResourceRecordSet": record}
-            for record in there
+            for record in records
             if record["Type"] in ("AAAA", "CNAME")
         ]
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
-    def _remove_wildcard(self, state: LaunchState, zone: Zone, there: list[Any]) -> None:
+    def _remove_wildcard(self, state: LaunchState, zone: Zone, records: list[Any]) -> None:
         """The one that a launch has made before, known by its tag on the address."""
         own = [
             record
-            for record in there
+            for record in records
             if plain(record) == state.hub.wildcard and points_to(record, state.address.ip)
         ]
         address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
@@ -166,8 +162,8 @@ class UpsertDnsRecords(Step[LaunchState]):
 
 def remove_records(state: LaunchState, zone: Zone, ip: str) -> None:
     """Remove the A records that are this hub's own, which is to say point to ``ip``."""
-    there = records_of(state.clients, zone, *state.hub.names(subdomains=True))
-    _remove(state, zone, [record for record in there if points_to(record, ip)])
+    records = records_of(state.clients, zone, *state.hub.names(subdomains=True))
+    _remove(state, zone, [record for record in records if points_to(record, ip)])
 
 
 def _remove(state: LaunchState, zone: Zone, records: list[Any]) -> None:
@@ -194,22 +190,3 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
         on_wait=state.report.waiting,
         hint="look at the zone in Route 53; the same command goes on from here",
     )
-
-
-def find_zone(clients: Clients, domain: str) -> Zone | None:
-    """The public hosted zone that holds ``domain``: the longest match."""
-    pages = clients.route53.get_paginator("list_hosted_zones").paginate()
-    found = [
-        zone
-        for page in pages
-        for zone in page["HostedZones"]
-        if not zone.get("Config", {}).get("PrivateZone")
-    ]
-    zones = {zone["Name"].rstrip("."): zone["Id"].rpartition("/")[2] for zone in found}
-    name = longest_match(domain, zones)
-    return Zone(zones[name], name) if name is not None else None
-
-
-def longest_match(domain: str, zones: Iterable[str]) -> str | None:
-    """Of the zone names those that are ``domain`` or end it at a dot; of them the longest."""
-    return max((zone for zone in zones if zone and f".{domain}".endswith(f".{zone}")), key=len, default=None)

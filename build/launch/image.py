@@ -108,12 +108,12 @@ def _listed(clients: Clients, image_id: str) -> list[ImageTypeDef]:
 
 
 def _facts(image: ImageTypeDef, login_user: str) -> HubImage:
-    marks = tags.as_dict(image.get("Tags"))
+    image_tags = tags.as_dict(image.get("Tags"))
     return HubImage(
         image["ImageId"],
         image.get("Name", ""),
         image.get("RootDeviceName", "/dev/xvda"),
-        marks.get(tags.LOGIN_USER) or login_user,
+        image_tags.get(tags.LOGIN_USER) or login_user,
         image.get("CreationDate", ""),
-        marks.get(tags.VERSION, ""),
+        image_tags.get(tags.VERSION, ""),
     )

@@ -78,7 +78,7 @@ class RunInstance(Step[LaunchState]):
 
 
 def differences(state: LaunchState, current: HubInstance) -> list[str]:
-    """What of a running instance is not as wished and cannot be changed while it lives."""
+    """What of a running instance is not as requested and cannot be changed while it lives."""
     found = []
     if current.image_id != state.image.id:
         found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
@@ -176,13 +176,17 @@ def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
     guide, "Preserve data").
     """
     data = _data(state)
-    marks = {**state.hub.tags, tags.LOGIN_USER: state.image.login_user, tags.LAUNCH: user_data.digest(data)}
+    instance_tags = {
+        **state.hub.tags,
+        tags.LOGIN_USER: state.image.login_user,
+        tags.LAUNCH: user_data.digest(data),
+    }
     if state.options.staging:
-        marks[tags.ACME] = "staging"
+        instance_tags[tags.ACME] = "staging"
     if state.options.subdomains:
-        marks[tags.SUBDOMAINS] = "true"
+        instance_tags[tags.SUBDOMAINS] = "true"
     if state.old_id:
-        marks[tags.REPLACES] = state.old_id
+        instance_tags[tags.REPLACES] = state.old_id
     root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
     return {
         "ImageId": state.image.id,
@@ -209,5 +213,8 @@ def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
                 "DeleteOnTermination": True,
             }
         ],
-        "TagSpecifications": [*tags.specifications(marks, "instance"), *tags.specifications(root, "volume")],
+        "TagSpecifications": [
+            *tags.specifications(instance_tags, "instance"),
+            *tags.specifications(root, "volume"),
+        ],
     }

@@ -60,13 +60,13 @@ class LaunchOptions:
 
     @property
     def settings_of_the_image(self) -> list[str]:
-        """What the image itself has to know to do as is wished, as the manifest names it."""
+        """What the image itself has to support for these options, as the manifest names it."""
         hours = self.defaults.first_password_hours != USUAL_PASSWORD_HOURS
         return ["launch.first_password_hours"] * hours + ["hub.subdomains"] * self.subdomains
 
 
 def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
-    """Options over defaults. Raises UserError for what cannot be wished."""
+    """Options over defaults. Raises UserError for what is not valid."""
     given = {
         "instance_type": options.instance_type,
         "subnet_id": options.subnet,

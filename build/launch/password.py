@@ -42,8 +42,8 @@ class EnsurePassword(Step[LaunchState]):
                 forget(state.clients, state.hub)
             if _generate(state):
                 state.record_change(f"generated the password of {admin}")
-            marks = tags.as_list({tags.FIRST_PASSWORD: admin})
-            state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=marks)
+            volume_tags = tags.as_list({tags.FIRST_PASSWORD: admin})
+            state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=volume_tags)
         state.password = _not_shown_yet(state)
 
 
@@ -76,9 +76,12 @@ def is_unused(clients: Clients, hub: Hub) -> bool:
 
 def was_shown(clients: Clients, hub: Hub) -> None:
     """From here on nobody is shown it again."""
-    marks = [{"Key": SHOWN, "Value": "yes"}]
     try:
-        clients.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=parameter_of(hub), Tags=marks)  # type: ignore[arg-type]
+        clients.ssm.add_tags_to_resource(
+            ResourceType="Parameter",
+            ResourceId=parameter_of(hub),
+            Tags=[{"Key": SHOWN, "Value": "yes"}],
+        )
     except ClientError as exc:
         if code_of(exc) not in _GONE:
             raise

@@ -38,11 +38,11 @@ class AttachDataVolume(Step[LaunchState]):
                 volume.detach(state)
         volume.attach(state, state.instance_id)
         if state.old_id and state.options.wait:
-            wait_for_https.wait(state, instances.look(state.clients, state.instance_id).public_ip)
+            wait_for_https.wait(state, instances.by_id(state.clients, state.instance_id).public_ip)
 
     def cleanup(self, state: LaunchState) -> None:
         """Bring the old instance back, if there is one and the new one has not taken over yet."""
-        if state.old_id is None or state.proven:
+        if state.old_id is None or state.committed:
             return
         ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
         ec2.terminate_instances(InstanceIds=[state.instance_id])
@@ -68,7 +68,7 @@ class TerminateOldInstance(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """From here on there is no way back."""
-        state.proven = True
+        state.committed = True
         if state.old_id is None:
             return
         ec2 = state.clients.ec2
@@ -87,7 +87,7 @@ class TerminateOldInstance(Step[LaunchState]):
 def _stop(state: LaunchState, instance_id: str) -> None:
     state.report.waiting(f"{instance_id} shuts down")
     ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
-    if instances.look(state.clients, instance_id).state in ("pending", "running"):
+    if instances.by_id(state.clients, instance_id).state in ("pending", "running"):
         ec2.stop_instances(InstanceIds=[instance_id])
         state.record_change(f"stopped {instance_id}")
     wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
@@ -95,8 +95,8 @@ def _stop(state: LaunchState, instance_id: str) -> None:
 
 def _keep_a_snapshot(state: LaunchState) -> None:
     """One of the data as the old instance left them; the one of the replacement before goes."""
-    marks = [*tags.having(tags.HUB, state.hub.domain), *tags.having(tags.ROLE, BEFORE)]
-    earlier = state.clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=marks)["Snapshots"]
+    filters = [*tags.having(tags.HUB, state.hub.domain), *tags.having(tags.ROLE, BEFORE)]
+    earlier = state.clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
     volume.snapshot(state, "before the replacement", BEFORE)
     for snapshot in earlier:
         state.clients.ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])

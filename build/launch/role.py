@@ -42,21 +42,21 @@ class EnsureRole(Step[LaunchState]):
         Raises UserError for a boundary that is not there.
         """
         iam, name = state.clients.iam, state.hub.name
-        marks = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
+        role_tags = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
         # The boundary first: without it the launch may have no right to give the role any.
-        self._have_role(state, name, marks)
+        self._have_role(state, name, role_tags)
         self._put_policy(state, name)
         if not _exists(lambda: iam.get_instance_profile(InstanceProfileName=name)):
-            iam.create_instance_profile(InstanceProfileName=name, Path=PATH, Tags=marks)  # type: ignore[arg-type]
+            iam.create_instance_profile(InstanceProfileName=name, Path=PATH, Tags=role_tags)  # type: ignore[arg-type]
         if not iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
             iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         state.profile = name
 
-    def _have_role(self, state: LaunchState, name: str, marks: list[dict[str, str]]) -> None:
+    def _have_role(self, state: LaunchState, name: str, role_tags: list[dict[str, str]]) -> None:
         iam, boundary = state.clients.iam, state.options.defaults.permissions_boundary
         if not _exists(lambda: iam.get_role(RoleName=name)):
             request: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
-            request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": marks}
+            request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": role_tags}
             _bounded(
                 state,
                 lambda: iam.create_role(
@@ -65,10 +65,10 @@ class EnsureRole(Step[LaunchState]):
             )
             state.record_change(f"created the role {name}")
             return
-        there = (
+        current = (
             iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         )
-        if boundary and there != boundary:  # null says nothing: an administrator may have given it one
+        if boundary and current != boundary:  # null says nothing: an administrator may have given it one
             _bounded(
                 state, lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
             )
@@ -76,15 +76,15 @@ class EnsureRole(Step[LaunchState]):
 
     def _put_policy(self, state: LaunchState, name: str) -> None:
         iam, wanted = state.clients.iam, policy(state.hub, state.clients, state.zone)
-        there: Any = None
+        current: Any = None
         try:
-            there = iam.get_role_policy(RoleName=name, PolicyName=_POLICY)["PolicyDocument"]
+            current = iam.get_role_policy(RoleName=name, PolicyName=_POLICY)["PolicyDocument"]
         except ClientError as exc:
             if code_of(exc) != "NoSuchEntity":
                 raise
-        if (json.loads(there) if isinstance(there, str) else there) != wanted:
+        if (json.loads(current) if isinstance(current, str) else current) != wanted:
             iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
-            if there is not None:
+            if current is not None:
                 state.record_change(f"corrected the policy of {name}")
 
 

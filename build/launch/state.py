@@ -40,7 +40,7 @@ class LaunchState:
     """Watches the kernel of ``instance_id``."""
     old_id: str | None = None
     """The instance that ``instance_id`` takes over from."""
-    proven: bool = False
+    committed: bool = False
     """The new instance has taken over: from here on there is no way back to the old one."""
     certificate: Certificate | None = None
     newer_image: HubImage | None = None

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.models import SubnetChoice
-from build.launch import volume
+from build.hubs.volume import own_volume
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -27,34 +27,34 @@ class FindSubnet(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when no subnet serves."""
-        there = volume.own_volume(state.clients, state.hub)
-        zone = there["AvailabilityZone"] if there else None
+        volume = own_volume(state.clients, state.hub)
+        zone = volume["AvailabilityZone"] if volume else None
         wanted = state.options.subnet_id
-        found = _given(state, wanted, zone) if wanted else _chosen(state, zone)
-        state.subnet = SubnetChoice(found["VpcId"], found["SubnetId"], found["AvailabilityZone"])
+        subnet = _given(state, wanted, zone) if wanted else _chosen(state, zone)
+        state.subnet = SubnetChoice(subnet["VpcId"], subnet["SubnetId"], subnet["AvailabilityZone"])
         state.report.note(f"subnet {state.subnet.subnet_id} in {state.subnet.zone}")
 
 
 def _given(state: LaunchState, subnet_id: str, zone: str | None) -> SubnetTypeDef:
     try:
-        found = state.clients.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"][0]
+        subnet = state.clients.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"][0]
     except ClientError as exc:
         raise UserError(f"--subnet {subnet_id}: {exc.response['Error'].get('Message')}") from exc
-    if zone and found["AvailabilityZone"] != zone:
+    if zone and subnet["AvailabilityZone"] != zone:
         raise UserError(
-            f"--subnet {subnet_id} is in {found['AvailabilityZone']}, but the data volume of "
+            f"--subnet {subnet_id} is in {subnet['AvailabilityZone']}, but the data volume of "
             f"{state.hub.domain} is in {zone}",
             hint=(
                 f"choose a subnet in {zone}; to move, make a volume from a snapshot of the old one there "
                 "and give it its tags"
             ),
         )
-    if found["AvailabilityZone"] not in _offering(state):
+    if subnet["AvailabilityZone"] not in _offering(state):
         raise UserError(
-            f"{state.options.instance_type} is not offered in {found['AvailabilityZone']}, where "
+            f"{state.options.instance_type} is not offered in {subnet['AvailabilityZone']}, where "
             f"{subnet_id} is"
         )
-    return found
+    return subnet
 
 
 def _chosen(state: LaunchState, zone: str | None) -> SubnetTypeDef:

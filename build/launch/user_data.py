@@ -58,8 +58,8 @@ def digest(data: dict[str, object]) -> str:
     The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the
     first password, which mean nothing to a hub that had one.
     """
-    told = {key: value for key, value in data.items() if key not in ("acme_ca", "first_password_hours")}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    relevant = {key: value for key, value in data.items() if key not in ("acme_ca", "first_password_hours")}
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def operator_keys(hub: Hub, options: LaunchOptions) -> list[str]:

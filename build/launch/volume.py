@@ -10,16 +10,13 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError, UserError
+from build.hubs.volume import DATA, own_volume
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef, VolumeTypeDef
+    from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef
 
-    from build.aws.session import Clients
-    from build.hubs.hub import Hub
-
-DATA = "data"
 DEVICE = "/dev/sdf"
 _WAIT_S = 600
 _HINT = "look at the volume in the EC2 console; the same command goes on from here"
@@ -35,41 +32,25 @@ class EnsureVolume(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when a smaller volume is wanted than there is."""
-        there = own_volume(state.clients, state.hub)
-        if there is None:
+        volume = own_volume(state.clients, state.hub)
+        if volume is None:
             state.volume_id = _create(state)
             wait_for(state, state.volume_id, "available")
             return
-        state.volume_id = there["VolumeId"]
-        state.report.note(f"data volume {state.volume_id}, {there['Size']} GiB")
-        wanted = state.options.data_size_gib or there["Size"]
-        if wanted < there["Size"]:
+        state.volume_id = volume["VolumeId"]
+        state.report.note(f"data volume {state.volume_id}, {volume['Size']} GiB")
+        wanted = state.options.data_size_gib or volume["Size"]
+        if wanted < volume["Size"]:
             raise UserError(
-                f"--data-size {wanted}: {state.volume_id} has {there['Size']} GiB, and a volume cannot shrink"
+                f"--data-size {wanted}: {state.volume_id} has {volume['Size']} GiB, and a volume cannot "
+                "shrink"
             )
-        if wanted > there["Size"]:
+        if wanted > volume["Size"]:
             state.clients.ec2.modify_volume(VolumeId=state.volume_id, Size=wanted)
             state.record_change(
-                f"{state.volume_id} grows from {there['Size']} to {wanted} GiB; the hub uses it from its "
+                f"{state.volume_id} grows from {volume['Size']} to {wanted} GiB; the hub uses it from its "
                 "next boot on"
             )
-
-
-def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
-    """The data volume of a hub. Raises CloudError when several say that they are it."""
-    marks = [*tags.having(tags.HUB, hub.domain), *tags.having(tags.ROLE, DATA)]
-    found = clients.ec2.describe_volumes(Filters=marks)["Volumes"]
-    alive = [volume for volume in found if volume["State"] not in ("deleting", "deleted", "error")]
-    if len(alive) > 1:
-        names = ", ".join(sorted(volume["VolumeId"] for volume in alive))
-        raise CloudError(
-            f"{hub.domain} has more than one data volume: {names}",
-            hint=(
-                f"remove the tag {tags.HUB} from those not its own: aws ec2 delete-tags --resources vol-… "
-                f"--tags Key={tags.HUB}"
-            ),
-        )
-    return alive[0] if alive else None
 
 
 def _create(state: LaunchState) -> str:
@@ -119,14 +100,14 @@ def detach(state: LaunchState) -> None:
 
 def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
     """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, EBS goes on alone."""
-    marks = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
-    made = state.clients.ec2.create_snapshot(
+    snapshot_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
+    created = state.clients.ec2.create_snapshot(
         VolumeId=state.volume_id,
         Description=f"hubsmith: data of {state.hub.domain}, {why}",
-        TagSpecifications=tags.specifications(marks, "snapshot"),
+        TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
     )
-    state.record_change(f"snapshot {made['SnapshotId']} of {state.volume_id}, {why}")
-    return made["SnapshotId"]
+    state.record_change(f"snapshot {created['SnapshotId']} of {state.volume_id}, {why}")
+    return created["SnapshotId"]
 
 
 def holder_of(state: LaunchState) -> str | None:

@@ -5,44 +5,19 @@ Its https from outside, what its instance says of itself, and its console when n
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
-
-from build.aws.errors import code_of
 from build.aws.instances import console_tail
 from build.aws.wait import wait_until
 from build.errors import CloudError, HubsmithError
-from build.hubs import https_probe
-from build.hubs.https_probe import HttpsProbe, Trust
+from build.hubs import boot_status, https_probe
+from build.hubs.https_probe import HttpsProbe, trust_of
 from build.hubs.models import Certificate
 from build.launch.state import LaunchState
 from build.pipeline import Step
-
-if TYPE_CHECKING:
-    from build.aws.session import Clients
-    from build.hubs.hub import Hub
 
 _EVERY_S = 3.0
 _TRIES_AGAIN = (
     "the instance tries again by itself; run the same command again to see, or `invoke status` for details"
 )
-
-
-@dataclass(frozen=True)
-class BootStatus:
-    """What an instance published at the end of a phase of its boot; empty where it said nothing."""
-
-    phase: str = ""
-    at: str = ""
-    instance_id: str = ""
-    message: str = ""
-    certificate: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.phase}: {self.message}" if self.message else self.phase
 
 
 class WaitForHub(Step[LaunchState]):
@@ -111,7 +86,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
 
     ``failures`` are the times of those seen so far.
     """
-    status = published(state.clients, state.hub)
+    status = boot_status.published(state.clients, state.hub)
     # nothing yet, or of an instance before this one
     if not status.phase or status.instance_id not in ("", state.instance_id):
         return seen
@@ -141,30 +116,6 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             hint=_TRIES_AGAIN,
         )
     return HttpsProbe(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
-
-
-def published(clients: Clients, hub: Hub) -> BootStatus:
-    """What the instance published last."""
-    try:
-        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/status")["Parameter"]["Value"]
-    except ClientError as exc:
-        if code_of(exc) != "ParameterNotFound":
-            raise
-        return BootStatus()
-    try:
-        told = json.loads(value)
-        return BootStatus(
-            *(str(told.get(key) or "") for key in ("phase", "at", "instance_id", "message", "certificate"))
-        )
-    except (ValueError, AttributeError):
-        return BootStatus(message=value)
-
-
-def trust_of(clients: Clients, *, staging: bool) -> Trust:
-    """Whose certificates are good: a cloud's own ACME server says so; staging roots are in nobody's store."""
-    if clients.cloud.acme_roots:
-        return Trust(roots=clients.cloud.acme_roots)
-    return Trust(chain=not staging)
 
 
 def _what_the_console_says(state: LaunchState) -> str:

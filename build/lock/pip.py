@@ -83,10 +83,10 @@ def _uv(folder: Path, python: str, index: str | None) -> subprocess.CompletedPro
     )
 
 
-def _refusal(said: str, arch: Arch) -> HubsmithError:
-    found = _CAUSE.search(said)
-    reason = " ".join((found[1] if found else said).split())
-    if "No solution found" in said:
+def _refusal(output: str, arch: Arch) -> HubsmithError:
+    found = _CAUSE.search(output)
+    reason = " ".join((found[1] if found else output).split())
+    if "No solution found" in output:
         return UserError(
             f"pip packages cannot be locked for {arch}: {reason}",
             hint="nothing was changed; correct the manifest",

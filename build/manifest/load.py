@@ -92,13 +92,13 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
 
 def _about(tree: Node) -> dict[str, str]:
     """Which image it is of, and where, although something else is wrong with it."""
-    said = {name: find(tree, path) for name, path in _ABOUT.items()}
-    told = {
+    nodes = {name: find(tree, path) for name, path in _ABOUT.items()}
+    texts = {
         name: node.value
-        for name, node in said.items()
+        for name, node in nodes.items()
         if isinstance(node, Scalar) and isinstance(node.value, str)
     }
-    return {"cloud": CLOUDS[0], "region": str(ManifestFile.model_fields["region"].default), **told}
+    return {"cloud": CLOUDS[0], "region": str(ManifestFile.model_fields["region"].default), **texts}
 
 
 def _manifest(
@@ -163,10 +163,10 @@ def _malformed(name: str, node: Node) -> Iterator[Problem]:
 
 def _choose_cloud(own: Node, available: Mapping[str, Node], choice: ChosenProfiles) -> str:
     layers = [own, *(available[name] for name in choice.profiles if name in available)]
-    said = [find(layer, ("cloud",)) for layer in layers] + [
+    nodes = [find(layer, ("cloud",)) for layer in layers] + [
         value for path, value in choice.all_overrides() if path == ("cloud",)
     ]
-    texts = [node.value for node in said if isinstance(node, Scalar) and isinstance(node.value, str)]
+    texts = [node.value for node in nodes if isinstance(node, Scalar) and isinstance(node.value, str)]
     return texts[-1] if texts else CLOUDS[0]
 
 

@@ -1,1 +1,1 @@
-"""Looking after hubs: status, ssh, users, a browser, the end."""
+"""Looking after hubs: status, ssh, users, a browser."""

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from build.aws.session import Clients
 from build.errors import HubsmithError, UserError
-from build.hubs import https_probe, instances
+from build.hubs import address, https_probe, instances
 from build.hubs.hub import Hub
-from build.launch import address, wait_for_https
 
 BROWSERS = (
     "chromium",
@@ -37,19 +36,19 @@ def command(hub: Hub, clients: Clients, browser: str = "") -> list[str]:
             hint=f"open {hub.url} in any, or name one: --browser /path/to/chromium",
         )
     own = address.own_address(clients, hub)
-    there = instances.of_hub(clients, hub)
-    if own is None or not there:
+    running = instances.of_hub(clients, hub)
+    if own is None or not running:
         raise HubsmithError(
             f"{hub.domain} is not running in {clients.cloud.region}",
             hint="`invoke hubs` lists the hubs there are",
         )
-    trust = wait_for_https.trust_of(clients, staging=there[-1].staging)
+    trust = https_probe.trust_of(clients, staging=running[-1].staging)
     seen = https_probe.probe(own.ip, hub.domain, trust)
     if not seen.ok or seen.certificate is None:
         raise HubsmithError(
             f"{hub.domain}: {seen.problem}", hint=f"`invoke status --domain {hub.domain}` says more"
         )
-    names = hub.names(subdomains=there[-1].subdomains)
+    names = hub.names(subdomains=running[-1].subdomains)
     own_ca = trust.roots or not trust.chain
     return [
         program,

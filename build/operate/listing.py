@@ -12,8 +12,7 @@ from build.aws.session import Clients
 from build.hubs import https_probe, instances
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
-from build.launch import wait_for_https
-from build.launch.volume import DATA
+from build.hubs.volume import DATA
 
 _PROBE_S = 8.0
 COLUMNS = ("hub", "instance", "state", "image", "image days", "address", "certificate days", "health")
@@ -41,10 +40,10 @@ def list_hubs(clients: Clients) -> list[HubRow]:
         _hub(found.get("Tags")): found["PublicIp"]
         for found in clients.ec2.describe_addresses(Filters=tags.having(tags.HUB))["Addresses"]
     }
-    marks = [*tags.having(tags.HUB), *tags.having(tags.ROLE, DATA)]
+    filters = [*tags.having(tags.HUB), *tags.having(tags.ROLE, DATA)]
     volumes = {
         _hub(found.get("Tags")): found["VolumeId"]
-        for found in clients.ec2.describe_volumes(Filters=marks)["Volumes"]
+        for found in clients.ec2.describe_volumes(Filters=filters)["Volumes"]
     }
     created = _created(clients, {found.image_id for found in running.values()})
     domains = sorted({*running, *addresses, *volumes})
@@ -86,7 +85,7 @@ def _row(
         return HubRow(domain, None, "no instance", None, None, ip, None, "-", volume_id)
     seen = None
     if instance.state == "running":
-        trust = wait_for_https.trust_of(clients, staging=instance.staging)
+        trust = https_probe.trust_of(clients, staging=instance.staging)
         names = Hub(domain).names(subdomains=instance.subdomains)
         seen = https_probe.probe(
             ip or instance.public_ip, domain, trust, more_names=names[1:], timeout_s=_PROBE_S
@@ -104,8 +103,8 @@ def _row(
     )
 
 
-def _hub(marks: Iterable[object] | None) -> str:
-    return tags.as_dict(marks)[tags.HUB]
+def _hub(resource_tags: Iterable[object] | None) -> str:
+    return tags.as_dict(resource_tags)[tags.HUB]
 
 
 def _created(clients: Clients, image_ids: set[str]) -> dict[str, str]:

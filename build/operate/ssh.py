@@ -17,11 +17,10 @@ from build.aws.errors import code_of
 from build.aws.instances import console_tail
 from build.aws.session import Clients
 from build.errors import HubsmithError, RemoteError
-from build.hubs import instances
+from build.hubs import address, instances
 from build.hubs import operator_key as hubs_operator_key
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
-from build.launch import address
 from build.manifest import Manifest
 from build.operate import ssh_ingress
 from build.pipeline import interruptible
@@ -151,15 +150,15 @@ def ssh_session(
 
 def running_instance(hub: Hub, clients: Clients) -> HubInstance:
     """The hub's instance. Raises HubsmithError when there is none, or it does not run."""
-    there = instances.of_hub(clients, hub)
-    if not there:
+    alive = instances.of_hub(clients, hub)
+    if not alive:
         raise HubsmithError(
             f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is"
         )
-    running = [instance for instance in there if instance.state == "running"]
+    running = [instance for instance in alive if instance.state == "running"]
     if not running:
         raise HubsmithError(
-            f"{there[0].id} is {there[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it"
+            f"{alive[0].id} is {alive[0].state}", hint=f"`invoke launch --domain {hub.domain}` starts it"
         )
     return running[0]
 

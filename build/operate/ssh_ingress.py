@@ -20,7 +20,7 @@ from build.aws.session import Clients
 from build.bake.run import owner
 from build.errors import HubsmithError
 from build.hubs.hub import Hub
-from build.launch.security_group import UNTIL, IngressRule, own_group, rules_of
+from build.hubs.security_group import UNTIL, IngressRule, own_group, rules_of
 
 SSH = 22
 LIFETIME = timedelta(hours=1)
@@ -37,7 +37,7 @@ def ssh_allowed(hub: Hub, clients: Clients, cidr: str) -> Iterator[None]:
     rule = IngressRule(
         SSH, SSH, "tcp", cidr, f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}"
     )
-    with (hub.folder / "door").open("a") as others:
+    with (hub.folder / "ssh-sessions").open("a") as others:
         fcntl.flock(others, fcntl.LOCK_SH)
         try:
             _open(clients, group_id, rule)
@@ -90,7 +90,7 @@ def _close(clients: Clients, group_id: str, rules: list[IngressRule]) -> None:
 
 
 def _is_the_last(file: int) -> bool:
-    """Nobody else on this machine has the door open."""
+    """No other command on this machine has a session."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -14,12 +14,11 @@ from build.aws.console import output
 from build.aws.errors import explain
 from build.aws.session import Clients
 from build.errors import HubsmithError
-from build.hubs import https_probe, instances
-from build.hubs.dns import in_words, plain, points_to, records_of
+from build.hubs import address, boot_status, https_probe, instances, volume
+from build.hubs.dns import find_zone, in_words, plain, points_to, records_of
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.hubs.models import Address
-from build.launch import address, dns, volume, wait_for_https
 from build.manifest import Manifest
 from build.operate.ssh import ssh_session
 from build.report.reporter import Reporter
@@ -48,14 +47,14 @@ def examine(
     hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, *, spawn: bool, operator_key: str = ""
 ) -> list[Part]:
     """Every part of the hub. Raises HubsmithError when there is no such hub at all."""
-    there = instances.of_hub(clients, hub)
+    alive = instances.of_hub(clients, hub)
     own, disk = address.own_address(clients, hub), volume.own_volume(clients, hub)
-    if not there and not own and not disk:
+    if not alive and not own and not disk:
         raise HubsmithError(
             f"there is no hub {hub.domain} in {clients.cloud.region}",
             hint="`invoke hubs` lists those there are",
         )
-    instance = there[-1] if there else None
+    instance = alive[-1] if alive else None
     names = hub.names(subdomains=instance is not None and instance.subdomains)
     parts = [_instance(instance), _volume(disk, instance), _name(hub, clients, own, names)]
     if instance is None or instance.state != "running":
@@ -74,19 +73,23 @@ def _instance(instance: HubInstance | None) -> Part:
     if instance is None:
         return Part("instance", False, "there is none; `invoke launch` makes one", {})
     where = f"{instance.instance_type} in {instance.zone}"
-    told = f"{instance.id} {instance.state}, {where}, of {instance.image_id} since {instance.launched[:16]}"
-    return Part("instance", instance.state == "running", told, asdict(instance))
+    summary = (
+        f"{instance.id} {instance.state}, {where}, of {instance.image_id} since {instance.launched[:16]}"
+    )
+    return Part("instance", instance.state == "running", summary, asdict(instance))
 
 
 def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  # as boto3 tells of it
     if disk is None:
         return Part("data volume", False, "there is none", {})
     holder = disk["Attachments"][0]["InstanceId"] if disk.get("Attachments") else None
-    told = f"{disk['VolumeId']}, {disk['Size']} GiB, {'attached to ' + holder if holder else 'not attached'}"
+    summary = (
+        f"{disk['VolumeId']}, {disk['Size']} GiB, {'attached to ' + holder if holder else 'not attached'}"
+    )
     return Part(
         "data volume",
         bool(instance and holder == instance.id),
-        told,
+        summary,
         {"id": disk["VolumeId"], "size_gib": disk["Size"]},
     )
 
@@ -94,19 +97,19 @@ def _volume(disk: Any, instance: HubInstance | None) -> Part:  # noqa: ANN401  #
 def _name(hub: Hub, clients: Clients, own: Address | None, names: tuple[str, ...]) -> Part:
     if own is None:
         return Part("name", False, "the hub has no address", {})
-    zone = dns.find_zone(clients, hub.domain)
+    zone = find_zone(clients, hub.domain)
     records = records_of(clients, zone, *names) if zone else []
     shown = [("" if len(names) == 1 else f"{plain(record)} ") + in_words(record) for record in records]
     details = {"address": own.ip, "zone": zone.id if zone else None, "records": shown}
     if not zone:
         return Part("name", None, f"no hosted zone of this account; it has to point to {own.ip}", details)
     if missing := [name for name in names if name not in map(plain, records)]:
-        told = (
+        summary = (
             f"no record in {zone.name}"
             if hub.domain in missing
             else f"no record of {' and '.join(missing)} in {zone.name}"
         )
-        return Part("name", False, f"{told}; it has to point to {own.ip}", details)
+        return Part("name", False, f"{summary}; it has to point to {own.ip}", details)
     right = all(points_to(record, own.ip) for record in records)
     return Part(
         "name", right, f"{', '.join(shown)} in {zone.name}" + ("" if right else f", not {own.ip}"), details
@@ -149,16 +152,21 @@ def has_panicked(kernel: Part) -> bool:
 
 def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str, ...], ip: str) -> Part:
     seen = https_probe.probe(
-        ip, hub.domain, wait_for_https.trust_of(clients, staging=instance.staging), more_names=names[1:]
+        ip, hub.domain, https_probe.trust_of(clients, staging=instance.staging), more_names=names[1:]
     )
-    found = seen.certificate
-    told = f"{found.days_left} days left, by {found.issuer}" if found else ""
-    ok = seen.ok and found is not None and found.days_left >= min(FEW_DAYS, 5)
-    return Part("https", ok, "; ".join(filter(None, (seen.problem, told))), asdict(found) if found else {})
+    certificate = seen.certificate
+    summary = f"{certificate.days_left} days left, by {certificate.issuer}" if certificate else ""
+    ok = seen.ok and certificate is not None and certificate.days_left >= min(FEW_DAYS, 5)
+    return Part(
+        "https",
+        ok,
+        "; ".join(filter(None, (seen.problem, summary))),
+        asdict(certificate) if certificate else {},
+    )
 
 
 def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
-    status = wait_for_https.published(clients, hub)
+    status = boot_status.published(clients, hub)
     if not status.phase or status.instance_id not in ("", instance.id):
         return Part("boot", None, "it has not said anything yet", {})
     return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))
@@ -170,28 +178,28 @@ def _inside(
     """What the machine says of itself, by ssh."""
     report.waiting("asking the machine" + (", with a spawn" if spawn else ""))
     try:
-        with ssh_session(hub, clients, manifest, report, operator_key) as way:
-            told = json.loads(way.run(_TOOL + (" --spawn" if spawn else "")))
+        with ssh_session(hub, clients, manifest, report, operator_key) as session:
+            document = json.loads(session.run(_TOOL + (" --spawn" if spawn else "")))
     except (HubsmithError, ClientError, OSError, ValueError) as exc:
         known = explain(exc) or exc
         return [Part("machine", None, f"not asked: {known}", {})]
-    return parts_of(told)
+    return parts_of(document)
 
 
-def parts_of(told: Mapping[str, Any]) -> list[Part]:
+def parts_of(document: Mapping[str, Any]) -> list[Part]:
     """The machine's own document (/usr/lib/hubsmith/status), part by part."""
     parts = [
-        Part(name, bool(told[name].get("ok")), _in_words(told[name]), told[name])
+        Part(name, bool(document[name].get("ok")), _in_words(document[name]), document[name])
         for name in ("hub", "proxy", "spawn")
-        if name in told
+        if name in document
     ]
-    if certificate := told.get("certificate"):
+    if certificate := document.get("certificate"):
         served = certificate.get("serial") == certificate.get("served_serial")
         words = f"{certificate.get('kind')}, {certificate.get('days_left')} days left" + (
             "" if served else ", but another one is served"
         )
         parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
-    if disk := told.get("volume"):
+    if disk := document.get("volume"):
         parts.append(
             Part(
                 "disk",
@@ -200,7 +208,7 @@ def parts_of(told: Mapping[str, Any]) -> list[Part]:
                 disk,
             )
         )
-    if (restart := told.get("restart")) and restart.get("needed"):
+    if (restart := document.get("restart")) and restart.get("needed"):
         why = f" for {', '.join(restart['packages'])}" if restart.get("packages") else ""
         parts.append(
             Part(
@@ -210,13 +218,13 @@ def parts_of(told: Mapping[str, Any]) -> list[Part]:
                 restart,
             )
         )
-    if "users" in told:
+    if "users" in document:
         parts.append(
             Part(
                 "users",
                 True,
-                f"{told['users']}, {told.get('servers', 0)} with a server",
-                {"users": told["users"]},
+                f"{document['users']}, {document.get('servers', 0)} with a server",
+                {"users": document["users"]},
             )
         )
     return parts

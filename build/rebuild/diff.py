@@ -17,8 +17,8 @@ from build.manifest import Manifest, template_variables
 def changes(manifest: Manifest, now: Inputs, published: Published) -> list[str]:
     """A line for each thing that changed since ``published`` was built; empty when nothing has."""
     record = _record(published.image_id)
-    gone = record.get("parts") or _names_from_git(manifest, published.marks.get(tags.GIT, ""))
-    return [_with_values(line, manifest, record) for line in inputs.diff_tags(now, published.marks, gone)]
+    gone = record.get("parts") or _names_from_git(manifest, published.tags.get(tags.GIT, ""))
+    return [_with_values(line, manifest, record) for line in inputs.diff_tags(now, published.tags, gone)]
 
 
 def _record(image_id: str) -> dict[str, Any]:

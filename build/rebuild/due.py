@@ -18,7 +18,8 @@ from urllib.parse import quote
 from build import paths
 from build.aws import tags
 from build.aws.session import Clients
-from build.bake.inputs import fingerprint, inputs
+from build.bake.inputs import fingerprint
+from build.bake.inputs.inputs import Inputs
 from build.bake.plan import Published
 from build.bake.steps import source_image
 from build.errors import UserError
@@ -57,7 +58,7 @@ def decide(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> R
     Raises UserError when there is no base image that matches.
     """
     base = source_image.find(clients, manifest.base)
-    now = inputs.of(manifest, base.id, base.name, base.login_user)
+    now = Inputs.from_manifest(manifest, base.id, base.name, base.login_user)
     digest = fingerprint.digest(now.fingerprint, dict(now.settings))
     published = newest_published(clients, manifest.image.name, manifest.publish.channel)
     if published is None:
@@ -83,7 +84,7 @@ def age_limit(text: str) -> timedelta | None:
 def _age_reason(published: Published, max_age: timedelta | None) -> tuple[str, ...]:
     """By the oldest packages in it: what came from a layer is as old as the layer."""
     since = datetime.fromisoformat(
-        (published.marks.get(tags.SINCE) or published.created).replace("Z", "+00:00")
+        (published.tags.get(tags.SINCE) or published.created).replace("Z", "+00:00")
     )
     age = datetime.now(timezone.utc) - since
     if max_age is None or age < max_age:

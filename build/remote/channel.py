@@ -41,12 +41,12 @@ def lines(channel: paramiko.Channel, deadline: float, command: str, timeout_s: f
         yield from rest.decode("utf-8", "replace").splitlines()
 
 
-def read_until(coming: Iterator[str], wanted: str, said: list[str]) -> bool:
-    """Whether the line came; ``said`` gets those before it."""
+def read_until(coming: Iterator[str], wanted: str, earlier: list[str]) -> bool:
+    """Whether the line came; ``earlier`` gets those before it."""
     for line in coming:
         if line == wanted:
             return True
-        said.append(line)
+        earlier.append(line)
     return False
 
 
@@ -66,9 +66,9 @@ def short(command: str) -> str:
     return command if len(command) <= 60 else command[:57] + "..."
 
 
-def tail(said: list[str]) -> str | None:
+def tail(output: list[str]) -> str | None:
     """Its last lines, as a hint."""
-    return "its last output:\n" + "\n".join(f"  {line}" for line in said[-_LAST_LINES:]) if said else None
+    return "its last output:\n" + "\n".join(f"  {line}" for line in output[-_LAST_LINES:]) if output else None
 
 
 def _drain(channel: paramiko.Channel) -> bytes:

@@ -165,20 +165,20 @@ class Shell:
         Its standard input ends also when the block fails, or this process does. Raises RemoteError when the
         command ends before that line, with another status than 0, or not within ``timeout_s`` seconds.
         """
-        said: list[str] = []
+        output: list[str] = []
         try:
             channel = self._channel()
             channel.exec_command(self._as_root(command) if root else command)
             lines = channels.lines(channel, time.monotonic() + timeout_s, command, timeout_s)
-            if not channels.read_until(lines, until, said):
-                raise self._ended(channels.short(command), channels.status(channel, command), said)
+            if not channels.read_until(lines, until, output):
+                raise self._ended(channels.short(command), channels.status(channel, command), output)
             try:
                 yield
             finally:
                 channel.shutdown_write()
-            said += lines
+            output += lines
             if status := channels.status(channel, command):
-                raise self._ended(channels.short(command), status, said)
+                raise self._ended(channels.short(command), status, output)
         except (paramiko.SSHException, OSError, EOFError) as exc:
             raise RemoteError(
                 f"the connection to {self.target.address} was lost during '{channels.short(command)}'"
@@ -192,9 +192,9 @@ class Shell:
         channel.set_combine_stderr(True)
         return channel
 
-    def _ended(self, command: str, status: int, said: list[str]) -> RemoteError:
+    def _ended(self, command: str, status: int, output: list[str]) -> RemoteError:
         return RemoteError(
-            f"'{command}' on {self.target.address} ended with status {status}", hint=channels.tail(said)
+            f"'{command}' on {self.target.address} ended with status {status}", hint=channels.tail(output)
         )
 
     def _as_root(self, command: str) -> str:

@@ -105,7 +105,7 @@ class ChangeSetResponse(StackResponse):
                 "DO_NOTHING" if self._get_param("DisableRollback") else "ROLLBACK"
             )
             stack.become("CREATE_IN_PROGRESS", "User Initiated")
-            self.backend.wake(stack)
+            self.backend.enqueue(stack)
         found.execution = "EXECUTE_COMPLETE"
         for other in self._of(stack):
             if other is not found:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from localcloud.cloudformation.kinds import KINDS
+from localcloud.cloudformation.resource_types import RESOURCE_TYPES
 from localcloud.cloudformation.stacks import Caller, Stack
 from localcloud.cloudformation.template import Template, Wanted
 
@@ -83,7 +83,7 @@ def _made(stack: Stack, name: str) -> str:
 
 
 def _is_replaced(was: Wanted, wanted: Wanted) -> bool:
-    fixed = KINDS[wanted.type].fixed if wanted.type in KINDS else ()
+    fixed = RESOURCE_TYPES[wanted.type].fixed if wanted.type in RESOURCE_TYPES else ()
     return was.type != wanted.type or any(
         was.properties.get(key) != wanted.properties.get(key) for key in fixed
     )

@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from build.aws import session
 from localcloud.cloudformation import names, template
-from localcloud.cloudformation.kinds import KINDS
-from localcloud.cloudformation.kinds.kind import Kind, is_gone
+from localcloud.cloudformation.resource_types import RESOURCE_TYPES
+from localcloud.cloudformation.resource_types.resource_type import ResourceType, is_gone
 from localcloud.cloudformation.stacks import Resource, Stack, Stacks
 from localcloud.cloudformation.template import Template, TemplateError, Wanted, resolved
 
@@ -31,7 +31,7 @@ class _SupersededError(Exception):
     """Something else is wanted of the stack by now: the next look begins with that."""
 
 
-def settle(stacks: Stacks, stack_id: str) -> None:
+def reconcile(stacks: Stacks, stack_id: str) -> None:
     """Do what a stack's status says is under way; nothing for one at rest."""
     stack = stacks.stacks.get(stack_id)
     if stack is not None and stack.is_busy:
@@ -125,9 +125,9 @@ class Deployment:
         """Before anything is made."""
         for name, one in wanted.items():
             reason = ""
-            if (kind := KINDS.get(one.type)) is None:
-                reason = f"The local cloud makes no {one.type}; it makes {', '.join(KINDS)}."
-            elif unknown := sorted(set(one.properties) - kind.known):
+            if (resource_type := RESOURCE_TYPES.get(one.type)) is None:
+                reason = f"The local cloud makes no {one.type}; it makes {', '.join(RESOURCE_TYPES)}."
+            elif unknown := sorted(set(one.properties) - resource_type.known):
                 reason = f"The local cloud does not know {', '.join(unknown)} of {one.type}."
             if reason:
                 known = self._stack.resources.get(name)
@@ -136,7 +136,7 @@ class Deployment:
                 )
 
     def _bring(self, name: str, wanted: Wanted) -> None:
-        known, kind = self._stack.resources.get(name), KINDS[wanted.type]
+        known, resource_type = self._stack.resources.get(name), RESOURCE_TYPES[wanted.type]
         try:
             properties = resolved(wanted.properties, self._named)
         except TemplateError as problem:
@@ -146,33 +146,35 @@ class Deployment:
                 str(problem),
             )
         if known is None or known.made is None:
-            self._make(name, wanted.type, kind, properties)
+            self._make(name, wanted.type, resource_type, properties)
         elif known.type != wanted.type or any(
-            known.properties.get(key) != properties.get(key) for key in kind.fixed
+            known.properties.get(key) != properties.get(key) for key in resource_type.fixed
         ):
-            self._make(name, wanted.type, kind, properties)
+            self._make(name, wanted.type, resource_type, properties)
             self._end(known)
         elif known.properties != properties or known.status.endswith("_FAILED"):
-            self._fill(known, kind, properties, known.properties, "UPDATE")
+            self._update_resource(known, resource_type, properties, known.properties, "UPDATE")
 
-    def _make(self, name: str, type_name: str, kind: Kind, properties: dict[str, Any]) -> None:
+    def _make(
+        self, name: str, type_name: str, resource_type: ResourceType, properties: dict[str, Any]
+    ) -> None:
         resource = Resource(name, type_name)
         self._note(resource, "CREATE_IN_PROGRESS")
         generated = f"{self._stack.name}-{name}-{secrets.token_hex(6).upper()}"
         try:
-            resource.made = kind.make(self._client, generated, properties)
+            resource.made = resource_type.create(self._client, generated, properties)
         except _PROBLEMS as problem:
             self._fail(resource, "CREATE_FAILED", _reason(problem))
         with self._host.lock:
             self._stack.resources.pop(name, None)  # the newest is the last
             self._stack.resources[name] = resource
         self._host.save()
-        self._fill(resource, kind, properties, None, "CREATE")
+        self._update_resource(resource, resource_type, properties, None, "CREATE")
 
-    def _fill(
+    def _update_resource(
         self,
         resource: Resource,
-        kind: Kind,
+        resource_type: ResourceType,
         properties: dict[str, Any],
         before: dict[str, Any] | None,
         verb: str,
@@ -181,7 +183,7 @@ class Deployment:
         if verb == "UPDATE":
             self._note(resource, "UPDATE_IN_PROGRESS")
         try:
-            kind.fill(self._client, resource.made, properties, before)
+            resource_type.update(self._client, resource.made, properties, before)
         except _PROBLEMS as problem:
             self._fail(resource, f"{verb}_FAILED", _reason(problem))
         with self._host.lock:
@@ -208,7 +210,7 @@ class Deployment:
             return
         self._note(resource, "DELETE_IN_PROGRESS")
         try:
-            KINDS[resource.type].delete(self._client, resource.made)
+            RESOURCE_TYPES[resource.type].delete(self._client, resource.made)
         except (ClientError, BotoCoreError) as problem:
             if not (isinstance(problem, ClientError) and is_gone(problem)):
                 self._fail(resource, "DELETE_FAILED", _reason(problem))
@@ -225,7 +227,7 @@ class Deployment:
 
     def _fail(self, resource: Resource, status: str, reason: str) -> None:
         # the server is ending: no fault of the resource, and the next start goes on
-        if self._host.workers.closed:
+        if self._host.work_queue.closed:
             raise _SupersededError
         self._note(resource, status, reason)
         raise _FailedError(resource.logical_id)

@@ -12,7 +12,7 @@ from localcloud.ec2.host import Host
 def install(host: Host) -> None:
     """From now on moto's CloudFormation is the local cloud's; call it before anything asks for a backend."""
     Stacks.host, Stacks.url_module = host, urls
-    host.settlers["stack"] = deploy.settle
+    host.reconcilers["stack"] = deploy.reconcile
     cloudformation_backends.backend = Stacks  # type: ignore[assignment]  # another class with the same addresses
     for account in cloudformation_backends.values():
         account.backend = Stacks
@@ -23,4 +23,4 @@ def resume() -> None:
     for found in backends():
         for stack in found.stacks.values():
             if stack.is_busy:
-                found.wake(stack)
+                found.enqueue(stack)

@@ -59,7 +59,7 @@ class StackResponse(BaseResponse):
         stack = self.backend.add(
             name, body, self._caller(), on_failure, self._tags(), self._get_param("Capabilities") or []
         )
-        self.backend.wake(stack)
+        self.backend.enqueue(stack)
         return ActionResult({"StackId": stack.id})
 
     def update_stack(self) -> ActionResult:
@@ -81,7 +81,7 @@ class StackResponse(BaseResponse):
         if stack is not None and stack.status not in (DELETED, "DELETE_IN_PROGRESS"):
             stack.caller, stack.deleted = self._caller(), datetime.now(timezone.utc)
             stack.become("DELETE_IN_PROGRESS", "User Initiated")
-            self.backend.wake(stack)
+            self.backend.enqueue(stack)
         return EmptyResult()
 
     def describe_stacks(self) -> ActionResult:
@@ -152,7 +152,7 @@ class StackResponse(BaseResponse):
         stack.previous, stack.body, stack.caller = stack.body, body, self._caller()
         stack.updated = datetime.now(timezone.utc)
         stack.become("UPDATE_IN_PROGRESS", "User Initiated")
-        self.backend.wake(stack)
+        self.backend.enqueue(stack)
 
     def _name(self) -> str:
         """The name of a stack that is to be made."""

@@ -13,7 +13,7 @@ from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import cloudformation_backends
 from moto.core.base_backend import BaseBackend
 
-from localcloud.cloudformation.kinds.kind import Made
+from localcloud.cloudformation.resource_types.resource_type import PhysicalResource
 from localcloud.ec2.host import Host
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Resource:
     type: str
     status: str = "CREATE_IN_PROGRESS"
     reason: str = ""
-    made: Made | None = None
+    made: PhysicalResource | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     changed: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
@@ -157,9 +157,9 @@ class Stacks(BaseBackend):
         self.stacks[stack_id] = stack
         return stack
 
-    def wake(self, stack: Stack) -> None:
+    def enqueue(self, stack: Stack) -> None:
         """Have it deployed, or deleted, soon."""
-        self.host.wake("stack", self, stack.id)
+        self.host.enqueue("stack", self, stack.id)
 
 
 def backends() -> list[Stacks]:

@@ -57,36 +57,36 @@ class LocalBackend(EC2Backend):
         """EC2 of every account and region of this cloud; they share one host."""
         return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
 
-    def wake_instance(self, instance_id: str) -> None:
+    def enqueue_instance(self, instance_id: str) -> None:
         """Have an instance looked at soon: its state, volumes, snapshots or forwards are not as wanted."""
-        self.host.wake("instance", self, instance_id)
-        self.wake_doors(instance_id)
+        self.host.enqueue("instance", self, instance_id)
+        self.enqueue_forwards(instance_id)
 
-    def wake_doors(self, instance_id: str) -> None:
+    def enqueue_forwards(self, instance_id: str) -> None:
         """Have the forwards of an instance looked at soon."""
-        self.host.wake("doors", self, instance_id)
+        self.host.enqueue("forwards", self, instance_id)
 
-    def wake_all(self) -> None:
+    def enqueue_all(self) -> None:
         """Have every instance looked at."""
         for instance in self.local_instances():
-            self.wake_instance(instance.id)
+            self.enqueue_instance(instance.id)
 
-    def wake_volume(self, volume_id: str) -> None:
+    def enqueue_volume(self, volume_id: str) -> None:
         """Have the pending snapshots of a volume taken soon, by its instance if it has one."""
         attachment = self.volumes[volume_id].attachment if volume_id in self.volumes else None
         if attachment is not None:
-            self.wake_instance(attachment.instance.id)
+            self.enqueue_instance(attachment.instance.id)
         else:
-            self.host.wake("volume", self, volume_id)
+            self.host.enqueue("volume", self, volume_id)
 
-    def wake_collector(self) -> None:
+    def enqueue_layer_gc(self) -> None:
         """Have unreferenced layers deleted soon."""
-        self.host.wake("layers", self, "")
+        self.host.enqueue("layers", self, "")
 
     def local_instances(self) -> Iterator[LocalInstance]:
         """Every instance still listed."""
         for reservation in list(self.reservations.values()):
-            yield from list(reservation.instances)  # type: ignore[misc]  # launch.py makes LocalInstances only
+            yield from list(reservation.instances)  # type: ignore[misc]  # rules/run_instances.py makes no others
 
     def find_instance(self, instance_id: str) -> LocalInstance | None:
         """The instance, or None once it is forgotten."""
@@ -163,5 +163,5 @@ class LocalBackend(EC2Backend):
         return super().do_resources_exist(resource_ids)
 
     def run_instances(self, *_: object, **__: object) -> NoReturn:
-        """Only RunInstances itself launches (see launch.py)."""
+        """Only RunInstances itself launches (see rules/run_instances.py)."""
         raise errors.unsupported("launching instances through fleets, spot requests or stacks")

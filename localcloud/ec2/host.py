@@ -56,7 +56,7 @@ class Host:
         self.layers = LayerStore(folder / "layers")
         self.addresses = AddressPool(folder)
         self.elastic_ip_limit: int | None = None  # of each region; None: as many as the pool has
-        self.workers = KeyedQueue()
+        self.work_queue = KeyedQueue()
         self.faults = Faults()
         self.frozen: set[str] = set()  # instances whose guests are stopped on request
         self.controller: Controller = "virtio-blk"  # of the disks of machines that are started from now on
@@ -64,7 +64,7 @@ class Host:
         self.unsaved: Callable[[], str] = str  # why the newest model is not on disk; empty when it is
         self.resource_ids: Callable[[], set[str]] = set  # of everything that a fault can hide
         # kind of thing -> what looks at one, given its backend and id
-        self.settlers: dict[str, Callable[[Any, str], None]] = {}
+        self.reconcilers: dict[str, Callable[[Any, str], None]] = {}
         self._answering = threading.local()
         self._metadata: dict[str, MetadataServer] = {}
 
@@ -110,16 +110,16 @@ class Host:
         self.end_metadata(instance_id)
         shutil.rmtree(self.machines_folder / instance_id, ignore_errors=True)
 
-    def wake(self, kind: str, backend: Backend, resource_id: str) -> None:
-        """Have a thing looked at soon by its settler, in the background."""
-        settle = self.settlers[kind]
+    def enqueue(self, kind: str, backend: Backend, resource_id: str) -> None:
+        """Have a thing reconciled soon, in the background."""
+        reconcile = self.reconcilers[kind]
         key = (kind, backend.account_id, backend.region_name, resource_id)
-        self.workers.wake(key, lambda: settle(backend, resource_id))
+        self.work_queue.enqueue(key, lambda: reconcile(backend, resource_id))
 
     def wait_out(self, change: str, resource_id: str, still: Callable[[], bool]) -> bool:
         """Wait as long as a fault makes a state change take; False when it is not `still` wanted."""
         while self.faults.is_held(change, resource_id):
-            if not still() or self.workers.closed:
+            if not still() or self.work_queue.closed:
                 return False
             time.sleep(HOLD_LOOK_S)
         return True
@@ -154,7 +154,7 @@ class Host:
 
     def close(self) -> None:
         """Stop the threads; machines go on."""
-        self.workers.close()
+        self.work_queue.close()
         for instance_id in list(self._metadata):
             self.stop_metadata(instance_id)
         with contextlib.suppress(OSError):  # machines have something in it

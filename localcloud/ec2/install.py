@@ -11,7 +11,7 @@ from localcloud.ec2 import urls
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.host import Host
 from localcloud.ec2.reconcile import forwards, layer_gc
-from localcloud.ec2.reconcile import instance as reconcile_instance
+from localcloud.ec2.reconcile import instance as instance_reconciler
 from localcloud.ec2.rules import base_images
 
 
@@ -21,10 +21,10 @@ def install(host: Host) -> None:
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"  # as EC2's DescribeTags calls it
     LocalBackend.host, LocalBackend.url_module = host, urls
     host.resource_ids = lambda: {found for backend in backends() for found in backend.resource_ids()}
-    host.settlers = {
-        "instance": reconcile_instance.settle_instance,
-        "doors": forwards.settle,
-        "volume": reconcile_instance.settle_volume,
+    host.reconcilers = {
+        "instance": instance_reconciler.reconcile_instance,
+        "forwards": forwards.reconcile,
+        "volume": instance_reconciler.reconcile_volume,
         "layers": layer_gc.collect,
     }
     ec2_backends.backend = LocalBackend
@@ -45,9 +45,9 @@ def resume(host: Host) -> None:
                 host.addresses.reserve(address)
             base_images.register_cached(backend)
             for volume_id in backend.volumes:
-                backend.wake_volume(volume_id)
-        backend.wake_all()
-        backend.wake_collector()
+                backend.enqueue_volume(volume_id)
+        backend.enqueue_all()
+        backend.enqueue_layer_gc()
 
 
 def _addresses_in_use(backend: LocalBackend) -> set[str]:

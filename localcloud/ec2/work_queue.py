@@ -1,4 +1,4 @@
-"""Background work: one thread at a time looks at each thing, and again when it was woken meanwhile."""
+"""Background work: one thread at a time works on each key, and again when it was enqueued meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _log = logging.getLogger("hubsmith.localcloud")
 
 
 class KeyedQueue:
-    """Runs the work of a key after `wake(key, work)`; never twice at once for the same key, never lost.
+    """Runs the work of a key after `enqueue(key, work)`; never twice at once for the same key, never lost.
 
     A thread per key at work, because most of them wait for a guest; they end when nothing is left to do.
     """
@@ -20,7 +20,7 @@ class KeyedQueue:
         self._again: dict[Hashable, Callable[[], None] | None] = {}
         self._closed = False
 
-    def wake(self, key: Hashable, work: Callable[[], None]) -> None:
+    def enqueue(self, key: Hashable, work: Callable[[], None]) -> None:
         """Have work() run soon: now in a thread of its own, or right after this key's current run."""
         with self._condition:
             if self._closed:

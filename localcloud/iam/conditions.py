@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from localcloud.iam.patterns import Context, filled_in, matches
+from localcloud.iam.wildcards import Context, filled_in, matches
 
 Test = Callable[[str, str, Context], bool]  # the value in the policy, the value in the request
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam.patterns import Context
 from localcloud.iam.policy import JudgedCall
+from localcloud.iam.wildcards import Context
 
 Parameters = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.iam.patterns import Context
+from localcloud.iam.wildcards import Context
 
 Parameters = Mapping[str, Any]
 

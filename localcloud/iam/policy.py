@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.iam.conditions import UnknownOperatorError, holds
-from localcloud.iam.patterns import Context, matches
+from localcloud.iam.wildcards import Context, matches
 
 Policy = Mapping[str, Any]  # a policy document
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from moto.ec2.models import ec2_backends
 
 from localcloud.iam import ec2_calls
-from localcloud.iam.patterns import Context
 from localcloud.iam.policy import JudgedCall
+from localcloud.iam.wildcards import Context
 
 PREFIXES = ("aws:resourcetag/", "ec2:resourcetag/")
 

@@ -30,7 +30,7 @@ from localcloud.ports import ADDRESS, Ports, is_free
 from localcloud.server import disk_reserve, settings, state_store
 from localcloud.server.dns_and_acme import Names
 from localcloud.server.services import SERVICES
-from localcloud.server.watchdog import Watcher
+from localcloud.server.watchdog import Watchdog
 from localcloud.server.wsgi import CloudApp, QuietHandler
 
 _log = logging.getLogger("hubsmith.localcloud.daemon")
@@ -73,15 +73,15 @@ def serve(folder: Path, port: int) -> None:
         ).start()
         resume(host)
         cloudformation.resume()
-        watcher = Watcher(host)
-        watcher.start()
+        watchdog = Watchdog(host)
+        watchdog.start()
         names.wait_ready()
         _announce(folder, server.port)
         _log.info("serving %s on port %s, pid %s", folder, server.port, os.getpid())
         reset = os.read(signals, 1)[0] == signal.SIGUSR1
         (folder / ENDPOINT_FILE).unlink(missing_ok=True)
         server.shutdown()
-        watcher.stop()
+        watchdog.stop()
         names.stop()
         _power_down(host, patience_s=0 if reset else power.POWERDOWN_S)
         _log.info("down")
@@ -187,9 +187,9 @@ def _power_down(host: Host, patience_s: float) -> None:
     """End every machine; instances that ran are "pending" from now on, so that the next start boots them."""
     with host.lock:
         _mark_running(host, "pending")
-    host.workers.close()
+    host.work_queue.close()
     _end_machines(host, patience_s)
-    host.workers.wait_idle(power.POWERDOWN_S)
+    host.work_queue.wait_idle(power.POWERDOWN_S)
     _end_machines(host, 0)  # one that was being started meanwhile
     with host.lock:
         _mark_running(host, "pending")

@@ -39,9 +39,15 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Services = Mapping[str, "BackendDict[Any]"]
 
-_MOVED = {"build.localcloud.state": __name__}
-"""Modules that state files of Hubsmith before 0.2 name, whose local cloud was a part of build/, and where
-they are now.
+_MOVED = {"localcloud.state": __name__}
+_RENAMED = {
+    ("localcloud.cloudformation.kinds.kind", "Made"): (
+        "localcloud.cloudformation.resource_types.resource_type",
+        "PhysicalResource",
+    )
+}
+"""Modules and classes that state files of Hubsmith 0.1 name, and what they are now. There the local cloud was
+a part of build/.
 """
 
 
@@ -106,7 +112,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401  # as pickle has it
         """The class or function of that name."""
         today = module.removeprefix("build.") if module.startswith("build.localcloud.") else module
-        return super().find_class(_MOVED.get(module, today), name)
+        return super().find_class(*_RENAMED.get((today, name), (_MOVED.get(today, today), name)))
 
 
 def load(path: Path, services: Services) -> Header | None:
@@ -156,7 +162,7 @@ class StateStore:
         """Write the state; returns when it is on disk, or with `problem` set when the disk refuses it: then
         the file is the older one.
 
-        It does not raise, because what it is called for has been done already; the watcher tries again until
+        It does not raise, because what it is called for has been done already; the watchdog tries again until
         it succeeds.
         """
         with self._lock:

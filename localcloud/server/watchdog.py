@@ -1,7 +1,7 @@
 """One thread that looks at all machines.
 
-It notices guests that ended by themselves and instances that ended an hour ago. It tries doors again that
-could not be opened, and asks guests again for volumes that they did not let go of. When the host's disk was
+It notices guests that ended by themselves and instances that ended an hour ago. It tries ports again that
+could not be bound, and asks guests again for volumes that they did not let go of. When the host's disk was
 full, it writes down what could not be written and lets the machines go on that QEMU stopped.
 """
 
@@ -18,7 +18,7 @@ from localcloud.ec2.rules import instances
 from localcloud.server import disk_reserve
 from localcloud.server.wsgi import RESERVE_BYTES
 
-_log = logging.getLogger("hubsmith.localcloud.watcher")
+_log = logging.getLogger("hubsmith.localcloud.watchdog")
 
 EVERY_S = 0.5
 # Each look at whether QEMU has stopped a machine is a conversation with it: rare, but soon after the disk was
@@ -28,13 +28,13 @@ ASK_EVERY_S, ASK_AGAIN_S = 20.0, 2.0
 KNOCK_EVERY_S = 5.0
 
 
-class Watcher:
+class Watchdog:
     """Runs until `stop`."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._knock_at = 0.0
         self._ask_at = 0.0  # at once: a server that was killed may have left machines waiting
 
@@ -62,14 +62,14 @@ class Watcher:
                 dropped = instances.forget_terminated(backend) or dropped
             for instance_id in running:
                 if not self._host.machine(instance_id).is_running():
-                    backend.wake_instance(instance_id)
+                    backend.enqueue_instance(instance_id)
         if dropped or self._host.unsaved():
             self._host.save()
         self._try_again()
         self._look_for_space()
 
     def _try_again(self) -> None:
-        """Closed doors and busy volumes."""
+        """Forwards that could not be made, and busy volumes."""
         now = time.monotonic()
         if now < self._knock_at:
             return
@@ -84,9 +84,9 @@ class Watcher:
                     if any(volume.status == "busy" for volume in found.attachments)
                 ]
             for instance_id in closed:
-                backend.wake_doors(instance_id)
+                backend.enqueue_forwards(instance_id)
             for instance_id in busy:
-                backend.wake_instance(instance_id)
+                backend.enqueue_instance(instance_id)
 
     def _look_for_space(self) -> None:
         now = time.monotonic()

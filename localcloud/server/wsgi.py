@@ -22,7 +22,7 @@ from localcloud.dns import asterisk
 from localcloud.ec2.host import Host
 from localcloud.faults import calls
 from localcloud.faults.fault import RESET, STATUS, Call
-from localcloud.iam.guard import Guard
+from localcloud.iam.authorizer import Authorizer
 from localcloud.server import fault_control
 
 _log = logging.getLogger("hubsmith.localcloud.api")
@@ -62,7 +62,7 @@ class CloudApp:
     def __init__(self, host: Host, identity: Callable[[], dict[str, object]]) -> None:
         self._host = host
         self._identity = identity
-        self._guard = Guard()
+        self._authorizer = Authorizer()
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -119,7 +119,7 @@ class CloudApp:
             return _error(service, request, 400, NO_SPACE, full)
         try:
             with self._host.lock:
-                if refusal := self._guard.refuse(service, environ, DEFAULT_ACCOUNT_ID):
+                if refusal := self._authorizer.refuse(service, environ, DEFAULT_ACCOUNT_ID):
                     environ["wsgi.input"].seek(0)
                     return _error(service, request, refusal.status, refusal.code, refusal.message)
                 environ["wsgi.input"].seek(0)
@@ -166,9 +166,9 @@ class CloudApp:
     def _calls(self, request: Request) -> Response:
         """What was asked for with the credentials of roles (?role=NAME: one); DELETE begins a new record."""
         if request.method == "DELETE":
-            self._guard.forget()
+            self._authorizer.forget()
         return Response(
-            json.dumps(self._guard.records(request.args.get("role", ""))), mimetype="application/json"
+            json.dumps(self._authorizer.records(request.args.get("role", ""))), mimetype="application/json"
         )
 
 

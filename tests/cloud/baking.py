@@ -9,14 +9,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cloud.workshop import INVOKE, REPO, Done, Workshop
+from tests.cloud.invoke_runner import INVOKE, REPO, Done, InvokeRunner
 
 
 @dataclass(frozen=True)
 class Baking:
-    """A bake of the shipped manifest in its own workshop; ``before`` is what the cloud listed at first."""
+    """A bake of the shipped manifest in its own state folder; ``before`` is what its cloud listed then."""
 
-    workshop: Workshop
+    runner: InvokeRunner
     before: dict[str, list[str]]
     process: subprocess.Popen[str]
 
@@ -28,16 +28,16 @@ class Baking:
         up = subprocess.run(
             [*command, "cloud.up"], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=True
         )
-        workshop = Workshop(state, up.stdout.strip())
+        runner = InvokeRunner(state, up.stdout.strip())
         with (state / "bake.out").open("w") as out, (state / "bake.err").open("w") as err:
             process = subprocess.Popen(
                 [*command, "build-ami"], cwd=REPO, env=environment, stdout=out, stderr=err, text=True
             )
-        return cls(workshop, workshop.listing(), process)
+        return cls(runner, runner.listing(), process)
 
     @classmethod
     def earlier(cls, state: Path) -> Baking:
-        """A bake that was done before, in this workshop: for a developer whose change is not in the image."""
+        """A bake that was done before, in this folder: for a developer whose change is not in the image."""
         environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
         up = subprocess.run(
             [str(INVOKE), "cloud.up"],
@@ -47,13 +47,13 @@ class Baking:
             text=True,
             check=True,
         )
-        workshop = Workshop(state, up.stdout.strip())
-        return cls(workshop, workshop.listing(), subprocess.Popen(["true"], text=True))
+        runner = InvokeRunner(state, up.stdout.strip())
+        return cls(runner, runner.listing(), subprocess.Popen(["true"], text=True))
 
     def wait(self, timeout_s: float) -> Done:
         """The bake when it has ended."""
         status = self.process.wait(timeout_s)
-        said = [self.workshop.state / name for name in ("bake.out", "bake.err")]
+        said = [self.runner.state / name for name in ("bake.out", "bake.err")]
         return Done(status, *(file.read_text() if file.exists() else "" for file in said))
 
     def end(self) -> None:

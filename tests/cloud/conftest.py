@@ -11,11 +11,11 @@ import pytest
 
 from localcloud import base_image
 from localcloud.server import control
-from tests import sharing
+from tests import xdist_groups
 from tests.cloud.baking import Baking
-from tests.cloud.customer import Customer, Key
+from tests.cloud.ec2_client import Ec2Client, Key
+from tests.cloud.invoke_runner import Build, InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import Build, Workshop
 
 
 @pytest.fixture(scope="session")
@@ -32,39 +32,39 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
 @pytest.fixture(scope="session")
 def cloud(
     tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage, key: Key
-) -> Iterator[Customer]:
+) -> Iterator[Ec2Client]:
     """One cloud for the tests of EC2's semantics; each of them leaves it as it was."""
-    with open_cloud(tmp_path_factory.mktemp("cloud") / "cloud", key) as customer:
-        yield customer
+    with open_cloud(tmp_path_factory.mktemp("cloud") / "cloud", key) as ec2_client:
+        yield ec2_client
 
 
 @pytest.fixture
-def fresh_cloud(tmp_path: Path, tiny: base_image.BaseImage, key: Key) -> Iterator[Customer]:
+def fresh_cloud(tmp_path: Path, tiny: base_image.BaseImage, key: Key) -> Iterator[Ec2Client]:
     """A cloud of one test's own, for those that kill or reset it."""
-    with open_cloud(tmp_path / "cloud", key) as customer:
-        yield customer
+    with open_cloud(tmp_path / "cloud", key) as ec2_client:
+        yield ec2_client
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[Workshop]:
+def runner(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[InvokeRunner]:
     """A user's machine with a cloud of its own, for the tests of whole tasks."""
-    state = tmp_path_factory.mktemp("workshop")
+    state = tmp_path_factory.mktemp("runner")
     endpoint = control.ensure_up(state / "cloud", port=0)
-    yield Workshop(state, endpoint.url)
+    yield InvokeRunner(state, endpoint.url)
     control.reset(state / "cloud")
     assert processes_of(state) == []
 
 
 @pytest.fixture(scope="session")
-def greeting(workshop: Workshop) -> Build:
+def greeting(runner: InvokeRunner) -> Build:
     """The tiny image, built once for all who want one to look at or to launch."""
-    return Build.of(workshop)
+    return Build.of(runner)
 
 
 @pytest.fixture(scope="session")
-def layered(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
+def layered(tmp_path_factory: pytest.TempPathFactory, runner: InvokeRunner) -> Project:
     """A project of two provisioners whose builds keep layers."""
-    project = Project.copy(tmp_path_factory.mktemp("layered") / "project", workshop, "renewed", "layered")
+    project = Project.copy(tmp_path_factory.mktemp("layered") / "project", runner, "renewed", "layered")
     (project.folder / "provisioners/greeting/files/etc/greeting/spare").write_text("spare\n")
     return project
 
@@ -99,8 +99,8 @@ def baking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baking]:
 @pytest.fixture(scope="session", autouse=True)
 def begun_early(request: pytest.FixtureRequest) -> None:
     """In a run of one process the bake begins before the first test and is waited for by the last ones."""
-    if not sharing.is_shared(request.config) and any(
-        sharing.needs_the_bake(item) for item in request.session.items
+    if not xdist_groups.is_shared(request.config) and any(
+        xdist_groups.needs_the_bake(item) for item in request.session.items
     ):
         request.getfixturevalue("baking")
 
@@ -111,8 +111,8 @@ class open_cloud:  # used as a function
     def __init__(self, folder: Path, key: Key) -> None:
         self.folder, self.key = folder, key
 
-    def __enter__(self) -> Customer:
-        return Customer(control.ensure_up(self.folder, port=0), self.folder, self.key)
+    def __enter__(self) -> Ec2Client:
+        return Ec2Client(control.ensure_up(self.folder, port=0), self.folder, self.key)
 
     def __exit__(self, *_: object) -> None:
         control.reset(self.folder)
@@ -136,5 +136,5 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def ec2(cloud: Customer) -> Any:
+def ec2(cloud: Ec2Client) -> Any:
     return cloud.client("ec2")

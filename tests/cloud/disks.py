@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.server import control
-from tests.cloud.customer import Customer, Key, until
-from tests.cloud.workshop import Workshop
+from tests.cloud.ec2_client import Ec2Client, Key, until
+from tests.cloud.invoke_runner import InvokeRunner
 
 _HASH = """
 set -e
@@ -26,14 +26,14 @@ umount /mnt/{serial}
 """
 
 
-def files_on(workshop: Workshop, folder: Path, *image_ids: str) -> list[dict[str, str]]:
+def files_on(runner: InvokeRunner, folder: Path, *image_ids: str) -> list[dict[str, str]]:
     """For each image: path -> digest, target of a link, or (path.mode) mode and owner."""
-    endpoint = control.find(workshop.state / "cloud")
+    endpoint = control.find(runner.state / "cloud")
     assert endpoint is not None
-    customer = Customer(endpoint, workshop.state / "cloud", Key.make(folder / "id_ed25519"))
-    ec2, found = customer.client("ec2"), []
-    with customer.instance() as instance:
-        customer.ssh(instance, "true", timeout_s=240)
+    ec2_client = Ec2Client(endpoint, runner.state / "cloud", Key.make(folder / "id_ed25519"))
+    ec2, found = ec2_client.client("ec2"), []
+    with ec2_client.instance() as instance:
+        ec2_client.ssh(instance, "true", timeout_s=240)
         for letter, image_id in zip("fghij", image_ids, strict=False):
             image = ec2.describe_images(ImageIds=[image_id])["Images"][0]
             zone = instance["Placement"]["AvailabilityZone"]
@@ -43,7 +43,7 @@ def files_on(workshop: Workshop, folder: Path, *image_ids: str) -> list[dict[str
                 VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=f"/dev/sd{letter}"
             )
             until(functools.partial(_is_attached, ec2, volume_id), 120)
-            said = customer.ssh(instance, _HASH.format(serial=volume_id.replace("-", "")))
+            said = ec2_client.ssh(instance, _HASH.format(serial=volume_id.replace("-", "")))
             found.append(
                 {name: value for value, _, name in (line.partition("  ") for line in said.splitlines())}
             )

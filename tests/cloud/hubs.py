@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cloud.workshop import INVOKE, REPO, TINY, Done, Running, Workshop
+from tests.cloud.invoke_runner import INVOKE, REPO, TINY, Done, InvokeRunner, Running
 
 ZONE = "example.test"
 _ALIVE = {
@@ -20,9 +20,9 @@ _ALIVE = {
 
 @dataclass(frozen=True)
 class Site:
-    """A workshop with a tiny image, and one domain in it."""
+    """A state folder with a tiny image, and one domain in it."""
 
-    workshop: Workshop
+    runner: InvokeRunner
     domain: str
 
     def arguments(self, *more: str) -> list[str]:
@@ -36,7 +36,7 @@ class Site:
 
     def launch(self, *more: str) -> Done:
         """Launch it."""
-        return self.workshop.invoke(*self.arguments(*more))
+        return self.runner.invoke(*self.arguments(*more))
 
     def launched(self, *more: str) -> dict[str, Any]:
         """Launch it; the document."""
@@ -48,7 +48,7 @@ class Site:
     def start(self, *command: str) -> Running:
         """Begin a command."""
         line = [str(INVOKE), *command]
-        environment = self.workshop.environment
+        environment = self.runner.environment
         return Running(
             subprocess.Popen(
                 line, cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -57,7 +57,7 @@ class Site:
 
     def invoke(self, task: str, *more: str) -> Done:
         """Another task for this hub."""
-        return self.workshop.invoke(task, "--manifest", str(TINY), "--domain", self.domain, *more)
+        return self.runner.invoke(task, "--manifest", str(TINY), "--domain", self.domain, *more)
 
     def destroy(self) -> None:
         """Nothing is to be left of it."""
@@ -67,13 +67,13 @@ class Site:
     def instances(self) -> list[dict[str, Any]]:
         """Its instances that are not terminated."""
         ours = {"Name": "tag:hubsmith:hub", "Values": [self.domain]}
-        found = self.workshop.client("ec2").describe_instances(Filters=[ours, _ALIVE])["Reservations"]
+        found = self.runner.client("ec2").describe_instances(Filters=[ours, _ALIVE])["Reservations"]
         return [instance for reservation in found for instance in reservation["Instances"]]
 
     def group(self) -> dict[str, Any]:
         """Its security group."""
         ours = {"Name": "tag:hubsmith:hub", "Values": [self.domain]}
-        found: dict[str, Any] = self.workshop.client("ec2").describe_security_groups(Filters=[ours])[
+        found: dict[str, Any] = self.runner.client("ec2").describe_security_groups(Filters=[ours])[
             "SecurityGroups"
         ][0]
         return found
@@ -84,7 +84,7 @@ class Site:
 
     def records(self) -> list[tuple[str, list[str]]]:
         """(type, values) at its name."""
-        route53 = self.workshop.client("route53")
+        route53 = self.runner.client("route53")
         found = route53.list_resource_record_sets(HostedZoneId=self.zone_id())["ResourceRecordSets"]
         return [
             (r["Type"], [v["Value"] for v in r["ResourceRecords"]])
@@ -94,28 +94,28 @@ class Site:
 
     def zone_id(self) -> str:
         """The id of the zone that the local cloud has from the start."""
-        zones = self.workshop.client("route53").list_hosted_zones()["HostedZones"]
+        zones = self.runner.client("route53").list_hosted_zones()["HostedZones"]
         return str(next(zone["Id"] for zone in zones if zone["Name"] == f"{ZONE}."))
 
     def set_record(self, kind: str, value: str, action: str = "UPSERT") -> None:
         """Somebody makes (or removes) a record at its name."""
         record = {"Name": self.domain, "Type": kind, "TTL": 300, "ResourceRecords": [{"Value": value}]}
         change = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
-        self.workshop.client("route53").change_resource_record_sets(
+        self.runner.client("route53").change_resource_record_sets(
             HostedZoneId=self.zone_id(), ChangeBatch=change
         )
 
     def say(self, name: str, value: str) -> None:
         """What an instance of a golden image would publish."""
-        ssm = self.workshop.client("ssm")
+        ssm = self.runner.client("ssm")
         ssm.put_parameter(
             Name=f"/hubsmith/hubs/{self.domain}/{name}", Type="String", Value=value, Overwrite=True
         )
 
 
-def everything(workshop: Workshop) -> dict[str, list[str]]:
+def everything(runner: InvokeRunner) -> dict[str, list[str]]:
     """All that a hub could leave, in every service."""
-    iam, ssm, route53 = (workshop.client(service) for service in ("iam", "ssm", "route53"))
+    iam, ssm, route53 = (runner.client(service) for service in ("iam", "ssm", "route53"))
     zones = [zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]]
     records = [
         record
@@ -123,14 +123,14 @@ def everything(workshop: Workshop) -> dict[str, list[str]]:
         for record in route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     ]
     return {
-        **workshop.listing(),
+        **runner.listing(),
         "roles": sorted(role["RoleName"] for role in iam.list_roles()["Roles"]),
         "profiles": sorted(
             profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]
         ),
         "parameters": sorted(parameter["Name"] for parameter in ssm.describe_parameters()["Parameters"]),
         "records": sorted(f"{record['Name']} {record['Type']}" for record in records),
-        "folders": sorted(path.name for path in (workshop.state / "hubs").glob("*")),
+        "folders": sorted(path.name for path in (runner.state / "hubs").glob("*")),
     }
 
 
@@ -141,7 +141,7 @@ def tags_of(resource: dict[str, Any]) -> dict[str, str]:
 
 def told_to(site: Site, instance_id: str) -> str:
     """The user data of an instance."""
-    answer = site.workshop.client("ec2").describe_instance_attribute(
+    answer = site.runner.client("ec2").describe_instance_attribute(
         InstanceId=instance_id, Attribute="userData"
     )
     return base64.b64decode(answer["UserData"]["Value"]).decode()
@@ -149,7 +149,7 @@ def told_to(site: Site, instance_id: str) -> str:
 
 def host_key(site: Site) -> str:
     """The host key of a tiny machine, which it cannot publish itself."""
-    ec2, group_id = site.workshop.client("ec2"), site.group()["GroupId"]
+    ec2, group_id = site.runner.client("ec2"), site.group()["GroupId"]
     rule = {"GroupId": group_id, "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "127.0.0.1/32"}
     ec2.authorize_security_group_ingress(**rule)
     deadline = time.monotonic() + 120

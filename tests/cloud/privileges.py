@@ -11,8 +11,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from localcloud.iam.patterns import matches
 from localcloud.iam.policy import JudgedCall, decide
+from localcloud.iam.wildcards import matches
 from localcloud.server.control import Endpoint
 
 Policy = Mapping[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cloud.workshop import TINY, Done, Running, Workshop
+from tests.cloud.invoke_runner import TINY, Done, InvokeRunner, Running
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Project:
     """A manifest with its provisioners and tests, in a folder of its own."""
 
     folder: Path
-    workshop: Workshop
+    runner: InvokeRunner
     profile: tuple[str, ...] = ()
 
     @classmethod
-    def copy(cls, folder: Path, workshop: Workshop, image: str, *profile: str) -> Project:
+    def copy(cls, folder: Path, runner: InvokeRunner, image: str, *profile: str) -> Project:
         """The tiny project with another image name, so that tests do not see each other's images."""
         shutil.copytree(TINY.parent, folder)
-        project = cls(folder, workshop, profile)
+        project = cls(folder, runner, profile)
         project.edit("manifest.yaml", "name: greeting, description", f"name: {image}, description")
         return project
 
@@ -36,11 +36,11 @@ class Project:
 
     def invoke(self, command: str, *arguments: str) -> Done:
         """A command on this manifest."""
-        return self.workshop.invoke(command, *self.options, *arguments)
+        return self.runner.invoke(command, *self.options, *arguments)
 
     def start(self, command: str, *arguments: str) -> Running:
         """Begin a command on it."""
-        return self.workshop.start(command, *self.options, *arguments)
+        return self.runner.start(command, *self.options, *arguments)
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.server import control
-from tests.cloud.customer import FAST, Customer, until
+from tests.cloud.ec2_client import FAST, Ec2Client, until
 
 pytestmark = pytest.mark.vm
 
@@ -29,7 +29,7 @@ def tagged(kind: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": TAGS}]
 
 
-def fill(cloud: Customer) -> None:
+def fill(cloud: Ec2Client) -> None:
     """One of everything an account can hold without a machine."""
     ec2, iam, ssm, route53 = (cloud.client(service) for service in ("ec2", "iam", "ssm", "route53"))
     volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1, TagSpecifications=tagged("volume"))["VolumeId"]
@@ -70,7 +70,7 @@ def fill(cloud: Customer) -> None:
     )
 
 
-def account(cloud: Customer) -> dict[str, Any]:
+def account(cloud: Ec2Client) -> dict[str, Any]:
     """Everything it holds, as its listings tell."""
     ec2, iam, ssm, route53 = (cloud.client(service) for service in ("ec2", "iam", "ssm", "route53"))
     listings: dict[str, Callable[[], Any]] = {
@@ -97,7 +97,7 @@ def account(cloud: Customer) -> dict[str, Any]:
     return {name: look() for name, look in listings.items()}
 
 
-def test_everything_an_account_holds_is_there_after_a_kill(fresh_cloud: Customer) -> None:
+def test_everything_an_account_holds_is_there_after_a_kill(fresh_cloud: Ec2Client) -> None:
     fill(fresh_cloud)
     before = account(fresh_cloud)
     kinds = {tag["ResourceType"] for tag in before["tags"]}
@@ -114,7 +114,7 @@ def test_everything_an_account_holds_is_there_after_a_kill(fresh_cloud: Customer
 
     os.kill(fresh_cloud.endpoint.pid, signal.SIGKILL)
     until(lambda: control.find(fresh_cloud.folder) is None, 10, "the end of the server")
-    again = Customer(control.ensure_up(fresh_cloud.folder, port=0), fresh_cloud.folder, fresh_cloud.key)
+    again = Ec2Client(control.ensure_up(fresh_cloud.folder, port=0), fresh_cloud.folder, fresh_cloud.key)
     after = account(again)
     for kind, listed in before.items():
         assert after[kind] == listed, kind

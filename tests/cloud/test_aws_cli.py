@@ -16,8 +16,8 @@ import pytest
 from build.remote.greeting import greets
 from localcloud.faults import client as faults
 from localcloud.server import control
-from tests.cloud.customer import Customer, until
-from tests.cloud.workshop import INVOKE, REPO, Workshop
+from tests.cloud.ec2_client import Ec2Client, until
+from tests.cloud.invoke_runner import INVOKE, REPO, InvokeRunner
 
 pytestmark = pytest.mark.vm
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.vm
 class Cli:
     """`aws ec2 …` after `eval "$(invoke cloud.env)"`."""
 
-    def __init__(self, cloud: Customer, home: Path) -> None:
+    def __init__(self, cloud: Ec2Client, home: Path) -> None:
         beside = Path(sys.executable).with_name("aws")
         self.command = str(beside) if beside.exists() else "aws"
         self.refused = (
@@ -63,12 +63,12 @@ class Cli:
 
 
 @pytest.fixture
-def aws(cloud: Customer, tmp_path: Path) -> Cli:
+def aws(cloud: Ec2Client, tmp_path: Path) -> Cli:
     return Cli(cloud, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def instance(cloud: Customer) -> Iterator[dict[str, Any]]:
+def instance(cloud: Ec2Client) -> Iterator[dict[str, Any]]:
     """For what may be done to one that runs."""
     with cloud.instance() as instance:
         yield instance
@@ -78,7 +78,7 @@ def query(path: str) -> list[str]:
     return ["--query", path, "--output", "text"]
 
 
-def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_path: Path) -> None:
+def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Ec2Client, tmp_path: Path) -> None:
     public = tmp_path / "key.pub"
     public.write_text(cloud.key.public)
     assert aws("sts", "get-caller-identity")["Account"] == "123456789012"
@@ -167,12 +167,12 @@ def test_from_key_and_group_to_an_image_and_back(aws: Cli, cloud: Customer, tmp_
     aws("ec2", "delete-key-pair", "--key-name", "cli")
 
 
-def test_the_lines_of_cloud_env_point_a_shell_at_it(aws: Cli, workshop: Workshop) -> None:
+def test_the_lines_of_cloud_env_point_a_shell_at_it(aws: Cli, runner: InvokeRunner) -> None:
     line = (
         f'eval "$({INVOKE} cloud.env)" && {aws.command} ec2 describe-images --owners 000000000000 --query '
         "Images[0].Name --output text"
     )
-    environment = {name: value for name, value in workshop.environment.items() if not name.startswith("AWS_")}
+    environment = {name: value for name, value in runner.environment.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         ["sh", "-c", line],
         cwd=REPO,
@@ -196,7 +196,7 @@ def test_parameters_and_an_error_as_aws_prints_it(aws: Cli) -> None:
     )
 
 
-def test_user_data_from_a_file(aws: Cli, cloud: Customer, tmp_path: Path) -> None:
+def test_user_data_from_a_file(aws: Cli, cloud: Ec2Client, tmp_path: Path) -> None:
     script = tmp_path / "user-data"
     script.write_text("#!/bin/sh\necho hello\n")
     options = ["--image-id", cloud.tiny, "--instance-type", "t3.nano", "--user-data", f"file://{script}"]
@@ -355,7 +355,7 @@ def test_roles_by_the_cli(aws: Cli, instance: dict[str, Any]) -> None:
     assert "NoSuchEntity" in aws("iam", "get-role", "--role-name", "cli", fails=True)
 
 
-def test_its_waiters_wait_as_long_as_a_resource_is_not_to_be_seen(aws: Cli, cloud: Customer) -> None:
+def test_its_waiters_wait_as_long_as_a_resource_is_not_to_be_seen(aws: Cli, cloud: Ec2Client) -> None:
     run = ["--image-id", cloud.tiny, "--instance-type", "t3.nano"]
     faults.add(cloud.endpoint.url, [{"kind": "hide", "resource": "*", "seconds": 3600}])
     instance = aws("ec2", "run-instances", *run, *query("Instances[0].InstanceId"))

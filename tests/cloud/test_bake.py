@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cloud.invoke_runner import TINY, Build, Done, InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import TINY, Build, Done, Workshop
 
 pytestmark = pytest.mark.vm
 
@@ -27,11 +27,11 @@ def built(greeting: Build) -> Done:
 
 
 @pytest.fixture
-def nothing_left(workshop: Workshop) -> Iterator[None]:
+def nothing_left(runner: InvokeRunner) -> Iterator[None]:
     """Whatever the test does, the API lists afterwards what it listed before."""
-    before = workshop.listing()
+    before = runner.listing()
     yield
-    assert workshop.listing() == before
+    assert runner.listing() == before
 
 
 def test_stdout_is_the_image_id_and_nothing_else(built: Done) -> None:
@@ -49,8 +49,8 @@ def test_only_the_image_and_its_snapshot_remain(greeting: Build) -> None:
     assert after == before
 
 
-def test_image_and_snapshot_carry_what_they_are(workshop: Workshop, built: Done) -> None:
-    ec2 = workshop.client("ec2")
+def test_image_and_snapshot_carry_what_they_are(runner: InvokeRunner, built: Done) -> None:
+    ec2 = runner.client("ec2")
     image = ec2.describe_images(ImageIds=[built.last])["Images"][0]
     snapshot = ec2.describe_snapshots(SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]])[
         "Snapshots"
@@ -66,14 +66,14 @@ def test_image_and_snapshot_carry_what_they_are(workshop: Workshop, built: Done)
     assert image["Description"] == "a tiny image that greets"
 
 
-def test_the_parameter_points_to_the_image(workshop: Workshop, built: Done) -> None:
+def test_the_parameter_points_to_the_image(runner: InvokeRunner, built: Done) -> None:
     assert (
-        workshop.client("ssm").get_parameter(Name="/test/greeting/latest")["Parameter"]["Value"] == built.last
+        runner.client("ssm").get_parameter(Name="/test/greeting/latest")["Parameter"]["Value"] == built.last
     )
 
 
-def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop, built: Done) -> None:
-    record = workshop.record(built.last)
+def test_the_record_tells_what_was_tested_where_and_how_long(runner: InvokeRunner, built: Done) -> None:
+    record = runner.record(built.last)
     assert [(run["stage"], run["passed"], run["failed"]) for run in record["tests"]] == [
         ("builder", 2, 0),
         ("candidate", 2, 0),
@@ -82,7 +82,7 @@ def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop,
     assert record["provisioners"][0]["values"] == {"whom": "world"}
     assert (
         str(record["scheme"])
-        == workshop.client("ec2").describe_tags(
+        == runner.client("ec2").describe_tags(
             Filters=[
                 {"Name": "resource-id", "Values": [built.last]},
                 {"Name": "key", "Values": ["hubsmith:scheme"]},
@@ -94,19 +94,19 @@ def test_the_record_tells_what_was_tested_where_and_how_long(workshop: Workshop,
     assert "launch the builder" in [timing["step"] for timing in record["seconds"]]
 
 
-def test_images_lists_it(workshop: Workshop, built: Done) -> None:
-    rows = json.loads(workshop.invoke("images", "--json").out)
+def test_images_lists_it(runner: InvokeRunner, built: Done) -> None:
+    rows = json.loads(runner.invoke("images", "--json").out)
     assert [row["state"] for row in rows if row["id"] == built.last] == ["published"]
-    assert built.last in workshop.invoke("images").out
+    assert built.last in runner.invoke("images").out
 
 
 def test_plan_says_that_the_same_is_there_already_and_makes_nothing(
-    workshop: Workshop, built: Done, nothing_left: None
+    runner: InvokeRunner, built: Done, nothing_left: None
 ) -> None:
-    planned = workshop.invoke("plan", "--manifest", str(TINY))
+    planned = runner.invoke("plan", "--manifest", str(TINY))
     assert planned.status == 0
     assert f"{built.last} is up to date" in planned.out
-    changed = workshop.invoke("plan", "--manifest", str(TINY), "--profile", "untrue")
+    changed = runner.invoke("plan", "--manifest", str(TINY), "--profile", "untrue")
     why = " ".join(changed.out.split()).partition(" why ")[2].partition(" base image ")[0]
     assert why.startswith(f"{built.last} is made of something else: ")
     assert "greeting" in why
@@ -114,9 +114,9 @@ def test_plan_says_that_the_same_is_there_already_and_makes_nothing(
 
 
 def test_a_failing_provisioner_is_named_with_file_line_and_last_output(
-    workshop: Workshop, nothing_left: None
+    runner: InvokeRunner, nothing_left: None
 ) -> None:
-    done = workshop.build("--profile", "failing")
+    done = runner.build("--profile", "failing")
     assert done.status == 1
     assert done.out == ""
     assert "provisioners/failing/install.sh" in done.err
@@ -125,28 +125,30 @@ def test_a_failing_provisioner_is_named_with_file_line_and_last_output(
 
 
 @pytest.mark.matrix
-def test_a_provisioner_that_takes_too_long_is_ended_and_named(workshop: Workshop, nothing_left: None) -> None:
-    done = workshop.build("--profile", "hanging", "--set", "provisioners.hanging.timeout_minutes=1")
+def test_a_provisioner_that_takes_too_long_is_ended_and_named(
+    runner: InvokeRunner, nothing_left: None
+) -> None:
+    done = runner.build("--profile", "hanging", "--set", "provisioners.hanging.timeout_minutes=1")
     assert done.status == 1
     assert "provisioners/hanging/install.sh: provisioner hanging was cut off" in " ".join(done.err.split())
     assert "hanging now" in done.err.split("hint:")[1]
 
 
-def test_a_failing_image_test_is_named_and_no_image_is_made(workshop: Workshop, nothing_left: None) -> None:
-    done = workshop.build("--profile", "untrue")
+def test_a_failing_image_test_is_named_and_no_image_is_made(runner: InvokeRunner, nothing_left: None) -> None:
+    done = runner.build("--profile", "untrue")
     assert done.status == 1
     assert "test_the_greeting_is_in_place" in done.err.split("error:")[1]
     (journal,) = re.findall(r"journal-\w+\.txt", done.err.split("hint:")[1])
-    folder = max((workshop.state / "runs").glob(f"*/{journal}"), key=lambda file: file.stat().st_mtime).parent
+    folder = max((runner.state / "runs").glob(f"*/{journal}"), key=lambda file: file.stat().st_mtime).parent
     assert "journalctl" in (folder / journal).read_text()  # the tiny image has none, and says so
     assert (folder / journal.replace("journal", "console")).read_text().strip() not in ("", "(nothing yet)")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_build_leaves_nothing(
-    workshop: Workshop, nothing_left: None, number: signal.Signals
+    runner: InvokeRunner, nothing_left: None, number: signal.Signals
 ) -> None:
-    running = workshop.start_build("--profile", "hanging")
+    running = runner.start_build("--profile", "hanging")
     running.wait_for("hanging now")
     assert running.end(number) == 1
     assert f"stopped by {number.name}" in running.lines[-2]
@@ -166,50 +168,54 @@ def test_a_stopped_build_leaves_nothing(
     ],
 )
 def test_a_build_stopped_at_any_step_leaves_nothing(
-    workshop: Workshop, nothing_left: None, step: str, number: signal.Signals
+    runner: InvokeRunner, nothing_left: None, step: str, number: signal.Signals
 ) -> None:
-    running = workshop.start_build()
+    running = runner.start_build()
     running.wait_for(f"» {step}")
     assert running.end(number) == 1
     assert f"stopped by {number.name}" in running.lines[-2]
 
 
 def test_sweep_removes_what_a_killed_build_left_and_spares_a_live_one(
-    workshop: Workshop, nothing_left: None
+    runner: InvokeRunner, nothing_left: None
 ) -> None:
-    killed, alive = workshop.start_build("--profile", "hanging"), workshop.start_build("--profile", "hanging")
+    killed, alive = runner.start_build("--profile", "hanging"), runner.start_build("--profile", "hanging")
     for running in (killed, alive):
         running.wait_for("hanging now")
     assert killed.end(signal.SIGKILL) == -signal.SIGKILL
     dead_run = next(line.split(",")[0] for line in killed.lines if line.startswith("run-"))
 
-    dry = workshop.invoke("sweep", "--dry-run", "--json")
+    dry = runner.invoke("sweep", "--dry-run", "--json")
     found = json.loads(dry.out)
     assert {row["kind"] for row in found} == {"instance", "volume", "security group"}
     assert {row["run"] for row in found} == {dead_run}
-    assert len(workshop.listing()["instances"]) == 2
+    assert len(runner.listing()["instances"]) == 2
 
-    assert workshop.invoke("sweep").status == 0
-    assert len(workshop.listing()["instances"]) == 1
+    assert runner.invoke("sweep").status == 0
+    assert len(runner.listing()["instances"]) == 1
     assert alive.process.poll() is None
     alive.end(signal.SIGTERM)
 
 
 @pytest.mark.matrix
-def test_sweep_removes_the_image_that_a_killed_build_had_made(workshop: Workshop, nothing_left: None) -> None:
-    killed = workshop.start_build()
+def test_sweep_removes_the_image_that_a_killed_build_had_made(
+    runner: InvokeRunner, nothing_left: None
+) -> None:
+    killed = runner.start_build()
     killed.wait_for("» boot a fresh instance")
     assert killed.end(signal.SIGKILL) == -signal.SIGKILL
-    found = json.loads(workshop.invoke("sweep", "--dry-run", "--json").out)
+    found = json.loads(runner.invoke("sweep", "--dry-run", "--json").out)
     assert {"image", "snapshot", "security group"} <= {row["kind"] for row in found}
-    assert workshop.invoke("sweep").status == 0
+    assert runner.invoke("sweep").status == 0
 
 
-def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(workshop: Workshop, nothing_left: None) -> None:
-    (subnet,) = workshop.client("ec2").describe_subnets(
+def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(
+    runner: InvokeRunner, nothing_left: None
+) -> None:
+    (subnet,) = runner.client("ec2").describe_subnets(
         Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}]
     )["Subnets"]
-    done = workshop.build(
+    done = runner.build(
         "--profile", "failing", "--on-failure", "keep", "--set", f"builder.subnet_id={subnet['SubnetId']}"
     )
     assert done.status == 1
@@ -219,8 +225,8 @@ def test_a_kept_builder_is_fenced_in_can_be_entered_and_swept(workshop: Workshop
     )
     assert inside.stdout == "hello world\n", inside.stderr
     run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
-    assert_fenced_in(workshop, run, subnet)
-    assert workshop.invoke("sweep", "--run", run).status == 0
+    assert_fenced_in(runner, run, subnet)
+    assert runner.invoke("sweep", "--run", run).status == 0
 
 
 ONLY_WHERE_IT_WAS_BORN = """
@@ -233,15 +239,15 @@ def test_it_still_is_on_the_builder():
 
 
 def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(
-    workshop: Workshop, nothing_left: None, tmp_path: Path
+    runner: InvokeRunner, nothing_left: None, tmp_path: Path
 ) -> None:
-    project = Project.copy(tmp_path / "project", workshop, "kept")
+    project = Project.copy(tmp_path / "project", runner, "kept")
     (project.folder / "tests/image/test_image.py").write_text(ONLY_WHERE_IT_WAS_BORN)
     done = project.invoke("build-ami", "--on-failure", "keep")
     assert done.status == 1
     assert "test_it_still_is_on_the_builder" in done.err.split("error:")[1]
     # not the builder: it is sealed, and would stand there for ever
-    (instance,) = workshop.listing()["instances"]
+    (instance,) = runner.listing()["instances"]
     assert f"kept {instance}; look inside:" in done.err
     ssh = next(line.strip() for line in done.err.splitlines() if line.strip().startswith("ssh -F"))
     inside = subprocess.run(
@@ -249,12 +255,12 @@ def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(
     )
     assert inside.stdout == "hello world\n", inside.stderr
     run = next(line.split()[-1] for line in done.err.splitlines() if "invoke sweep --run" in line)
-    assert workshop.invoke("sweep", "--run", run).status == 0
+    assert runner.invoke("sweep", "--run", run).status == 0
 
 
-def assert_fenced_in(workshop: Workshop, run: str, subnet: dict[str, str]) -> None:
+def assert_fenced_in(runner: InvokeRunner, run: str, subnet: dict[str, str]) -> None:
     """What the builder of a run is by EC2's own account: for its caller only, encrypted, tagged, ending."""
-    ec2, ours = workshop.client("ec2"), [{"Name": "tag:hubsmith:run", "Values": [run]}]
+    ec2, ours = runner.client("ec2"), [{"Name": "tag:hubsmith:run", "Values": [run]}]
     (builder,) = ec2.describe_instances(Filters=ours)["Reservations"][0]["Instances"]
     (volume,) = ec2.describe_volumes(Filters=ours)["Volumes"]
     (group,) = ec2.describe_security_groups(Filters=ours)["SecurityGroups"]
@@ -290,38 +296,40 @@ def assert_fenced_in(workshop: Workshop, run: str, subnet: dict[str, str]) -> No
     assert "# hubsmith-shutdown-after: 30\n" in base64.b64decode(told["userData"]).decode()
 
 
-def test_a_wrong_manifest_is_the_users_own_and_costs_nothing(workshop: Workshop, nothing_left: None) -> None:
-    done = workshop.build("--set", "builder.root_volume.size_gb=20")
+def test_a_wrong_manifest_is_the_users_own_and_costs_nothing(
+    runner: InvokeRunner, nothing_left: None
+) -> None:
+    done = runner.build("--set", "builder.root_volume.size_gb=20")
     assert done.status == 2
     assert "--set builder.root_volume.size_gb" in done.err
     assert "did you mean" in done.err
     assert "size_gib" in done.err
 
 
-def test_a_base_image_that_is_not_there_is_the_users_own(workshop: Workshop, nothing_left: None) -> None:
-    done = workshop.build("--set", "base.name=tiny-amd64-1999*")
+def test_a_base_image_that_is_not_there_is_the_users_own(runner: InvokeRunner, nothing_left: None) -> None:
+    done = runner.build("--set", "base.name=tiny-amd64-1999*")
     assert done.status == 2
     assert "no image of owner 000000000000 is named tiny-amd64-1999*" in done.err
 
 
 def test_a_newer_image_that_two_machines_shared_the_tests_of_takes_the_channel(
-    workshop: Workshop, built: Done
+    runner: InvokeRunner, built: Done
 ) -> None:
-    newer = workshop.build("--set", "tests.machines=2")
+    newer = runner.build("--set", "tests.machines=2")
     assert newer.status == 0, newer.err
-    assert machines_of(workshop, newer.last) == {"builder": 1, "candidate": 2, "rebooted": 2}
-    rows = {row["id"]: row["channel"] for row in json.loads(workshop.invoke("images", "--json").out)}
+    assert machines_of(runner, newer.last) == {"builder": 1, "candidate": 2, "rebooted": 2}
+    rows = {row["id"]: row["channel"] for row in json.loads(runner.invoke("images", "--json").out)}
     assert (rows[newer.last], rows[built.last]) == ("stable", "")
-    ec2 = workshop.client("ec2")
+    ec2 = runner.client("ec2")
     ec2.deregister_image(ImageId=newer.last, DeleteAssociatedSnapshots=True)
 
 
-def machines_of(workshop: Workshop, image: str) -> dict[str, int]:
+def machines_of(runner: InvokeRunner, image: str) -> dict[str, int]:
     """How many machines the tests of each stage were run on: each notes the boot of its own."""
-    record = workshop.record(image)
+    record = runner.record(image)
     boots = {}
     for stage in (run["stage"] for run in record["tests"]):
-        cases = ET.parse(workshop.state / "runs" / record["run"]["id"] / f"tests-{stage}.xml").getroot()
+        cases = ET.parse(runner.state / "runs" / record["run"]["id"] / f"tests-{stage}.xml").getroot()
         boots[stage] = len(
             {found.get("value") for found in cases.iter("property") if found.get("name") == "boot"}
         )

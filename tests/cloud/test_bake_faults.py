@@ -8,33 +8,33 @@ from typing import Any
 import pytest
 
 from localcloud.faults import client
-from tests.cloud.workshop import Workshop, eventually
+from tests.cloud.invoke_runner import InvokeRunner, eventually
 
 pytestmark = pytest.mark.vm
 
 
 @pytest.fixture(autouse=True)
-def as_before(workshop: Workshop) -> Iterator[None]:
+def as_before(runner: InvokeRunner) -> Iterator[None]:
     """Faults end with the test, and nothing is left of it."""
-    before = workshop.listing()
+    before = runner.listing()
     yield
-    client.clear(workshop.endpoint)
-    assert eventually(lambda: workshop.listing() == before), workshop.listing()
+    client.clear(runner.endpoint)
+    assert eventually(lambda: runner.listing() == before), runner.listing()
 
 
-def set_faults(workshop: Workshop, *faults: dict[str, Any]) -> None:
-    client.add(workshop.endpoint, faults)
+def set_faults(runner: InvokeRunner, *faults: dict[str, Any]) -> None:
+    client.add(runner.endpoint, faults)
 
 
-def remove(workshop: Workshop, image_id: str) -> None:
-    workshop.client("ec2").deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
+def remove(runner: InvokeRunner, image_id: str) -> None:
+    runner.client("ec2").deregister_image(ImageId=image_id, DeleteAssociatedSnapshots=True)
 
 
 def test_throttling_a_lack_of_capacity_broken_connections_and_new_things_unseen_are_survived(
-    workshop: Workshop,
+    runner: InvokeRunner,
 ) -> None:
     set_faults(
-        workshop,
+        runner,
         *(
             {"kind": "error", "call": call, "code": "RequestLimitExceeded", "times": 5}
             for call in ("RunInstances", "DescribeInstances")
@@ -48,18 +48,18 @@ def test_throttling_a_lack_of_capacity_broken_connections_and_new_things_unseen_
         },
         {"kind": "hide", "resource": "*", "seconds": 3},
     )
-    done = workshop.build("--set", "builder.instance_types=[t3.nano, t3.micro]")
+    done = runner.build("--set", "builder.instance_types=[t3.nano, t3.micro]")
     assert done.status == 0, done.err
     assert "no capacity for t3.nano, trying t3.micro" in done.err
-    left = [fault["kind"] for fault in client.listed(workshop.endpoint)["faults"]]
+    left = [fault["kind"] for fault in client.listed(runner.endpoint)["faults"]]
     assert left == ["error", "hide"]  # the lack of capacity is for ever; the rest has happened
-    remove(workshop, done.last)
+    remove(runner, done.last)
 
 
 @pytest.mark.parametrize("call", ["RunInstances", "CreateSecurityGroup"])
-def test_a_missing_permission_ends_it_with_words_and_leaves_nothing(workshop: Workshop, call: str) -> None:
-    set_faults(workshop, {"kind": "error", "call": call, "code": "UnauthorizedOperation"})
-    done = workshop.build()
+def test_a_missing_permission_ends_it_with_words_and_leaves_nothing(runner: InvokeRunner, call: str) -> None:
+    set_faults(runner, {"kind": "error", "call": call, "code": "UnauthorizedOperation"})
+    done = runner.build()
     assert (done.status, done.out) == (1, "")
     assert f"{call}: " in done.err.split("error:")[1]
     assert "docs/howto/aws.md lists the IAM policies" in done.err
@@ -68,26 +68,26 @@ def test_a_missing_permission_ends_it_with_words_and_leaves_nothing(workshop: Wo
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("call", ["StopInstances", "CreateImage", "CreateTags", "ec2:Describe*"])
-def test_an_error_late_in_the_build_ends_it_and_leaves_nothing(workshop: Workshop, call: str) -> None:
-    set_faults(workshop, {"kind": "error", "call": call, "code": "UnauthorizedOperation", "times": 1})
-    done = workshop.build()
+def test_an_error_late_in_the_build_ends_it_and_leaves_nothing(runner: InvokeRunner, call: str) -> None:
+    set_faults(runner, {"kind": "error", "call": call, "code": "UnauthorizedOperation", "times": 1})
+    done = runner.build()
     assert (done.status, done.out) == (1, "")
     assert "Traceback" not in done.err
 
 
 @pytest.mark.exhaustive
-def test_it_works_at_the_pace_of_aws(workshop: Workshop) -> None:
-    client.add_profile(workshop.endpoint, "like-aws")
-    done = workshop.build()
+def test_it_works_at_the_pace_of_aws(runner: InvokeRunner) -> None:
+    client.add_profile(runner.endpoint, "like-aws")
+    done = runner.build()
     assert done.status == 0, done.err
-    steps = {timing["step"]: timing["seconds"] for timing in workshop.record(done.last)["seconds"]}
+    steps = {timing["step"]: timing["seconds"] for timing in runner.record(done.last)["seconds"]}
     assert steps["create the image"] >= 45
     assert steps["stop the builder"] >= 20
-    remove(workshop, done.last)
+    remove(runner, done.last)
 
 
-def test_cloud_faults_sets_lists_and_clears(workshop: Workshop) -> None:
-    done = workshop.invoke(
+def test_cloud_faults_sets_lists_and_clears(runner: InvokeRunner) -> None:
+    done = runner.invoke(
         "cloud.faults",
         "--error",
         "RunInstances=InternalError",
@@ -99,23 +99,23 @@ def test_cloud_faults_sets_lists_and_clears(workshop: Workshop) -> None:
     assert done.status == 0, done.err
     assert "RunInstances" in done.out
     assert "2 times" in done.out
-    assert workshop.invoke("cloud.faults", "--profile", "like-aws", "--hide", "instance=3").status == 0
-    listed = client.listed(workshop.endpoint)["faults"]
+    assert runner.invoke("cloud.faults", "--profile", "like-aws", "--hide", "instance=3").status == 0
+    listed = client.listed(runner.endpoint)["faults"]
     assert listed[0] == {
         "number": listed[0]["number"], "kind": "error", "call": "RunInstances", "code": "InternalError",
         "times": 2,
         "where": {"InstanceType": "t3.*"}, "left": 2,
     }  # fmt: skip
     assert listed[-1]["resource"] == "instance"
-    wrong = workshop.invoke("cloud.faults", "--state", "rebooted=3")
+    wrong = runner.invoke("cloud.faults", "--state", "rebooted=3")
     assert (wrong.status, "unknown state change 'rebooted'" in wrong.err) == (2, True)
-    assert workshop.invoke("cloud.faults", "--kill", "i-0").status == 2
-    assert workshop.invoke("cloud.faults", "--clear", "all").status == 0
-    assert client.listed(workshop.endpoint) == {"faults": [], "frozen": []}
+    assert runner.invoke("cloud.faults", "--kill", "i-0").status == 2
+    assert runner.invoke("cloud.faults", "--clear", "all").status == 0
+    assert client.listed(runner.endpoint) == {"faults": [], "frozen": []}
 
 
-def test_cloud_status_shows_places_and_sizes(workshop: Workshop) -> None:
-    shown = workshop.invoke("cloud.status").out
-    assert f"{workshop.state}/cloud/layers" in shown
+def test_cloud_status_shows_places_and_sizes(runner: InvokeRunner) -> None:
+    shown = runner.invoke("cloud.status").out
+    assert f"{runner.state}/cloud/layers" in shown
     assert "cache" in shown
     assert "MiB in" in shown or "GiB in" in shown

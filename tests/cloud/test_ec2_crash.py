@@ -14,7 +14,7 @@ import pytest
 from build.remote.greeting import greets
 from localcloud.faults import client as faults
 from localcloud.server import control
-from tests.cloud.customer import FAST, Customer, refused, until
+from tests.cloud.ec2_client import FAST, Ec2Client, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
 
 pytestmark = pytest.mark.vm
@@ -23,12 +23,12 @@ CLIENTS, ROUNDS = 20, 3
 
 
 @pytest.fixture(autouse=True)
-def no_faults_left(cloud: Customer) -> Iterator[None]:
+def no_faults_left(cloud: Ec2Client) -> Iterator[None]:
     yield
     faults.clear(cloud.endpoint.url)
 
 
-def test_a_killed_machine_is_a_stopped_instance_that_says_why_and_starts_again(cloud: Customer) -> None:
+def test_a_killed_machine_is_a_stopped_instance_that_says_why_and_starts_again(cloud: Ec2Client) -> None:
     with cloud.instance(InstanceInitiatedShutdownBehavior="terminate") as instance:
         instance_id = instance["InstanceId"]
         cloud.ssh(instance, "echo kept > /root/kept && sync")
@@ -50,11 +50,11 @@ def test_a_killed_machine_is_a_stopped_instance_that_says_why_and_starts_again(c
         cloud.wait_for(instance_id, "stopped", 20)
 
 
-def _answers(cloud: Customer, instance: dict[str, Any]) -> bool:
+def _answers(cloud: Ec2Client, instance: dict[str, Any]) -> bool:
     return greets(instance["PublicIpAddress"])
 
 
-def test_state_changes_take_the_time_they_are_asked_to(cloud: Customer) -> None:
+def test_state_changes_take_the_time_they_are_asked_to(cloud: Ec2Client) -> None:
     ec2, url = cloud.client("ec2"), cloud.endpoint.url
     faults.add(
         url,
@@ -93,7 +93,7 @@ def test_state_changes_take_the_time_they_are_asked_to(cloud: Customer) -> None:
     cloud.end(instance_id)
 
 
-def test_twenty_clients_at_once(fresh_cloud: Customer) -> None:
+def test_twenty_clients_at_once(fresh_cloud: Ec2Client) -> None:
     """At the end the listing is what they believe, also after a kill -9; two of them run a machine."""
     believed: list[dict[str, str]] = [{} for _ in range(CLIENTS)]
     problems: list[BaseException] = []
@@ -120,7 +120,7 @@ def test_twenty_clients_at_once(fresh_cloud: Customer) -> None:
     assert set(control.machines(cloud.folder)) == {found for found in expected if found.startswith("i-")}
 
 
-def _work(cloud: Customer, number: int, believed: dict[str, str]) -> None:
+def _work(cloud: Ec2Client, number: int, believed: dict[str, str]) -> None:
     """Make, tag, look at and delete; believed is resource -> its tag."""
     ec2, ssm = cloud.client("ec2"), cloud.client("ssm")
     if number % 10 == 0:
@@ -150,7 +150,7 @@ def _work(cloud: Customer, number: int, believed: dict[str, str]) -> None:
             believed[group] = mark
 
 
-def _marked(cloud: Customer) -> dict[str, str]:
+def _marked(cloud: Ec2Client) -> dict[str, str]:
     """Everything of the tests that the API lists, with its tag."""
     ec2, ssm = cloud.client("ec2"), cloud.client("ssm")
     rows = [

@@ -16,7 +16,7 @@ from localcloud import base_image
 from localcloud.machine.machine import Machine
 from localcloud.server import state_store
 from tests.cloud.conftest import open_cloud
-from tests.cloud.customer import FAST, Customer, Key, refused, until
+from tests.cloud.ec2_client import FAST, Ec2Client, Key, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
 from tests.cloud.test_ec2_volumes import ZONE, attach, disk
 
@@ -63,7 +63,7 @@ def test_a_full_disk(small_disk: Path, tiny: base_image.BaseImage, key: Key) -> 
         cloud.client("ec2").delete_volume(VolumeId=data)
 
 
-def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path) -> Customer:
+def _full(cloud: Ec2Client, instance_id: str, data: str, spare: str, folder: Path) -> Ec2Client:
     ec2, instance = cloud.client("ec2"), cloud.look(instance_id)
     ballast = fill(folder)
     # A guest that writes waits, however long it takes.
@@ -105,7 +105,7 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     return cloud
 
 
-def _machine(cloud: Customer, instance_id: str) -> Machine:
+def _machine(cloud: Ec2Client, instance_id: str) -> Machine:
     from localcloud.ec2.host import Host
 
     return Host(cloud.folder).machine(instance_id)

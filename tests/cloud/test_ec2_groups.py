@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.customer import Customer, refused
+from tests.cloud.ec2_client import Ec2Client, refused
 from tests.cloud.test_ec2_network import permission
 
 pytestmark = pytest.mark.vm
 
 
 def test_rules_come_all_or_none_with_their_tags_and_descriptions_and_go_by_their_ids(
-    ec2: Any, cloud: Customer
+    ec2: Any, cloud: Ec2Client
 ) -> None:
     group = cloud.open_group()
     wanted = [permission(22), permission(80, "10.0.0.0/8")]

@@ -1,4 +1,4 @@
-"""Images as a customer sees them: made, listed, booted from, removed."""
+"""Images as a client sees them: made, listed, booted from, removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.cloud.customer import FAST, Customer, refused, until
+from tests.cloud.ec2_client import FAST, Ec2Client, refused, until
 
 pytestmark = pytest.mark.vm
 
@@ -20,14 +20,14 @@ TAGS = [
 
 
 @pytest.fixture(scope="module")
-def builder(cloud: Customer) -> Iterator[dict[str, Any]]:
+def builder(cloud: Ec2Client) -> Iterator[dict[str, Any]]:
     mapping = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 9, "VolumeType": "gp3"}}
     with cloud.instance(BlockDeviceMappings=[mapping]) as instance:
         yield instance
 
 
 @pytest.fixture(scope="module")
-def image(ec2: Any, cloud: Customer, builder: dict[str, Any]) -> Iterator[str]:
+def image(ec2: Any, cloud: Ec2Client, builder: dict[str, Any]) -> Iterator[str]:
     """An image of the running builder, made without a reboot."""
     cloud.ssh(builder, "echo live > /root/made && sync")
     made = ec2.create_image(
@@ -105,7 +105,7 @@ def test_described_by_owner_and_filters(ec2: Any, image: str, question: dict[str
     assert [found["ImageId"] for found in ec2.describe_images(**question)["Images"]] == [image]
 
 
-def test_questions_that_do_not_find_it(ec2: Any, cloud: Customer, image: str) -> None:
+def test_questions_that_do_not_find_it(ec2: Any, cloud: Ec2Client, image: str) -> None:
     assert ec2.describe_images(Owners=["amazon"])["Images"] == []
     assert image not in [found["ImageId"] for found in ec2.describe_images(Owners=["000000000000"])["Images"]]
     assert (
@@ -118,7 +118,7 @@ def test_questions_that_do_not_find_it(ec2: Any, cloud: Customer, image: str) ->
         ec2.describe_images(ImageIds=["golden-1"])
 
 
-def test_a_base_image_and_its_snapshot_are_somebody_elses(ec2: Any, cloud: Customer) -> None:
+def test_a_base_image_and_its_snapshot_are_somebody_elses(ec2: Any, cloud: Ec2Client) -> None:
     base = ec2.describe_images(ImageIds=[cloud.tiny])["Images"][0]
     assert (base["OwnerId"], base["Public"], base["Tags"]) == (
         "000000000000",
@@ -131,7 +131,7 @@ def test_a_base_image_and_its_snapshot_are_somebody_elses(ec2: Any, cloud: Custo
         ec2.deregister_image(ImageId=cloud.tiny)
 
 
-def test_names_are_checked(ec2: Any, cloud: Customer, builder: dict[str, Any], image: str) -> None:
+def test_names_are_checked(ec2: Any, cloud: Ec2Client, builder: dict[str, Any], image: str) -> None:
     with refused("InvalidAMIName.Duplicate", f"AMI name golden-1 is already in use by AMI {image}"):
         ec2.create_image(InstanceId=builder["InstanceId"], Name="golden-1", NoReboot=True)
     unchecked = boto3.client(  # botocore itself refuses a name that is too short
@@ -150,7 +150,7 @@ def test_names_are_checked(ec2: Any, cloud: Customer, builder: dict[str, Any], i
 
 
 def test_a_machine_from_the_image_has_what_was_written_before_and_not_after(
-    ec2: Any, cloud: Customer, builder: dict[str, Any], image: str
+    ec2: Any, cloud: Ec2Client, builder: dict[str, Any], image: str
 ) -> None:
     cloud.ssh(builder, "echo later > /root/later && sync")
     with cloud.instance(ImageId=image) as child:
@@ -163,7 +163,7 @@ def test_a_machine_from_the_image_has_what_was_written_before_and_not_after(
 
 
 def test_without_no_reboot_the_machine_is_powered_down_and_started_again(
-    ec2: Any, cloud: Customer, builder: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, builder: dict[str, Any]
 ) -> None:
     # Not synced: only a clean shutdown brings it into the image.
     boot = cloud.ssh(builder, "cat /proc/sys/kernel/random/boot_id; echo unsynced > /root/unsynced")
@@ -176,7 +176,7 @@ def test_without_no_reboot_the_machine_is_powered_down_and_started_again(
     remove(ec2, made)
 
 
-def test_registered_from_a_snapshot(ec2: Any, cloud: Customer, image: str) -> None:
+def test_registered_from_a_snapshot(ec2: Any, cloud: Ec2Client, image: str) -> None:
     mappings = [
         {
             "DeviceName": "/dev/xvda",
@@ -312,7 +312,7 @@ def test_an_account_may_block_what_is_public(ec2: Any, image: str) -> None:
 
 
 def test_what_is_encrypted_is_not_public_and_with_awss_key_not_shared(
-    ec2: Any, cloud: Customer, image: str
+    ec2: Any, cloud: Ec2Client, image: str
 ) -> None:
     copied = ec2.copy_image(SourceImageId=image, SourceRegion="us-east-1", Name="encrypted", Encrypted=True)[
         "ImageId"

@@ -1,4 +1,4 @@
-"""Instances as a customer sees them: launched, entered, listed, changed."""
+"""Instances as a client sees them: launched, entered, listed, changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.customer import Customer, refused, until
+from tests.cloud.ec2_client import Ec2Client, refused, until
 
 pytestmark = pytest.mark.vm
 
@@ -17,7 +17,7 @@ NOBODY = "i-0123456789abcdef0"
 
 
 @pytest.fixture(scope="module")
-def shared(cloud: Customer) -> Iterator[dict[str, Any]]:
+def shared(cloud: Ec2Client) -> Iterator[dict[str, Any]]:
     """One instance for the tests that leave it as it is."""
     tags = [
         {
@@ -34,7 +34,7 @@ def shared(cloud: Customer) -> Iterator[dict[str, Any]]:
         yield instance
 
 
-def test_a_new_instance_is_pending_and_listed_with_what_was_asked(cloud: Customer, ec2: Any) -> None:
+def test_a_new_instance_is_pending_and_listed_with_what_was_asked(cloud: Ec2Client, ec2: Any) -> None:
     group = cloud.open_group(22)
     reply = ec2.run_instances(
         ImageId=cloud.tiny,
@@ -79,7 +79,7 @@ def test_a_new_instance_is_pending_and_listed_with_what_was_asked(cloud: Custome
         ec2.delete_security_group(GroupId=group)
 
 
-def test_ssh_works_on_the_public_address(cloud: Customer, shared: dict[str, Any]) -> None:
+def test_ssh_works_on_the_public_address(cloud: Ec2Client, shared: dict[str, Any]) -> None:
     assert cloud.ssh(shared, "uname -s").strip() == "Linux"
 
 
@@ -95,7 +95,7 @@ def test_all_tags_of_the_call_are_there(ec2: Any, shared: dict[str, Any]) -> Non
     assert {(tag["ResourceId"], tag["Value"]) for tag in found} == set(zip(ids, "123", strict=True))
 
 
-def test_the_guest_finds_itself_in_the_metadata(cloud: Customer, shared: dict[str, Any]) -> None:
+def test_the_guest_finds_itself_in_the_metadata(cloud: Ec2Client, shared: dict[str, Any]) -> None:
     base = "http://169.254.169.254/latest"
     paths = {
         "meta-data/instance-id": shared["InstanceId"],
@@ -111,7 +111,7 @@ def test_the_guest_finds_itself_in_the_metadata(cloud: Customer, shared: dict[st
     assert [part.strip() for part in said.split("---\n")[:-1]] == list(paths.values())
 
 
-def test_the_console_is_the_serial_console(ec2: Any, cloud: Customer, shared: dict[str, Any]) -> None:
+def test_the_console_is_the_serial_console(ec2: Any, cloud: Ec2Client, shared: dict[str, Any]) -> None:
     cloud.ssh(shared, "echo spoken-by-the-guest > /dev/ttyS0")
     until(
         lambda: "spoken-by-the-guest" in ec2.get_console_output(InstanceId=shared["InstanceId"])["Output"], 10
@@ -119,7 +119,7 @@ def test_the_console_is_the_serial_console(ec2: Any, cloud: Customer, shared: di
 
 
 def test_the_root_volume_has_its_id_as_serial_and_the_size_asked_for(
-    cloud: Customer, shared: dict[str, Any]
+    cloud: Ec2Client, shared: dict[str, Any]
 ) -> None:
     volume_id = shared["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     assert cloud.ssh(shared, "cat /sys/block/vda/serial").strip() == volume_id.replace("-", "")
@@ -165,7 +165,7 @@ def test_filters_that_do_not_match_or_exist(ec2: Any, shared: dict[str, Any]) ->
 
 
 def test_modifying_the_shutdown_behaviour_leaves_the_groups(
-    ec2: Any, cloud: Customer, shared: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, shared: dict[str, Any]
 ) -> None:
     ec2.modify_instance_attribute(
         InstanceId=shared["InstanceId"], InstanceInitiatedShutdownBehavior={"Value": "terminate"}
@@ -181,7 +181,7 @@ def test_modifying_the_shutdown_behaviour_leaves_the_groups(
 
 
 def test_metadata_options_can_be_changed_one_by_one(
-    ec2: Any, cloud: Customer, shared: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, shared: dict[str, Any]
 ) -> None:
     changed = ec2.modify_instance_metadata_options(InstanceId=shared["InstanceId"], HttpTokens="required")[
         "InstanceMetadataOptions"
@@ -201,7 +201,7 @@ def test_metadata_options_can_be_changed_one_by_one(
 
 
 def test_the_same_token_is_the_same_launch_of_as_many_as_were_asked_for(
-    ec2: Any, cloud: Customer, shared: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, shared: dict[str, Any]
 ) -> None:
     asked = {
         "ImageId": cloud.tiny,
@@ -267,7 +267,7 @@ def test_the_same_token_is_the_same_launch_of_as_many_as_were_asked_for(
     ],
 )
 def test_a_refused_launch_says_why_and_makes_nothing(
-    ec2: Any, cloud: Customer, change: dict[str, Any], code: str, message: str
+    ec2: Any, cloud: Ec2Client, change: dict[str, Any], code: str, message: str
 ) -> None:
     def everything() -> Any:
         return [

@@ -1,4 +1,4 @@
-"""The states of an instance, from running to its end: stopped, started, rebooted, terminated, by the customer
+"""The states of an instance, from running to its end: stopped, started, rebooted, terminated, by the client
 or its guest.
 """
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from localcloud.ec2.host import runtime_folder
-from tests.cloud.customer import Customer, refused, until
+from tests.cloud.ec2_client import Ec2Client, refused, until
 
 pytestmark = pytest.mark.vm
 
 
-def test_stop_start_reboot_and_terminate(ec2: Any, cloud: Customer) -> None:
+def test_stop_start_reboot_and_terminate(ec2: Any, cloud: Ec2Client) -> None:
     with cloud.instance() as instance:
         ids = [instance["InstanceId"]]
         cloud.ssh(instance, "echo one > /root/kept && sync")
@@ -45,12 +45,12 @@ def test_stop_start_reboot_and_terminate(ec2: Any, cloud: Customer) -> None:
         assert cloud.ssh(started, "cat /root/kept") == "two\n"
 
 
-def answers_with(cloud: Customer, instance: dict[str, Any], boot: str) -> bool:
+def answers_with(cloud: Ec2Client, instance: dict[str, Any], boot: str) -> bool:
     """Is it still the boot of then that answers?"""
     return cloud.ssh(instance, "cat /proc/sys/kernel/random/boot_id") == boot
 
 
-def test_terminated_twice_and_everything_it_had_is_gone(ec2: Any, cloud: Customer) -> None:
+def test_terminated_twice_and_everything_it_had_is_gone(ec2: Any, cloud: Ec2Client) -> None:
     with cloud.instance() as instance:
         ids = [instance["InstanceId"]]
         ec2.modify_instance_attribute(InstanceId=ids[0], DisableApiTermination={"Value": True})
@@ -83,7 +83,7 @@ def test_terminated_twice_and_everything_it_had_is_gone(ec2: Any, cloud: Custome
 
 
 @pytest.mark.parametrize(("behavior", "state"), [("stop", "stopped"), ("terminate", "terminated")])
-def test_a_guest_that_shuts_itself_down(ec2: Any, cloud: Customer, behavior: str, state: str) -> None:
+def test_a_guest_that_shuts_itself_down(ec2: Any, cloud: Ec2Client, behavior: str, state: str) -> None:
     with cloud.instance(InstanceInitiatedShutdownBehavior=behavior) as instance:
         cloud.ssh(instance, "(sleep 0.2; poweroff) >/dev/null 2>&1 &")
         ended = cloud.wait_for(instance["InstanceId"], state)
@@ -93,7 +93,7 @@ def test_a_guest_that_shuts_itself_down(ec2: Any, cloud: Customer, behavior: str
         )
 
 
-def test_a_machine_that_cannot_start_ends_with_the_reason(ec2: Any, cloud: Customer) -> None:
+def test_a_machine_that_cannot_start_ends_with_the_reason(ec2: Any, cloud: Ec2Client) -> None:
     zone = "us-east-1a"
     blank = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
     snapshot = ec2.create_snapshot(VolumeId=blank)["SnapshotId"]

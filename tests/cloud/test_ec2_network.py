@@ -1,4 +1,4 @@
-"""Ports and addresses of instances as a customer sees them."""
+"""Ports and addresses of instances as a client sees them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from localcloud.ec2.host import runtime_folder
 from localcloud.machine.machine import Machine
 from localcloud.server import control
 from tests.cloud.conftest import open_cloud
-from tests.cloud.customer import Customer, Key, refused, until
+from tests.cloud.ec2_client import Ec2Client, Key, refused, until
 
 pytestmark = pytest.mark.vm
 
 
 @pytest.fixture(scope="module")
-def instance(cloud: Customer) -> Iterator[dict[str, Any]]:
+def instance(cloud: Ec2Client) -> Iterator[dict[str, Any]]:
     with cloud.instance(ports=()) as instance:
         yield instance
 
 
 @pytest.fixture(scope="module")
-def other(cloud: Customer) -> Iterator[dict[str, Any]]:
+def other(cloud: Ec2Client) -> Iterator[dict[str, Any]]:
     """A second machine, for what moves between two."""
     with cloud.instance() as instance:
         yield instance
@@ -51,7 +51,7 @@ def permission(port: int, cidr: str = "127.0.0.1/32") -> dict[str, Any]:
 
 
 def test_only_what_a_rule_opens_can_be_reached_and_at_once(
-    ec2: Any, cloud: Customer, instance: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any]
 ) -> None:
     group, address = instance["SecurityGroups"][0]["GroupId"], instance["PublicIpAddress"]
     assert not is_open(address)
@@ -67,7 +67,7 @@ def test_only_what_a_rule_opens_can_be_reached_and_at_once(
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
 
 
-def test_another_group_opens_other_ports(ec2: Any, cloud: Customer, instance: dict[str, Any]) -> None:
+def test_another_group_opens_other_ports(ec2: Any, cloud: Ec2Client, instance: dict[str, Any]) -> None:
     other, address = cloud.open_group(22, 8000), instance["PublicIpAddress"]
     first = instance["SecurityGroups"][0]["GroupId"]
     ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=[first, other])
@@ -79,8 +79,8 @@ def test_another_group_opens_other_ports(ec2: Any, cloud: Customer, instance: di
     ec2.delete_security_group(GroupId=other)
 
 
-def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(
-    ec2: Any, cloud: Customer, instance: dict[str, Any]
+def test_a_rule_or_an_interface_that_is_changed_moves_the_forwards(
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any]
 ) -> None:
     group, address = instance["SecurityGroups"][0]["GroupId"], instance["PublicIpAddress"]
     (rule,) = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(8000)])[
@@ -102,7 +102,7 @@ def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(
 
     other, interface = cloud.open_group(8000), instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
     ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[other])
-    until(lambda: is_open(address, 8000) and not is_open(address, 8888), 5, "the doors of the other group")
+    until(lambda: is_open(address, 8000) and not is_open(address, 8888), 5, "the ports of the other group")
     assert [found["GroupId"] for found in cloud.look(instance["InstanceId"])["SecurityGroups"]] == [other]
     with refused("InvalidGroup.NotFound"):
         ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=["sg-0123456789abcdef0"])
@@ -115,7 +115,7 @@ def test_a_rule_or_an_interface_that_is_changed_moves_the_doors(
 
 
 def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(
-    ec2: Any, cloud: Customer, instance: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any]
 ) -> None:
     address = instance["PublicIpAddress"]
     # which does not mind what is left of the test's own connections to it
@@ -142,7 +142,7 @@ def test_a_port_somebody_else_has_is_told_and_opened_when_it_is_free(
 
 
 def test_an_elastic_address_moves_with_its_ports(
-    ec2: Any, cloud: Customer, instance: dict[str, Any], other: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any], other: dict[str, Any]
 ) -> None:
     group = instance["SecurityGroups"][0]["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
@@ -188,7 +188,7 @@ def test_an_elastic_address_moves_with_its_ports(
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
 
 
-def test_no_public_address_when_none_is_wanted(ec2: Any, cloud: Customer) -> None:
+def test_no_public_address_when_none_is_wanted(ec2: Any, cloud: Ec2Client) -> None:
     group = cloud.open_group(22)
     interface = {"DeviceIndex": 0, "AssociatePublicIpAddress": False, "Groups": [group]}
     made = cloud.run(NetworkInterfaces=[interface])
@@ -199,7 +199,7 @@ def test_no_public_address_when_none_is_wanted(ec2: Any, cloud: Customer) -> Non
 
 
 def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a_second(
-    ec2: Any, cloud: Customer, instance: dict[str, Any], other: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any], other: dict[str, Any]
 ) -> None:
     group = instance["SecurityGroups"][0]["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
@@ -224,11 +224,11 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
 
 
-def has_moved(cloud: Customer, address: str, old: str, new: str) -> bool:
-    return (address, 22) in doors(cloud, new) and (address, 22) not in doors(cloud, old)
+def has_moved(cloud: Ec2Client, address: str, old: str, new: str) -> bool:
+    return (address, 22) in forwards(cloud, new) and (address, 22) not in forwards(cloud, old)
 
 
-def doors(cloud: Customer, instance_id: str) -> set[tuple[str, int]]:
+def forwards(cloud: Ec2Client, instance_id: str) -> set[tuple[str, int]]:
     """The address and ports that a machine listens on, as QEMU says."""
     machine = Machine(cloud.folder / "machines" / instance_id, runtime_folder(cloud.folder))
     return {(address, port) for address, port, _ in machine.forwards()}
@@ -259,8 +259,8 @@ def test_a_limit_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.M
     assert "HUBSMITH_ELASTIC_IPS is 'five'" in str(caught.value.hint)
 
 
-def test_nothing_listens_beyond_loopback(cloud: Customer, other: dict[str, Any]) -> None:
-    until(lambda: is_open(other["PublicIpAddress"]), 5, "a door")
+def test_nothing_listens_beyond_loopback(cloud: Ec2Client, other: dict[str, Any]) -> None:
+    until(lambda: is_open(other["PublicIpAddress"]), 5, "a port")
     owned = [process for process in psutil.process_iter() if belongs(process, cloud.folder)]
     names = {process.name() for process in owned}
     assert {"pebble", "qemu-system-x86"} <= {name[:15] for name in names}, names

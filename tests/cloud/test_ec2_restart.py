@@ -14,12 +14,12 @@ import pytest
 from build.errors import MachineError
 from localcloud.server import control
 from tests.cloud.conftest import processes_of
-from tests.cloud.customer import Customer, refused, until
+from tests.cloud.ec2_client import Ec2Client, refused, until
 
 pytestmark = pytest.mark.vm
 
 
-def kill(cloud: Customer) -> None:
+def kill(cloud: Ec2Client) -> None:
     """kill -9 of the server, and see it gone; its endpoint.json stays behind."""
     pid = cloud.endpoint.pid
     os.kill(pid, signal.SIGKILL)
@@ -31,11 +31,11 @@ def kill(cloud: Customer) -> None:
     assert (cloud.folder / "endpoint.json").exists()
 
 
-def reopened(cloud: Customer) -> Customer:
-    return Customer(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
+def reopened(cloud: Ec2Client) -> Ec2Client:
+    return Ec2Client(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
 
 
-def has_elastic_ip(cloud: Customer, instance_id: str, allocation: dict[str, Any]) -> bool:
+def has_elastic_ip(cloud: Ec2Client, instance_id: str, allocation: dict[str, Any]) -> bool:
     """Do the instance and the address know of each other, and has nobody else been given it?"""
     ec2 = cloud.client("ec2")
     (address,) = ec2.describe_addresses(AllocationIds=[allocation["AllocationId"]])["Addresses"]
@@ -51,7 +51,7 @@ def has_elastic_ip(cloud: Customer, instance_id: str, allocation: dict[str, Any]
     )
 
 
-def boot_id(cloud: Customer, instance: dict[str, Any]) -> str:
+def boot_id(cloud: Ec2Client, instance: dict[str, Any]) -> str:
     return cloud.ssh(instance, "cat /proc/sys/kernel/random/boot_id")
 
 
@@ -63,7 +63,7 @@ def send_to_thread(pid: int, thread: int, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_the_server_ends_whichever_of_its_threads_takes_the_signal(
-    fresh_cloud: Customer, number: signal.Signals
+    fresh_cloud: Ec2Client, number: signal.Signals
 ) -> None:
     pid = fresh_cloud.endpoint.pid
     others = {int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()} - {pid}
@@ -74,7 +74,7 @@ def test_the_server_ends_whichever_of_its_threads_takes_the_signal(
 
 
 def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
-    fresh_cloud: Customer,
+    fresh_cloud: Ec2Client,
 ) -> None:
     cloud = fresh_cloud
     group = cloud.open_group(22)
@@ -113,7 +113,7 @@ def test_killed_servers_machines_run_on_and_are_adopted_or_their_end_is_noticed(
     cloud.client("ec2").delete_security_group(GroupId=group)
 
 
-def test_what_was_under_way_is_finished_after_a_kill(fresh_cloud: Customer) -> None:
+def test_what_was_under_way_is_finished_after_a_kill(fresh_cloud: Ec2Client) -> None:
     cloud = fresh_cloud
     pending = cloud.run()["InstanceId"]
     kill(cloud)
@@ -125,7 +125,7 @@ def test_what_was_under_way_is_finished_after_a_kill(fresh_cloud: Customer) -> N
     cloud.wait_for(pending, "terminated", 10)
 
 
-def test_a_machine_no_instance_stands_for_is_ended(fresh_cloud: Customer) -> None:
+def test_a_machine_no_instance_stands_for_is_ended(fresh_cloud: Ec2Client) -> None:
     """As after a state of yesterday was put back: what nobody can reach by the API must not run on."""
     cloud, state = fresh_cloud, fresh_cloud.folder / "state.pickle"
     earlier = state.read_bytes()
@@ -140,7 +140,7 @@ def test_a_machine_no_instance_stands_for_is_ended(fresh_cloud: Customer) -> Non
         cloud.look(instance_id)
 
 
-def test_after_a_restart_of_the_computer_what_ran_runs_again(fresh_cloud: Customer) -> None:
+def test_after_a_restart_of_the_computer_what_ran_runs_again(fresh_cloud: Ec2Client) -> None:
     cloud, kept = fresh_cloud, fresh_cloud.folder / "state.pickle"
     ran = cloud.run()["InstanceId"]
     cloud.wait_for(ran, "running")
@@ -154,7 +154,7 @@ def test_after_a_restart_of_the_computer_what_ran_runs_again(fresh_cloud: Custom
     assert set(control.machines(cloud.folder)) == {ran}
 
 
-def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Customer) -> None:
+def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Ec2Client) -> None:
     cloud = fresh_cloud
     group = cloud.open_group(22)
     ran, stood = (cloud.run(SecurityGroupIds=[group])["InstanceId"] for _ in range(2))
@@ -180,7 +180,7 @@ def test_down_powers_guests_down_and_up_starts_those_that_ran(fresh_cloud: Custo
     assert boot_id(cloud, instance) not in boot
 
 
-def test_down_after_a_kill_leaves_no_machine(fresh_cloud: Customer) -> None:
+def test_down_after_a_kill_leaves_no_machine(fresh_cloud: Ec2Client) -> None:
     cloud = fresh_cloud
     cloud.wait_for(cloud.run()["InstanceId"], "running")
     kill(cloud)
@@ -189,7 +189,7 @@ def test_down_after_a_kill_leaves_no_machine(fresh_cloud: Customer) -> None:
     assert processes_of(cloud.folder) == []
 
 
-def test_reset_forgets_everything(fresh_cloud: Customer) -> None:
+def test_reset_forgets_everything(fresh_cloud: Ec2Client) -> None:
     cloud = fresh_cloud
     instance_id = cloud.run()["InstanceId"]
     cloud.wait_for(instance_id, "running")
@@ -201,7 +201,7 @@ def test_reset_forgets_everything(fresh_cloud: Customer) -> None:
         cloud.look(instance_id)
 
 
-def test_up_is_one_server_however_often_it_is_asked_for_and_a_small_one(fresh_cloud: Customer) -> None:
+def test_up_is_one_server_however_often_it_is_asked_for_and_a_small_one(fresh_cloud: Ec2Client) -> None:
     assert control.ensure_up(fresh_cloud.folder) == fresh_cloud.endpoint
     fresh_cloud.client("ec2").describe_instance_types(InstanceTypes=["t3.large"])
     fresh_cloud.client("iam").list_roles()
@@ -213,7 +213,7 @@ def test_up_is_one_server_however_often_it_is_asked_for_and_a_small_one(fresh_cl
     assert status.resident_mib < 300
 
 
-def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Customer, tmp_path: Path) -> None:
+def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Ec2Client, tmp_path: Path) -> None:
     """After kill -9 the file is stale; by now another cloud may have the port."""
     other = tmp_path / "other"
     other.mkdir()
@@ -221,7 +221,7 @@ def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Customer, tmp_pa
     assert control.find(other) is None
 
 
-def test_a_cloud_that_cannot_start_says_why(fresh_cloud: Customer, tmp_path: Path) -> None:
+def test_a_cloud_that_cannot_start_says_why(fresh_cloud: Ec2Client, tmp_path: Path) -> None:
     port = int(fresh_cloud.endpoint.url.rpartition(":")[2])
     with pytest.raises(MachineError) as caught:
         control.ensure_up(tmp_path / "second", port=port)

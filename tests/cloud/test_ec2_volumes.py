@@ -1,4 +1,4 @@
-"""Volumes and snapshots as a customer sees them; what is on them is written and read by a guest."""
+"""Volumes and snapshots as a client sees them; what is on them is written and read by a guest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from localcloud.ec2.reconcile.volumes import GUEST_UP_S
 from tests.cloud.conftest import open_cloud
-from tests.cloud.customer import FAST, Customer, Key, refused, until
+from tests.cloud.ec2_client import FAST, Ec2Client, Key, refused, until
 
 pytestmark = pytest.mark.vm
 
@@ -18,7 +18,7 @@ ZONE = "us-east-1a"
 
 
 @pytest.fixture(scope="module")
-def instance(cloud: Customer) -> Iterator[dict[str, Any]]:
+def instance(cloud: Ec2Client) -> Iterator[dict[str, Any]]:
     data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}}
     with cloud.instance(BlockDeviceMappings=[data]) as instance:
         yield instance
@@ -48,14 +48,14 @@ def look(ec2: Any, volume_id: str) -> dict[str, Any]:
     return found
 
 
-def attach(cloud: Customer, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh") -> None:
+def attach(cloud: Ec2Client, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh") -> None:
     """Attach to a guest that is up."""
     cloud.ssh(instance, "true")
     attach_to_any(cloud, volume_id, instance, device, within_s=30)
 
 
 def attach_to_any(
-    cloud: Customer, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh", *, within_s: float
+    cloud: Ec2Client, volume_id: str, instance: dict[str, Any], device: str = "/dev/sdh", *, within_s: float
 ) -> None:
     ec2 = cloud.client("ec2")
     reply = ec2.attach_volume(VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=device)
@@ -79,7 +79,7 @@ def test_a_volume_is_made_with_its_tags(ec2: Any, volume: str) -> None:
 
 
 def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
-    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any], volume: str
 ) -> None:
     attach(cloud, volume, instance)
     found = look(ec2, volume)
@@ -103,7 +103,7 @@ def test_attached_while_the_machine_runs_written_detached_and_read_elsewhere(
 
 
 def test_a_guest_that_overlooked_that_it_is_to_let_go_is_asked_again(
-    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any], volume: str
 ) -> None:
     """As on EC2 the volume is "busy" for as long as the guest has it, and free as soon as it has not; nobody
     repeats the call.
@@ -124,7 +124,7 @@ def test_a_guest_that_overlooked_that_it_is_to_let_go_is_asked_again(
 
 
 def test_a_snapshot_holds_what_was_there_when_it_was_taken(
-    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any], volume: str
 ) -> None:
     attach(cloud, volume, instance)
     cloud.ssh(instance, f"echo before > {disk(volume)} && sync")
@@ -157,7 +157,7 @@ def test_a_snapshot_holds_what_was_there_when_it_was_taken(
 
 
 def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(
-    ec2: Any, cloud: Customer, instance: dict[str, Any]
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any]
 ) -> None:
     root, data = (mapping["Ebs"]["VolumeId"] for mapping in instance["BlockDeviceMappings"])
     of_instance = {"InstanceId": instance["InstanceId"]}
@@ -240,7 +240,7 @@ def test_a_snapshot_of_a_volume_nobody_uses(ec2: Any, volume: str) -> None:
     ec2.delete_snapshot(SnapshotId=snapshot)
 
 
-def test_layers_go_when_nothing_stands_on_them(ec2: Any, cloud: Customer) -> None:
+def test_layers_go_when_nothing_stands_on_them(ec2: Any, cloud: Ec2Client) -> None:
     # What other tests left may go meanwhile, so only what is new counts, whatever its name.
     before = {path.name for path in (cloud.folder / "layers").glob("*")}
 
@@ -257,7 +257,7 @@ def test_layers_go_when_nothing_stands_on_them(ec2: Any, cloud: Customer) -> Non
 
 
 def test_a_volume_grows_under_a_running_guest(
-    ec2: Any, cloud: Customer, instance: dict[str, Any], volume: str
+    ec2: Any, cloud: Ec2Client, instance: dict[str, Any], volume: str
 ) -> None:
     attach(cloud, volume, instance)
     sectors = f"cat /sys/class/block/$(basename {disk(volume)})/size"
@@ -330,7 +330,7 @@ def test_what_a_modification_refuses_and_a_volume_of_nobody_grows(ec2: Any, volu
     ]
 
 
-def test_an_image_has_all_volumes_and_so_have_its_instances(ec2: Any, cloud: Customer, volume: str) -> None:
+def test_an_image_has_all_volumes_and_so_have_its_instances(ec2: Any, cloud: Ec2Client, volume: str) -> None:
     with cloud.instance() as instance:
         attach(cloud, volume, instance)
         cloud.ssh(instance, f"echo on-the-data-disk > {disk(volume)} && sync")
@@ -380,7 +380,7 @@ def test_nvme_disks_are_plugged_in_and_grow_at_the_next_start(
         ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=FAST)
 
 
-def test_a_volume_may_outlive_its_instance_with_what_the_guest_wrote_last(ec2: Any, cloud: Customer) -> None:
+def test_a_volume_may_outlive_its_instance_with_what_the_guest_wrote_last(ec2: Any, cloud: Ec2Client) -> None:
     data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": False}}
     with cloud.instance(BlockDeviceMappings=[data]) as first:
         kept = first["BlockDeviceMappings"][1]["Ebs"]["VolumeId"]

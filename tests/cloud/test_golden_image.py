@@ -12,8 +12,8 @@ from test_image import IDENTITY
 
 from localcloud.server import control
 from tests.cloud.baking import Baking
-from tests.cloud.customer import Customer, Key
-from tests.cloud.workshop import Done, Workshop
+from tests.cloud.ec2_client import Ec2Client, Key
+from tests.cloud.invoke_runner import Done, InvokeRunner
 
 pytestmark = [pytest.mark.vm, pytest.mark.bake]
 
@@ -30,24 +30,22 @@ def golden(baking: Baking) -> Done:
 
 
 @pytest.fixture
-def workshop(baking: Baking) -> Workshop:
-    return baking.workshop
+def runner(baking: Baking) -> InvokeRunner:
+    return baking.runner
 
 
-def results(workshop: Workshop, run: str, stage: str) -> dict[str, str]:
+def results(runner: InvokeRunner, run: str, stage: str) -> dict[str, str]:
     """{test: outcome} of one run of the image tests, from its JUnit file."""
     outcomes = {}
-    for case in (
-        ET.parse(Path(workshop.state) / "runs" / run / f"tests-{stage}.xml").getroot().iter("testcase")
-    ):
+    for case in ET.parse(Path(runner.state) / "runs" / run / f"tests-{stage}.xml").getroot().iter("testcase"):
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
         outcomes[str(case.get("name")).partition("[")[0]] = next(iter(kinds), "passed")
     return outcomes
 
 
-def recorded(workshop: Workshop, run: str, name: str) -> str:
+def recorded(runner: InvokeRunner, run: str, name: str) -> str:
     """A property that an image test recorded on the fresh instance of the image."""
-    junit = ET.parse(Path(workshop.state) / "runs" / run / "tests-candidate.xml")
+    junit = ET.parse(Path(runner.state) / "runs" / run / "tests-candidate.xml")
     return next(str(found.get("value")) for found in junit.iter("property") if found.get("name") == name)
 
 
@@ -57,14 +55,14 @@ def test_stdout_is_the_image_id_and_nothing_else(golden: Done) -> None:
 
 
 @pytest.mark.parametrize("stage", ["candidate", "rebooted"])
-def test_a_user_logged_in_and_computed_on_the_image(workshop: Workshop, golden: Done, stage: str) -> None:
-    run = workshop.record(golden.last)["run"]["id"]
-    outcomes = results(workshop, run, stage)
+def test_a_user_logged_in_and_computed_on_the_image(runner: InvokeRunner, golden: Done, stage: str) -> None:
+    run = runner.record(golden.last)["run"]["id"]
+    outcomes = results(runner, run, stage)
     assert {name: outcomes.get(name) for name in LOGIN} == dict.fromkeys(LOGIN, "passed")
 
 
-def test_every_stage_ran_tests_and_none_failed(workshop: Workshop, golden: Done) -> None:
-    tests = workshop.record(golden.last)["tests"]
+def test_every_stage_ran_tests_and_none_failed(runner: InvokeRunner, golden: Done) -> None:
+    tests = runner.record(golden.last)["tests"]
     assert [test["stage"] for test in tests] == ["builder", "candidate", "rebooted", "outside"]
     assert all(test["passed"] > 0 and test["failed"] == 0 for test in tests)
 
@@ -77,10 +75,10 @@ HEAVY = (
 )
 
 
-def test_heavy_tests_ran_once(workshop: Workshop, golden: Done) -> None:
-    run = workshop.record(golden.last)["run"]["id"]
+def test_heavy_tests_ran_once(runner: InvokeRunner, golden: Done) -> None:
+    run = runner.record(golden.last)["run"]["id"]
     outcomes = [
-        {results(workshop, run, stage).get(name) for name in HEAVY}
+        {results(runner, run, stage).get(name) for name in HEAVY}
         for stage in ("builder", "candidate", "rebooted")
     ]
     assert outcomes == [{"skipped"}, {"passed"}, {"skipped"}]
@@ -95,8 +93,8 @@ ELSEWHERE = (
 )
 
 
-def test_every_image_test_passed_somewhere(workshop: Workshop, golden: Done) -> None:
-    folder = Path(workshop.state) / "runs" / workshop.record(golden.last)["run"]["id"]
+def test_every_image_test_passed_somewhere(runner: InvokeRunner, golden: Done) -> None:
+    folder = Path(runner.state) / "runs" / runner.record(golden.last)["run"]["id"]
     passed: set[tuple[str, str]] = set()
     skipped: dict[tuple[str, str], str] = {}
     for file in folder.glob("tests-*.xml"):
@@ -115,26 +113,26 @@ def test_every_image_test_passed_somewhere(workshop: Workshop, golden: Done) -> 
     assert left == {}
 
 
-def test_the_record_lists_what_is_installed(workshop: Workshop, golden: Done) -> None:
-    packages = workshop.record(golden.last)["packages"]
+def test_the_record_lists_what_is_installed(runner: InvokeRunner, golden: Done) -> None:
+    packages = runner.record(golden.last)["packages"]
     assert packages["/opt/hub"]["jupyterhub"] == packages["/opt/anaconda"]["jupyterhub"]
     assert "jupyterlab" in packages["/opt/anaconda"]
     assert "systemd" in packages["dpkg"]
 
 
 def test_nothing_temporary_is_left(baking: Baking, golden: Done) -> None:
-    before, after = baking.before, baking.workshop.listing()
+    before, after = baking.before, baking.runner.listing()
     assert set(after.pop("images")) - set(before["images"]) == {golden.last}
-    kept = baking.workshop.client("ec2").describe_snapshots(
+    kept = baking.runner.client("ec2").describe_snapshots(
         Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}]
     )["Snapshots"]
-    assert len(kept) == len(baking.workshop.record(golden.last)["provisioners"])
+    assert len(kept) == len(baking.runner.record(golden.last)["provisioners"])
     assert len(after.pop("snapshots")) == len(before["snapshots"]) + 1 + len(kept)
     assert after == {kind: ids for kind, ids in before.items() if kind in after}
 
 
-def test_the_root_volume_of_the_image_is_encrypted(workshop: Workshop, golden: Done) -> None:
-    image = workshop.client("ec2").describe_images(ImageIds=[golden.last])["Images"][0]
+def test_the_root_volume_of_the_image_is_encrypted(runner: InvokeRunner, golden: Done) -> None:
+    image = runner.client("ec2").describe_images(ImageIds=[golden.last])["Images"][0]
     assert image["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
 
 
@@ -152,24 +150,24 @@ def digests(secrets: list[str]) -> set[str]:
     return {hashlib.sha256(secret.encode()).hexdigest() for secret in secrets}
 
 
-def test_two_machines_of_the_image_share_no_identity(workshop: Workshop, golden: Done, key: Key) -> None:
+def test_two_machines_of_the_image_share_no_identity(runner: InvokeRunner, golden: Done, key: Key) -> None:
     """One is the machine that the image was tested on, the other one is launched as by hand: nothing is said
     to it but a key.
     """
-    customer = Customer(control.ensure_up(workshop.state / "cloud"), workshop.state / "cloud", key)
-    first = recorded(workshop, workshop.record(golden.last)["run"]["id"], "identity").split()
-    group = customer.open_group(22)
-    launched = customer.run(ImageId=golden.last, InstanceType="t3.medium", SecurityGroupIds=[group])
+    ec2_client = Ec2Client(control.ensure_up(runner.state / "cloud"), runner.state / "cloud", key)
+    first = recorded(runner, runner.record(golden.last)["run"]["id"], "identity").split()
+    group = ec2_client.open_group(22)
+    launched = ec2_client.run(ImageId=golden.last, InstanceType="t3.medium", SecurityGroupIds=[group])
     try:
-        running = customer.wait_for(launched["InstanceId"], "running")
+        running = ec2_client.wait_for(launched["InstanceId"], "running")
 
         def root(command: str) -> str:
-            return customer.ssh(running, f"sudo sh -c {shlex.quote(command)}", timeout_s=600, user="admin")
+            return ec2_client.ssh(running, f"sudo sh -c {shlex.quote(command)}", timeout_s=600, user="admin")
 
         second = digests(root(WAIT + IDENTITY).split())
         assert (len(set(first)) >= 8, len(second)) == (True, 10)
         assert second & set(first) == set()
         assert root(OF_THE_IMAGE) == ""
     finally:
-        customer.end(launched["InstanceId"])
-        customer.client("ec2").delete_security_group(GroupId=group)
+        ec2_client.end(launched["InstanceId"])
+        ec2_client.client("ec2").delete_security_group(GroupId=group)

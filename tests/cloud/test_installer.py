@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
-from tests.web import answering
+from tests.http_server import answering
 
 pytestmark = pytest.mark.vm
 VARIABLES = """\
@@ -46,8 +46,8 @@ def empty() -> Iterator[str]:
         yield f"http://{address}:{server.server_port}"
 
 
-def test_the_line_is_told_and_nothing_is_launched(tmp_path: Path, workshop: Workshop, empty: str) -> None:
-    project = Project.copy(tmp_path / "project", workshop, "nowhere")
+def test_the_line_is_told_and_nothing_is_launched(tmp_path: Path, runner: InvokeRunner, empty: str) -> None:
+    project = Project.copy(tmp_path / "project", runner, "nowhere")
     project.edit(
         "manifest.yaml", "tests: {folder", f"{PYTHON.replace('URL', f'{empty}/i.sh')}tests: {{folder"
     )
@@ -57,7 +57,7 @@ def test_the_line_is_told_and_nothing_is_launched(tmp_path: Path, workshop: Work
         for number, text in enumerate((project.folder / "manifest.yaml").read_text().splitlines(), 1)
         if "i.sh" in text
     )
-    before = workshop.listing()
+    before = runner.listing()
     done = project.invoke("build-ami")
     assert done.status == 2
     assert f"manifest.yaml:{line}:" in done.err
@@ -65,4 +65,4 @@ def test_the_line_is_told_and_nothing_is_launched(tmp_path: Path, workshop: Work
         done.err.split()
     )
     assert "security group" not in done.err
-    assert workshop.listing() == before
+    assert runner.listing() == before

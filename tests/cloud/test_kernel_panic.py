@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.cloud.workshop import Workshop, eventually
+from tests.cloud.invoke_runner import InvokeRunner, eventually
 
 pytestmark = pytest.mark.vm
 
@@ -16,21 +16,21 @@ QUOTED = "the machine's kernel panicked "
 REASON = "sysrq triggered crash"
 
 
-def quoted_by_cloud_status(workshop: Workshop) -> bool:
+def quoted_by_cloud_status(runner: InvokeRunner) -> bool:
     """Whether `cloud.status` has a row with the panic, and its JSON document has the same."""
     rows = [
-        line for line in workshop.invoke("cloud.status").out.splitlines() if line.startswith("kernel fault\t")
+        line for line in runner.invoke("cloud.status").out.splitlines() if line.startswith("kernel fault\t")
     ]
-    faults = json.loads(workshop.invoke("cloud.status", "--json").out)["kernel_faults"]
+    faults = json.loads(runner.invoke("cloud.status", "--json").out)["kernel_faults"]
     return any(QUOTED in row and REASON in row for row in rows) and REASON in str(faults)
 
 
-def test_a_build_whose_builder_panics_ends_at_once_and_quotes_it(workshop: Workshop) -> None:
-    before = workshop.listing()
-    running = workshop.start_build("--profile", "panicking")
+def test_a_build_whose_builder_panics_ends_at_once_and_quotes_it(runner: InvokeRunner) -> None:
+    before = runner.listing()
+    running = runner.start_build("--profile", "panicking")
     running.wait_for("panicking now")
     began = time.monotonic()
-    assert eventually(lambda: quoted_by_cloud_status(workshop), timeout_s=60)
+    assert eventually(lambda: quoted_by_cloud_status(runner), timeout_s=60)
     running.process.wait(timeout=180)
     seconds = time.monotonic() - began
     said = " ".join(running.lines)
@@ -41,4 +41,4 @@ def test_a_build_whose_builder_panics_ends_at_once_and_quotes_it(workshop: Works
     assert REASON in error
     assert "its console is kept in" in error
     assert seconds < 120, "at once, not after the time limit of the provisioner"
-    assert eventually(lambda: workshop.listing() == before), workshop.listing()
+    assert eventually(lambda: runner.listing() == before), runner.listing()

@@ -12,10 +12,10 @@ import pytest
 
 from localcloud.faults import client as faults
 from localcloud.server import control
-from tests.cloud.customer import Customer, Key, until
 from tests.cloud.disks import files_on
+from tests.cloud.ec2_client import Ec2Client, Key, until
+from tests.cloud.invoke_runner import REPO, InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import REPO, Workshop
 
 pytestmark = pytest.mark.vm
 SCRIPT = REPO / "build/bake/scripts/layer.sh"
@@ -30,8 +30,8 @@ def project(layered: Project) -> Project:
     return layered
 
 
-def layers(workshop: Workshop) -> list[Any]:
-    found = workshop.client("ec2").describe_snapshots(
+def layers(runner: InvokeRunner) -> list[Any]:
+    found = runner.client("ec2").describe_snapshots(
         OwnerIds=["self"], Filters=[{"Name": "tag:hubsmith:state", "Values": ["layer"]}]
     )
     return sorted(found["Snapshots"], key=lambda one: one["StartTime"])
@@ -45,7 +45,7 @@ def provisioned(err: str) -> dict[str, bool]:
 
 
 def test_a_build_leaves_a_layer_after_each_provisioner(project: Project, cold: str) -> None:
-    made = layers(project.workshop)
+    made = layers(project.runner)
     assert [one["State"] for one in made] == ["completed"] * 2
     marks = [{tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in made]
     assert [each["hubsmith:layer-of"] for each in marks] == ["greeting", "farewell"]
@@ -65,11 +65,11 @@ def test_only_what_changed_is_run_again_and_plan_says_why(project: Project, cold
     done = project.invoke("build-ami", *changed, *TRIAL)
     assert done.status == 0, done.err
     assert provisioned(done.err) == {"greeting": False, "farewell": True}
-    record = project.workshop.record(done.last)
+    record = project.runner.record(done.last)
     assert record["layer"]["depth"] == 1
-    assert record["since"] == project.workshop.record(cold)["since"]
-    ec2 = project.workshop.client("ec2")
-    name = {"Name": "name", "Values": [f"hubsmith-layer-{layers(project.workshop)[0]['SnapshotId']}"]}
+    assert record["since"] == project.runner.record(cold)["since"]
+    ec2 = project.runner.client("ec2")
+    name = {"Name": "name", "Values": [f"hubsmith-layer-{layers(project.runner)[0]['SnapshotId']}"]}
     (registered,) = ec2.describe_images(Owners=["self"], Filters=[name])["Images"]
     assert (registered["Public"], {"Key": "hubsmith:state", "Value": "layer"} in registered["Tags"]) == (
         False,
@@ -98,7 +98,7 @@ def test_a_layer_that_cannot_be_used_is_not(project: Project, cold: str, setting
 
 
 def test_an_old_layer_is_not_used(project: Project, cold: str) -> None:
-    ec2, newest = project.workshop.client("ec2"), layers(project.workshop)
+    ec2, newest = project.runner.client("ec2"), layers(project.runner)
     ids = [one["SnapshotId"] for one in newest]
     since = next(tag["Value"] for tag in newest[0]["Tags"] if tag["Key"] == "hubsmith:since")
     ec2.create_tags(Resources=ids, Tags=[{"Key": "hubsmith:since", "Value": "2020-01-01T00:00:00+00:00"}])
@@ -112,7 +112,7 @@ def test_a_layered_and_a_cold_build_hold_the_same_files(project: Project, cold: 
     layered = project.invoke("build-ami", *TRIAL)
     assert layered.status == 0, layered.err
     assert provisioned(layered.err) == {"greeting": False, "farewell": False}
-    before, after = files_on(project.workshop, tmp_path, cold, layered.last)
+    before, after = files_on(project.runner, tmp_path, cold, layered.last)
     assert "./etc/greeting/copy" in before
     assert {
         path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
@@ -123,13 +123,13 @@ def test_a_layered_and_a_cold_build_hold_the_same_files(project: Project, cold: 
 def test_no_cache_starts_from_the_base_image(project: Project, cold: str) -> None:
     # Far enough to see what it would launch.
     faults.add(
-        project.workshop.endpoint,
+        project.runner.endpoint,
         [{"kind": "error", "call": "RunInstances", "code": "UnauthorizedOperation"}],
     )
     try:
         said = [project.invoke("build-ami", *more, *TRIAL) for more in ((), ("--no-cache",))]
     finally:
-        faults.clear(project.workshop.endpoint)
+        faults.clear(project.runner.endpoint)
     assert [done.status for done in said] == [1, 1]
     assert ["2 provisioner(s) are in it" in done.err for done in said] == [True, False]
 
@@ -139,7 +139,7 @@ def test_what_a_stopped_build_had_finished_is_a_layer(
     project: Project, cold: str, number: signal.Signals
 ) -> None:
     words = f"provisioners=[{{name: greeting, variables: {{whom: {number.name}}}}}, hanging]"
-    arguments, endpoint = ("--set", words), project.workshop.endpoint
+    arguments, endpoint = ("--set", words), project.runner.endpoint
     faults.add(endpoint, [{"kind": "state", "change": "snapshot", "seconds": 3600}])
     try:
         running = project.start("build-ami", *arguments)
@@ -151,17 +151,17 @@ def test_what_a_stopped_build_had_finished_is_a_layer(
         running.end(number)
     finally:
         faults.clear(endpoint)
-    assert project.workshop.invoke("sweep").status == 0
+    assert project.runner.invoke("sweep").status == 0
     planned = project.json("plan", *arguments)
     assert [step["layer"][:3] for step in planned["provisioners"]] == ["hit", "mis"]
 
 
-def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: Path) -> None:
-    endpoint = control.find(workshop.state / "cloud")
+def test_a_held_file_system_is_let_go_in_any_case(runner: InvokeRunner, tmp_path: Path) -> None:
+    endpoint = control.find(runner.state / "cloud")
     assert endpoint is not None
-    customer = Customer(endpoint, workshop.state / "cloud", Key.make(tmp_path / "id_ed25519"))
+    ec2_client = Ec2Client(endpoint, runner.state / "cloud", Key.make(tmp_path / "id_ed25519"))
     # The watcher is connected before: dropbear logs each connection to the file system that is held.
-    with customer.instance() as instance, customer.connected(instance, timeout_s=240) as watcher:
+    with ec2_client.instance() as instance, ec2_client.connected(instance, timeout_s=240) as watcher:
 
         def says(command: str) -> str:
             return watcher.exec_command(command, timeout=60)[1].read().decode().strip()
@@ -174,7 +174,7 @@ def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: 
             time.sleep(1)
             return not written(name)
 
-        with customer.connected(instance) as builder:
+        with ec2_client.connected(instance) as builder:
             into, told, _ = builder.exec_command("cat > /run/layer.sh")
             into.write(SCRIPT.read_bytes())
             into.channel.shutdown_write()
@@ -199,4 +199,4 @@ def test_a_held_file_system_is_let_go_in_any_case(workshop: Workshop, tmp_path: 
             assert held("third")
             assert not into.channel.closed
         until(lambda: written("third"), 120)
-    customer.client("ec2").delete_key_pair(KeyName="tests")
+    ec2_client.client("ec2").delete_key_pair(KeyName="tests")

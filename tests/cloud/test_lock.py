@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import registry
-from tests.cloud.workshop import Done
+from tests import package_index
+from tests.cloud.invoke_runner import Done
 
 REPO = Path(__file__).parents[2]
 INVOKE = Path(sys.executable).with_name("invoke")
@@ -43,7 +43,7 @@ class Folder:
     """A manifest, and a user in its folder."""
 
     path: Path
-    index: registry.Index
+    index: package_index.Index
 
     def invoke(self, command: str, *arguments: str) -> Done:
         mine = {
@@ -66,7 +66,7 @@ class Folder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Folder]:
-    with registry.serving() as index:
+    with package_index.serving() as index:
         index.add("greet", "1.0")
         for name, text in FILES.items():
             path = tmp_path / "mine" / name

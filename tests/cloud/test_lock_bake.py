@@ -10,8 +10,8 @@ from build.lock.write import write
 from build.manifest import load
 from build.manifest.packages import lockfile
 from build.manifest.packages.lockfile_format import Lock, Pins
+from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
 
 pytestmark = pytest.mark.vm
 VARIABLES = """\
@@ -31,8 +31,8 @@ def lock(project: Project, *packages: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
-    made = Project.copy(tmp_path_factory.mktemp("locked") / "project", workshop, "locked")
+def project(tmp_path_factory: pytest.TempPathFactory, runner: InvokeRunner) -> Project:
+    made = Project.copy(tmp_path_factory.mktemp("locked") / "project", runner, "locked")
     made.edit("manifest.yaml", "tests: {folder", "python: {packages: [greet]}\ntests: {folder")
     made.edit("provisioners/greeting/provisioner.yaml", "variables:\n", VARIABLES)
     made.edit("provisioners/greeting/install.sh", "cp /etc", "cat lock/pip.txt\ncp /etc")
@@ -50,7 +50,7 @@ def image(project: Project) -> str:
 
 
 def test_the_record_knows_the_lock(project: Project, image: str) -> None:
-    record = project.workshop.record(image)
+    record = project.runner.record(image)
     assert "provisioners/greeting/locked:pip" in record["parts"]
     assert record["unlocked"] == []
 
@@ -71,7 +71,7 @@ def test_without_one_the_build_says_so_and_with_a_wrong_one_nothing_is_launched(
     project: Project, image: str
 ) -> None:
     Path(project.folder / "manifest.lock").unlink(missing_ok=True)
-    before = project.workshop.listing()
+    before = project.runner.listing()
     # The script has no lock to show: that ends this build.
     unlocked = project.invoke("build-ami")
     assert unlocked.status == 1
@@ -81,4 +81,4 @@ def test_without_one_the_build_says_so_and_with_a_wrong_one_nothing_is_launched(
     assert refused.status == 2
     assert "is locked for x86_64, not for aarch64" in refused.err
     assert "launch" not in refused.err
-    assert project.workshop.listing() == before
+    assert project.runner.listing() == before

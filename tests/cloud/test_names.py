@@ -19,19 +19,19 @@ from dnslib import RCODE, DNSRecord
 from build.commands.cloud import _status_rows as status_rows
 from localcloud.server import control
 from tests.cloud.conftest import open_cloud, processes_of
-from tests.cloud.customer import Customer, Key, until
-from tests.cloud.workshop import INVOKE
+from tests.cloud.ec2_client import Ec2Client, Key, until
+from tests.cloud.invoke_runner import INVOKE
 
 pytestmark = pytest.mark.vm
 
 
-def zone_id(cloud: Customer) -> str:
+def zone_id(cloud: Ec2Client) -> str:
     (zone,) = cloud.client("route53").list_hosted_zones_by_name(DNSName="example.test")["HostedZones"]
     assert zone["Name"] == "example.test."
     return str(zone["Id"])
 
 
-def change(cloud: Customer, action: str, name: str, kind: str, *values: str) -> None:
+def change(cloud: Ec2Client, action: str, name: str, kind: str, *values: str) -> None:
     records = {
         "Name": name,
         "Type": kind,
@@ -42,12 +42,12 @@ def change(cloud: Customer, action: str, name: str, kind: str, *values: str) -> 
     cloud.client("route53").change_resource_record_sets(HostedZoneId=zone_id(cloud), ChangeBatch=batch)
 
 
-def ask(cloud: Customer, name: str, kind: str = "A", *, tcp: bool = False) -> DNSRecord:
+def ask(cloud: Ec2Client, name: str, kind: str = "A", *, tcp: bool = False) -> DNSRecord:
     address, port = cloud.endpoint.dns
     return DNSRecord.parse(DNSRecord.question(name, kind).send(address, port, tcp=tcp, timeout=5))
 
 
-def test_what_route_53_holds_is_answered_at_once(cloud: Customer) -> None:
+def test_what_route_53_holds_is_answered_at_once(cloud: Ec2Client) -> None:
     assert ask(cloud, "hub.example.test").header.rcode == RCODE.NXDOMAIN
     change(cloud, "UPSERT", "hub.example.test", "A", "127.77.1.2")
     for tcp in (False, True):
@@ -64,7 +64,7 @@ def directory(endpoint: control.Endpoint) -> str:
     return endpoint.acme_directory.replace("169.254.0.1", "127.0.0.1")
 
 
-def issue(cloud: Customer, folder: Path, *domains: str) -> Path:
+def issue(cloud: Ec2Client, folder: Path, *domains: str) -> Path:
     """A certificate by certbot and its dns-route53, as a hub gets its own; the folder with its files."""
     ca = folder / "ca.pem"
     ca.write_text(cloud.endpoint.acme_ca or "")
@@ -92,7 +92,7 @@ def issue(cloud: Customer, folder: Path, *domains: str) -> Path:
     return folder / "config" / "live" / domains[0]
 
 
-def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Customer, tmp_path: Path) -> None:
+def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Ec2Client, tmp_path: Path) -> None:
     live = issue(cloud, tmp_path, "hub.example.test", "*.hub.example.test")
     roots = tmp_path / "roots.pem"
     roots.write_text(cloud.endpoint.acme_roots or "")
@@ -129,7 +129,7 @@ def test_certbot_gets_a_certificate_that_the_shown_root_vouches_for(cloud: Custo
 
 
 def test_the_directory_answers_under_every_name_of_its_certificate_and_only_to_its_ca(
-    cloud: Customer,
+    cloud: Ec2Client,
 ) -> None:
     trusting = ssl.create_default_context(cadata=cloud.endpoint.acme_ca)
     for host in ("127.0.0.1", "localhost"):
@@ -146,7 +146,7 @@ def opened(url: str, context: ssl.SSLContext) -> Any:
     ).open(url, timeout=5)
 
 
-def test_a_machine_reaches_the_cloud_and_the_directory_under_their_guest_addresses(cloud: Customer) -> None:
+def test_a_machine_reaches_the_cloud_and_the_directory_under_their_guest_addresses(cloud: Ec2Client) -> None:
     directory_host = (
         (cloud.endpoint.acme_directory or "").removeprefix("https://").removesuffix("/dir").replace(":", " ")
     )
@@ -172,13 +172,13 @@ def test_without_pebble_the_cloud_is_up_and_says_what_is_missing(
 
 
 def test_names_ports_and_the_directorys_certificate_outlive_the_server_and_the_root_does_not(
-    fresh_cloud: Customer,
+    fresh_cloud: Ec2Client,
 ) -> None:
     cloud, before = fresh_cloud, fresh_cloud.endpoint
     change(cloud, "UPSERT", "kept.example.test", "A", "127.77.1.2")
     control.down(cloud.folder)
     assert processes_of(cloud.folder) == []
-    cloud = Customer(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
+    cloud = Ec2Client(control.ensure_up(cloud.folder, port=0), cloud.folder, cloud.key)
     after = cloud.endpoint
     assert (after.url, after.dns, after.acme_directory, after.acme_ca) == (
         before.url,
@@ -206,7 +206,7 @@ def pebbles(folder: Path) -> list[int]:
 
 
 def test_pebble_does_not_outlive_a_killed_server_and_is_started_again_when_it_dies(
-    fresh_cloud: Customer,
+    fresh_cloud: Ec2Client,
 ) -> None:
     (pebble,) = pebbles(fresh_cloud.folder)
     os.kill(pebble, signal.SIGKILL)

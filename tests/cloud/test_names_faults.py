@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from localcloud.faults import client as faults
-from tests.cloud.customer import Customer
+from tests.cloud.ec2_client import Ec2Client
 from tests.cloud.test_names import ask, change, issue, zone_id
 
 pytestmark = pytest.mark.vm
 
 
 @pytest.fixture(autouse=True)
-def no_faults_left(cloud: Customer) -> Iterator[None]:
+def no_faults_left(cloud: Ec2Client) -> Iterator[None]:
     yield
     faults.clear(cloud.endpoint.url)
 
 
-def test_pebble_refuses_until_the_fault_is_cleared(cloud: Customer, tmp_path: Path) -> None:
+def test_pebble_refuses_until_the_fault_is_cleared(cloud: Ec2Client, tmp_path: Path) -> None:
     faults.add(cloud.endpoint.url, [{"kind": "acme-refuse"}])
     change(cloud, "UPSERT", "refused.example.test", "A", "127.77.1.2")
     assert ask(cloud, "refused.example.test").rr
@@ -31,7 +31,7 @@ def test_pebble_refuses_until_the_fault_is_cleared(cloud: Customer, tmp_path: Pa
     change(cloud, "DELETE", "refused.example.test", "A", "127.77.1.2")
 
 
-def test_a_change_is_pending_for_as_long_as_is_asked(cloud: Customer) -> None:
+def test_a_change_is_pending_for_as_long_as_is_asked(cloud: Ec2Client) -> None:
     route53 = cloud.client("route53")
     faults.add(cloud.endpoint.url, [{"kind": "route53-pending"}])
     records = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.server import control
-from tests.cloud.customer import FAST, Customer
+from tests.cloud.ec2_client import FAST, Ec2Client
 
 pytestmark = [
     pytest.mark.vm,
@@ -45,7 +45,7 @@ sync
 """
 
 
-def template(cloud: Customer, base: str, folder: Path) -> Path:
+def template(cloud: Ec2Client, base: str, folder: Path) -> Path:
     """Packer 1.6's own format, which later releases read too."""
     (folder / "greeting").write_text("hello from a file\n")
     builder = {
@@ -80,7 +80,7 @@ def template(cloud: Customer, base: str, folder: Path) -> Path:
     return path
 
 
-def _with_scp(cloud: Customer) -> str:
+def _with_scp(cloud: Ec2Client) -> str:
     """An image from which Packer can work: it sends files through scp, of which the tiny image gets the
     receiving half, in shell.
     """
@@ -102,7 +102,7 @@ def _script(folder: Path) -> Path:
     return path
 
 
-def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Customer, tmp_path: Path) -> None:
+def test_it_makes_an_image_that_boots_and_holds_what_it_put_there(cloud: Ec2Client, tmp_path: Path) -> None:
     ec2, base = cloud.client("ec2"), _with_scp(cloud)
     before = {group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]}
     home = {

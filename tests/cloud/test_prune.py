@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
 
 pytestmark = pytest.mark.vm
 NAME = "pruned"
@@ -18,8 +18,8 @@ NAME = "pruned"
 class Shelf:
     """Images with the tags a build puts on them, made of empty snapshots: retention looks no deeper."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.ec2, self.ssm = workshop.client("ec2"), workshop.client("ssm")
+    def __init__(self, runner: InvokeRunner) -> None:
+        self.ec2, self.ssm = runner.client("ec2"), runner.client("ssm")
         self.count = 0
         self.instances: list[str] = []
 
@@ -77,8 +77,8 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(workshop: Workshop) -> Iterator[Shelf]:
-    shelf = Shelf(workshop)
+def shelf(runner: InvokeRunner) -> Iterator[Shelf]:
+    shelf = Shelf(runner)
     before = shelf.left()
     yield shelf
     for instance in shelf.instances:
@@ -91,8 +91,8 @@ def shelf(workshop: Workshop) -> Iterator[Shelf]:
 
 
 @pytest.fixture
-def project(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
-    return Project.copy(tmp_path_factory.mktemp("prune") / "project", workshop, NAME)
+def project(tmp_path_factory: pytest.TempPathFactory, runner: InvokeRunner) -> Project:
+    return Project.copy(tmp_path_factory.mktemp("prune") / "project", runner, NAME)
 
 
 def decisions(found: list[dict[str, Any]]) -> dict[str, str]:

@@ -24,7 +24,7 @@ def first(cold: str) -> str:
 
 def launched(project: Project) -> int:
     """Instances the cloud ever listed."""
-    return len(project.workshop.client("ec2").describe_instances()["Reservations"])
+    return len(project.runner.client("ec2").describe_instances()["Reservations"])
 
 
 def test_nothing_changed_is_said_in_seconds_and_launches_nothing(project: Project, first: str) -> None:
@@ -63,7 +63,7 @@ def test_values_and_what_is_gone_have_names_where_the_record_is(project: Project
     spare.rename(project.folder / "spare")
     other_words = "provisioners=[{name: greeting, variables: {whom: you}}]"
     reasons = project.json("rebuild", "--check", "--set", other_words, status=3)
-    record = project.workshop.state / "records" / f"{first}.json"
+    record = project.runner.state / "records" / f"{first}.json"
     record.rename(record.with_suffix(".away"))
     elsewhere = project.json("rebuild", "--check", status=3)
     record.with_suffix(".away").rename(record)
@@ -107,10 +107,10 @@ def test_three_failures_are_said_once_and_not_repeated_at_every_turn(project: Pr
     assert "x9.nano not offered" in said[2].err
     paused = project.invoke("rebuild", *arguments)
     assert (paused.status, paused.out, paused.err) == (0, "", "")
-    assert "not tried: failed 3 times" in (project.workshop.state / "rebuild.log").read_text()
+    assert "not tried: failed 3 times" in (project.runner.state / "rebuild.log").read_text()
     (project.folder / "provisioners/greeting/files/etc/new").write_text("a change\n")
     assert project.invoke("rebuild", *arguments).status == 2
-    parameter = project.workshop.client("ssm").get_parameter(Name="/hubsmith/renewed/rebuild")["Parameter"][
+    parameter = project.runner.client("ssm").get_parameter(Name="/hubsmith/renewed/rebuild")["Parameter"][
         "Value"
     ]
     assert json.loads(parameter)["failures"] == 4

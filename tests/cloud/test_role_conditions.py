@@ -7,14 +7,14 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.cloud.customer import Customer, refused
+from tests.cloud.ec2_client import Ec2Client, refused
 from tests.cloud.privileges import calls_of, forget_calls
 from tests.cloud.test_roles import profile
 
 pytestmark = pytest.mark.vm
 
 
-def test_a_role_may_change_what_carries_its_tag(cloud: Customer) -> None:
+def test_a_role_may_change_what_carries_its_tag(cloud: Ec2Client) -> None:
     """The condition keys that are tags: of what is there, what is being made and what is being tagged."""
     ours = {"Null": {"aws:ResourceTag/Project": "false"}, "StringEquals": {"ec2:ResourceTag/Project": "hub"}}
     statements = [
@@ -85,7 +85,7 @@ def volume(ec2: Any, **tags: str) -> str:
     return str(ec2.create_volume(Size=1, AvailabilityZone="us-east-1a", TagSpecifications=marks)["VolumeId"])
 
 
-def assumed(cloud: Customer, service: str, role: str) -> Any:
+def assumed(cloud: Ec2Client, service: str, role: str) -> Any:
     """A client in that role, by STS: no machine is needed."""
     arn = cloud.client("iam").get_role(RoleName=role)["Role"]["Arn"]
     given = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]

@@ -21,7 +21,7 @@ from botocore.utils import IMDSRegionProvider, InstanceMetadataFetcher
 
 from localcloud.ec2.host import runtime_folder
 from localcloud.server import control
-from tests.cloud.customer import Customer, refused, until
+from tests.cloud.ec2_client import Ec2Client, refused, until
 from tests.cloud.privileges import assert_least_privilege, calls_of, forget_calls
 
 pytestmark = pytest.mark.vm
@@ -64,7 +64,7 @@ def hub_policy(zone_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def profile(cloud: Customer, name: str, policy: dict[str, Any]) -> Iterator[str]:
+def profile(cloud: Ec2Client, name: str, policy: dict[str, Any]) -> Iterator[str]:
     """An instance profile with a role of the same name; both are gone afterwards."""
     iam = cloud.client("iam")
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -79,13 +79,13 @@ def profile(cloud: Customer, name: str, policy: dict[str, Any]) -> Iterator[str]
 
 
 @pytest.fixture(scope="module")
-def zone_id(cloud: Customer) -> str:
+def zone_id(cloud: Ec2Client) -> str:
     (zone,) = cloud.client("route53").list_hosted_zones_by_name(DNSName="example.test")["HostedZones"]
     return str(zone["Id"]).rpartition("/")[2]
 
 
 @pytest.fixture(scope="module")
-def hub(cloud: Customer, zone_id: str) -> Iterator[dict[str, Any]]:
+def hub(cloud: Ec2Client, zone_id: str) -> Iterator[dict[str, Any]]:
     """A machine in the role of a hub that requires tokens."""
     with profile(cloud, "hub", hub_policy(zone_id)) as name:
         options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"}
@@ -97,7 +97,7 @@ def hub(cloud: Customer, zone_id: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def imds(cloud: Customer, instance_id: str) -> Iterator[str]:
+def imds(cloud: Ec2Client, instance_id: str) -> Iterator[str]:
     """The instance's metadata service at a URL of this host, by the socat that serves the machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -124,7 +124,7 @@ def fetched(url: str) -> Any:
     return InstanceMetadataProvider(InstanceMetadataFetcher(timeout=5, num_attempts=1, base_url=url)).load()
 
 
-def as_role(cloud: Customer, service: str, credentials: Any) -> Any:
+def as_role(cloud: Ec2Client, service: str, credentials: Any) -> Any:
     key = credentials.get_frozen_credentials()
     secrets = {
         "aws_access_key_id": key.access_key,
@@ -139,7 +139,7 @@ def as_role(cloud: Customer, service: str, credentials: Any) -> Any:
 
 
 def test_botocore_finds_credentials_and_region_at_the_first_try_and_sts_knows_whose_they_are(
-    cloud: Customer, hub: dict[str, Any]
+    cloud: Ec2Client, hub: dict[str, Any]
 ) -> None:
     with imds(cloud, hub["InstanceId"]) as url:
         credentials = fetched(url)
@@ -160,7 +160,7 @@ def test_botocore_finds_credentials_and_region_at_the_first_try_and_sts_knows_wh
 
 
 def test_a_role_may_what_its_policy_says_and_nothing_else_and_that_is_recorded(
-    cloud: Customer, hub: dict[str, Any], zone_id: str
+    cloud: Ec2Client, hub: dict[str, Any], zone_id: str
 ) -> None:
     forget_calls(cloud.endpoint)
     cloud.client("ssm").put_parameter(Name=f"{PREFIX}/admin-password", Value="secret", Type="SecureString")
@@ -222,7 +222,7 @@ def change(route53: Any, zone_id: str, name: str, kind: str, value: str, action:
     return route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
 
 
-def test_more_allowed_than_was_used_is_found(cloud: Customer, hub: dict[str, Any], zone_id: str) -> None:
+def test_more_allowed_than_was_used_is_found(cloud: Ec2Client, hub: dict[str, Any], zone_id: str) -> None:
     forget_calls(cloud.endpoint)
     with imds(cloud, hub["InstanceId"]) as url:
         as_role(cloud, "route53", fetched(url)).list_hosted_zones()
@@ -230,7 +230,7 @@ def test_more_allowed_than_was_used_is_found(cloud: Customer, hub: dict[str, Any
         assert_least_privilege(cloud.endpoint, "hub", hub_policy(zone_id))
 
 
-def test_keys_with_another_token_are_worth_nothing(cloud: Customer, hub: dict[str, Any]) -> None:
+def test_keys_with_another_token_are_worth_nothing(cloud: Ec2Client, hub: dict[str, Any]) -> None:
     with imds(cloud, hub["InstanceId"]) as url:
         key = fetched(url).get_frozen_credentials()
     secrets = {
@@ -244,7 +244,7 @@ def test_keys_with_another_token_are_worth_nothing(cloud: Customer, hub: dict[st
 
 
 def test_a_machine_reads_its_role_its_document_its_tags_and_its_network(
-    cloud: Customer, hub: dict[str, Any]
+    cloud: Ec2Client, hub: dict[str, Any]
 ) -> None:
     mac = hub["NetworkInterfaces"][0]["MacAddress"]
     paths = [
@@ -264,7 +264,7 @@ def test_a_machine_reads_its_role_its_document_its_tags_and_its_network(
 
 
 def test_a_profile_comes_changes_and_goes_while_the_machine_runs(
-    cloud: Customer, hub: dict[str, Any], zone_id: str
+    cloud: Ec2Client, hub: dict[str, Any], zone_id: str
 ) -> None:
     ec2, instance_id = cloud.client("ec2"), hub["InstanceId"]
     reader = {
@@ -309,7 +309,7 @@ def test_a_profile_comes_changes_and_goes_while_the_machine_runs(
         )
 
 
-def test_a_launch_with_a_profile_that_is_not_there_makes_nothing(cloud: Customer) -> None:
+def test_a_launch_with_a_profile_that_is_not_there_makes_nothing(cloud: Ec2Client) -> None:
     before = len(cloud.client("ec2").describe_instances()["Reservations"])
     for wanted, words in (
         ({"Name": "nobody"}, "profile name"),
@@ -323,7 +323,7 @@ def test_a_launch_with_a_profile_that_is_not_there_makes_nothing(cloud: Customer
     assert len(cloud.client("ec2").describe_instances()["Reservations"]) == before
 
 
-def test_a_roles_credentials_outlive_the_server(cloud: Customer, hub: dict[str, Any]) -> None:
+def test_a_roles_credentials_outlive_the_server(cloud: Ec2Client, hub: dict[str, Any]) -> None:
     """They are kept before the machine gets them."""
     with imds(cloud, hub["InstanceId"]) as url:
         key = fetched(url).access_key

@@ -18,7 +18,7 @@ import yaml
 
 from build.manifest import load
 from build.rebuild.schedule import policy
-from tests.cloud.workshop import REPO, TINY, Workshop, as_on_a_terminal
+from tests.cloud.invoke_runner import REPO, TINY, InvokeRunner, as_on_a_terminal
 
 pytestmark = pytest.mark.vm
 MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=scheduled")
@@ -46,9 +46,9 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
+def environment(runner: InvokeRunner) -> Iterator[dict[str, str]]:
     """What a runner in a cloud has: credentials of the template's role, an endpoint and no memory."""
-    iam, name = workshop.client("iam"), "scheduled-build"
+    iam, name = runner.client("iam"), "scheduled-build"
     trust = {
         "Effect": "Allow",
         "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
@@ -58,12 +58,12 @@ def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )
     iam.put_role_policy(RoleName=name, PolicyName="build", PolicyDocument=json.dumps(build_policy()))
-    given = workshop.client("sts").assume_role(
+    given = runner.client("sts").assume_role(
         RoleArn=f"arn:aws:iam::123456789012:role/{name}", RoleSessionName="build"
     )["Credentials"]
     keys = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"]}
     aws = {
-        "AWS_ENDPOINT_URL": workshop.endpoint,
+        "AWS_ENDPOINT_URL": runner.endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_SESSION_TOKEN": given["SessionToken"],
         **keys,
@@ -71,7 +71,7 @@ def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
     yield {
         **as_on_a_terminal(),
         **aws,
-        "HUBSMITH_STATE": str(workshop.state / "elsewhere"),
+        "HUBSMITH_STATE": str(runner.state / "elsewhere"),
         "COLUMNS": "80",
         "CI": "true",
     }
@@ -177,10 +177,10 @@ def test_a_crontab_whose_command_fails_says_all_that_was_said(
 
 
 def test_what_comes_after_a_run_may_remove_old_images_and_layers(
-    checkout: Path, environment: dict[str, str], workshop: Workshop
+    checkout: Path, environment: dict[str, str], runner: InvokeRunner
 ) -> None:
     """`--prune`: what builds made, and with the role's tags alone."""
-    ec2 = workshop.client("ec2")
+    ec2 = runner.client("ec2")
     mark = {"hubsmith:image": "scheduled", "hubsmith:state": "published", "hubsmith:run": "earlier"}
     made = [image(ec2, f"scheduled-{number}", mark) for number in range(2)]
     # without an end: too old

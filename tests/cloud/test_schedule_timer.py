@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from localcloud import base_image
-from tests.cloud.customer import Customer, until
-from tests.cloud.workshop import REPO
+from tests.cloud.ec2_client import Ec2Client, until
+from tests.cloud.invoke_runner import REPO
 
 # Needs a Debian guest for minutes: apt, pip and a boot under emulation.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
@@ -47,7 +47,7 @@ def checkout() -> bytes:
     return buffer.getvalue()
 
 
-def test_a_timer_fires_and_looks(cloud: Customer, tmp_path: Path) -> None:
+def test_a_timer_fires_and_looks(cloud: Ec2Client, tmp_path: Path) -> None:
     base_image.ensure("debian-13", progress=print)
     images = cloud.client("ec2").describe_images(Filters=[{"Name": "name", "Values": ["debian-13-*"]}])[
         "Images"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import Workshop
 
 pytestmark = pytest.mark.vm
 ACCOUNT = "210987654321"
@@ -18,8 +18,8 @@ BOTH = [{"Group": "all"}, {"UserId": ACCOUNT}]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Project:
-    made = Project.copy(tmp_path_factory.mktemp("share") / "project", workshop, "for-all")
+def project(tmp_path_factory: pytest.TempPathFactory, runner: InvokeRunner) -> Project:
+    made = Project.copy(tmp_path_factory.mktemp("share") / "project", runner, "for-all")
     made.edit("manifest.yaml", "publish: {", SHARED)
     made.edit("manifest.yaml", "root_volume: {size_gib: 1}", "root_volume: {size_gib: 1, encrypted: false}")
     return made
@@ -31,11 +31,11 @@ def image(project: Project) -> Iterator[str]:
     assert done.status == 0, done.err
     assert f"shared with everybody, {ACCOUNT}" in done.err
     yield done.last
-    project.workshop.client("ec2").deregister_image(ImageId=done.last, DeleteAssociatedSnapshots=True)
+    project.runner.client("ec2").deregister_image(ImageId=done.last, DeleteAssociatedSnapshots=True)
 
 
-def test_others_may_launch_and_copy_it(workshop: Workshop, image: str) -> None:
-    ec2 = workshop.client("ec2")
+def test_others_may_launch_and_copy_it(runner: InvokeRunner, image: str) -> None:
+    ec2 = runner.client("ec2")
     found = ec2.describe_images(ImageIds=[image])["Images"][0]
     assert found["Public"] is True
     assert (
@@ -50,16 +50,16 @@ def test_others_may_launch_and_copy_it(workshop: Workshop, image: str) -> None:
         assert sorted(ec2.describe_snapshot_attribute(**asked)["CreateVolumePermissions"], key=str) == BOTH
 
 
-def test_plan_and_record_know_it(project: Project, workshop: Workshop, image: str) -> None:
+def test_plan_and_record_know_it(project: Project, runner: InvokeRunner, image: str) -> None:
     assert project.json("plan")["publish"][0] == f"let everybody, {ACCOUNT} launch the image"
-    assert workshop.record(image)["launch_permissions"]["user_ids"] == [ACCOUNT]
+    assert runner.record(image)["launch_permissions"]["user_ids"] == [ACCOUNT]
 
 
 @pytest.mark.parametrize("kind", ["image", "snapshot"])
 def test_an_account_that_blocks_public_images_is_told_of_first(
-    project: Project, workshop: Workshop, kind: str
+    project: Project, runner: InvokeRunner, kind: str
 ) -> None:
-    ec2, before = workshop.client("ec2"), workshop.listing()
+    ec2, before = runner.client("ec2"), runner.listing()
     if kind == "image":
         ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")
     else:
@@ -74,7 +74,7 @@ def test_an_account_that_blocks_public_images_is_told_of_first(
     assert "publish.launch_permissions.user_groups: the account blocks public" in said
     assert f"`aws ec2 disable-{kind}-block-public-access --region us-east-1`" in said
     assert "security group" not in said
-    assert workshop.listing() == before
+    assert runner.listing() == before
 
 
 def test_check_refuses_what_ec2_would_refuse_after_the_build(project: Project) -> None:

@@ -16,8 +16,8 @@ import pytest
 from build.remote.greeting import greets
 from localcloud import base_image
 from localcloud.server.endpoint import Endpoint, find
-from tests.cloud.customer import Customer, Key, until
-from tests.cloud.workshop import INVOKE, REPO, Done
+from tests.cloud.ec2_client import Ec2Client, Key, until
+from tests.cloud.invoke_runner import INVOKE, REPO, Done
 
 pytestmark = [
     pytest.mark.vm,
@@ -90,18 +90,20 @@ def test_two_users_do_not_collide(tmp_path: Path, tiny: base_image.BaseImage, ke
             stack.enter_context(user(uid, tmp_path / name, tiny))
             for uid, name in ((61001, "ada"), (61002, "bob"))
         )
-        customers = []
+        ec2_clients = []
         for somebody in (ada, bob):
             up = somebody.invoke("cloud.up")
             assert up.status == 0, up.err
             assert up.out.strip() == somebody.endpoint.url
-            customers.append(Customer(somebody.endpoint, somebody.cloud, key))
+            ec2_clients.append(Ec2Client(somebody.endpoint, somebody.cloud, key))
         assert ada.endpoint.url != bob.endpoint.url
-        instances = [customer.run(SecurityGroupIds=[customer.open_group(22)]) for customer in customers]
+        instances = [
+            ec2_client.run(SecurityGroupIds=[ec2_client.open_group(22)]) for ec2_client in ec2_clients
+        ]
         addresses = [instance["PublicIpAddress"] for instance in instances]
         assert len(set(addresses)) == 2
-        for customer, instance in zip(customers, instances, strict=True):
-            assert customer.ssh(instance, "id -un") == "root\n"
+        for ec2_client, instance in zip(ec2_clients, instances, strict=True):
+            assert ec2_client.ssh(instance, "id -un") == "root\n"
         for somebody, instance in zip((ada, bob), instances, strict=True):
             assert machines(somebody) == [instance["InstanceId"]]
             assert {path.stat().st_uid for path in somebody.cloud.rglob("*")} == {somebody.uid}
@@ -109,7 +111,7 @@ def test_two_users_do_not_collide(tmp_path: Path, tiny: base_image.BaseImage, ke
 
         assert ada.invoke("cloud.reset", "--yes").status == 0
         until(lambda: not greets(addresses[0]), 30, "the end of ada's machine")
-        assert customers[1].ssh(instances[1], "id -un") == "root\n"
+        assert ec2_clients[1].ssh(instances[1], "id -un") == "root\n"
         assert machines(bob) == [instances[1]["InstanceId"]]
 
 

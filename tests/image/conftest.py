@@ -1,24 +1,23 @@
 """What image tests can ask for: the machine as root, the stage of the build, a Unix user, a running notebook.
 
-    testinfra's host    the machine, as its login user
-    root                the same with sudo
-    booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is
-                        built on
-    launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or
-                        without one
-    before_reboot       skip the test on the rebooted machine: a reboot changes nothing of what it looks at
-    heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
-    thorough            the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods,
-                        hangs, long ways round
-    person              a Unix user with a password, gone at the end
-    hub                 a function that opens a browser session with the hub (see hub_client.py)
-    notebook            such a session with that person logged in and their server running
-    kernel              a kernel in that server (see kernel_client.py)
-    prober              the same, with the functions of networks.PROBES
-    neighbour           another ordinary user with a running server (see unix_users.py); one for all tests
-    settings            the network that the image gives to users' servers (see networks.py)
-    admin               a session of somebody who administers the hub
-    alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
+- ``host``: testinfra's, the machine as its login user; ``root``: the same with sudo
+- ``booted``, ``on_builder``: skip the test unless the machine was launched from the image, or is the one it
+  is built on
+- ``launched``, ``without_domain``: skip the test unless it was launched with a domain (``launched`` is its
+  launch data), or without one
+- ``before_reboot``: skip the test on the rebooted machine, as a reboot changes nothing of what it looks at
+- ``heavy``: skip the test unless the machine is a fresh one that nobody else works on, as once is enough
+- ``thorough``: the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods, hangs,
+  long ways round
+- ``exclusive``: keep other tests from the machine meanwhile (exclusive.py: two run at once)
+- ``hub_user``: a Unix user with a password, gone at the end
+- ``hub``: a function that opens a browser session with the hub (hub_client.py)
+- ``notebook``: such a session with ``hub_user`` logged in and their server running
+- ``kernel``: a kernel in that server (kernel_client.py); ``prober``: the same, with the functions of
+  networks.PROBES
+- ``neighbour``: another ordinary user with a running server, one for all tests (unix_users.py)
+- ``settings``: the network that the image gives to users' servers (networks.py)
+- ``admin``: a session of somebody who administers the hub
 
 HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the
 build.
@@ -42,10 +41,14 @@ from testinfra.host import Host
 # pytest's importlib mode does not, and test files share hub_client
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hub_client import HubClient, Person, trusting
+from exclusive import (  # noqa: F401 - pytest finds them here
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_runtest_protocol,
+)
+from hub_client import HubClient, HubUser, trusting
 from kernel_client import Kernel
 from networks import PROBES, Settings, read_settings
-from turns import pytest_collection_modifyitems, pytest_runtest_logreport, pytest_runtest_protocol  # noqa: F401 - pytest finds them here
 from unix_users import Neighbour, unix_user
 
 SERVED = "/etc/hubsmith/tls/fullchain.pem"
@@ -90,7 +93,7 @@ def launched(booted: None, launch_data: dict[str, Any] | None) -> dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def nameless(booted: None, launch_data: dict[str, Any] | None) -> None:
+def without_domain(booted: None, launch_data: dict[str, Any] | None) -> None:
     if launch_data is not None:
         pytest.skip("for machines without a domain")
 
@@ -108,7 +111,7 @@ def thorough(heavy: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def alone() -> None:
+def exclusive() -> None:
     """Nothing to make: asking for it is what counts."""
 
 
@@ -125,7 +128,7 @@ def machine(request: pytest.FixtureRequest) -> Host:
 
 
 @pytest.fixture(scope="session")
-def person(machine: Host) -> Iterator[Person]:
+def hub_user(machine: Host) -> Iterator[HubUser]:
     with unix_user(machine) as one:
         yield one
 
@@ -173,9 +176,9 @@ def admin(machine: Host, hub: Callable[[], HubClient]) -> Iterator[HubClient]:
 
 
 @pytest.fixture(scope="session")
-def notebook(hub: Callable[[], HubClient], person: Person) -> Iterator[HubClient]:
+def notebook(hub: Callable[[], HubClient], hub_user: HubUser) -> Iterator[HubClient]:
     session = hub()
-    session.login(person)
+    session.login(hub_user)
     session.start_server()
     yield session
     session.stop_server()

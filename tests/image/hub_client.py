@@ -1,9 +1,9 @@
 """A browser's worth of JupyterHub: log in at the login page, start a server, run code in a kernel.
 
-It goes through the same pages as a person does (no API token), so that what works here works in a browser:
+It goes through the same pages as a user does (no API token), so that what works here works in a browser:
 
     with HubClient("https://hub.example.org") as hub:
-        hub.login(Person("ada", "password"))
+        hub.login(HubUser("ada", "password"))
         hub.start_server()
         with Kernel.start(hub) as kernel:          # kernel_client.py
             assert kernel.run("6*7") == "42"
@@ -21,8 +21,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import websocket
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+from http_adapter import BrowserAdapter
 
 _REQUEST_S = 120
 
@@ -36,7 +35,7 @@ class LoginRefused(HubError):
 
 
 @dataclass(frozen=True)
-class Person:
+class HubUser:
     """A Unix user who can log in."""
 
     name: str
@@ -69,7 +68,7 @@ class HubClient:
         self.session = requests.Session()
         self.session.trust_env = False
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, _BrowsersAdapter(self.context))
+            self.session.mount(scheme, BrowserAdapter(self.context))
 
     def __enter__(self) -> HubClient:
         return self
@@ -104,17 +103,17 @@ class HubClient:
         """GET ``path`` below the hub's address as this session; options are those of requests."""
         return self.session.get(self.url + path, timeout=_REQUEST_S, **options)
 
-    def login(self, person: Person) -> None:
+    def login(self, hub_user: HubUser) -> None:
         """Fill in the login page. Raises LoginRefused with the page's message."""
         page = self.get("/hub/login")
         page.raise_for_status()
-        form = {"username": person.name, "password": person.password, "_xsrf": self._xsrf("/hub/")}
+        form = {"username": hub_user.name, "password": hub_user.password, "_xsrf": self._xsrf("/hub/")}
         # The next page is named, so that the login does not start a server by itself.
         answer = self.session.post(f"{self.url}/hub/login?next=%2Fhub%2Fhome", data=form, timeout=_REQUEST_S)
         if "/hub/login" in answer.url or answer.status_code == requests.codes.forbidden:
             raise LoginRefused(_login_message(answer.text) or f"status {answer.status_code}")
         answer.raise_for_status()
-        self.user = person.name
+        self.user = hub_user.name
 
     def logout(self) -> None:
         """Follow the link "Logout"."""
@@ -214,30 +213,6 @@ class HubClient:
             if cookie.name == "_xsrf" and cookie.path == path:
                 return cookie.value or ""
         raise HubError(f"no _xsrf cookie for {path}: is this a JupyterHub?")
-
-
-class _BrowsersAdapter(HTTPAdapter):
-    """Connections as a browser has them, with the given SSLContext (requests has no other way to be given
-    one).
-
-    The hub's proxy ends a connection that was idle for five seconds, maybe just when the next request is on
-    its way. What may be repeated is sent again by another connection, as browsers do (RFC 9110, 9.2.2); a
-    POST has a connection of its own.
-    """
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(max_retries=Retry(total=1, connect=0, read=1, status=0, other=0))
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(
-            *args, ssl_context=self._context, assert_hostname=self._context.check_hostname and None, **options
-        )
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        if request.method == "POST":
-            self.poolmanager.clear()
-        return super().send(request, *args, **options)
 
 
 def _in_path(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from hub_client import Person
+from hub_client import HubUser
 from kernel_client import Kernel
 from testinfra.host import Host
 from unix_users import unit_of
@@ -114,7 +114,7 @@ def asked(kernel: Kernel, expression: str) -> Any:
     return json.loads(kernel.run(f"import json; print(json.dumps({expression}))"))
 
 
-def namespace(root: Host, person: Person, server: str = "") -> str:
+def namespace(root: Host, hub_user: HubUser, server: str = "") -> str:
     """The network namespace that one of the user's servers is in."""
-    pid = f"$(systemctl show --value --property MainPID {unit_of(person, server)})"
+    pid = f"$(systemctl show --value --property MainPID {unit_of(hub_user, server)})"
     return str(root.check_output(f"readlink /proc/{pid}/ns/net"))

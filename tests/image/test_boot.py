@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hub_client import Person
+from hub_client import HubUser
 from testinfra.host import Host
 
 SECRETS = (
@@ -74,11 +74,11 @@ class TestBooted:
         folders = root.check_output("stat --format '%a %U:%G' /srv/jupyterhub /etc/hubsmith/tls").splitlines()
         assert (files, folders) == (["600 root:root"] * len(SECRETS), ["700 root:root"] * 2)
 
-    @pytest.mark.usefixtures("nameless")
+    @pytest.mark.usefixtures("without_domain")
     def test_it_says_that_the_certificate_is_self_signed(self, root: Host) -> None:
         assert "SELF-SIGNED" in root.check_output("journalctl --unit hubsmith-boot --output cat")
 
-    @pytest.mark.usefixtures("nameless")
+    @pytest.mark.usefixtures("without_domain")
     def test_the_certificate_names_this_machine(self, root: Host) -> None:
         shown = root.check_output(
             "openssl x509 -noout -ext subjectAltName -in /etc/hubsmith/tls/fullchain.pem"
@@ -90,7 +90,9 @@ class TestBooted:
         of_key = root.check_output("openssl pkey -in /etc/hubsmith/tls/privkey.pem -pubout")
         assert of_key == root.check_output("openssl x509 -in /etc/hubsmith/tls/fullchain.pem -noout -pubkey")
 
-    @pytest.mark.usefixtures("nameless")  # a machine with a domain would tell its operator that it is booting
+    @pytest.mark.usefixtures(
+        "without_domain"
+    )  # a machine with a domain would tell its operator that it is booting
     def test_once_more_changes_nothing(self, root: Host) -> None:
         before = root.check_output(f"sha256sum {' '.join(SECRETS)}")
         again = root.run("/usr/bin/python3 -I /usr/lib/hubsmith/boot")
@@ -110,7 +112,7 @@ class TestBooted:
 
 @pytest.mark.usefixtures("booted")
 class TestSsh:
-    """22 is for the operator only: an ssh session is outside the fence that a notebook is in."""
+    """22 is for the operator only: an ssh session would be outside of a notebook's isolation."""
 
     def test_it_is_for_the_login_user(self, root: Host) -> None:
         login_user = root.check_output("echo $SUDO_USER")
@@ -118,7 +120,7 @@ class TestSsh:
         assert [line.split()[1] for line in told if line.startswith("allowusers ")] == [login_user]
         assert "authorizedkeysfile .ssh/authorized_keys /etc/hubsmith/operator_keys" in told
 
-    def test_a_user_of_the_hub_cannot_come_in_from_a_notebook(self, root: Host, person: Person) -> None:
+    def test_a_user_of_the_hub_cannot_come_in_from_a_notebook(self, root: Host, hub_user: HubUser) -> None:
         key = (
             "mkdir -p -m 700 ~/.ssh && rm -f ~/.ssh/probe* && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/probe"
         )
@@ -128,13 +130,13 @@ class TestSsh:
         )
         # The status is told in words: 255 would be taken for one of our own ssh.
         told = root.check_output(
-            "runuser --login %s --command %s 2>&1; echo status $?", person.name, f"{key} && {try_it}"
+            "runuser --login %s --command %s 2>&1; echo status $?", hub_user.name, f"{key} && {try_it}"
         )
         assert told.splitlines()[-1] == "status 255"
         assert "Permission denied" in told
 
 
-@pytest.mark.usefixtures("nameless")
+@pytest.mark.usefixtures("without_domain")
 class TestNameless:
     def test_everything_is_on_the_root_disk(self, root: Host) -> None:
         assert not any(root.mount_point(path).exists for path in MOUNTED)

@@ -111,7 +111,7 @@ class TestOfADomain:
         assert root.run("systemctl start certbot-renew.service").rc == 0
 
 
-@pytest.mark.usefixtures("nameless")
+@pytest.mark.usefixtures("without_domain")
 def test_nobody_is_told_to_remember_a_machine_without_a_name(root: Host) -> None:
     assert (
         "strict-transport"
@@ -135,7 +135,7 @@ def lineage(root: Host, kernel: Kernel) -> Iterator[str]:
     kernel.connect()  # as a browser does when a proxy has closed its connections
 
 
-@pytest.mark.usefixtures("heavy", "alone")
+@pytest.mark.usefixtures("heavy", "exclusive")
 def test_a_new_certificate_is_served_and_no_notebook_notices(
     root: Host, lineage: str, notebook: HubClient, kernel: Kernel
 ) -> None:

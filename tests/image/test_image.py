@@ -30,7 +30,7 @@ AGAIN = (
 )
 
 
-@pytest.mark.usefixtures("on_builder", "alone")
+@pytest.mark.usefixtures("on_builder", "exclusive")
 def test_the_provisioners_once_more_change_nothing(root: Host) -> None:
     root.check_output(f"({STATE}) > /run/before")
     done = root.run(AGAIN)

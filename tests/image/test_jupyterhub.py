@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hub_client import HubClient, LoginRefused, Person
+from hub_client import HubClient, HubUser, LoginRefused
 from kernel_client import Kernel
 from networks import HUB_PORT, Settings
 from testinfra.host import Host
@@ -91,20 +91,20 @@ class TestInstallation:
 
 @pytest.mark.usefixtures("booted")
 class TestLogin:
-    def test_a_wrong_password_is_refused(self, hub: Callable[[], HubClient], person: Person) -> None:
+    def test_a_wrong_password_is_refused(self, hub: Callable[[], HubClient], hub_user: HubUser) -> None:
         with pytest.raises(LoginRefused, match="Invalid username or password"):
-            hub().login(Person(person.name, person.password + "x"))
+            hub().login(HubUser(hub_user.name, hub_user.password + "x"))
 
     def test_an_unknown_user_is_refused(self, hub: Callable[[], HubClient]) -> None:
         with pytest.raises(LoginRefused, match="Invalid username or password"):
-            hub().login(Person("nobody-of-this-name", "secret"))
+            hub().login(HubUser("nobody-of-this-name", "secret"))
 
     def test_without_a_login_there_is_nothing_to_see(
-        self, hub: Callable[[], HubClient], person: Person
+        self, hub: Callable[[], HubClient], hub_user: HubUser
     ) -> None:
         session = hub()
         assert session.get("/hub/api/users").status_code == 403
-        assert "/hub/login" in session.get(f"/user/{person.name}/lab").url
+        assert "/hub/login" in session.get(f"/user/{hub_user.name}/lab").url
 
 
 @pytest.mark.usefixtures("booted")
@@ -133,10 +133,10 @@ class TestNotebook:
     def test_code_runs(self, kernel: Kernel) -> None:
         assert kernel.run("6*7") == "42"
 
-    def test_it_runs_as_the_user_at_home(self, kernel: Kernel, person: Person) -> None:
+    def test_it_runs_as_the_user_at_home(self, kernel: Kernel, hub_user: HubUser) -> None:
         assert (
             kernel.run("import getpass, os; print(getpass.getuser(), os.getcwd())")
-            == f"{person.name} /home/{person.name}"
+            == f"{hub_user.name} /home/{hub_user.name}"
         )
 
     def test_it_runs_in_the_users_environment(self, kernel: Kernel) -> None:
@@ -154,9 +154,9 @@ class TestNotebook:
         finally:
             kernel.run("tool.shutdown()")
 
-    def test_settings_go_to_the_users_home(self, kernel: Kernel, person: Person) -> None:
+    def test_settings_go_to_the_users_home(self, kernel: Kernel, hub_user: HubUser) -> None:
         first = "from jupyter_core.paths import jupyter_config_path; print(jupyter_config_path()[0])"
-        assert kernel.run(first) == f"/home/{person.name}/.jupyter"
+        assert kernel.run(first) == f"/home/{hub_user.name}/.jupyter"
 
     def test_names_are_resolved(self, kernel: Kernel) -> None:
         assert kernel.run("import socket; print(socket.gethostbyname('localhost'))") == "127.0.0.1"

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from kernel_client import Kernel
 from testinfra.host import Host
 
@@ -78,13 +78,13 @@ class TestRunning:
         assert "Proxying" in root.check_output(f"zcat --force {FOLDER}/proxy.log*")
 
     def test_users_servers_have_one_with_their_names(
-        self, root: Host, notebook: HubClient, person: Person
+        self, root: Host, notebook: HubClient, hub_user: HubUser
     ) -> None:
-        assert f"jupyter-{person.name}-singleuser.service: " in root.check_output(
+        assert f"jupyter-{hub_user.name}-singleuser.service: " in root.check_output(
             f"zcat --force {FOLDER}/servers.log*"
         )
 
-    def test_nobody_writes_in_anothers_name(self, root: Host, kernel: Kernel, person: Person) -> None:
+    def test_nobody_writes_in_anothers_name(self, root: Host, kernel: Kernel, hub_user: HubUser) -> None:
         needle = secrets.token_hex(8)
         kernel.run(FORGE.replace("NEEDLE", needle))
         root.run_test(
@@ -93,7 +93,7 @@ class TestRunning:
         )
         lines = root.check_output(f"grep {needle} {FOLDER}/servers.log").splitlines()
         # The user, where the process had ended before the journal looked which unit it was of.
-        own = (f"jupyter-{person.name}-singleuser.service: ", f"user {root.user(person.name).uid}: ")
+        own = (f"jupyter-{hub_user.name}-singleuser.service: ", f"user {root.user(hub_user.name).uid}: ")
         assert [line for line in lines if not line.partition(" ")[2].startswith(own)] == []
         others = f"{FOLDER}/jupyterhub.log {FOLDER}/proxy.log /var/log/syslog /var/log/user.log"
         assert root.run(f"grep --no-messages {needle} {others}").stdout == ""
@@ -140,7 +140,7 @@ def old_files(root: Host) -> Iterator[None]:
     )
 
 
-@pytest.mark.usefixtures("heavy", "alone")
+@pytest.mark.usefixtures("heavy", "exclusive")
 class TestRotation:
     def test_old_ones_are_compressed_and_counted_and_lines_go_on(self, root: Host, old_files: None) -> None:
         for _ in range(2):
@@ -167,7 +167,7 @@ class TestRotation:
         assert "2026-01-01" not in root.check_output(f"ls {FOLDER}")
 
     def test_a_full_disk_of_logs_does_not_stop_the_hub(
-        self, root: Host, notebook: HubClient, person: Person
+        self, root: Host, notebook: HubClient, hub_user: HubUser
     ) -> None:
         root.run_test(
             f"mount -t tmpfs -o size=64k,mode=0750,gid=adm tmpfs {FOLDER} && systemctl kill --signal HUP "
@@ -182,7 +182,7 @@ class TestRotation:
             assert notebook.server_api("GET", "status").ok
             again = HubClient(notebook.url, notebook.context)
             again.wait_until_up()
-            again.login(person)
+            again.login(hub_user)
         finally:
             root.run_test(f"umount --lazy {FOLDER} && systemctl kill --signal HUP rsyslog.service")
         assert log_line(root) in root.check_output(f"cat {FOLDER}/proxy.log")

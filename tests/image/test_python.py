@@ -235,3 +235,8 @@ def test_users_make_environments_of_their_own(root: Host) -> None:
         f"print(sys.prefix)'; rm -r {own}"
     )
     assert as_user(root, "nobody", make) == (0, own)
+
+
+def test_create_kernel_has_its_former_name_too(host: Host) -> None:
+    found = host.check_output("readlink --canonicalize-existing /usr/local/bin/own-kernel")
+    assert found == "/usr/local/bin/create-kernel"

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from kernel_client import Kernel
 from testinfra.host import Host
 
@@ -26,15 +26,28 @@ except operator.HubError as exc:
 """
 
 
-def unit_of(person: Person, server: str = "") -> str:
+def unit_of(hub_user: HubUser, server: str = "") -> str:
     """The systemd unit of one of the user's servers, escaped as SystemdSpawner does."""
-    return f"jupyter-{person.name.replace('@', 'X40')}{'-N' + server if server else ''}-singleuser.service"
+    return f"jupyter-{hub_user.name.replace('@', 'X40')}{'-N' + server if server else ''}-singleuser.service"
+
+
+def slice_of(root: Host, hub_user: HubUser) -> str:
+    """The systemd slice of all servers of the user."""
+    return f"jupyter-{root.user(hub_user.name).uid}.slice"
+
+
+def properties_of(root: Host, unit: str, *names: str) -> dict[str, str]:
+    """Properties of a unit, as `systemctl show` prints them."""
+    wanted = " ".join(f"--property {name}" for name in names)
+    return dict(
+        line.split("=", 1) for line in root.check_output(f"systemctl show {wanted} {unit}").splitlines()
+    )
 
 
 @contextmanager
-def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[Person]:
+def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[HubUser]:
     """Somebody with a password, gone afterwards; with a ``domain`` the name needs escaping."""
-    one = Person(f"test-{secrets.token_hex(4)}{domain}", secrets.token_urlsafe(16))
+    one = HubUser(f"test-{secrets.token_hex(4)}{domain}", secrets.token_urlsafe(16))
     with host.sudo():
         make = (
             f"useradd --badname {OF_THE_MACHINE} --create-home --key HOME_MODE=0700 --shell /bin/bash "
@@ -55,8 +68,8 @@ class Neighbour:
     A test that ends either says so, and the next one finds new ones.
     """
 
-    def __init__(self, person: Person, hub: Callable[[], HubClient]) -> None:
-        self.person, self._hub = person, hub
+    def __init__(self, hub_user: HubUser, hub: Callable[[], HubClient]) -> None:
+        self.hub_user, self._hub = hub_user, hub
         self._session: HubClient | None = None
         self._kernel: Kernel | None = None
 
@@ -65,7 +78,7 @@ class Neighbour:
         """Logged in, with a running server."""
         if self._session is None:
             self._session = self._hub()
-            self._session.login(self.person)
+            self._session.login(self.hub_user)
             self._session.start_server()
         return self._session
 

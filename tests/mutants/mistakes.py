@@ -225,8 +225,8 @@ MISTAKES = (
         19,
         "users cannot use environments of their own",
         "image",
-        ("jupyterhub/test_work.py::test_an_environment_of_ones_own_is_a_kernel",),
-        "rm /usr/local/bin/own-kernel",
+        ("jupyterhub/test_notebooks.py::test_an_environment_of_ones_own_is_a_kernel",),
+        "rm /usr/local/bin/create-kernel",
     ),
     Mistake(
         20,
@@ -297,7 +297,7 @@ MISTAKES = (
         24,
         "the machine's credentials within reach of every notebook",
         "image",
-        ("jupyterhub/test_fence.py::TestOutOfReach::test_the_instances_credentials",),
+        ("jupyterhub/test_isolation.py::TestOutOfReach::test_the_instances_credentials",),
         f"sed -i '/IPAddressDeny/d' {_CONFIG}; systemctl restart jupyterhub",
     ),
     Mistake(

@@ -64,7 +64,7 @@ def chain(base_image_id: str, uses: Sequence[ProvisionerUse]) -> tuple[Fingerpri
             [[entry.path, *_entry(entry)] for entry in laid_over(use).values()],
             _script(use),
             environment(use),
-            dict(use.given),
+            dict(use.lock_files),
         )
         previous = digest(previous, content)
         found.append(Fingerprint(use.name, previous, content))
@@ -82,7 +82,7 @@ def parts(use: ProvisionerUse) -> dict[str, str]:
         **files,
         SCRIPT: _script(use),
         **values,
-        **{f"{LOCKED}{name}": digest(text) for name, text in use.given.items()},
+        **{f"{LOCKED}{name}": digest(text) for name, text in use.lock_files.items()},
     }
 
 

@@ -53,6 +53,38 @@ class Inputs:
     settings: Mapping[str, str]
     parts: Mapping[str, str]
 
+    @classmethod
+    def from_manifest(cls, manifest: Manifest, base_id: str, base_name: str, login_user: str = "") -> Inputs:
+        """What a build of ``manifest`` on this base image would be made of.
+
+        Raises OSError for an unreadable file, UserError for a template.
+
+        ``login_user`` is the one that the base image itself names, if it does: provisioners get it, and so
+        does sshd's configuration.
+        """
+        parts = {
+            f"provisioners/{use.name}/{name}": digest
+            for use in manifest.provisioners
+            for name, digest in fingerprint.parts(use).items()
+        }
+        builder, after = builder_version.on_the_builder(), builder_version.after_it()
+        image, root = manifest.image, manifest.builder.root_volume
+        settings = {
+            "image.description": fingerprint.digest(image.description),
+            "image.tags": fingerprint.digest({**image.tags, **manifest.publish.tags}),
+            "builder.root_volume": fingerprint.digest(root.model_dump(mode="json")),
+            "base.login_user": fingerprint.digest(login_user or manifest.base.login_user),
+            "hubsmith": fingerprint.digest(builder_version.current_version(), after),
+            "hubsmith.builder": fingerprint.digest(builder),
+        }
+        return cls(
+            base_id,
+            base_name,
+            fingerprint.chain(base_id, manifest.provisioners),
+            settings,
+            {**parts, **builder, **after},
+        )
+
     @property
     def fingerprint(self) -> str:
         """Of the whole chain."""
@@ -60,7 +92,7 @@ class Inputs:
 
     def tags(self) -> dict[str, str]:
         """As tags of an image; what does not fit is left out."""
-        provisioners = [f"{mark.provisioner}={mark.content[:_DIGITS]}" for mark in self.fingerprints]
+        provisioners = [f"{entry.provisioner}={entry.content[:_DIGITS]}" for entry in self.fingerprints]
         return {
             tags.BASE: f"{self.base_id} {self.base_name}"[:TAG_LIMIT],
             tags.FINGERPRINT: self.fingerprint,
@@ -77,90 +109,60 @@ class Inputs:
         }
 
 
-def of(manifest: Manifest, base_id: str, base_name: str, login_user: str = "") -> Inputs:
-    """What a build of ``manifest`` on this base image would be made of.
-
-    Raises OSError for an unreadable file, UserError for a template.
-
-    ``login_user`` is the one that the base image itself names, if it does: provisioners get it, and so does
-    sshd's configuration.
-    """
-    parts = {
-        f"provisioners/{use.name}/{name}": digest
-        for use in manifest.provisioners
-        for name, digest in fingerprint.parts(use).items()
-    }
-    builder, after = builder_version.on_the_builder(), builder_version.after_it()
-    image, root = manifest.image, manifest.builder.root_volume
-    settings = {
-        "image.description": fingerprint.digest(image.description),
-        "image.tags": fingerprint.digest({**image.tags, **manifest.publish.tags}),
-        "builder.root_volume": fingerprint.digest(root.model_dump(mode="json")),
-        "base.login_user": fingerprint.digest(login_user or manifest.base.login_user),
-        "hubsmith": fingerprint.digest(builder_version.current_version(), after),
-        "hubsmith.builder": fingerprint.digest(builder),
-    }
-    return Inputs(
-        base_id,
-        base_name,
-        fingerprint.chain(base_id, manifest.provisioners),
-        settings,
-        {**parts, **builder, **after},
-    )
-
-
-def diff_tags(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str] | None = None) -> list[str]:
+def diff_tags(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str, str] | None = None) -> list[str]:
     """What is not as the tags of an image say, a line each; empty when a build would be made of the same.
 
     ``gone`` may hold more names and digests of parts (from a record or from git): a digest in a tag does not
     tell the name of a file that is not there any more.
     """
-    if not is_comparable(marks):
-        return [*_base(now, marks), COUNTED_DIFFERENTLY]
-    found = [
-        *_base(now, marks),
-        *_changed_settings(now, marks, gone or {}),
-        *_provisioners(now, marks, gone or {}),
+    if not is_comparable(image_tags):
+        return [*_base(now, image_tags), COUNTED_DIFFERENTLY]
+    changes = [
+        *_base(now, image_tags),
+        *_changed_settings(now, image_tags, gone or {}),
+        *_provisioners(now, image_tags, gone or {}),
     ]
-    if not found and marks.get(tags.FINGERPRINT, "") != now.fingerprint:
-        found.append("the provisioners changed; the image's tags do not say what")
-    return found
+    if not changes and image_tags.get(tags.FINGERPRINT, "") != now.fingerprint:
+        changes.append("the provisioners changed; the image's tags do not say what")
+    return changes
 
 
-def is_comparable(marks: Mapping[str, str]) -> bool:
+def is_comparable(image_tags: Mapping[str, str]) -> bool:
     """Whether the tags of an image hold digests of this version's scheme. The first one was not noted."""
-    return marks.get(tags.SCHEME) == str(fingerprint.SCHEME)
+    return image_tags.get(tags.SCHEME) == str(fingerprint.SCHEME)
 
 
-def _base(now: Inputs, marks: Mapping[str, str]) -> Iterator[str]:
-    base_id, _, name = marks.get(tags.BASE, "").partition(" ")
+def _base(now: Inputs, image_tags: Mapping[str, str]) -> Iterator[str]:
+    base_id, _, name = image_tags.get(tags.BASE, "").partition(" ")
     if base_id != now.base_id:
         yield f"base image {base_id or 'unknown'} ({name or 'unknown'}) → {now.base_id} ({now.base_name})"
 
 
-def _changed_settings(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+def _changed_settings(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
     """Nothing of what an image of an earlier version has not noted."""
-    before = tag_values.pairs(marks.get(tags.SETTINGS, ""))
+    before = tag_values.pairs(image_tags.get(tags.SETTINGS, ""))
     changed = [
         name for name, digest in now.settings.items() if name in before and before[name] != digest[:_DIGITS]
     ]
     yield from (f"{name} changed" for name in changed if name not in _HUBSMITH)
     if any(name in _HUBSMITH for name in changed):
-        yield from list(_hubsmith(now, marks, gone)) or ["what Hubsmith itself sends to the builder changed"]
+        yield from list(_hubsmith(now, image_tags, gone)) or [
+            "what Hubsmith itself sends to the builder changed"
+        ]
 
 
-def _hubsmith(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
-    before, current = marks.get(tags.VERSION, "unknown"), builder_version.current_version()
+def _hubsmith(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+    before, current = image_tags.get(tags.VERSION, "unknown"), builder_version.current_version()
     if before != current:
         yield f"Hubsmith {before} → {current}"
-    yield from _parts("", now, marks, gone)
+    yield from _parts("", now, image_tags, gone)
 
 
-def _provisioners(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
-    if tags.PROVISIONERS not in marks:
+def _provisioners(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+    if tags.PROVISIONERS not in image_tags:
         return
-    before = tag_values.pairs(tag_values.joined(tags.PROVISIONERS, marks, " "))
-    current = {mark.provisioner: mark.content[:_DIGITS] for mark in now.fingerprints}
+    before = tag_values.pairs(tag_values.joined(tags.PROVISIONERS, image_tags, " "))
+    current = {entry.provisioner: entry.content[:_DIGITS] for entry in now.fingerprints}
     yield from (f"provisioner {name} is new" for name in current if name not in before)
     yield from (f"provisioner {name} is used no more" for name in before if name not in current)
     common = [name for name in current if name in before]
@@ -168,18 +170,18 @@ def _provisioners(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]
         yield f"provisioners are in another order: {' '.join(current)}"
     changed = [name for name in common if current[name] != before[name]]
     for name in changed:
-        details = list(_parts(f"provisioners/{name}/", now, marks, gone))
+        details = list(_parts(f"provisioners/{name}/", now, image_tags, gone))
         yield from details or [f"provisioner {name} changed"]
-    known = set(tag_values.unpacked(tags.PARTS, marks)) - {
+    known = set(tag_values.unpacked(tags.PARTS, image_tags)) - {
         tag_values.packed(name, "")[:4] for name in (*now.parts, *gone)
     }
     if known and changed and set(before) <= set(current):
         yield f"{len(known)} part(s) of {', '.join(changed)} are gone"
 
 
-def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
+def _parts(start: str, now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
     """The files and variables that differ: of the provisioner with this prefix, or ("") of Hubsmith."""
-    before = tag_values.unpacked(tags.PARTS, marks)
+    before = tag_values.unpacked(tags.PARTS, image_tags)
     if not before:
         return
     for name in sorted({*now.parts, *gone}):
@@ -188,14 +190,14 @@ def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str,
         was = before.get(tag_values.packed(name, "")[:4])
         if name not in now.parts:
             if was is not None:
-                yield f"{_spoken(name)} is gone"
+                yield f"{_describe(name)} is gone"
         elif was is None:
-            yield f"{_spoken(name)} is new"
+            yield f"{_describe(name)} is new"
         elif was != tag_values.packed(name, now.parts[name])[4:]:
-            yield f"{_spoken(name)} changed"
+            yield f"{_describe(name)} changed"
 
 
-def _spoken(part: str) -> str:
+def _describe(part: str) -> str:
     """A file by its path, a variable by its name, the lock by whose packages it pins."""
     if words := builder_version.describe_part(part):
         return words

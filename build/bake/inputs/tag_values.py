@@ -18,9 +18,9 @@ def packed(name: str, digest: str) -> str:
     return base64.urlsafe_b64encode(key + bytes.fromhex(digest)[:_CONTENT_BYTES]).decode("ascii")
 
 
-def unpacked(key: str, marks: Mapping[str, str]) -> dict[str, str]:
+def unpacked(key: str, image_tags: Mapping[str, str]) -> dict[str, str]:
     """The other way round, from the tags ``key``, ``key:2`` and so on: four characters by four characters."""
-    text = joined(key, marks, "")
+    text = joined(key, image_tags, "")
     return {text[at : at + 4]: text[at + 4 : at + _PART] for at in range(0, len(text), _PART)}
 
 
@@ -37,12 +37,12 @@ def spread(key: str, items: list[str], between: str, most: int) -> dict[str, str
     return {key if number == 1 else f"{key}:{number}": line for number, line in enumerate(lines, start=1)}
 
 
-def joined(key: str, marks: Mapping[str, str], between: str) -> str:
+def joined(key: str, image_tags: Mapping[str, str], between: str) -> str:
     """What was spread over tags."""
-    lines = [marks[key]] if key in marks else []
+    lines = [image_tags[key]] if key in image_tags else []
     number = 2
-    while f"{key}:{number}" in marks:
-        lines.append(marks[f"{key}:{number}"])
+    while f"{key}:{number}" in image_tags:
+        lines.append(image_tags[f"{key}:{number}"])
         number += 1
     return between.join(lines)
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import requests
+
 from build.bake.state import Bake
 from build.manifest import Manifest, ProvisionerUse
 from build.manifest.schema import ARCH
 from build.pipeline import Step
-from build.remote.sight import Availability, probe_url
 
 _FILE = "file://"
+_CONNECT_S, _READ_S = 4, 10
 _LOOPBACK = re.compile(r"localhost$|127\.|\[?::1\]?$")
 
 
@@ -35,6 +37,17 @@ class ChosenInstaller:
     def key(self) -> str:
         """Where the addresses are in the manifest."""
         return f"python.installers.{self.distribution}.urls"
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a URL leads to a file, as far as this machine can tell: the builder may see more, or less.
+
+    ``exists`` is None where nobody can tell from here; ``why`` says what was seen instead of a file.
+    """
+
+    exists: bool | None
+    why: str = ""
 
 
 class CheckInstaller(Step[Bake]):
@@ -52,7 +65,10 @@ class CheckInstaller(Step[Bake]):
             installer = installer_of(use, state.manifest.base.architecture)
             if installer is None or (state.layer and number < state.layer.depth):
                 continue
-            found = [(url, see(url, [each.folder for each in uses[: number + 1]])) for url in installer.urls]
+            found = [
+                (url, availability_of(url, [each.folder for each in uses[: number + 1]]))
+                for url in installer.urls
+            ]
             for words in warnings(installer, found, state.manifest):
                 state.report.warn(words)
 
@@ -71,7 +87,7 @@ def installer_of(use: ProvisionerUse, architecture: str) -> ChosenInstaller | No
     )
 
 
-def see(url: str, folders: Sequence[Path]) -> Availability:
+def availability_of(url: str, folders: Sequence[Path]) -> Availability:
     """Whether it is there; ``folders`` are the provisioners' whose files are on the builder by then."""
     if url.startswith(_FILE):
         path = url.removeprefix(_FILE).lstrip("/")
@@ -86,18 +102,36 @@ def see(url: str, folders: Sequence[Path]) -> Availability:
     return probe_url(url)
 
 
+def probe_url(url: str) -> Availability:
+    """Ask for the first byte, as a download would (some mirrors know no HEAD). Raises nothing."""
+    try:
+        with requests.get(
+            url, stream=True, timeout=(_CONNECT_S, _READ_S), headers={"Range": "bytes=0-0"}
+        ) as answer:
+            status, reason = answer.status_code, f"{answer.status_code} {answer.reason}".strip()
+    except requests.Timeout:
+        return Availability(None, "no answer")
+    except requests.ConnectionError:
+        return Availability(None, "cannot be reached")
+    except requests.RequestException as exc:
+        return Availability(None, str(exc))
+    if status in (requests.codes.not_found, requests.codes.gone):
+        return Availability(False, reason)
+    return Availability(True) if status < requests.codes.bad_request else Availability(None, reason)
+
+
 def warnings(
     installer: ChosenInstaller, found: Sequence[tuple[str, Availability]], manifest: Manifest
 ) -> Iterator[str]:
     """What the operator should know although the build goes on. Raises ManifestError where it cannot."""
-    seen = "; ".join(f"{url}: {sight.why}" for url, sight in found if not sight.there)
-    if all(sight.there is False for _, sight in found):
+    seen = "; ".join(f"{url}: {availability.why}" for url, availability in found if not availability.exists)
+    if all(availability.exists is False for _, availability in found):
         raise manifest.problem(tuple(installer.key.split(".")), f"no address has the installer: {seen}")
-    if not any(sight.there for _, sight in found):
+    if not any(availability.exists for _, availability in found):
         yield f"{installer.key}: from here the installer cannot be seen, the builder will try ({seen})"
         return
     yield from (
-        f"{installer.key}: {url}: {sight.why}; another address has it"
-        for url, sight in found
-        if sight.there is False
+        f"{installer.key}: {url}: {availability.why}; another address has it"
+        for url, availability in found
+        if availability.exists is False
     )

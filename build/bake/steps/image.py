@@ -52,12 +52,12 @@ class CreateImage(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises CloudError when EC2 says the image failed."""
-        marks = {**state.manifest.image.tags, **describing_tags(state)}
+        image_tags = {**state.manifest.image.tags, **describing_tags(state)}
         state.image_id = state.clients.ec2.create_image(
             InstanceId=state.builder.id,
             Name=state.image_name,
             Description=state.manifest.image.description,
-            TagSpecifications=tags.specifications(marks, "image", "snapshot"),
+            TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
         )["ImageId"]
         image = wait_for_image(state)
         state.snapshot_ids = snapshots_of(image)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from build.bake import launch_permissions
-from build.bake.inputs import inputs
+from build.bake.inputs.inputs import Inputs
 from build.bake.state import Bake
 from build.errors import UserError
 from build.pipeline import Step
@@ -25,7 +25,9 @@ class Preflight(Step[Bake]):
         launch_permissions.check(state)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
-        state.inputs = inputs.of(state.manifest, state.base.id, state.base.name, state.base.login_user)
+        state.inputs = Inputs.from_manifest(
+            state.manifest, state.base.id, state.base.name, state.base.login_user
+        )
 
 
 def check_name_free(state: Bake) -> None:

@@ -60,7 +60,7 @@ class Provision(Step[Bake]):
                 f"{folder}/run_install.sh", scripts.RUN_INSTALL.read_bytes(), file_tree.roots(0o700)
             ),
             file_tree.FileEntry(f"{folder}/environment", exports(variables).encode(), file_tree.roots(0o600)),
-            *given(self._use, folder),
+            *lock_file_entries(self._use, folder),
         ]
         shell.send(file_tree.archive(sent), "tar -x -p -f - -C /", root=True)
 
@@ -96,11 +96,11 @@ class Provision(Step[Bake]):
         )
 
 
-def given(use: ProvisionerUse, folder: str) -> list[file_tree.FileEntry]:
+def lock_file_entries(use: ProvisionerUse, folder: str) -> list[file_tree.FileEntry]:
     """The texts that are to stand beside its install.sh in ``folder``."""
     return [
         file_tree.FileEntry(f"{folder}/lock/{name}.txt", text.encode(), file_tree.roots(0o600))
-        for name, text in use.given.items()
+        for name, text in use.lock_files.items()
     ]
 
 

@@ -21,9 +21,9 @@ class PublishImage(Step[Bake]):
         """The pointer is moved in one call at the end: whoever reads it sees the old image or the new one."""
         share(state)
         publish = state.manifest.publish
-        marks = {**publish.tags, tags.STATE: PUBLISHED, tags.CHANNEL: publish.channel}
+        image_tags = {**publish.tags, tags.STATE: PUBLISHED, tags.CHANNEL: publish.channel}
         state.clients.ec2.create_tags(
-            Resources=[state.image_id, *state.snapshot_ids], Tags=tags.as_list(marks)
+            Resources=[state.image_id, *state.snapshot_ids], Tags=tags.as_list(image_tags)
         )
         # A published image has no expiry: what carries one is removed by sweep.
         state.clients.ec2.delete_tags(

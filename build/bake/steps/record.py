@@ -79,10 +79,10 @@ def record_of(state: Bake) -> dict[str, Any]:
             {
                 "name": use.name,
                 "values": template_variables(use),
-                "fingerprint": mark.digest,
-                "content": mark.content,
+                "fingerprint": entry.digest,
+                "content": entry.content,
             }
-            for use, mark in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
+            for use, entry in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
         ],
         "parts": state.inputs.parts,
         "unlocked": list(state.manifest.unlocked),

@@ -29,8 +29,8 @@ class FindLayer(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises CloudError when the layer cannot be registered."""
-        found = [] if state.no_cache else layers.look(state.manifest, state.clients, state.inputs)
-        state.layer = layers.deepest(found)
+        choices = [] if state.no_cache else layers.find_layers(state.manifest, state.clients, state.inputs)
+        state.layer = layers.deepest(choices)
         state.since = state.layer.since if state.layer else state.run.started.isoformat(timespec="seconds")
         if state.layer:
             state.source_id = register(state.clients, state.layer, state.base.id, state.base.root_device)
@@ -64,19 +64,19 @@ class PrepareBuilder(Step[Bake]):
 def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> str:
     """The private image of a layer, made if there is none yet."""
     name = f"hubsmith-layer-{layer.snapshot_id}"
-    if known := _image_called(clients, name):
-        return known
+    if image_id := _image_called(clients, name):
+        return image_id
     base = clients.ec2.describe_images(ImageIds=[base_id])["Images"][0]
     snapshot = clients.ec2.describe_snapshots(SnapshotIds=[layer.snapshot_id])["Snapshots"][0]
-    marks = {
+    layer_tags = {
         key: value for key, value in tags.as_dict(snapshot.get("Tags")).items() if not key.startswith("aws:")
     }
     try:
-        return clients.ec2.register_image(**_request(base, name, layer, root_device, marks))["ImageId"]
+        return clients.ec2.register_image(**_request(base, name, layer, root_device, layer_tags))["ImageId"]
     except ClientError as exc:
         # another build was first
-        if code_of(exc) == "InvalidAMIName.Duplicate" and (known := _image_called(clients, name)):
-            return known
+        if code_of(exc) == "InvalidAMIName.Duplicate" and (image_id := _image_called(clients, name)):
+            return image_id
         raise
 
 
@@ -88,7 +88,7 @@ def _image_called(clients: Clients, name: str) -> str | None:
 
 
 def _request(
-    base: ImageTypeDef, name: str, layer: Layer, root_device: str, marks: Mapping[str, str]
+    base: ImageTypeDef, name: str, layer: Layer, root_device: str, layer_tags: Mapping[str, str]
 ) -> RegisterImageRequestTypeDef:
     """An image like the base image, on the layer's disk."""
     request: RegisterImageRequestTypeDef = {
@@ -101,7 +101,7 @@ def _request(
         "BlockDeviceMappings": [
             {"DeviceName": root_device, "Ebs": {"SnapshotId": layer.snapshot_id, "DeleteOnTermination": True}}
         ],
-        "TagSpecifications": tags.specifications(marks, "image"),
+        "TagSpecifications": tags.specifications(layer_tags, "image"),
     }
     if "SriovNetSupport" in base:
         request["SriovNetSupport"] = base["SriovNetSupport"]

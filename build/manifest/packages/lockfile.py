@@ -53,7 +53,7 @@ def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Se
             if use.definition.lock
             else None
         )
-        given.append(replace(use, given=chosen.given) if isinstance(chosen, Pins) else use)
+        given.append(replace(use, lock_files=chosen.lock_files) if isinstance(chosen, Pins) else use)
         wrong += [chosen] if isinstance(chosen, Problem) else []
     return Applied(tuple(given), problems=tuple(wrong))
 

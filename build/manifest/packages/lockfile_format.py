@@ -80,7 +80,7 @@ class Pins(Section):
     pip: Annotated[str, f.checked(_only(PIP_ENTRY))] = ""
 
     @property
-    def given(self) -> dict[str, str]:
+    def lock_files(self) -> dict[str, str]:
         """The texts for the provisioner, by the name of the package manager that reads them."""
         return {name: text for name, text in (("conda", self.conda), ("pip", self.pip)) if text}
 

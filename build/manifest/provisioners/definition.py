@@ -158,14 +158,14 @@ class ProvisionerUse:
     """A provisioner in its place in a manifest: its folder, its definition and the values it gets.
 
     `definition` is that of provisioner.yaml with what the manifest's entry overrides (the time limit).
-    `given` are texts that stand beside its install.sh, lock/<name>.txt, such as those of the manifest's lock.
+    `lock_files` are texts that stand beside its install.sh, lock/<name>.txt: those of the manifest's lock.
     """
 
     name: str
     folder: Path
     definition: Definition
     values: Mapping[str, object]
-    given: Mapping[str, str] = field(default_factory=dict)
+    lock_files: Mapping[str, str] = field(default_factory=dict)
 
 
 def type_of(value: object) -> VariableType | None:

@@ -102,7 +102,7 @@ class LocalInstance(Instance):
             f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if code.startswith("Client.User") else message
         )
 
-    def settle_into(self, state: str) -> None:
+    def reach(self, state: str) -> None:
         """Reach the state a transition led to; why it began stays."""
         self._state = InstanceState(state, STATE_CODES[state])
         self.force_stop = self.reboot_wanted = False

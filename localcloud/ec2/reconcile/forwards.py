@@ -1,6 +1,6 @@
 """Which ports of a public address reach the guest: the TCP ingress rules of its groups that let this host in.
 
-They follow the model in work of their own, so that a door closes at once also while a volume waits for its
+They are reconciled in work of their own, so that a port closes at once also while a volume waits for its
 guest.
 """
 
@@ -67,7 +67,7 @@ def _ports(rule: SecurityGroupRule) -> Iterable[int]:
     return [port for port in WELL_KNOWN if first <= port <= last]
 
 
-def settle(backend: LocalBackend, instance_id: str) -> None:
+def reconcile(backend: LocalBackend, instance_id: str) -> None:
     """Bring the forwards of a running machine in line with the model."""
     instance, machine = backend.find_instance(instance_id), backend.host.machine(instance_id)
     if instance is None or instance.state != "running" or not machine.is_running():
@@ -85,10 +85,10 @@ def settle(backend: LocalBackend, instance_id: str) -> None:
         if problems != instance.forward_problems:
             instance.note_forwards(problems)
             backend.host.save()
-    _wake_those_who_wait_for(backend, freed)
+    _enqueue_those_who_wait_for(backend, freed)
 
 
-def _wake_those_who_wait_for(backend: LocalBackend, freed: frozenset[Forward]) -> None:
+def _enqueue_those_who_wait_for(backend: LocalBackend, freed: frozenset[Forward]) -> None:
     """The new machine of an address that moved may have come too early: the old one lets it go only now."""
     if not freed:
         return
@@ -96,7 +96,7 @@ def _wake_those_who_wait_for(backend: LocalBackend, freed: frozenset[Forward]) -
         with backend.host.lock:
             waiting = [found.id for found in sibling.local_instances() if wanted(found) & freed]
         for instance_id in waiting:
-            sibling.wake_doors(instance_id)
+            sibling.enqueue_forwards(instance_id)
 
 
 def close(machine: Machine, target: frozenset[Forward]) -> frozenset[Forward]:

@@ -1,11 +1,11 @@
 """Bring machines in line with the model.
 
-The state of an instance ("pending", "stopping", …) says what is wanted; `settle_instance` looks at it and at
-the machine and does what is missing. Whoever changes the model wakes the instance, and it is looked at until
-nothing is left to do. So a job has no memory of its own: after `kill -9` of the server looking once more is
-all the recovery there is, and a machine that ended by itself is seen the same way.
+The state of an instance ("pending", "stopping", …) says what is wanted; `reconcile_instance` looks at it and
+at the machine and does what is missing. Whoever changes the model enqueues the instance, and it is looked at
+until nothing is left to do. So a job has no memory of its own: after `kill -9` of the server looking once
+more is all the recovery there is, and a machine that ended by itself is seen the same way.
 
-Only one thread settles an instance at a time (work_queue.py). The lock is held to read and to write the
+Only one thread reconciles an instance at a time (work_queue.py). The lock is held to read and to write the
 model, not while QEMU works.
 """
 
@@ -20,14 +20,14 @@ from localcloud.ec2.rules import addresses, attachments, snapshots
 from localcloud.machine.machine import Machine
 
 
-def settle_instance(backend: LocalBackend, instance_id: str) -> None:
+def reconcile_instance(backend: LocalBackend, instance_id: str) -> None:
     """One look at one instance: the step its state asks for."""
     instance = backend.find_instance(instance_id)
     if instance is None:
         return
     steps = {
         "pending": _boot,
-        "running": _tend,
+        "running": _keep_running,
         "stopping": _stop,
         "stopped": volumes.stopped,
         "shutting-down": _terminate,
@@ -36,7 +36,7 @@ def settle_instance(backend: LocalBackend, instance_id: str) -> None:
         step(backend, instance, backend.host.machine(instance_id))
 
 
-def settle_volume(backend: LocalBackend, volume_id: str) -> None:
+def reconcile_volume(backend: LocalBackend, volume_id: str) -> None:
     """Grow a volume that is not attached, and take its pending snapshots."""
     with backend.host.lock:
         volume = backend.volumes.get(volume_id)
@@ -53,7 +53,7 @@ def _boot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
             instance.launched = True
             instance.note_forwards(instance.forward_problems)
         backend.host.save()
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)
 
 
 def _waited_out(backend: LocalBackend, instance: LocalInstance) -> bool:
@@ -64,7 +64,7 @@ def _waited_out(backend: LocalBackend, instance: LocalInstance) -> bool:
     )
 
 
-def _tend(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
+def _keep_running(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
     """A running instance: to be rebooted? ended by itself? Else its volumes, snapshots and forwards."""
     if instance.reboot_wanted:
         _reboot(backend, instance, machine)
@@ -96,7 +96,7 @@ def _reboot(backend: LocalBackend, instance: LocalInstance, machine: Machine) ->
         with backend.host.lock:
             instance.reboot_wanted = False
             backend.host.save()
-        backend.wake_instance(instance.id)
+        backend.enqueue_instance(instance.id)
 
 
 def _guest_ended(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
@@ -113,7 +113,7 @@ def _guest_ended(backend: LocalBackend, instance: LocalInstance, machine: Machin
             code, message = "Server.InternalError", "The machine's process (QEMU) ended unexpectedly"
         instance.become("shutting-down" if terminate else "stopping", code=code, message=message)
         backend.host.save()
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)
 
 
 def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
@@ -124,10 +124,10 @@ def _stop(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
         if instance.state != "stopping":
             return
         backend.host.stop_metadata(instance.id)
-        instance.settle_into("stopped")
+        instance.reach("stopped")
         addresses.take_public_address(backend, instance)
         backend.host.save()
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)
 
 
 def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> None:
@@ -146,9 +146,9 @@ def _terminate(backend: LocalBackend, instance: LocalInstance, machine: Machine)
             _release_volume(backend, attachment)
         _release_network(backend, instance)
         backend.iam_instance_profile_associations.pop(instance.id, None)
-        instance.settle_into("terminated")
+        instance.reach("terminated")
         backend.host.save()
-    backend.wake_collector()
+    backend.enqueue_layer_gc()
 
 
 def _release_volume(backend: LocalBackend, attachment: Attachment) -> None:

@@ -101,4 +101,4 @@ def _failed(backend: LocalBackend, instance: LocalInstance, reason: str) -> None
                 message=reason,
             )
         backend.host.save()
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)

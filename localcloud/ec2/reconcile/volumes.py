@@ -11,7 +11,7 @@ from localcloud.ec2.models import Attachment, LocalInstance
 from localcloud.ec2.rules import attachments, modifications, snapshots
 from localcloud.machine.machine import Drive, Machine
 
-_log = logging.getLogger("hubsmith.localcloud.tend")
+_log = logging.getLogger("hubsmith.localcloud.volumes")
 
 # A volume plugged in while the guest is in its firmware is overlooked for good, so "attaching" lasts until
 # the guest's first words to its metadata service; a guest that never asks anything gets its volume after this
@@ -111,7 +111,7 @@ def _let_go(backend: LocalBackend, attachment: Attachment) -> None:
     with backend.host.lock:
         attachments.unbind(attachment)
         backend.host.save()
-    backend.wake_volume(attachment.volume.id)
+    backend.enqueue_volume(attachment.volume.id)
 
 
 def _snapshot_live(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:

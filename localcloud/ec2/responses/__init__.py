@@ -8,11 +8,11 @@ from __future__ import annotations
 from moto.ec2.responses import EC2Response
 
 from localcloud.ec2.responses.images import ImageActions
+from localcloud.ec2.responses.instance_profiles import ProfileActions
 from localcloud.ec2.responses.instances import InstanceActions
-from localcloud.ec2.responses.launch import LaunchActions
 from localcloud.ec2.responses.network import NetworkActions
-from localcloud.ec2.responses.profiles import ProfileActions
-from localcloud.ec2.responses.sharing import SharingActions
+from localcloud.ec2.responses.permissions import PermissionActions
+from localcloud.ec2.responses.run_instances import LaunchActions
 from localcloud.ec2.responses.volumes import VolumeActions
 
 
@@ -21,7 +21,7 @@ class LocalResponse(
     InstanceActions,
     VolumeActions,
     ImageActions,
-    SharingActions,
+    PermissionActions,
     NetworkActions,
     ProfileActions,
     EC2Response,

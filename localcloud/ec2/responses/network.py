@@ -61,7 +61,7 @@ class NetworkActions(LocalActions):
 
     def _then_forward(self, result: ActionResult) -> ActionResult:
         for instance in self.backend.local_instances():
-            self.backend.wake_doors(instance.id)
+            self.backend.enqueue_forwards(instance.id)
         return result
 
     def describe_account_attributes(self) -> ActionResult:

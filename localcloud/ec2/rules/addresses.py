@@ -151,4 +151,4 @@ def by_association(backend: LocalBackend, association_id: str) -> ElasticAddress
 
 def _follow(backend: LocalBackend, instance: object) -> None:
     if isinstance(instance, LocalInstance):
-        backend.wake_doors(instance.id)
+        backend.enqueue_forwards(instance.id)

@@ -49,7 +49,7 @@ def attach(backend: LocalBackend, volume_id: str, instance_id: str, device: str)
         )
     attachment = bind(volume, instance, device, delete_on_termination=False, status="attaching")
     backend.host.faults.begin("attached", volume.id)
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)
     return attachment
 
 
@@ -74,5 +74,5 @@ def detach(backend: LocalBackend, volume_id: str, instance_id: str | None, devic
         )
     attachment.status = "detaching"
     backend.host.faults.begin("detached", volume.id)
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)
     return attachment

@@ -75,7 +75,7 @@ def reboot(backend: LocalBackend, instance_ids: list[str]) -> None:
             raise not_in_state_for(instance.id, "rebooted")
     for instance in chosen:
         instance.reboot_wanted = True
-        backend.wake_instance(instance.id)
+        backend.enqueue_instance(instance.id)
 
 
 def terminate(backend: LocalBackend, instance_ids: list[str]) -> list[InstanceChange]:
@@ -118,7 +118,7 @@ def _begin(
         if state == "pending":
             instance.launch_time = utcnow()
             addresses.give_public_address(backend, instance)
-    backend.wake_instance(instance.id)
+    backend.enqueue_instance(instance.id)
     return InstanceChange(instance.id, previous, instance.instance_state)
 
 

@@ -49,7 +49,7 @@ def modify(backend: LocalBackend, volume_id: str, changes: Mapping[str, Any]) ->
         raise Ec2Error("IncorrectModificationState", message)
     volume.volume_type, volume.iops, volume.throughput = target.volume_type, target.iops, target.throughput
     volume.modification = Modification(volume.id, original, target)
-    backend.wake_volume(volume.id)
+    backend.enqueue_volume(volume.id)
     return _shown(backend, volume.modification)
 
 

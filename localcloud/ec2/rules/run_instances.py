@@ -50,7 +50,7 @@ def launch(backend: LocalBackend, request: LaunchRequest) -> Reservation:
     if request.client_token:
         backend.launches[request.client_token] = (request.digest(), reservation.id)
     for instance in reservation.instances:
-        backend.wake_instance(instance.id)
+        backend.enqueue_instance(instance.id)
     return reservation
 
 

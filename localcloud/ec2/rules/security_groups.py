@@ -116,5 +116,5 @@ def change(backend: LocalBackend, instance: LocalInstance, group_ids: list[str])
             )
     instance.security_groups = groups
     for interface in instance.nics.values():
-        interface._group_set = groups  # moto has no other door to it
-    backend.wake_doors(instance.id)
+        interface._group_set = groups  # moto has no other way to set it
+    backend.enqueue_forwards(instance.id)

@@ -30,7 +30,7 @@ def create(
     snapshot.add_tags(dict(tags))
     backend.snapshots[snapshot.id] = snapshot
     backend.host.faults.begin("snapshot", snapshot.id)
-    backend.wake_volume(volume.id)
+    backend.enqueue_volume(volume.id)
     return snapshot
 
 
@@ -76,7 +76,7 @@ def delete(backend: LocalBackend, snapshot_id: str) -> None:
         raise Ec2Error("AuthFailure", f"Not authorized for resource: {snapshot.id}")
     del backend.snapshots[snapshot.id]
     backend.tags.pop(snapshot.id, None)
-    backend.wake_collector()
+    backend.enqueue_layer_gc()
 
 
 def describe(

@@ -166,7 +166,7 @@ def delete(backend: LocalBackend, volume_id: str) -> None:
     snapshots.catch_up(backend, volume)  # one that was asked for just now
     del backend.volumes[volume.id]
     backend.tags.pop(volume.id, None)
-    backend.wake_collector()
+    backend.enqueue_layer_gc()
 
 
 def describe(

@@ -25,7 +25,7 @@ import rattler
 import six
 from rattler.index import index_fs
 
-from tests.web import answering
+from tests.http_server import answering
 
 STANDIN = Path(__file__).parent / "standin"
 REAL = os.environ.get("HUBSMITH_REAL_INSTALLER")

@@ -17,7 +17,7 @@ from shlex import quote
 from test_python import LOCK, LOCKED
 
 from build.bake.inputs import provisioner_files
-from build.bake.steps.provision import given
+from build.bake.steps.provision import lock_file_entries
 from build.manifest import Manifest, environment
 from build.remote import file_tree
 from build.remote.shell import exports
@@ -105,7 +105,7 @@ class Root:
                 file_tree.FileEntry(
                     f"{WORK}/environment", exports(variables).encode(), file_tree.roots(0o600)
                 ),
-                *given(use, WORK),
+                *lock_file_entries(use, WORK),
             ]
         )
         return self.run(f"cd {WORK} && bash ./run_install.sh 2>&1", timeout_s=900)
@@ -156,8 +156,8 @@ def the_images_own_test_agrees_with_the_lock(root: Root, manifest: Manifest) -> 
     """The image has the lock it was made from; its test is content with what is installed, and names what
     another lock would want.
     """
-    (use,) = [use for use in manifest.provisioners if use.given]
-    for name, text in use.given.items():
+    (use,) = [use for use in manifest.provisioners if use.lock_files]
+    for name, text in use.lock_files.items():
         assert root.run(f"cat {LOCK}/{name}.txt").said == text.strip()
     assert root.run(f"{PREFIX}/bin/python -c {quote(LOCKED)}").said == ""
     root.run(f"sed -i s/cowsay==6.0/cowsay==5.0/ {LOCK}/pip.txt")

@@ -8,8 +8,8 @@ from localcloud.server import control
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 from tests.cloud.distributions.test_distributions import FILE
+from tests.cloud.invoke_runner import Done, InvokeRunner
 from tests.cloud.project import Project
-from tests.cloud.workshop import Done, Workshop
 
 BAKE_S = 3600
 LAYER = "hubsmith: half-way of a build"
@@ -73,12 +73,12 @@ class Site:
 
     def bake_with(self, chosen: list[str], *more: str) -> Done:
         options = (*self.project.options, *chosen, "--set", "python.environment=environment.yml", *more)
-        return self.project.workshop.invoke("build-ami", *options, timeout_s=BAKE_S)
+        return self.project.runner.invoke("build-ami", *options, timeout_s=BAKE_S)
 
 
-def without_layers(workshop: Workshop) -> dict[str, list[str]]:
+def without_layers(runner: InvokeRunner) -> dict[str, list[str]]:
     """What there is, but for what a build leaves of its first steps for the next one."""
-    ec2 = workshop.client("ec2")
+    ec2 = runner.client("ec2")
     images, snapshots = (
         ec2.describe_images(Owners=["self"])["Images"],
         ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"],
@@ -89,4 +89,4 @@ def without_layers(workshop: Workshop) -> dict[str, list[str]]:
             snapshot["SnapshotId"] for snapshot in snapshots if not snapshot["Description"].startswith(LAYER)
         ],
     }
-    return {**workshop.listing(), **{kind: sorted(ids) for kind, ids in kept.items()}}
+    return {**runner.listing(), **{kind: sorted(ids) for kind, ids in kept.items()}}

@@ -19,9 +19,9 @@ import pytest
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.site import ENVIRONMENT, Site, without_layers
 from tests.cloud.distributions.test_distributions import FILE
+from tests.cloud.invoke_runner import REPO, InvokeRunner
 from tests.cloud.project import Project
 from tests.cloud.test_golden_image import results
-from tests.cloud.workshop import REPO, Workshop
 
 # A bake each on Debian, a quarter of an hour and more without KVM.
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
@@ -32,11 +32,11 @@ PEOPLE = {
     "test_an_admin_installs_and_all_see_it",
     "test_an_ordinary_user_does_not",
 }
-CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
+FEW_TESTS = ("test_python", "test_shared", "test_sealed")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, runner: InvokeRunner) -> Iterator[Site]:
     """The shipped manifest in its own folder, with an environment.yml and tests of what people do."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(REPO / "manifest.yaml", folder)
@@ -51,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Iterat
     )
     files = {FILE: mirrors.installer(), **mirrors.channel(tmp_path_factory.mktemp("channel"))}
     with mirrors.serving(files) as mirror:
-        site = Site(Project(folder, workshop), mirror)
+        site = Site(Project(folder, runner), mirror)
         (folder / "tests/image/python/mirror.txt").write_text(site.url)
         yield site
 
@@ -68,19 +68,19 @@ def miniforge(site: Site) -> str:
     return done.last
 
 
-def see_people_at_work(workshop: Workshop, image: str) -> None:
+def see_people_at_work(runner: InvokeRunner, image: str) -> None:
     """Everything passed on each machine, and none of it was passed over where it belongs."""
-    record = workshop.record(image)
+    record = runner.record(image)
     assert [test["stage"] for test in record["tests"]] == ["builder", "candidate", "rebooted", "outside"]
     assert all(test["passed"] > 0 and test["failed"] == 0 for test in record["tests"])
-    outcomes = results(workshop, record["run"]["id"], "candidate")
+    outcomes = results(runner, record["run"]["id"], "candidate")
     assert {name: outcomes.get(name) for name in PEOPLE} == dict.fromkeys(PEOPLE, "passed")
-    again = results(workshop, record["run"]["id"], "rebooted")
+    again = results(runner, record["run"]["id"], "rebooted")
     assert again["test_a_notebook_has_what_the_list_names"] == "passed"
 
 
-def test_people_work_with_miniforge(workshop: Workshop, miniforge: str) -> None:
-    see_people_at_work(workshop, miniforge)
+def test_people_work_with_miniforge(runner: InvokeRunner, miniforge: str) -> None:
+    see_people_at_work(runner, miniforge)
 
 
 def test_the_machine_took_what_was_locked_and_nothing_else(site: Site, miniforge: str) -> None:
@@ -95,11 +95,11 @@ def test_the_machine_took_what_was_locked_and_nothing_else(site: Site, miniforge
         "greeting",
         *(("packaging", "python") if mirrors.WANTED else ()),
     ]
-    assert site.project.workshop.record(miniforge)["unlocked"] == []
+    assert site.project.runner.record(miniforge)["unlocked"] == []
 
 
 def test_the_record_lists_packages_with_versions_and_licences(site: Site, miniforge: str) -> None:
-    record = site.project.workshop.record(miniforge)
+    record = site.project.runner.record(miniforge)
     assert record["packages"]["conda /opt/anaconda"]["greeting"] == "1.0"
     assert record["packages"]["/opt/anaconda"]["cowsay"] == "6.0"
     assert record["licences"]["/opt/anaconda"]["packaging"] == "Apache-2.0 OR BSD-2-Clause"
@@ -107,26 +107,26 @@ def test_the_record_lists_packages_with_versions_and_licences(site: Site, minifo
 
 
 def test_the_images_own_tests_saw_the_lock(site: Site, miniforge: str) -> None:
-    run = site.project.workshop.record(miniforge)["run"]["id"]
-    builder = results(site.project.workshop, run, "builder")
+    run = site.project.runner.record(miniforge)["run"]["id"]
+    builder = results(site.project.runner, run, "builder")
     assert builder["test_what_was_locked_is_what_is_there"] == "passed"
     assert builder["test_nobody_is_stopped_by_terms_they_have_not_accepted"] == "passed"
 
 
 def test_a_lock_of_another_platform_is_refused_before_anything_is_launched(
-    site: Site, workshop: Workshop
+    site: Site, runner: InvokeRunner
 ) -> None:
     site.lock("miniforge")
-    before = workshop.listing()
+    before = runner.listing()
     refused = site.bake("miniforge", "--set", "base.architecture=arm64")
     assert (refused.status, refused.out) == (2, "")
     assert "is locked for x86_64, not for aarch64" in " ".join(refused.err.split())
-    assert workshop.listing() == before
+    assert runner.listing() == before
 
 
 @pytest.mark.parametrize("wrong", ["checksum", "half a file", "package"])
 def test_what_goes_wrong_on_the_machine_is_told_and_nothing_is_left(
-    site: Site, workshop: Workshop, wrong: str
+    site: Site, runner: InvokeRunner, wrong: str
 ) -> None:
     (site.project.folder / "manifest.lock").unlink(missing_ok=True)
     site.want(
@@ -147,7 +147,7 @@ def test_what_goes_wrong_on_the_machine_is_told_and_nothing_is_left(
         ),
         "package": (site.options("miniforge", site.url), "PackagesNotFoundError"),
     }[wrong]
-    before = without_layers(workshop)
+    before = without_layers(runner)
     done = site.bake_with(chosen)
     assert (done.status, done.out) == (1, "")
     said = " ".join(done.err[done.err.index("error:") :].split())
@@ -155,22 +155,22 @@ def test_what_goes_wrong_on_the_machine_is_told_and_nothing_is_left(
     assert says in said
     assert ("nothing was run" in said) == (wrong != "package")
     assert "Traceback" not in done.err
-    assert without_layers(workshop) == before
+    assert without_layers(runner) == before
 
 
-def test_people_work_with_anaconda_once_its_terms_are_accepted(site: Site, workshop: Workshop) -> None:
+def test_people_work_with_anaconda_once_its_terms_are_accepted(site: Site, runner: InvokeRunner) -> None:
     (site.project.folder / "manifest.lock").unlink(missing_ok=True)
-    for file in (site.project.folder / "tests/image").glob("**/*.py"):
-        if file.stem not in (*CLIENTS, "test_python", "test_shared", "test_sealed"):
+    for file in (site.project.folder / "tests/image").glob("**/test_*.py"):
+        if file.stem not in FEW_TESTS:
             file.unlink()
     site.want(ENVIRONMENT.format(older="<2", older_of_pip="<6.1"))
-    before = workshop.listing()
+    before = runner.listing()
     refused = site.bake("anaconda")
     assert (refused.status, refused.out) == (2, "")
     assert "python.accept_terms" in refused.err
-    assert workshop.listing() == before
+    assert runner.listing() == before
     done = site.bake("anaconda", "--set", "python.accept_terms=true")
     assert done.status == 0, done.err[-20_000:]
     assert "not reproducible" in done.err
-    see_people_at_work(workshop, done.last)
-    assert workshop.record(done.last)["licences"]["conda /opt/anaconda"]["greeting"] == "BSD-3-Clause"
+    see_people_at_work(runner, done.last)
+    assert runner.record(done.last)["licences"]["conda /opt/anaconda"]["greeting"] == "BSD-3-Clause"

@@ -135,8 +135,8 @@ def test_conda_was_asked_for_these_files_and_worked_nothing_out(
 @standin_only
 def test_what_the_installer_brought_is_left_as_it_is(made: tuple[Root, Manifest]) -> None:
     root, chosen = made
-    (use,) = [use for use in chosen.provisioners if use.given]
-    assert re.search(r"^six==", use.given["pip"], re.MULTILINE)  # a newer one
+    (use,) = [use for use in chosen.provisioners if use.lock_files]
+    assert re.search(r"^six==", use.lock_files["pip"], re.MULTILINE)  # a newer one
     assert (
         root.run(f"{PREFIX}/bin/python -c 'import importlib.metadata as m; print(m.version(\"six\"))'").said
         == "1.16.0"
@@ -168,7 +168,11 @@ def begun_again(made: tuple[Root, Manifest], mirror: Mirror, old: str, new: str)
     root, chosen = made
     root.run(f"rm -r {PREFIX}")
     uses = (
-        replace(use, given=use.given and {**use.given, "conda": re.sub(old, new, use.given["conda"])})
+        replace(
+            use,
+            lock_files=use.lock_files
+            and {**use.lock_files, "conda": re.sub(old, new, use.lock_files["conda"])},
+        )
         for use in chosen.provisioners
     )
     return root.provision(replace(chosen, provisioners=tuple(uses)), "python", mirror.url)

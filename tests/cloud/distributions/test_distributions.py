@@ -158,10 +158,11 @@ def test_an_ordinary_user_makes_an_environment_and_is_asked_for_no_terms(root: R
     assert root.as_user(user, "conda activate own && greeting").said == "greeting 2.0"
 
 
-def test_an_environment_of_ones_own_is_a_kernel(root: Root) -> None:
-    made = root.as_user("after", "own-kernel mine")
+@pytest.mark.parametrize("command", ["create-kernel", "own-kernel"])  # the second is its former name
+def test_an_environment_of_ones_own_is_a_kernel(root: Root, command: str) -> None:
+    made = root.as_user("after", f"{command} of-{command}")
     assert made.status == 0, made.said
-    assert "mine" in root.as_user("after", "jupyter kernelspec list").said
+    assert f"of-{command}" in root.as_user("after", "jupyter kernelspec list").said
 
 
 @pytest.mark.parametrize("user", ["before", "after", "root"])

@@ -60,10 +60,10 @@ def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 
 def test_it_has_what_the_lock_says_and_nothing_else(made: tuple[Root, Manifest], folder: Path) -> None:
     root, chosen = made
-    (use,) = [use for use in chosen.provisioners if use.given]
+    (use,) = [use for use in chosen.provisioners if use.lock_files]
     pinned = {
         line.split(" ")[0]
-        for line in use.given["pip"].splitlines()
+        for line in use.lock_files["pip"].splitlines()
         if "==" in line and "python_full_version" not in line
     }
     there = set(
@@ -74,7 +74,9 @@ def test_it_has_what_the_lock_says_and_nothing_else(made: tuple[Root, Manifest],
     assert "cowsay==6.0" in there
     plain = {one.lower().replace("_", "-").replace(".", "-") for one in there}
     assert {one.lower().replace("_", "-").replace(".", "-") for one in pinned} <= plain
-    assert len(plain) <= len({line.split("==")[0] for line in use.given["pip"].splitlines() if "==" in line})
+    assert len(plain) <= len(
+        {line.split("==")[0] for line in use.lock_files["pip"].splitlines() if "==" in line}
+    )
 
 
 def test_the_images_own_test_finds_the_lock_and_agrees(made: tuple[Root, Manifest]) -> None:

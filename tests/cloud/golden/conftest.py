@@ -11,40 +11,40 @@ from hub_client import HubClient
 
 from localcloud.server import control
 from tests.cloud.baking import Baking
-from tests.cloud.golden.story import Story
+from tests.cloud.golden.golden_hub import GoldenHub
 from tests.cloud.hubs import everything
-from tests.cloud.workshop import Workshop
+from tests.cloud.invoke_runner import InvokeRunner
 
-_names: dict[str, Story] = {}
+_names: dict[str, GoldenHub] = {}
 
 
 @pytest.fixture(scope="session")
-def golden(baking: Baking) -> Workshop:
-    """The workshop in which the golden image of this run was made."""
+def golden(baking: Baking) -> InvokeRunner:
+    """Where the golden image of this run was made."""
     done = baking.wait(timeout_s=3600)
     assert done.status == 0, done.err[-20_000:]
-    return baking.workshop
+    return baking.runner
 
 
 @pytest.fixture(scope="session")
-def story(golden: Workshop) -> Iterator[Story]:
+def golden_hub(golden: InvokeRunner) -> Iterator[GoldenHub]:
     """The hub of chapters 1 to 5."""
-    yield (story := begin(golden, "hub.example.test"))
-    golden.invoke("destroy", "--domain", story.domain, "--yes", "--with-data")
+    yield (hub := begin(golden, "hub.example.test"))
+    golden.invoke("destroy", "--domain", hub.domain, "--yes", "--with-data")
 
 
 @pytest.fixture(scope="session")
-def alice(story: Story) -> Iterator[HubClient]:
-    """The administrator's browser session, from the first login to the end of the story."""
-    with story.browser_session() as client:
+def alice(golden_hub: GoldenHub) -> Iterator[HubClient]:
+    """The administrator's browser session, from the first login to the end of the hub."""
+    with golden_hub.browser_session() as client:
         yield client
 
 
-def begin(workshop: Workshop, domain: str) -> Story:
+def begin(runner: InvokeRunner, domain: str) -> GoldenHub:
     """A hub that is still to be launched."""
-    roots = control.ensure_up(workshop.state / "cloud").acme_roots
+    roots = control.ensure_up(runner.state / "cloud").acme_roots
     assert roots
-    _names[domain] = Story(workshop, domain, roots, everything(workshop))
+    _names[domain] = GoldenHub(runner, domain, roots, everything(runner))
     return _names[domain]
 
 
@@ -55,7 +55,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def resolve(host: Any, *rest: Any, **more: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else str(host)
-        known = next((story for domain, story in _names.items() if f".{name}".endswith(f".{domain}")), None)
+        known = next((hub for domain, hub in _names.items() if f".{name}".endswith(f".{domain}")), None)
         return real(known.address if known else host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)

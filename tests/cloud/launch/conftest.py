@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 
 from tests.cloud.hubs import Site, everything
-from tests.cloud.workshop import Build, Workshop
+from tests.cloud.invoke_runner import Build, InvokeRunner
 
 
 @pytest.fixture(scope="package")
-def image(workshop: Workshop, greeting: Build) -> str:
+def image(runner: InvokeRunner, greeting: Build) -> str:
     """A published tiny image that stands in the channel; a test of the bake may have taken the first."""
-    rows = json.loads(workshop.invoke("images", "--json").out)
+    rows = json.loads(runner.invoke("images", "--json").out)
     in_channel = any(row["id"] == greeting.done.last and row["channel"] == "stable" for row in rows)
-    return (greeting if in_channel else Build.of(workshop)).done.last
+    return (greeting if in_channel else Build.of(runner)).done.last
 
 
 @pytest.fixture(scope="package")
-def before(workshop: Workshop, image: str) -> dict[str, list[str]]:
-    return everything(workshop)
+def before(runner: InvokeRunner, image: str) -> dict[str, list[str]]:
+    return everything(runner)
 
 
 @pytest.fixture(scope="package")
-def site(workshop: Workshop, before: dict[str, list[str]]) -> Site:
-    return Site(workshop, "hub.example.test")
+def site(runner: InvokeRunner, before: dict[str, list[str]]) -> Site:
+    return Site(runner, "hub.example.test")
 
 
 @pytest.fixture(scope="package")
@@ -35,14 +35,14 @@ def made(site: Site, before: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
     """A hub that most tests look at; afterwards nothing of it may be left."""
     yield site.launched()
     site.destroy()
-    assert everything(site.workshop) == before
+    assert everything(site.runner) == before
 
 
 @pytest.fixture
-def other(workshop: Workshop, image: str) -> Iterator[Site]:
+def other(runner: InvokeRunner, image: str) -> Iterator[Site]:
     """A domain of one test's own."""
-    there = everything(workshop)
-    site = Site(workshop, "other.example.test")
+    there = everything(runner)
+    site = Site(runner, "other.example.test")
     yield site
     site.destroy()
-    assert everything(workshop) == there
+    assert everything(runner) == there

@@ -20,7 +20,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json"
 @pytest.fixture
 def boundary(other: Site) -> Iterator[str]:
     """As docs/howto/aws.md creates it; its role goes first, for IAM deletes no policy that is in use."""
-    iam = other.workshop.client("iam")
+    iam = other.runner.client("iam")
     arn = str(
         iam.create_policy(PolicyName="hubsmith-hub", PolicyDocument=DOCUMENT.read_text())["Policy"]["Arn"]
     )
@@ -30,7 +30,7 @@ def boundary(other: Site) -> Iterator[str]:
 
 
 def role_of(site: Site) -> dict[str, Any]:
-    found: dict[str, Any] = site.workshop.client("iam").get_role(RoleName=f"hubsmith-{site.domain}")["Role"]
+    found: dict[str, Any] = site.runner.client("iam").get_role(RoleName=f"hubsmith-{site.domain}")["Role"]
     return found
 
 
@@ -42,7 +42,7 @@ def test_a_role_gets_the_boundary_and_keeps_it(other: Site, boundary: str) -> No
     other.launched("--set", f"launch.permissions_boundary={boundary}")
     assert role_of(other)["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
 
-    iam, name = other.workshop.client("iam"), f"hubsmith-{other.domain}"
+    iam, name = other.runner.client("iam"), f"hubsmith-{other.domain}"
     iam.delete_role_permissions_boundary(RoleName=name)
     again = other.launched("--set", f"launch.permissions_boundary={boundary}")
     assert again["changes"] == [f"corrected the permissions boundary of {name}"]

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_destroy_asks_and_keeps_the_data(other: Site) -> None:
-    made, ec2 = other.launched(), other.workshop.client("ec2")
+    made, ec2 = other.launched(), other.runner.client("ec2")
     asked = other.invoke("destroy")
     assert asked.status == 2
     assert "nothing was removed" in asked.err

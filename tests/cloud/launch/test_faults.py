@@ -9,18 +9,18 @@ import pytest
 
 from localcloud.faults import client as faults
 from tests.cloud.hubs import Site, everything
-from tests.cloud.workshop import Workshop
+from tests.cloud.invoke_runner import InvokeRunner
 
 pytestmark = pytest.mark.vm
 
 
 @pytest.fixture
-def site(workshop: Workshop, image: str) -> Iterator[Site]:
-    there = everything(workshop)
-    yield (site := Site(workshop, "fault.example.test"))
-    faults.clear(workshop.endpoint)
+def site(runner: InvokeRunner, image: str) -> Iterator[Site]:
+    there = everything(runner)
+    yield (site := Site(runner, "fault.example.test"))
+    faults.clear(runner.endpoint)
     site.destroy()
-    assert everything(workshop) == there
+    assert everything(runner) == there
 
 
 def error(call: str, code: str, times: int | None = None) -> dict[str, object]:
@@ -36,9 +36,9 @@ def test_a_refusal_is_told_and_the_next_launch_completes(site: Site) -> None:
         "ChangeResourceRecordSets": ("AccessDenied", "ChangeResourceRecordSets"),
     }
     for call, (code, words) in told.items():
-        faults.add(site.workshop.endpoint, [error(call, code)])
+        faults.add(site.runner.endpoint, [error(call, code)])
         done = site.launch()
-        faults.clear(site.workshop.endpoint)
+        faults.clear(site.runner.endpoint)
         assert done.status == 1, done.err
         assert words in done.err.split("error:")[1]
         assert "Traceback" not in done.err
@@ -51,7 +51,7 @@ def test_a_refusal_is_told_and_the_next_launch_completes(site: Site) -> None:
 
 def test_an_ec2_that_lists_new_things_late_is_waited_for(site: Site) -> None:
     late = [{"kind": "hide", "resource": kind, "seconds": 6.0} for kind in ("instance", "volume")]
-    faults.add(site.workshop.endpoint, late)
+    faults.add(site.runner.endpoint, late)
     running = site.start(*site.arguments())
     running.wait_for("launched i-")
     running.end(signal.SIGKILL)
@@ -61,9 +61,9 @@ def test_an_ec2_that_lists_new_things_late_is_waited_for(site: Site) -> None:
 
 
 def test_the_record_is_waited_for_until_all_servers_know_it(site: Site) -> None:
-    faults.add(site.workshop.endpoint, [{"kind": "route53-pending"}])
+    faults.add(site.runner.endpoint, [{"kind": "route53-pending"}])
     running = site.start(*site.arguments())
     running.wait_for("the change in example.test: PENDING")
-    faults.clear(site.workshop.endpoint)
+    faults.clear(site.runner.endpoint)
     assert running.process.wait(timeout=180) == 0
     running.end(signal.SIGTERM)

@@ -16,7 +16,7 @@ from build.errors import HubsmithError
 from build.hubs import lock
 from build.hubs.hub import Hub
 from build.hubs.lock import Holder
-from tests.cloud.customer import Customer
+from tests.cloud.ec2_client import Ec2Client
 
 pytestmark = pytest.mark.vm
 
@@ -27,7 +27,7 @@ EXPIRED = Holder(
 
 
 @pytest.fixture
-def clients(cloud: Customer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+def clients(cloud: Ec2Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     """Of this cloud; each thread is a machine."""
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     monkeypatch.setattr(lock, "_machine", lambda: threading.current_thread().name)

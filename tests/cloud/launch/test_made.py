@@ -32,7 +32,7 @@ def test_the_world_reaches_443_and_80_and_nobody_22(site: Site, made: dict[str, 
 def test_the_data_volume_is_encrypted_and_stays_when_the_instance_ends(
     site: Site, made: dict[str, Any]
 ) -> None:
-    volume = site.workshop.client("ec2").describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
+    volume = site.runner.client("ec2").describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
     assert volume["Encrypted"] is True
     assert [(a["InstanceId"], a["DeleteOnTermination"]) for a in volume["Attachments"]] == [
         (made["instance_id"], False)
@@ -40,7 +40,7 @@ def test_the_data_volume_is_encrypted_and_stays_when_the_instance_ends(
 
 
 def test_everything_carries_the_hubs_tag(site: Site, made: dict[str, Any]) -> None:
-    ec2, iam = site.workshop.client("ec2"), site.workshop.client("iam")
+    ec2, iam = site.runner.client("ec2"), site.runner.client("iam")
     address = ec2.describe_addresses(PublicIps=[made["address"]])["Addresses"][0]
     volumes = ec2.describe_volumes(
         Filters=[{"Name": "attachment.instance-id", "Values": [made["instance_id"]]}]
@@ -54,12 +54,12 @@ def test_everything_carries_the_hubs_tag(site: Site, made: dict[str, Any]) -> No
 def test_the_instance_is_told_where_it_is_and_no_secret(site: Site, made: dict[str, Any]) -> None:
     told = told_to(site, made["instance_id"])
     name = "/hubsmith/hubs/hub.example.test/admin-password"
-    password = site.workshop.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    password = site.runner.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     assert password["Type"] == "SecureString"
     assert made["volume_id"] in told
     assert '"admin": "alice"' in told
     assert "PRIVATE KEY" not in told
-    log = (site.workshop.state / "hubs" / "hub.example.test" / "launch.log").read_text()
+    log = (site.runner.state / "hubs" / "hub.example.test" / "launch.log").read_text()
     for text in (told, log, json.dumps(site.instances(), default=str)):
         assert password["Value"] not in text
 
@@ -68,7 +68,7 @@ def test_the_password_is_printed_once(site: Site, made: dict[str, Any]) -> None:
     name = "/hubsmith/hubs/hub.example.test/admin-password"
     assert (
         made["admin_password"]
-        == site.workshop.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        == site.runner.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     )
     again = site.launch()
     assert again.out == "https://hub.example.test\n"
@@ -83,13 +83,13 @@ def test_the_operators_own_key_is_used_and_stays_where_it_is(other: Site, tmp_pa
     told = told_to(other, made["instance_id"])
     assert " ".join(key.with_name("mine.pub").read_text().split()[:2]) in told
     assert key.read_text().splitlines()[2] not in told
-    assert (other.workshop.state / "hubs" / other.domain / "operator_key").is_symlink()
+    assert (other.runner.state / "hubs" / other.domain / "operator_key").is_symlink()
 
 
 def test_hubs_lists_it(site: Site, made: dict[str, Any]) -> None:
     row = next(
         row
-        for row in json.loads(site.workshop.invoke("hubs", "--json").out)
+        for row in json.loads(site.runner.invoke("hubs", "--json").out)
         if row["domain"] == "hub.example.test"
     )
     assert (row["address"], row["image_id"], row["state"]) == (made["address"], made["image_id"], "running")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.cloud.hubs import Site, everything, tags_of
-from tests.cloud.workshop import Workshop
+from tests.cloud.invoke_runner import InvokeRunner
 
 pytestmark = pytest.mark.vm
 
@@ -24,9 +24,9 @@ def test_a_record_that_points_elsewhere_is_not_overwritten(other: Site) -> None:
 
 
 @pytest.mark.matrix
-def test_without_a_zone_there_is_no_launch_but_without_dns(workshop: Workshop, image: str) -> None:
-    site = Site(workshop, "hub.elsewhere.test")
-    there = everything(workshop)
+def test_without_a_zone_there_is_no_launch_but_without_dns(runner: InvokeRunner, image: str) -> None:
+    site = Site(runner, "hub.elsewhere.test")
+    there = everything(runner)
     done = site.launch()
     assert done.status == 2
     assert "no public hosted zone of this account holds hub.elsewhere.test" in done.err
@@ -36,7 +36,7 @@ def test_without_a_zone_there_is_no_launch_but_without_dns(workshop: Workshop, i
         assert re.search(r"create this record: hub\.elsewhere\.test\. 60 IN A 127\.77\.", done.err)
     finally:
         site.destroy()
-    assert everything(workshop) == there
+    assert everything(runner) == there
 
 
 @pytest.mark.matrix

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.vm
 
 
 def test_once_more_changes_nothing(site: Site, made: dict[str, Any]) -> None:
-    there = everything(site.workshop)
+    there = everything(site.runner)
     assert site.launched()["changes"] == []
-    assert everything(site.workshop) == there
+    assert everything(site.runner) == there
 
 
 def test_what_differs_is_put_right(site: Site, made: dict[str, Any]) -> None:
-    ec2, iam, group_id = site.workshop.client("ec2"), site.workshop.client("iam"), site.group()["GroupId"]
+    ec2, iam, group_id = site.runner.client("ec2"), site.runner.client("iam"), site.group()["GroupId"]
     ec2.authorize_security_group_ingress(
         GroupId=group_id, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
     )
@@ -46,7 +46,7 @@ def test_terminated_by_force_it_comes_back_with_address_name_and_disk(
     site: Site, made: dict[str, Any]
 ) -> None:
     old = site.instances()[0]["InstanceId"]
-    site.workshop.client("ec2").terminate_instances(InstanceIds=[old])
+    site.runner.client("ec2").terminate_instances(InstanceIds=[old])
     again = site.launched()
     assert again["instance_id"] != old
     assert {key: again[key] for key in ("address", "volume_id", "zone_id")} == {
@@ -58,7 +58,7 @@ def test_terminated_by_force_it_comes_back_with_address_name_and_disk(
 
 @pytest.mark.matrix
 def test_a_stopped_hub_is_started(site: Site, made: dict[str, Any]) -> None:
-    ec2, instance_id = site.workshop.client("ec2"), site.instances()[0]["InstanceId"]
+    ec2, instance_id = site.runner.client("ec2"), site.instances()[0]["InstanceId"]
     ec2.stop_instances(InstanceIds=[instance_id])
     assert site.launched()["changes"] == [f"started {instance_id}"]
 

@@ -14,17 +14,17 @@ pytestmark = pytest.mark.vm
 def parameters(site: Site) -> list[str]:
     """The hub's, without what is before their last slash."""
     path = f"/hubsmith/hubs/{site.domain}"
-    found = site.workshop.client("ssm").get_parameters_by_path(Path=path)["Parameters"]
+    found = site.runner.client("ssm").get_parameters_by_path(Path=path)["Parameters"]
     return [parameter["Name"].rpartition("/")[2] for parameter in found]
 
 
 def use(site: Site) -> None:
     """What a machine does after the first login."""
-    site.workshop.client("ssm").delete_parameter(Name=f"/hubsmith/hubs/{site.domain}/admin-password")
+    site.runner.client("ssm").delete_parameter(Name=f"/hubsmith/hubs/{site.domain}/admin-password")
 
 
 def terminate(site: Site) -> None:
-    site.workshop.client("ec2").terminate_instances(InstanceIds=[site.instances()[0]["InstanceId"]])
+    site.runner.client("ec2").terminate_instances(InstanceIds=[site.instances()[0]["InstanceId"]])
 
 
 def test_one_that_was_used_is_not_made_again_and_another_administrator_gets_another(other: Site) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.hubs import Site, everything
-from tests.cloud.workshop import Workshop
+from tests.cloud.invoke_runner import InvokeRunner
 
 pytestmark = pytest.mark.vm
 
@@ -23,18 +23,18 @@ pytestmark = pytest.mark.vm
     ],
 )
 def test_a_mistake_is_told_and_costs_nothing(
-    workshop: Workshop, image: str, arguments: list[str], told: str
+    runner: InvokeRunner, image: str, arguments: list[str], told: str
 ) -> None:
-    before = everything(workshop)
-    done = workshop.invoke(*arguments)
+    before = everything(runner)
+    done = runner.invoke(*arguments)
     assert done.status in (1, 2)
     assert told in done.err
     assert "Traceback" not in done.err
-    assert everything(workshop) == before
+    assert everything(runner) == before
 
 
 def test_a_subnet_elsewhere_than_the_disk_is_refused(site: Site, made: dict[str, Any]) -> None:
-    ec2 = site.workshop.client("ec2")
+    ec2 = site.runner.client("ec2")
     zone = site.instances()[0]["Placement"]["AvailabilityZone"]
     elsewhere = next(s for s in ec2.describe_subnets()["Subnets"] if s["AvailabilityZone"] != zone)
     done = site.launch("--subnet", elsewhere["SubnetId"])
@@ -46,15 +46,15 @@ def test_a_subnet_elsewhere_than_the_disk_is_refused(site: Site, made: dict[str,
 
 
 def test_an_image_too_old_for_a_setting_is_refused_and_nothing_is_made(
-    workshop: Workshop, image: str, other: Site
+    runner: InvokeRunner, image: str, other: Site
 ) -> None:
-    ec2 = workshop.client("ec2")
+    ec2 = runner.client("ec2")
     newer = next(
         tag["Value"]
         for tag in ec2.describe_images(ImageIds=[image])["Images"][0]["Tags"]
         if tag["Key"] == "hubsmith:version"
     )
-    before = everything(workshop)
+    before = everything(runner)
     ec2.create_tags(Resources=[image], Tags=[{"Key": "hubsmith:version", "Value": "0.1.0"}])
     try:
         done = other.launch("--set", "launch.first_password_hours=24")
@@ -66,4 +66,4 @@ def test_an_image_too_old_for_a_setting_is_refused_and_nothing_is_made(
         in done.err
     )
     # the lock and the log are in a folder here
-    assert {**everything(workshop), "folders": []} == {**before, "folders": []}
+    assert {**everything(runner), "folders": []} == {**before, "folders": []}

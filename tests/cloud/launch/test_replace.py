@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from tests.cloud.hubs import Site, tags_of
-from tests.cloud.workshop import Workshop, eventually
+from tests.cloud.invoke_runner import InvokeRunner, eventually
 
 pytestmark = pytest.mark.vm
 
 
 @pytest.fixture
-def newer(workshop: Workshop, image: str) -> Iterator[str]:
+def newer(runner: InvokeRunner, image: str) -> Iterator[str]:
     """The same image once more, published a moment later."""
-    ec2 = workshop.client("ec2")
+    ec2 = runner.client("ec2")
     old = ec2.describe_images(ImageIds=[image])["Images"][0]
     disk = {"SnapshotId": old["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]}
     names = {
@@ -41,7 +41,7 @@ def newer(workshop: Workshop, image: str) -> Iterator[str]:
 def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(
     site: Site, made: dict[str, Any], newer: str
 ) -> None:
-    ec2, old = site.workshop.client("ec2"), site.instances()[0]["InstanceId"]
+    ec2, old = site.runner.client("ec2"), site.instances()[0]["InstanceId"]
     told = site.launch("--json")
     assert f"{old} is kept; with --replace" in told.err
     assert json.loads(told.out)["newer_image_id"] == newer
@@ -77,7 +77,7 @@ def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[st
         (running, "running")
     ]
     assert left[0]["PublicIpAddress"] == made["address"]
-    volume = site.workshop.client("ec2").describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
+    volume = site.runner.client("ec2").describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
     assert volume["Attachments"][0]["InstanceId"] == running
 
 

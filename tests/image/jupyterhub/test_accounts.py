@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from hub_client import HubClient, LoginRefused, Person
+from hub_client import HubClient, HubUser, LoginRefused
 from testinfra.host import Host
 from unix_users import unix_user
 
@@ -34,7 +34,7 @@ def password_on(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) -> Iterator[Person]:
+def newcomer(host: Host, without_domain: None, before_reboot: None, admin: HubClient) -> Iterator[HubUser]:
     """Added on the admin page, with the password an administrator gave out; its name needs escaping in
     addresses and units.
 
@@ -43,7 +43,7 @@ def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) 
     name = f"ada.{secrets.token_hex(3)}@example.org"
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     page = admin.submit("/hub/passwords", name=name)
-    yield Person(name, password_on(page.text))
+    yield HubUser(name, password_on(page.text))
     admin.hub_api("DELETE", f"users/{name}")
     with host.sudo():
         host.run_test("userdel --force --remove -- %s", name)
@@ -68,14 +68,14 @@ def test_others_see_neither(notebook: HubClient) -> None:
 
 
 @pytest.mark.usefixtures("before_reboot")
-def test_the_new_account_is_private_and_above_the_images_own(root: Host, newcomer: Person) -> None:
+def test_the_new_account_is_private_and_above_the_images_own(root: Host, newcomer: HubUser) -> None:
     uid, mode = root.check_output("stat --format '%%u %%a' /home/%s", newcomer.name).split()
     assert int(uid) >= 2000
     assert mode == "700"
 
 
 @pytest.mark.usefixtures("before_reboot")
-def test_the_password_is_shown_once(admin: HubClient, newcomer: Person) -> None:
+def test_the_password_is_shown_once(admin: HubClient, newcomer: HubUser) -> None:
     assert newcomer.password not in admin.get("/hub/passwords").text
 
 
@@ -87,7 +87,7 @@ def test_privileged_accounts_get_no_password_here(admin: HubClient, host: Host) 
 
 @pytest.mark.usefixtures("heavy")
 def test_a_newcomer_sets_a_password_at_the_first_login(
-    hub: Callable[[], HubClient], newcomer: Person
+    hub: Callable[[], HubClient], newcomer: HubUser
 ) -> None:
     session = hub()
     session.login(newcomer)
@@ -98,10 +98,10 @@ def test_a_newcomer_sets_a_password_at_the_first_login(
     assert session.submit("/hub/password", old=newcomer.password, new="a new one 42", again="a new one 42").ok
     with pytest.raises(LoginRefused):
         hub().login(newcomer)
-    hub().login(Person(newcomer.name, "a new one 42"))
+    hub().login(HubUser(newcomer.name, "a new one 42"))
 
 
-@pytest.mark.usefixtures("heavy", "nameless")
+@pytest.mark.usefixtures("heavy", "without_domain")
 class TestFirstPassword:
     """Of the administrator on a launched machine; here of somebody made for it."""
 
@@ -109,13 +109,13 @@ class TestFirstPassword:
     PYTHON = "/usr/bin/python3 -I -c %s"
 
     @pytest.fixture
-    def somebody(self, root: Host) -> Iterator[Person]:
+    def somebody(self, root: Host) -> Iterator[HubUser]:
         with unix_user(root) as one:
             yield one
         root.run_test("rm --force %s", self.FILE)
 
     def test_it_has_to_be_changed_before_anything_else(
-        self, root: Host, hub: Callable[[], HubClient], somebody: Person
+        self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
         name, password = somebody.name, somebody.password
         assert root.check_output(f"{self.PYTHON} %s %s 1", FIRST_PASSWORD, name, password) == "waiting"
@@ -132,7 +132,7 @@ class TestFirstPassword:
         assert root.check_output(f"{self.PYTHON} %s", FIRST_PASSWORD, name) == "changed"
 
     def test_when_its_time_has_passed_it_lets_nobody_in(
-        self, root: Host, hub: Callable[[], HubClient], somebody: Person
+        self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
         given = (FIRST_PASSWORD, somebody.name, somebody.password)
         assert root.check_output(f"{self.PYTHON} %s %s 0", *given) == "expired"
@@ -142,7 +142,7 @@ class TestFirstPassword:
         assert root.check_output("passwd --status %s", somebody.name).split()[1] == "L"
 
 
-@pytest.mark.usefixtures("heavy", "nameless")
+@pytest.mark.usefixtures("heavy", "without_domain")
 def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(
     admin: HubClient, hub: Callable[[], HubClient], root: Host
 ) -> None:
@@ -150,7 +150,7 @@ def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     try:
         page = admin.submit("/hub/passwords", name=name)
-        leaver = Person(name, password_on(page.text))
+        leaver = HubUser(name, password_on(page.text))
         hub().login(leaver)
         admin.hub_api("DELETE", f"users/{name}").raise_for_status()
         with pytest.raises(LoginRefused):
@@ -160,7 +160,7 @@ def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(
         root.run_test("userdel --force --remove %s", name)
 
 
-@pytest.mark.usefixtures("heavy", "nameless")
+@pytest.mark.usefixtures("heavy", "without_domain")
 class TestOnTheMachine:
     """/usr/lib/hubsmith/users: the same accounts, for who is root there."""
 
@@ -172,11 +172,11 @@ class TestOnTheMachine:
         name = f"grace-{secrets.token_hex(3)}"
         try:
             given = root.check_output(f"echo {name} | {self.USERS} add -")
-            first = Person(*given.split("\t"))
+            first = HubUser(*given.split("\t"))
             hub().login(first)
             uid = root.user(name).uid
             assert root.check_output(f"{self.USERS} add {name}") == ""  # is there, and keeps the password
-            second = Person(
+            second = HubUser(
                 name, json.loads(root.check_output(f"{self.USERS} reset {name} --json"))[0]["password"]
             )
             with pytest.raises(LoginRefused):
@@ -187,7 +187,7 @@ class TestOnTheMachine:
             assert session.get("/hub/home").url.endswith("login?next=%2Fhub%2Fhome")  # logged out, too
             with pytest.raises(LoginRefused):
                 hub().login(second)
-            again = Person(*root.check_output(f"{self.USERS} add {name}").split("\t"))
+            again = HubUser(*root.check_output(f"{self.USERS} add {name}").split("\t"))
             assert root.user(name).uid == uid
             hub().login(again)
             listed = {row["name"]: row for row in json.loads(root.check_output(f"{self.USERS} list --json"))}

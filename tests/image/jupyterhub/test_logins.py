@@ -13,10 +13,10 @@ from typing import Any
 import many_logins
 import pytest
 import requests
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from testinfra.host import Host
 
-pytestmark = pytest.mark.usefixtures("booted", "heavy", "nameless", "alone")
+pytestmark = pytest.mark.usefixtures("booted", "heavy", "without_domain", "exclusive")
 
 IN = 302  # on to the next page
 WRONG = 403
@@ -28,8 +28,8 @@ def new_address() -> str:
     return f"127.{secrets.randbelow(200) + 10}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
 
 
-def right(person: Person, **more: Any) -> dict[str, Any]:
-    return {"address": new_address(), "name": person.name, "password": person.password, **more}
+def right(hub_user: HubUser, **more: Any) -> dict[str, Any]:
+    return {"address": new_address(), "name": hub_user.name, "password": hub_user.password, **more}
 
 
 def wrong(name: str, **more: Any) -> dict[str, Any]:
@@ -47,11 +47,11 @@ def median_s(results: list[dict[str, Any]]) -> float:
 
 
 @pytest.mark.usefixtures("thorough")
-def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, person: Person) -> None:
-    ten = [right(person)] * 10
+def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, hub_user: HubUser) -> None:
+    ten = [right(hub_user)] * 10
     before = median_s(many_logins.run(root, tries=ten))
     one_name = median_s(
-        many_logins.run(root, tries=ten, flood={"address": new_address(), "name": person.name})
+        many_logins.run(root, tries=ten, flood={"address": new_address(), "name": hub_user.name})
     )
     new_names = median_s(many_logins.run(root, tries=ten, flood={"address": new_address()}))
     # a busy host is slower now, and faster then
@@ -64,9 +64,9 @@ def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, person: P
 
 
 @pytest.mark.usefixtures("thorough")
-def test_who_finds_the_queue_full_is_told_when_to_come_again(root: Host, person: Person) -> None:
+def test_who_finds_the_queue_full_is_told_when_to_come_again(root: Host, hub_user: HubUser) -> None:
     """More at one name than may wait; those who wait are soon forgotten, as their clients are gone."""
-    from_one = wrong(person.name, address=new_address(), base=hub_address(root))
+    from_one = wrong(hub_user.name, address=new_address(), base=hub_address(root))
     results = many_logins.run(root, tries=[{**from_one, "patience_s": 15}] * 60, parallel=60)
     refused = [one for one in results if one["status"] == requests.codes.too_many_requests]
     assert refused
@@ -96,21 +96,21 @@ def test_forged_headers_do_not_change_whose_failures_count(root: Host, way: str)
 
 
 @pytest.mark.usefixtures("thorough")
-def test_a_class_behind_one_address_gets_in_though_somebody_mistypes(root: Host, person: Person) -> None:
+def test_a_class_behind_one_address_gets_in_though_somebody_mistypes(root: Host, hub_user: HubUser) -> None:
     address = new_address()
     many_logins.run(root, tries=[wrong("clumsy", address=address)] * 3)
     results = many_logins.run(
-        root, tries=[right(person, address=address, base=hub_address(root))] * 12, parallel=12
+        root, tries=[right(hub_user, address=address, base=hub_address(root))] * 12, parallel=12
     )
     assert [one["status"] for one in results] == [IN] * 12
 
 
 @pytest.mark.usefixtures("thorough")
-def test_nobody_is_locked_out_by_guesses_from_elsewhere(root: Host, person: Person) -> None:
-    (before,) = many_logins.run(root, tries=[right(person)])
-    guesses = [wrong(person.name, base=hub_address(root)) for _ in range(10)] * 2
+def test_nobody_is_locked_out_by_guesses_from_elsewhere(root: Host, hub_user: HubUser) -> None:
+    (before,) = many_logins.run(root, tries=[right(hub_user)])
+    guesses = [wrong(hub_user.name, base=hub_address(root)) for _ in range(10)] * 2
     assert [one["status"] for one in many_logins.run(root, tries=guesses, parallel=20)] == [WRONG] * 20
-    (after,) = many_logins.run(root, tries=[right(person)])
+    (after,) = many_logins.run(root, tries=[right(hub_user)])
     assert after["status"] == IN
     assert after["seconds"] < 2 * before["seconds"] + 1
 
@@ -119,11 +119,11 @@ def test_nobody_is_locked_out_by_guesses_from_elsewhere(root: Host, person: Pers
     ("chosen", "reason"), [("password1", "common password"), ("{name}1", "made from your name")]
 )
 def test_a_common_password_is_refused_in_words(
-    hub: Callable[[], HubClient], person: Person, chosen: str, reason: str
+    hub: Callable[[], HubClient], hub_user: HubUser, chosen: str, reason: str
 ) -> None:
-    session, new = hub(), chosen.format(name=person.name)
-    session.login(person)
-    answer = session.submit("/hub/password", old=person.password, new=new, again=new)
+    session, new = hub(), chosen.format(name=hub_user.name)
+    session.login(hub_user)
+    answer = session.submit("/hub/password", old=hub_user.password, new=new, again=new)
     assert answer.status_code == 400
     assert "easy to guess" in answer.text
     assert reason in answer.text

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 
 import pytest
-from hub_client import Person
+from hub_client import HubUser
 from kernel_client import Kernel
 from networks import Settings
 from openings import planted, rules
@@ -31,12 +31,12 @@ def accepted() -> list[str]:
 def test_every_opening_is_meant(
     kernel: Kernel,
     root: Host,
-    person: Person,
+    hub_user: HubUser,
     settings: Settings,
     accepted: list[str],
     record_property: Callable[[str, object], None],
 ) -> None:
-    found = openings(kernel, root, person, settings)
+    found = openings(kernel, root, hub_user, settings)
     record_property("openings", "\n".join(found))  # goes into the JUnit file
     verdict = rules.judge(found, accepted)
     for line in verdict.idle:
@@ -44,15 +44,15 @@ def test_every_opening_is_meant(
     assert not verdict.unknown, rules.told(verdict.unknown)
 
 
-@pytest.mark.usefixtures("thorough", "alone")
+@pytest.mark.usefixtures("thorough", "exclusive")
 def test_each_kind_is_noticed(
-    kernel: Kernel, root: Host, person: Person, settings: Settings, neighbour: Neighbour
+    kernel: Kernel, root: Host, hub_user: HubUser, settings: Settings, neighbour: Neighbour
 ) -> None:
     """One opening of each, made for the purpose."""
     assert neighbour.kernel.run("6*7") == "42"
-    before = set(openings(kernel, root, person, settings))
-    with planted.openings(root, person, neighbour.person, settings.host) as made:
-        found = set(openings(kernel, root, person, settings)) - before
+    before = set(openings(kernel, root, hub_user, settings))
+    with planted.openings(root, hub_user, neighbour.hub_user, settings.host) as made:
+        found = set(openings(kernel, root, hub_user, settings)) - before
     others = {line for line in found if line.startswith("dbus: ")} - made  # who else is on the bus
     assert found - others == made
     assert set(rules.judge(found).unknown) == found

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
-from hub_client import HubClient, LoginRefused, Person
+from hub_client import HubClient, HubUser, LoginRefused
 from kernel_client import Kernel
 from testinfra.host import Host
 
-pytestmark = pytest.mark.usefixtures("booted", "heavy", "nameless")
+pytestmark = pytest.mark.usefixtures("booted", "heavy", "without_domain")
 
 USERS = "/usr/lib/hubsmith/users"
 DEAF = (
@@ -27,21 +27,21 @@ DEAF = (
 class Member:
     """One of the hub's users, logged in, with a token of their own."""
 
-    def __init__(self, person: Person, hub: Callable[[], HubClient]) -> None:
-        self.person, self.hub = person, hub
+    def __init__(self, hub_user: HubUser, hub: Callable[[], HubClient]) -> None:
+        self.hub_user, self.hub = hub_user, hub
         self.session = self.log_in()
         self.token = self.new_token()
 
     def new_token(self) -> str:
         """An access token, as the page /hub/token gives one out."""
-        answer = self.session.hub_api("POST", f"users/{self.person.name}/tokens", json={})
+        answer = self.session.hub_api("POST", f"users/{self.hub_user.name}/tokens", json={})
         answer.raise_for_status()
         return str(answer.json()["token"])
 
     def log_in(self) -> HubClient:
         """In another browser."""
         session = self.hub()
-        session.login(self.person)
+        session.login(self.hub_user)
         return session
 
     def status(self, method: str, path: str) -> int:
@@ -56,7 +56,7 @@ class Member:
     def is_out(self) -> bool:
         """Neither cookie nor token counts."""
         page = self.session.get("/hub/home")
-        start = self.status("POST", f"users/{self.person.name}/server")
+        start = self.status("POST", f"users/{self.hub_user.name}/server")
         return "/hub/login" in page.url and self.status("GET", "user") == start == requests.codes.forbidden
 
     def starts_deaf_server(self, root: Host) -> str:
@@ -73,7 +73,7 @@ def join(host: Host, hub: Callable[[], HubClient], admin: HubClient) -> Iterator
     def add() -> Member:
         names.append(f"member-{secrets.token_hex(3)}")
         with host.sudo():
-            return Member(Person(*host.check_output(f"{USERS} add {names[-1]}").split("\t")), hub)
+            return Member(HubUser(*host.check_output(f"{USERS} add {names[-1]}").split("\t")), hub)
 
     yield add
     for name in names:
@@ -101,12 +101,12 @@ def state_of(root: Host, name: str) -> str:
 
 
 def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> None:
-    root.check_output(f"{USERS} remove {member.person.name}")
+    root.check_output(f"{USERS} remove {member.hub_user.name}")
     assert member.is_out()
-    assert state_of(root, member.person.name) == "closed"
+    assert state_of(root, member.hub_user.name) == "closed"
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("exclusive")
 def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(
     root: Host, join: Callable[[], Member]
 ) -> None:
@@ -114,24 +114,24 @@ def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(
     root.check_output("systemctl stop jupyterhub")
     try:
         told = (
-            root.run(f"{USERS} reset {forgetful.person.name}"),
-            root.run(f"{USERS} remove {leaver.person.name}"),
+            root.run(f"{USERS} reset {forgetful.hub_user.name}"),
+            root.run(f"{USERS} remove {leaver.hub_user.name}"),
         )
     finally:
         root.check_output("systemctl start jupyterhub")
     assert [(done.rc, "the hub is down" in done.stderr) for done in told] == [(0, True), (0, True)]
     leaver.hub().wait_until_up()
     assert leaver.is_out()
-    assert state_of(root, leaver.person.name) == "closed"
+    assert state_of(root, leaver.hub_user.name) == "closed"
     assert forgetful.is_out()
-    Member(Person(*told[0].stdout.strip().split("\t")), forgetful.hub)
+    Member(HubUser(*told[0].stdout.strip().split("\t")), forgetful.hub)
 
 
-@pytest.mark.usefixtures("thorough", "alone")
+@pytest.mark.usefixtures("thorough", "exclusive")
 def test_a_hub_that_hangs_is_started_again_and_no_removal_is_done_before(root: Host, member: Member) -> None:
     hung = root.check_output("systemctl show --property MainPID --value jupyterhub")
     root.check_output(f"kill -STOP {hung}")
-    root.check_output(f"{USERS} remove {member.person.name}")
+    root.check_output(f"{USERS} remove {member.hub_user.name}")
     assert not root.file(f"/proc/{hung}").exists
     assert member.is_out()
 
@@ -139,12 +139,12 @@ def test_a_hub_that_hangs_is_started_again_and_no_removal_is_done_before(root: H
 @pytest.mark.usefixtures("thorough")
 def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
     deaf = member.starts_deaf_server(root)
-    given = root.check_output(f"{USERS} reset {member.person.name}")
+    given = root.check_output(f"{USERS} reset {member.hub_user.name}")
     assert not root.file(deaf).exists
     assert member.is_out()
     with pytest.raises(LoginRefused):
         member.log_in()
-    assert Member(Person(*given.split("\t")), member.hub).status("GET", "user") == requests.codes.ok
+    assert Member(HubUser(*given.split("\t")), member.hub).status("GET", "user") == requests.codes.ok
 
 
 def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_everything(
@@ -158,7 +158,7 @@ def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_ev
     with Kernel.start(member.session, server="lab") as kernel:
         kernel.run("kept = 41")
         changed = member.session.submit(
-            "/hub/password", old=member.person.password, new="a new one 42", again="a new one 42"
+            "/hub/password", old=member.hub_user.password, new="a new one 42", again="a new one 42"
         )
         assert changed.ok, changed.text
         assert "/hub/login" in other.get("/hub/home").url
@@ -177,7 +177,7 @@ def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_ev
         deaf = f"/proc/{kernel.run(DEAF)}"
     member.token = member.new_token()
     assert member.status("GET", "user") == requests.codes.ok
-    assert admin.hub_api("DELETE", f"users/{member.person.name}").status_code == 204
+    assert admin.hub_api("DELETE", f"users/{member.hub_user.name}").status_code == 204
     assert not root.file(deaf).exists
     assert member.is_out()
-    assert state_of(root, member.person.name) == "closed"
+    assert state_of(root, member.hub_user.name) == "closed"

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from hub_client import HubClient, LoginRefused, Person
+from hub_client import HubClient, HubUser, LoginRefused
 from testinfra.host import Host
 from unix_users import Neighbour, unit_of, unix_user
 
@@ -42,16 +42,16 @@ def test_accounts_of_the_machine_are_no_users(admin: HubClient, root: Host, host
 def test_an_account_that_somebody_made_by_hand_does_not_log_in(
     hub: Callable[[], HubClient], root: Host
 ) -> None:
-    person = Person(f"byhand-{secrets.token_hex(3)}", secrets.token_urlsafe(16))
+    hub_user = HubUser(f"byhand-{secrets.token_hex(3)}", secrets.token_urlsafe(16))
     root.check_output(
-        f"useradd --key UID_MIN=1000 --key UID_MAX=1499 {person.name} && echo %s | chpasswd",
-        f"{person.name}:{person.password}",
+        f"useradd --key UID_MIN=1000 --key UID_MAX=1499 {hub_user.name} && echo %s | chpasswd",
+        f"{hub_user.name}:{hub_user.password}",
     )
     try:
         with pytest.raises(LoginRefused, match="Invalid username or password"):
-            hub().login(person)
+            hub().login(hub_user)
     finally:
-        root.check_output(f"userdel {person.name}")
+        root.check_output(f"userdel {hub_user.name}")
 
 
 def test_who_became_privileged_gets_no_server(admin: HubClient, bystander: HubClient, root: Host) -> None:
@@ -68,7 +68,7 @@ def test_who_is_locked_by_hand_gets_no_server_and_no_login(
     password = secrets.token_urlsafe(16)
     root.check_output("echo %s | chpasswd", f"{bystander.user}:{password}")
     with pytest.raises(LoginRefused):
-        hub().login(Person(bystander.user, password))
+        hub().login(HubUser(bystander.user, password))
 
 
 def test_nobody_is_renamed(admin: HubClient, bystander: HubClient) -> None:
@@ -96,7 +96,7 @@ def test_a_start_follows_no_link_and_waits_for_the_old_unit(neighbour: Neighbour
 
     A FIFO in its place would stop the hub for ever.
     """
-    one, session, unit = neighbour.person, neighbour.session, unit_of(neighbour.person)
+    one, session, unit = neighbour.hub_user, neighbour.session, unit_of(neighbour.hub_user)
     neighbour.kernel.run(LED_ASTRAY.replace("UNIT", unit.removesuffix(".service")))
     root.check_output(f"timeout 30 sh -c 'until [ -s /home/{one.name}/deaf ]; do sleep 0.2; done'")
     deaf = root.check_output(f"cat /home/{one.name}/deaf")

@@ -49,7 +49,7 @@ def test_the_hubs_address_is_closed_to_the_world(root: Host, settings: Settings)
         assert root.run(f"{out} --max-time 3 http://{settings.host}:{HUB_PORT}/hub/health").stdout == "000"
 
 
-@pytest.mark.usefixtures("heavy", "alone")
+@pytest.mark.usefixtures("heavy", "exclusive")
 def test_a_collision_is_told_with_its_setting(root: Host, settings: Settings) -> None:
     taken = str(settings.network[-2])
     root.check_output(
@@ -64,7 +64,7 @@ def test_a_collision_is_told_with_its_setting(root: Host, settings: Settings) ->
     assert "hub.network.addresses" in told.stderr
 
 
-@pytest.mark.usefixtures("heavy", "alone")
+@pytest.mark.usefixtures("heavy", "exclusive")
 def test_its_rules_come_again_and_others_rules_stay(root: Host) -> None:
     before = root.check_output(RULES)
     root.check_output("nft add table inet hubsmith_others && nft delete chain inet hubsmith forward")
@@ -76,7 +76,7 @@ def test_its_rules_come_again_and_others_rules_stay(root: Host) -> None:
         root.check_output("nft delete table inet hubsmith_others")
 
 
-@pytest.mark.usefixtures("heavy", "alone")
+@pytest.mark.usefixtures("heavy", "exclusive")
 def test_what_a_crash_has_left_is_replaced_and_nothing_stays(root: Host) -> None:
     root.check_output("ip netns add jupyter-1999 && ip link add jup1999 type veth peer name hubsmith-half")
     root.check_output("/usr/lib/hubsmith/network up 1999")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 import pytest
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from kernel_client import Kernel
 from networks import HUB_PORT, LISTEN, PROBES, Settings, asked, namespace, outside
 from testinfra.host import Host
@@ -23,10 +23,10 @@ for _ in range(150):
 """
 
 
-def test_its_address_is_its_users(prober: Kernel, settings: Settings, root: Host, person: Person) -> None:
-    uid = int(root.check_output(f"id --user {person.name}"))
+def test_its_address_is_its_users(prober: Kernel, settings: Settings, root: Host, hub_user: HubUser) -> None:
+    uid = int(root.check_output(f"id --user {hub_user.name}"))
     assert asked(prober, "own_address()") == settings.address_of(uid)
-    assert namespace(root, person) != root.check_output("readlink /proc/self/ns/net")
+    assert namespace(root, hub_user) != root.check_output("readlink /proc/self/ns/net")
 
 
 def test_the_hubs_api_answers(prober: Kernel, settings: Settings) -> None:
@@ -94,10 +94,10 @@ def test_nobody_can_use_up_the_hubs_connections(prober: Kernel, settings: Settin
 
 
 @pytest.mark.usefixtures("thorough")
-def test_named_servers_share_it(notebook: HubClient, prober: Kernel, root: Host, person: Person) -> None:
+def test_named_servers_share_it(notebook: HubClient, prober: Kernel, root: Host, hub_user: HubUser) -> None:
     notebook.start_server("second")
     try:
-        assert namespace(root, person, "second") == namespace(root, person)
+        assert namespace(root, hub_user, "second") == namespace(root, hub_user)
         with Kernel.start(notebook, server="second") as second:
             second.run(PROBES + LISTEN)
             assert asked(prober, "tcp('127.0.0.1', 7001)") == "open"

@@ -67,7 +67,7 @@ def test_neither_reaches_the_other(prober: Kernel, neighbour: Neighbour) -> None
     assert asked(other, f"tcp({own!r}, 7002)") == "ConnectionRefusedError"
 
 
-@pytest.mark.usefixtures("thorough", "alone")
+@pytest.mark.usefixtures("thorough", "exclusive")
 def test_a_flood_of_connections_keeps_nobody_out(
     prober: Kernel, hub: Callable[[], HubClient], root: Host, settings: Settings, machine: Host
 ) -> None:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub_client import Person
+from hub_client import HubUser
 from testinfra.host import Host
 from unix_users import unit_of
 
@@ -83,10 +83,10 @@ writable: /var/lib/hubsmith-probe-folder, shared
 
 
 @contextmanager
-def openings(root: Host, person: Person, other: Person, hub: str) -> Iterator[set[str]]:
+def openings(root: Host, hub_user: HubUser, other: HubUser, hub: str) -> Iterator[set[str]]:
     """They are there meanwhile; the lines that are to be found. ``hub`` is the hub's own address."""
-    pid = root.check_output(f"systemctl show --value --property MainPID {unit_of(person)}")
-    words = {"OTHER": other.name, "UID": str(root.user(person.name).uid), "PID": pid, "HUB": hub}
+    pid = root.check_output(f"systemctl show --value --property MainPID {unit_of(hub_user)}")
+    words = {"OTHER": other.name, "UID": str(root.user(hub_user.name).uid), "PID": pid, "HUB": hub}
 
     def filled(script: str) -> str:
         for word, value in words.items():

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_client import Person
+from hub_client import HubUser
 from kernel_client import Kernel
 from networks import Settings
 from testinfra.host import Host
@@ -54,20 +54,20 @@ class Listener:
     port: int
 
 
-def openings(kernel: Kernel, root: Host, person: Person, settings: Settings) -> list[str]:
+def openings(kernel: Kernel, root: Host, hub_user: HubUser, settings: Settings) -> list[str]:
     """One line "KIND: WHAT" for each, sorted; none names a process or a user that is there by chance."""
     facts = {
-        "home": root.user(person.name).home,
-        "groups": [root.user(person.name).gid],
-        "addresses": list(_addresses(root, person, settings.host)),
+        "home": root.user(hub_user.name).home,
+        "groups": [root.user(hub_user.name).gid],
+        "addresses": list(_addresses(root, hub_user, settings.host)),
         "processes": [int(pid) for pid in root.check_output("ps -e -o pid=").split()],
     }
     sources = [Path(__file__).with_name(f"{name}.py").read_text() for name in COLLECTORS]
     told = kernel.run(_RUN.replace("FACTS", repr(json.dumps(facts))).replace("SOURCES", repr(sources)))
-    return sorted(set(stable(json.loads(told), root, person)))
+    return sorted(set(stable(json.loads(told), root, hub_user)))
 
 
-def _addresses(root: Host, person: Person, hub: str) -> Iterator[tuple[str, str, str, int]]:
+def _addresses(root: Host, hub_user: HubUser, hub: str) -> Iterator[tuple[str, str, str, int]]:
     """What to knock at: (what it is called, tcp or udp, address, port)."""
     own = root.check_output("ip -oneline address show scope global | awk '{print $4}' | cut -d/ -f1").split()
     for listener in _listeners(root.check_output("ss --no-header --listening --tcp --udp --numeric")):
@@ -80,9 +80,9 @@ def _addresses(root: Host, person: Person, hub: str) -> Iterator[tuple[str, str,
                 address,
                 listener.port,
             )
-    of_the_person = root.user(person.name).uid
+    own_uid = root.user(hub_user.name).uid
     for uid in root.check_output("ls /run/netns | sed --quiet 's/^jupyter-//p'").split():
-        if int(uid) != of_the_person:
+        if int(uid) != own_uid:
             yield from _of_another(root, f"jupyter-{uid}")
     yield from ((f"{address}:{port}", protocol, address, port) for protocol, address, port in LINK_LOCAL)
     for server in root.check_output(
@@ -112,17 +112,17 @@ def _port(listener: Listener) -> str:
     return str(listener.port) if listener.port < FIRST_CHANCE_PORT else "a high port"
 
 
-def stable(lines: Sequence[str], root: Host, person: Person) -> Iterator[str]:
+def stable(lines: Sequence[str], root: Host, hub_user: HubUser) -> Iterator[str]:
     """The lines without what is another on each machine, and with what only root can tell."""
-    shared = _shared([_what(line) for line in lines if line.startswith("writable: ")], root, person)
-    uid = root.user(person.name).uid
+    shared = _shared([_what(line) for line in lines if line.startswith("writable: ")], root, hub_user)
+    uid = root.user(hub_user.name).uid
     packages = _packages([_what(line) for line in lines if line.startswith("setuid: ")], root)
     for line in lines:
         more = (
             f", {'shared' if _what(line) in shared else 'private'}" if line.startswith("writable: ") else ""
         )
         more += f" of package {packages.get(_what(line), 'none')}" if line.startswith("setuid: ") else ""
-        yield without_chance(line, person.name, uid) + more
+        yield without_chance(line, hub_user.name, uid) + more
 
 
 def without_chance(line: str, user: str, uid: int) -> str:
@@ -137,9 +137,9 @@ def _what(line: str) -> str:
     return line.partition(": ")[2]
 
 
-def _shared(paths: Sequence[str], root: Host, person: Person) -> set[str]:
+def _shared(paths: Sequence[str], root: Host, hub_user: HubUser) -> set[str]:
     """Those that are the machine's own, and not what the notebook's unit has laid over them."""
-    pid = root.check_output(f"systemctl show --property MainPID --value {unit_of(person)}")
+    pid = root.check_output(f"systemctl show --property MainPID --value {unit_of(hub_user)}")
     both = [shlex.quote(place + path) for path in paths for place in (f"/proc/{pid}/root", "")]
     told = root.check_output(
         "for path in PATHS; do stat --format %d:%i -- $path 2> /dev/null || echo gone; done".replace(

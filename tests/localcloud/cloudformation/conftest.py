@@ -20,7 +20,7 @@ from localcloud.moto_patches import codebuild
 from localcloud.server import state_store
 from localcloud.server.services import SERVICES
 from localcloud.server.wsgi import CloudApp, QuietHandler
-from tests.web import answering
+from tests.http_server import answering
 
 Client = Callable[[str], Any]
 
@@ -44,7 +44,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     ) as server:
         host.url = f"http://127.0.0.1:{server.port}"
         yield host
-        host.workers.wait_idle(10)
+        host.work_queue.wait_idle(10)
         host.close()
     forget()
     # Other tests of this process have moto's own, which needs no server.

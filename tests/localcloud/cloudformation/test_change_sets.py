@@ -152,7 +152,7 @@ def test_a_stack_under_review_may_be_deleted_and_is_left_alone_by_a_start(
     stacks = client("cloudformation")
     stack_id = propose(client, "first", "CREATE", {"A": group()})["StackId"]
     cloudformation.resume()
-    assert host.workers.wait_idle(10)
+    assert host.work_queue.wait_idle(10)
     assert "unexpected" not in caplog.text
     assert stacks.describe_stacks(StackName="tests")["Stacks"][0]["StackStatus"] == "REVIEW_IN_PROGRESS"
     stacks.delete_stack(StackName="tests")

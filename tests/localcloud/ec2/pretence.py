@@ -131,14 +131,14 @@ class Pretended:
 
 
 class Queue:
-    """In the place of Workers: what is to be looked at waits until the test wants it, in any order."""
+    """In the place of KeyedQueue: what is to be looked at waits until the test wants it, in any order."""
 
     closed = False
 
     def __init__(self) -> None:
         self.waiting: dict[Hashable, Callable[[], None]] = {}
 
-    def wake(self, key: Hashable, work: Callable[[], None]) -> None:
+    def enqueue(self, key: Hashable, work: Callable[[], None]) -> None:
         self.waiting[key] = work
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ class Life(RuleBasedStateMachine):
         for each in self.patches:
             each.start()
         self.host = Host(self.folder)
-        self.host.workers = self.queue = Queue()  # type: ignore[assignment]
+        self.host.work_queue = self.queue = Queue()  # type: ignore[assignment]
         self.host.save = self._save
         self.fuse: tuple[int, bool] | None = None
         ec2_backends[ACCOUNT].clear()
@@ -249,7 +249,7 @@ class Life(RuleBasedStateMachine):
             machine.deaf = True
             return
         machine.end(died=how == "crashes")
-        self.backend.wake_instance(instance_id)  # the watcher
+        self.backend.enqueue_instance(instance_id)  # the watchdog
 
     @rule(number=some)
     def the_server_works(self, number: int) -> None:
@@ -267,9 +267,9 @@ class Life(RuleBasedStateMachine):
         self.queue.waiting.clear()
         dict.__setitem__(ec2_backends[ACCOUNT], REGION, pickle.loads(self.kept))
         for volume_id in self.backend.volumes:
-            self.backend.wake_volume(volume_id)
-        self.backend.wake_all()
-        self.backend.wake_collector()
+            self.backend.enqueue_volume(volume_id)
+        self.backend.enqueue_all()
+        self.backend.enqueue_layer_gc()
 
     @invariant()
     def each_answer_is_written_down(self) -> None:

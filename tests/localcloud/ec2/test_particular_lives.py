@@ -25,7 +25,7 @@ def test_a_new_layer_that_was_begun_is_finished_though_its_snapshot_is_gone(
         life.makes_a_volume(size=1)
     life.takes_a_snapshot(number=0)
     life.each_answer_is_written_down()
-    # Of an instance its doors are looked at first, then itself.
+    # Of an instance its forwards are looked at first, then itself.
     life.the_server_is_killed_and_started(number=1 if attached else 0, write=write, written=written)
     if grown:
         life.modifies(number=0, size=3)
@@ -93,7 +93,7 @@ def test_a_busy_volume_is_free_in_the_end(end: str) -> None:
         guest.holding = False
     if end == "is asked again by a customer":
         attachments.detach(life.backend, data.volume.id, None, None)
-    life.backend.wake_instance(instance.id)  # as the watchdog does
+    life.backend.enqueue_instance(instance.id)  # as the watchdog does
     life.come_to_rest()
     assert data.volume.status == "available"
     guest.holding = False

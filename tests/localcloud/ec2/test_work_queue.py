@@ -1,4 +1,4 @@
-"""Workers: one thread at a time for each thing, and no wake lost."""
+"""The work queue: one thread at a time for each key, and no work lost."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from localcloud.ec2.work_queue import KeyedQueue
 
 
-def test_a_key_woken_while_it_is_worked_on_runs_again_and_never_twice_at_once() -> None:
-    workers, gate, begun = KeyedQueue(), threading.Event(), threading.Event()
+def test_a_key_enqueued_while_it_is_worked_on_runs_again_and_never_twice_at_once() -> None:
+    queue, gate, begun = KeyedQueue(), threading.Event(), threading.Event()
     running, most, runs = 0, 0, 0
     counting = threading.Lock()
 
@@ -22,12 +22,12 @@ def test_a_key_woken_while_it_is_worked_on_runs_again_and_never_twice_at_once() 
         with counting:
             running -= 1
 
-    workers.wake("i-1", work)
+    queue.enqueue("i-1", work)
     begun.wait(10)
     for _ in range(5):
-        workers.wake("i-1", work)
+        queue.enqueue("i-1", work)
     gate.set()
-    assert workers.wait_idle(10)
+    assert queue.wait_idle(10)
     assert (most, runs) == (1, 2)
 
 
@@ -36,29 +36,29 @@ def wait_for(gate: threading.Event) -> None:
 
 
 def test_keys_do_not_wait_for_each_other() -> None:
-    workers, gate, done = KeyedQueue(), threading.Event(), threading.Event()
-    workers.wake("slow", lambda: wait_for(gate))
-    workers.wake("quick", done.set)
+    queue, gate, done = KeyedQueue(), threading.Event(), threading.Event()
+    queue.enqueue("slow", lambda: wait_for(gate))
+    queue.enqueue("quick", done.set)
     assert done.wait(10)
-    assert workers.busy("slow")
+    assert queue.busy("slow")
     gate.set()
-    assert workers.wait_idle(10)
+    assert queue.wait_idle(10)
 
 
 def test_work_that_fails_does_not_end_the_key() -> None:
-    workers, done = KeyedQueue(), threading.Event()
+    queue, done = KeyedQueue(), threading.Event()
 
     def fail() -> None:
         raise ValueError("expected by the test")
 
-    workers.wake("i-1", fail)
-    assert workers.wait_idle(10)
-    workers.wake("i-1", done.set)
+    queue.enqueue("i-1", fail)
+    assert queue.wait_idle(10)
+    queue.enqueue("i-1", done.set)
     assert done.wait(10)
 
 
-def test_closed_workers_take_nothing() -> None:
-    workers, done = KeyedQueue(), threading.Event()
-    workers.close()
-    workers.wake("i-1", done.set)
+def test_a_closed_queue_takes_nothing() -> None:
+    queue, done = KeyedQueue(), threading.Event()
+    queue.close()
+    queue.enqueue("i-1", done.set)
     assert not done.wait(0.2)

@@ -20,7 +20,7 @@ from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.faults import client as control
 from localcloud.server.wsgi import CloudApp, QuietHandler
-from tests.web import answering
+from tests.http_server import answering
 
 VERSION = {"Version": "2016-11-15"}
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.iam.patterns import matches
 from localcloud.iam.policy import JudgedCall, decide
 from localcloud.iam.resource_tags import keys_of
+from localcloud.iam.wildcards import matches
 
 NAMES = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
 ZONE = "arn:aws:route53:::hostedzone/Z1"

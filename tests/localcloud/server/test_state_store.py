@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from moto.core.base_backend import BackendDict
 
+from localcloud.cloudformation.resource_types.resource_type import PhysicalResource
 from localcloud.cloudformation.stacks import Stack
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.host import Host
@@ -117,6 +118,8 @@ def test_no_file_is_an_empty_cloud(host: Host) -> None:
         ("build.localcloud.ec2.models.volume LocalVolume", LocalVolume),
         ("build.localcloud.ec2.models.instance LocalInstance", LocalInstance),
         ("build.localcloud.cloudformation.stacks Stack", Stack),
+        ("build.localcloud.cloudformation.kinds.kind Made", PhysicalResource),
+        ("localcloud.cloudformation.kinds.kind Made", PhysicalResource),
     ],
 )
 def test_what_a_state_of_hubsmith_0_1_names_is_found(former: str, now: object) -> None:

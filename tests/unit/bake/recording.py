@@ -18,8 +18,8 @@ from unittest.mock import patch
 
 from build.aws.session import Clients, Cloud
 from build.bake import instances, layers, recipe
-from build.bake.inputs import inputs
 from build.bake.inputs.builder_version import BUILDER_RECIPE, IMAGE_RECIPE
+from build.bake.inputs.inputs import Inputs
 from build.bake.run import Run
 from build.bake.state import Bake, BaseImage, BuilderNetwork
 from build.bake.steps.builder import LaunchBuilder
@@ -113,7 +113,7 @@ def steps(state: Bake) -> list[Step[Bake]]:
 
 
 def _run(manifest: Manifest, folder: Path, *, has_layer: bool) -> Iterator[tuple[Step[Bake], list[str]]]:
-    now = inputs.of(manifest, _BASE_ID, "example-1", "admin")
+    now = Inputs.from_manifest(manifest, _BASE_ID, "example-1", "admin")
     tags = {"hubsmith:layer": layers.key_of(now, 0), "hubsmith:since": datetime.now(timezone.utc).isoformat()}
     wire = Wire(layer_tags=tags if has_layer else None)
     state = wire.state = _state(manifest, folder, wire.ec2())
@@ -163,7 +163,9 @@ def _example(folder: Path) -> Manifest:
     (folder / "provisioners/second/files/etc/link").symlink_to("second.conf")
     manifest = load(folder / "manifest.yaml")
     first, second = manifest.provisioners
-    return replace(manifest, provisioners=(first, replace(second, given={"pip": "a==1 --hash=sha256:0\n"})))
+    return replace(
+        manifest, provisioners=(first, replace(second, lock_files={"pip": "a==1 --hash=sha256:0\n"}))
+    )
 
 
 def kept_in(name: str) -> Path:

@@ -16,7 +16,8 @@ import pytest
 
 import build
 from build.bake import layers
-from build.bake.inputs import builder_version, inputs
+from build.bake.inputs import builder_version
+from build.bake.inputs.inputs import Inputs
 from build.manifest import Manifest, load
 
 REPO = Path(__file__).parents[3]
@@ -27,12 +28,12 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from build.bake import layers
-from build.bake.inputs import inputs
+from build.bake.inputs.inputs import Inputs, diff_tags
 from build.manifest import load
 manifest = load(Path(sys.argv[1]), profiles=["layered"])
-now = inputs.of(manifest, *sys.argv[2:])
+now = Inputs.from_manifest(manifest, *sys.argv[2:])
 keys = [layers.key_of(now, number) for number in range(len(manifest.provisioners))]
-changes = inputs.diff_tags(now, json.load(sys.stdin))
+changes = diff_tags(now, json.load(sys.stdin))
 print(json.dumps({"tags": now.tags(), "layers": keys, "changes": changes}))
 """
 
@@ -159,8 +160,8 @@ def test_what_is_sent_is_one_and_named(
 
 
 def test_who_logs_in_to_the_base_image_is_part_of_a_layer(tiny: Manifest) -> None:
-    assert layers.key_of(inputs.of(tiny, *BASE, "ubuntu"), 0) != layers.key_of(
-        inputs.of(tiny, *BASE, "admin"), 0
+    assert layers.key_of(Inputs.from_manifest(tiny, *BASE, "ubuntu"), 0) != layers.key_of(
+        Inputs.from_manifest(tiny, *BASE, "admin"), 0
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from build.bake.inputs.inputs import Inputs, diff_tags, of
+from build.bake.inputs.inputs import Inputs, diff_tags
 from build.errors import UserError
 from build.manifest import load
 
@@ -25,7 +25,7 @@ class Project:
     folder: Path
 
     def inputs(self, *overrides: str) -> Inputs:
-        return of(load(self.folder / "manifest.yaml", overrides=overrides), *BASE)
+        return Inputs.from_manifest(load(self.folder / "manifest.yaml", overrides=overrides), *BASE)
 
     def provisioner(self, path: str) -> Path:
         return self.folder / "provisioners" / path
@@ -166,11 +166,11 @@ def test_another_login_user_is_a_change_unless_the_base_image_names_it(project: 
         load(project.folder / "manifest.yaml", overrides=["base.login_user=ubuntu"]),
     )
     assert diff_tags(project.inputs(other), project.inputs().tags()) == ["base.login_user changed"]
-    assert diff_tags(of(chosen, *BASE, "admin"), project.inputs().tags()) == []
+    assert diff_tags(Inputs.from_manifest(chosen, *BASE, "admin"), project.inputs().tags()) == []
 
 
 def test_another_base_image_is_one_change(project: Project) -> None:
-    other = of(load(project.folder / "manifest.yaml"), "ami-1", "debian-13-amd64-20261201")
+    other = Inputs.from_manifest(load(project.folder / "manifest.yaml"), "ami-1", "debian-13-amd64-20261201")
     found = diff_tags(other, project.inputs().tags())
     assert found == [f"base image {BASE[0]} ({BASE[1]}) → ami-1 (debian-13-amd64-20261201)"]
 

@@ -60,7 +60,7 @@ def test_a_person_reads_what_from_where_and_why() -> None:
     assert ": admin_users = ada bob" in told
     assert "tag: team = data" in told
     assert any(
-        line.startswith("tests: tests/image: test_base.py, ") and "jupyterhub/test_fence.py" in line
+        line.startswith("tests: tests/image: test_base.py, ") and "jupyterhub/test_isolation.py" in line
         for line in told
     )
     assert "publish: let the parameter /hubsmith/jupyterhub/latest hold the image's id" in told

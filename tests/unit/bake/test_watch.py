@@ -191,7 +191,7 @@ def test_the_image_tests_are_broken_off(state: Any, ec2: Any, builder: Any, tmp_
         image_tests._pytest(
             load(TINY),
             [hanging],
-            dict(image_tests._told_of([machine])),
+            dict(image_tests._environment_of([machine])),
             [machine],
             tmp_path / "x.xml",
             state.report,

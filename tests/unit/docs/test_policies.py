@@ -14,8 +14,8 @@ from botocore import xform_name
 
 from build.manifest import load
 from build.rebuild.schedule import policy
-from localcloud.iam.patterns import matches
 from localcloud.iam.policy import JudgedCall, decide
+from localcloud.iam.wildcards import matches
 from tests.conftest import REPO
 from tests.unit.docs.policies import IAM, actions, document, listed
 
@@ -144,7 +144,9 @@ def test_no_policy_has_what_nobody_asks_for() -> None:
 def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack_is_made_of() -> None:
     allowed = actions("schedule")
     calls = asked(
-        "build/rebuild/schedule/cloudformation.py", "localcloud/cloudformation/kinds", services=OF_STACKS
+        "build/rebuild/schedule/cloudformation.py",
+        "localcloud/cloudformation/resource_types",
+        services=OF_STACKS,
     )
     assert [sorted(either) for either in calls if not either & allowed] == []
     assert sorted(allowed - set[str]().union(*calls, BY_CLOUDFORMATION)) == []

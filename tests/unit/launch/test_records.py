@@ -13,11 +13,12 @@ from werkzeug.serving import make_server
 
 from build.aws.session import Clients, Cloud, connect
 from build.errors import UserError
+from build.hubs.address import own_address
+from build.hubs.dns import find_zone
 from build.hubs.hub import Hub
 from build.hubs.models import Address
 from build.launch import dns
-from build.launch.address import own_address
-from build.launch.dns import FindZone, UpsertDnsRecords, find_zone
+from build.launch.dns import FindZone, UpsertDnsRecords
 from build.launch.options import CliOptions, resolve_options
 from build.launch.state import LaunchState
 from build.manifest import load
@@ -26,7 +27,7 @@ from localcloud.dns.zones import ensure_zone
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.server.wsgi import CloudApp, QuietHandler
-from tests.web import answering
+from tests.http_server import answering
 
 HUB = Hub("hub.example.test")
 BOTH = ("hub.example.test", "*.hub.example.test")

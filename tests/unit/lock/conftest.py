@@ -14,8 +14,8 @@ from build.lock.write import write
 from build.manifest import Manifest, load
 from build.manifest.packages import lockfile_format
 from build.manifest.packages.lockfile_format import Lock
-from tests import registry
-from tests.registry import Index
+from tests import package_index
+from tests.package_index import Index
 
 MANIFEST = """\
 image: {{name: jupyterhub}}
@@ -85,7 +85,7 @@ class Project:
 @pytest.fixture(scope="session")
 def index() -> Iterator[Index]:
     """greet needs base; lab is what the provisioner installs in any case."""
-    with registry.serving() as index:
+    with package_index.serving() as index:
         for name, version, *needs in (
             ("base", "1.0"),
             ("base", "2.0"),

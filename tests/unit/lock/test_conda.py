@@ -96,8 +96,8 @@ def test_files_are_pinned_with_their_hashes_and_no_host(project: Project, forge:
     )
     assert "127.0.0.1" not in project.lock.read_text()
     (use,) = project.load(*forge, "python.conda_packages=[greeting, conda-forge::fast]").provisioners
-    assert use.given == lock.packages["miniforge"]["x86_64"].given
-    assert set(use.given) == {"conda", "pip"}
+    assert use.lock_files == lock.packages["miniforge"]["x86_64"].lock_files
+    assert set(use.lock_files) == {"conda", "pip"}
 
 
 def test_python_is_that_of_the_installer(project: Project, forge: tuple[str, ...]) -> None:

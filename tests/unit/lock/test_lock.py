@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from build.bake.inputs import fingerprint
+from build.bake.inputs.inputs import Inputs
 from build.bake.inputs.inputs import diff_tags as input_changes
-from build.bake.inputs.inputs import of as inputs_of
 from build.errors import HubsmithError, UserError
 from build.lock.diff import changes, summary
 from build.lock.write import write
@@ -21,7 +21,7 @@ from build.manifest.packages import lockfile_format
 from build.manifest.packages.lockfile_format import Lock, LockInputs, Pins
 
 if TYPE_CHECKING:
-    from tests.registry import Index
+    from tests.package_index import Index
     from tests.unit.lock.conftest import Project
 
 BASE = "ami-0123456789abcdef0"
@@ -45,13 +45,13 @@ def test_everything_is_pinned_with_hashes_within_the_provisioners_own_pins(
 def test_a_build_gets_exactly_the_lock(project: Project) -> None:
     lock = project.locked()
     chosen = project.load()
-    assert chosen.provisioners[0].given == {"pip": lock.packages["venv"]["x86_64"].pip}
+    assert chosen.provisioners[0].lock_files == {"pip": lock.packages["venv"]["x86_64"].pip}
     assert chosen.not_reproducible is None
 
 
 def test_without_one_it_says_that_it_is_not_reproducible(project: Project) -> None:
     chosen = project.load("python.packages=[a, b, c]", "hub.version=6.1.1", building=True)
-    assert chosen.provisioners[0].given == {}
+    assert chosen.provisioners[0].lock_files == {}
     assert chosen.unlocked == ("a", "b", "c", "jupyterhub==6.1.1")
     assert chosen.not_reproducible == (
         "not reproducible: each build takes the newest of a, b, c, jupyterhub==6.1.1 that fits; "
@@ -140,7 +140,7 @@ def test_a_new_list_of_the_provisioners_own_makes_it_stale_and_a_comment_does_no
 
 def test_who_installs_nothing_reads_no_lock(project: Project) -> None:
     project.lock.write_text("<<<<<<< ours\n")
-    assert project.load(building=False).provisioners[0].given == {}
+    assert project.load(building=False).provisioners[0].lock_files == {}
 
 
 @pytest.mark.parametrize(
@@ -225,15 +225,15 @@ def test_what_the_provisioner_overrides_holds_whatever_packages_ask_for(project:
 def test_rebuild_sees_a_changed_lock_and_says_so(project: Project) -> None:
     project.locked("python.packages=[greet<2]")
     project.locked()
-    first = inputs_of(project.load(), BASE, "debian")
+    first = Inputs.from_manifest(project.load(), BASE, "debian")
     project.lock.write_text("# a comment\n" + project.lock.read_text())
-    assert input_changes(inputs_of(project.load(), BASE, "debian"), first.tags()) == []
+    assert input_changes(Inputs.from_manifest(project.load(), BASE, "debian"), first.tags()) == []
     project.locked(upgrade=True)
-    assert input_changes(inputs_of(project.load(), BASE, "debian"), first.tags()) == [
+    assert input_changes(Inputs.from_manifest(project.load(), BASE, "debian"), first.tags()) == [
         "lock of python's pip packages changed"
     ]
     project.lock.unlink()
-    gone = input_changes(inputs_of(project.load(), BASE, "debian"), first.tags(), first.parts)
+    gone = input_changes(Inputs.from_manifest(project.load(), BASE, "debian"), first.tags(), first.parts)
     assert gone == ["lock of python's pip packages is gone"]
 
 

@@ -29,7 +29,7 @@ def profiled(project: Project) -> Project:
 
 
 def given(project: Project, *profiles: str) -> str:
-    return project.load(profiles=profiles).provisioners[0].given["pip"]
+    return project.load(profiles=profiles).provisioners[0].lock_files["pip"]
 
 
 def test_none_takes_the_place_of_another(profiled: Project) -> None:

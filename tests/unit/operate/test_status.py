@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from build.hubs import instances
+from build.hubs import address, instances, volume
 from build.hubs.hub import Hub
-from build.launch import address, volume
 from build.operate import status
 from build.operate.status import Part, has_panicked, kernel_part, parts_of
 from tests.consoles import Ec2, recorded

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import answering
+from tests.http_server import answering
 
 FETCH = Path(__file__).parents[3] / "provisioners/python/files/usr/lib/hubsmith/python/fetch-installer"
 INSTALLER = b"#!/bin/sh\n" + bytes(range(256)) * 400

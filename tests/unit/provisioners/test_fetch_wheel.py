@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import answering
+from tests.http_server import answering
 
 REPO = Path(__file__).parents[3]
 FETCH = REPO / "provisioners/python/files/usr/lib/hubsmith/fetch-wheel"

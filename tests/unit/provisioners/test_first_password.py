@@ -34,9 +34,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(
-    first: ModuleType, people: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Machine:
+def machine(first: ModuleType, users: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     made = Machine()
     monkeypatch.setattr(first, "FILE", tmp_path / "first-password.json")
     monkeypatch.setattr(first.accounts, "password_hash", lambda name: made.shadow[name])
@@ -53,8 +51,8 @@ def first(program: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def people(program: Callable[[str], ModuleType]) -> ModuleType:
-    return program("boot.people")
+def users(program: Callable[[str], ModuleType]) -> ModuleType:
+    return program("boot.users")
 
 
 def test_the_first_login_is_accepted_and_must_change_it(first: ModuleType, machine: Machine) -> None:
@@ -141,55 +139,55 @@ def test_a_file_that_cannot_be_read_is_told_and_forgets_nobody(first: ModuleType
 class Parameters:
     """SSM with one parameter, or without."""
 
-    def __init__(self, people: ModuleType, password: str | None) -> None:
-        self.people, self.password, self.asked = people, password, 0
+    def __init__(self, users: ModuleType, password: str | None) -> None:
+        self.users, self.password, self.asked = users, password, 0
 
     def get(self, _: str) -> str:
         self.asked += 1
         if self.password is None:
-            raise self.people.ParameterError("ParameterNotFound")
+            raise self.users.ParameterError("ParameterNotFound")
         return self.password
 
 
-def boot(people: ModuleType, password: str | None) -> int:
+def boot(users: ModuleType, password: str | None) -> int:
     """How often a boot asks SSM."""
-    parameters: Any = Parameters(people, password)
-    people._first_password(NAME, 72, parameters)
+    parameters: Any = Parameters(users, password)
+    users._first_password(NAME, 72, parameters)
     return int(parameters.asked)
 
 
 def test_a_boot_needs_the_parameter_only_while_nobody_has_used_it(
-    first: ModuleType, people: ModuleType, machine: Machine
+    first: ModuleType, users: ModuleType, machine: Machine
 ) -> None:
-    with pytest.raises(people.ParameterError):
-        boot(people, None)
-    boot(people, "secret")
+    with pytest.raises(users.ParameterError):
+        boot(users, None)
+    boot(users, "secret")
     until = first.load()[NAME].until
     machine.now += HOUR
-    boot(people, "secret")
+    boot(users, "secret")
     assert (first.load()[NAME].until, machine.count) == (until, 1), "a boot gives no more time"
-    boot(people, None)
+    boot(users, None)
     first.accept_login(NAME)
-    assert boot(people, "of a later launch") == 0
+    assert boot(users, "of a later launch") == 0
     machine.set_password(NAME, "another")
-    assert boot(people, None) == 0
+    assert boot(users, None) == 0
     assert machine.count == 2
 
 
 def test_a_later_launch_may_give_another_to_who_never_came(
-    first: ModuleType, people: ModuleType, machine: Machine
+    first: ModuleType, users: ModuleType, machine: Machine
 ) -> None:
-    boot(people, "secret")
+    boot(users, "secret")
     machine.now += 100 * HOUR
     first.lock_expired()
-    boot(people, None)
+    boot(users, None)
     assert first.state_of(NAME) == "expired"
-    boot(people, "another")
+    boot(users, "another")
     assert first.state_of(NAME) == "waiting"
     assert machine.shadow[NAME].endswith("$another")
 
 
-def test_a_hub_of_before_keeps_its_password(people: ModuleType, machine: Machine) -> None:
+def test_a_hub_of_before_keeps_its_password(users: ModuleType, machine: Machine) -> None:
     machine.set_password(NAME, "old")
-    assert boot(people, "secret") == 0
+    assert boot(users, "secret") == 0
     assert machine.count == 1

@@ -27,7 +27,7 @@ from build.rebuild.schedule.cloudformation_template import (
 from build.rebuild.schedule.job import INVOKE, REPOSITORY, Job
 from build.rebuild.schedule.weekly_time import WeeklyTime
 from build.report.reporter import Reporter
-from localcloud.iam import calls, resource_tags
+from localcloud.iam import request_context, resource_tags
 from localcloud.iam.policy import decide
 from tests.unit.docs.policies import actions
 
@@ -182,7 +182,7 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
     found = json.loads(json.dumps({"Statement": [statements["Share"]]}))
 
     def may(operation: str, parameters: dict[str, str], *tagged: str) -> bool:
-        asked = calls.call("ec2", operation, parameters, "r", "1")
+        asked = request_context.call("ec2", operation, parameters, "r", "1")
         return decide(
             [found],
             replace(
@@ -217,7 +217,7 @@ def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifes
     def may(operation: str, parameters: dict[str, Any], *owned: str) -> bool:
         asked = ("ec2", operation, parameters, "r", "1")
         of_resource = {one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in owned}
-        wanted = [one for one in (calls.call(*asked), calls.implied(*asked)) if one]
+        wanted = [one for one in (request_context.call(*asked), request_context.implied(*asked)) if one]
         return all(
             decide([found], replace(one, of_resource={**one.of_resource, **of_resource})).allowed
             for one in wanted

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_client import HubClient, Person
+from hub_client import HubClient, HubUser
 from kernel_client import Kernel
 from testinfra.host import Host
 from unix_users import unix_user
@@ -20,7 +20,7 @@ MIRROR = Path(__file__).with_name("mirror.txt")
 PREFIX = "/opt/anaconda"
 
 
-def in_a_shell(root: Host, who: Person, command: str) -> tuple[int, str]:
+def in_a_shell(root: Host, who: HubUser, command: str) -> tuple[int, str]:
     """How a command ends in their login shell, where conda's channels are the mirror's; and what it said."""
     alias = f"export CONDA_CHANNEL_ALIAS={MIRROR.read_text().strip()}/conda; cd"
     done = root.run("cd / && runuser --login %s --command %s 2>&1", who.name, f"{alias}; {command}")
@@ -35,7 +35,7 @@ def ran(kernel: Kernel, program: str) -> str:
 
 
 @pytest.fixture
-def admins(machine: Host) -> Iterator[tuple[Person, Person]]:
+def admins(machine: Host) -> Iterator[tuple[HubUser, HubUser]]:
     with unix_user(machine, "anaconda") as one, unix_user(machine, "anaconda") as other:
         yield one, other
     with machine.sudo():
@@ -57,22 +57,26 @@ def test_a_notebook_has_what_the_list_names(kernel: Kernel) -> None:
 
 
 @pytest.mark.usefixtures("heavy")
-def test_an_ordinary_user_makes_an_environment(root: Host, person: Person) -> None:
-    assert in_a_shell(root, person, "conda create --yes --quiet --name own greeting=2.0") == (0, "")
-    assert in_a_shell(root, person, "conda activate own && greeting") == (0, "greeting 2.0")
-    assert in_a_shell(root, person, "greeting") == (0, "greeting 1.0")
+def test_an_ordinary_user_makes_an_environment(root: Host, hub_user: HubUser) -> None:
+    assert in_a_shell(root, hub_user, "conda create --yes --quiet --name own greeting=2.0") == (0, "")
+    assert in_a_shell(root, hub_user, "conda activate own && greeting") == (0, "greeting 2.0")
+    assert in_a_shell(root, hub_user, "greeting") == (0, "greeting 1.0")
 
 
 @pytest.mark.usefixtures("heavy")
-def test_a_kernel_made_in_a_shell_is_in_jupyterlab(root: Host, notebook: HubClient, person: Person) -> None:
-    assert in_a_shell(root, person, "own-kernel shell")[0] == 0
+def test_a_kernel_made_in_a_shell_is_in_jupyterlab(
+    root: Host, notebook: HubClient, hub_user: HubUser
+) -> None:
+    assert in_a_shell(root, hub_user, "create-kernel shell")[0] == 0
     assert "shell" in notebook.server_api("GET", "kernelspecs").json()["kernelspecs"]
     with Kernel.start(notebook, "shell") as own:
-        assert own.run("import cowsay, sys; print(sys.prefix)") == f"/home/{person.name}/envs/shell"
+        assert own.run("import cowsay, sys; print(sys.prefix)") == f"/home/{hub_user.name}/envs/shell"
 
 
-@pytest.mark.usefixtures("heavy", "alone")
-def test_an_admin_installs_and_all_see_it(root: Host, kernel: Kernel, admins: tuple[Person, Person]) -> None:
+@pytest.mark.usefixtures("heavy", "exclusive")
+def test_an_admin_installs_and_all_see_it(
+    root: Host, kernel: Kernel, admins: tuple[HubUser, HubUser]
+) -> None:
     one, other = admins
     assert ran(kernel, "farewell") == "None"
     assert in_a_shell(root, one, "conda install --yes --quiet farewell") == (0, "")
@@ -83,8 +87,8 @@ def test_an_admin_installs_and_all_see_it(root: Host, kernel: Kernel, admins: tu
 
 
 @pytest.mark.usefixtures("heavy")
-def test_an_ordinary_user_does_not(root: Host, person: Person) -> None:
-    status, said = in_a_shell(root, person, "conda install --yes farewell")
+def test_an_ordinary_user_does_not(root: Host, hub_user: HubUser) -> None:
+    status, said = in_a_shell(root, hub_user, "conda install --yes farewell")
     assert status != 0
     assert "EnvironmentNotWritableError" in said
-    assert in_a_shell(root, person, f"touch {PREFIX}/bin/farewell")[0] != 0
+    assert in_a_shell(root, hub_user, f"touch {PREFIX}/bin/farewell")[0] != 0

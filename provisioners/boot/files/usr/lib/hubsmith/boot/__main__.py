@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, "/usr/lib/hubsmith")
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
 sys.path.insert(0, "/usr/lib/hubsmith/lib")
-from boot import certificate, hub_secrets, people, proxy_options, volume
+from boot import certificate, hub_secrets, proxy_options, users, volume
 from hubsmith_hub.accounts import AccountError
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
@@ -68,10 +68,10 @@ def _boot(data: Launch, parameters: Parameters) -> None:
     for make in SECRETS:
         make(data)
     proxy_options.proxy_options(data)
-    problems = people.restore(data)
-    people.administrator(data, parameters)
+    problems = users.restore(data)
+    users.administrator(data, parameters)
     if data.domain:
-        _told(parameters, "users", people.summary(problems))
+        _told(parameters, "users", users.summary(problems))
     kind, problem = certificate.certificate(data)
     if data.domain:
         message = (

@@ -1,0 +1,98 @@
+"""A day's work: files, a terminal, an environment of one's own, and restarts that go unnoticed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+
+import pytest
+from hub_client import HubClient, HubUser
+from kernel_client import Kernel, in_a_terminal
+from testinfra.host import Host
+from unix_users import Neighbour, unit_of
+
+pytestmark = pytest.mark.usefixtures("heavy")
+
+PART = 10 * 2**20
+
+
+def test_a_large_file_goes_up_and_comes_down(notebook: HubClient) -> None:
+    up_and_down(notebook, 3 * PART)
+
+
+@pytest.mark.usefixtures("thorough")
+def test_100_megabytes_do_as_well(notebook: HubClient) -> None:
+    """More parts of the same size."""
+    up_and_down(notebook, 10 * PART)
+
+
+def up_and_down(notebook: HubClient, size: int) -> None:
+    data = os.urandom(PART) * (size // PART)
+    parts = range(0, size, PART)
+    for number, start in enumerate(parts, start=1):
+        chunk = -1 if number == len(parts) else number
+        content = base64.b64encode(data[start : start + PART]).decode()
+        told = {
+            "type": "file",
+            "format": "base64",
+            "name": "big.bin",
+            "path": "big.bin",
+            "chunk": chunk,
+            "content": content,
+        }
+        notebook.server_api("PUT", "contents/big.bin", json=told).raise_for_status()
+    down = notebook.get(f"{notebook.base()}files/big.bin", stream=True)
+    got = hashlib.sha256()
+    for piece in down.iter_content(2**20):
+        got.update(piece)
+    assert got.digest() == hashlib.sha256(data).digest()
+    notebook.server_api("DELETE", "contents/big.bin").raise_for_status()
+
+
+def test_a_terminal_is_the_users_shell(notebook: HubClient, hub_user: HubUser) -> None:
+    assert f"42 {hub_user.name} /home/{hub_user.name}" in in_a_terminal(
+        notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {hub_user.name}"
+    )
+
+
+def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
+    if not host.file("/opt/anaconda/conda-meta").is_directory:
+        pytest.skip("a venv has no conda")
+    # The shell's function, which can activate; the program alone would be found as well.
+    assert "is a function" in in_a_terminal(notebook, "type conda", "is a function")
+
+
+def test_an_environment_of_ones_own_is_a_kernel(
+    notebook: HubClient, kernel: Kernel, hub_user: HubUser
+) -> None:
+    make = (
+        "import subprocess; print(subprocess.run(['create-kernel', 'own'], stdout=-1, stderr=-2, "
+        "text=True).stdout)"
+    )
+    assert "kernel own; to add packages" in kernel.run(make)
+    with Kernel.start(notebook, "own") as own:
+        assert own.run("import sys; print(sys.prefix)") == f"/home/{hub_user.name}/envs/own"
+        assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
+
+
+def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(
+    neighbour: Neighbour, root: Host
+) -> None:
+    session, unit = neighbour.session, unit_of(neighbour.hub_user)
+    owner = root.check_output(f"stat --format %U /proc/$(systemctl show --value --property MainPID {unit})")
+    assert (session.user, owner) == (neighbour.hub_user.name,) * 2
+    neighbour.has_logged_out()
+    session.logout()
+    root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet {unit}; do sleep 0.5; done'")
+
+
+@pytest.mark.usefixtures("exclusive")
+@pytest.mark.parametrize("unit", ["jupyterhub", "jupyterhub-proxy"])
+def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: Host, unit: str) -> None:
+    kernel.run("kept = 41")
+    root.run_test(f"systemctl restart {unit}")
+    notebook.wait_until_up()
+    kernel.disconnect()
+    kernel.connect()
+    assert kernel.run("kept + 1") == "42"

@@ -1,0 +1,67 @@
+"""A run of several processes: a file's tests stay together, so that what they share is made once, and only
+one process bakes.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests import xdist_groups
+
+REPO = Path(__file__).parents[2]
+FILES = ("tests/unit/test_tables.py", "tests/unit/test_report.py", "tests/unit/test_pipeline.py")
+
+
+def test_a_file_is_run_by_one_process() -> None:
+    (options,) = re.findall(r"^SHARED := (.*)$", (REPO / "Makefile").read_text(), re.MULTILINE)
+    command = [sys.executable, "-m", "pytest", "-v", *options.split(), *FILES]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
+    seen = set(re.findall(r"^\[(gw\d)\] .*PASSED (tests/unit/\w+\.py)", done.stdout, re.MULTILINE))
+    assert sorted(file for _, file in seen) == sorted(FILES)
+    assert not re.search(r"PASSED .*@", done.stdout), "names are those of a run of one process"
+    assert {process for process, _ in seen} == {"gw0", "gw1"}
+
+
+class Item:
+    """Of a test, what arrange() looks at."""
+
+    def __init__(self, nodeid: str, *, bake: bool = False, fixtures: Sequence[str] = ()) -> None:
+        self.fixturenames = fixtures
+        self.nodeid, self.markers = nodeid, [pytest.mark.bake] if bake else []
+
+    def get_closest_marker(self, name: str) -> pytest.MarkDecorator | None:
+        return next((marker for marker in self.markers if marker.name == name), None)
+
+    def add_marker(self, marker: pytest.MarkDecorator) -> None:
+        self.markers.append(marker)
+
+
+@pytest.mark.parametrize(("shared", "order"), [(True, ["b", "d", "a", "c"]), (False, ["a", "c", "b", "d"])])
+def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do(
+    shared: bool, order: list[str]
+) -> None:
+    items = [Item("a"), Item("b", bake=True), Item("c"), Item("d", bake=True)]
+    xdist_groups.arrange(cast(list[pytest.Item], items), shared=shared)
+    assert [item.nodeid for item in items] == order
+    groups = {item.nodeid: item.markers[-1].args for item in items}
+    assert groups == {"a": ("a",), "b": ("bake",), "c": ("c",), "d": ("bake",)}
+
+
+def test_files_that_work_on_one_tiny_image_stay_together() -> None:
+    items = [
+        Item("a::1"),
+        Item("b::1", fixtures=["runner"]),
+        Item("a::2"),
+        Item("c::1", fixtures=["key", "runner"]),
+        Item("b::2"),
+    ]
+    xdist_groups.arrange(cast(list[pytest.Item], items), shared=True)
+    groups = {item.nodeid: item.markers[-1].args[0] for item in items}
+    assert groups == {"a::1": "a", "a::2": "a", "b::1": "runner", "b::2": "runner", "c::1": "runner"}

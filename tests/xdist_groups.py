@@ -1,0 +1,52 @@
+"""Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the
+others run the rest.
+
+Files that work on the tiny image of the fixture `runner` stay together, as its builds take half a minute
+each.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+BAKE, RUNNER = "bake", "runner"  # groups; the second is the name of the fixture too
+
+
+def is_shared(config: pytest.Config) -> bool:
+    """Is this one of several processes?"""
+    return hasattr(config, "workerinput")
+
+
+def needs_the_bake(item: pytest.Item) -> bool:
+    return item.get_closest_marker("bake") is not None
+
+
+def arrange(items: list[pytest.Item], *, shared: bool) -> None:
+    """What needs the bake comes last in one process; of several, one has it from the start, and the others
+    take a file at a time.
+    """
+    items.sort(key=needs_the_bake, reverse=shared)
+    of_the_runner = {
+        _file(item)
+        for item in items
+        if RUNNER in getattr(item, "fixturenames", ()) and not needs_the_bake(item)
+    }
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item, of_the_runner)))
+
+
+def _group(item: pytest.Item, of_the_runner: set[str]) -> str:
+    if needs_the_bake(item):
+        return BAKE
+    return RUNNER if _file(item) in of_the_runner else _file(item)
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def plain(nodeid: str) -> str:
+    """A test's name without the group, which pytest-xdist writes behind it."""
+    return re.sub(rf"@({BAKE}|{RUNNER}|\S+\.py)$", "", nodeid)
