@@ -28,17 +28,18 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
     from build.bake import layers, plan_table
     from build.bake.inputs import inputs
     from build.bake.plan import plan as plan_of
+    from build.bake.published import facts_of, newest_published
     from build.bake.steps.source_image import find as find_base_image
-    from build.images import listing as image_list
 
     with cli_session() as report:
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
-        newest = image_list.newest_published(clients, chosen.image.name)
+        newest = newest_published(chosen, clients, report.warn)
         base = find_base_image(clients, chosen.base)
         found = layers.look(chosen, clients, inputs.of(chosen, base.id, base.name, base.login_user))
         hits = {each.provisioner: f"{'hit' if each.layer else 'miss'}: {each.why}" for each in found}
-        planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(found))
+        published = facts_of(newest) if newest else None
+        planned = plan_of(chosen, base, str(clients), published, hits, layers.start_of(found))
         report.document(planned.document()) if json else report.sheet(plan_table.rows(planned))
 
 
@@ -142,10 +143,14 @@ def verify(
 @manifest_task(help=JSON)
 def images(choice: ManifestOptions, json: bool = False) -> None:
     """List the images, newest first."""
+    from build.bake.published import newest_published
     from build.images import listing as image_list
 
     with cli_session() as report:
-        rows = image_list.list_images(connect_to(choice.load(), report))
+        chosen = choice.load()
+        clients = connect_to(chosen, report)
+        rows = image_list.list_images(clients)
+        newest_published(chosen, clients, report.warn)  # for its warning
         if json:
             report.document([asdict(row) for row in rows])
         else:
