@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
 from build.commands.options import ManifestOptions, manifest_task
@@ -109,7 +110,7 @@ def verify(
     from build.hubs.hub import Hub
     from build.images import verify_host as verifier
     from build.operate.ssh import ssh_session
-    from build.remote.ssh_config import Login
+    from build.remote.ssh_target import SshTarget
 
     with cli_session(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
@@ -124,10 +125,13 @@ def verify(
             with ssh_session(
                 Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key
             ) as way:
-                one, folder = verifier.verify(chosen, way.ip, way.config, heavy=heavy, report=report)
+                one, folder = verifier.verify(
+                    chosen, way.target.address, way.config, heavy=heavy, report=report
+                )
             tests = [one]
         else:
-            with verifier.reached(host, Login(user, identity, port, known_hosts)) as config:
+            target = SshTarget(host, user, _file(identity), _file(known_hosts), port or None)
+            with verifier.reached(target) as config:
                 one, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
             tests = [one]
         report.note(f"JUnit files: {folder}/tests-*.xml")
@@ -138,6 +142,10 @@ def verify(
         report.document(
             {"tests": [asdict(test) for test in tests], "folder": str(folder)}
         ) if json else report.table(("",) * 4, rows)
+
+
+def _file(given: str) -> Path | None:
+    return Path(given) if given else None
 
 
 @manifest_task(help=JSON)

@@ -19,6 +19,7 @@ from build.bake.state import TestRun
 from build.errors import HubsmithError, RemoteError, UserError
 from build.manifest import Manifest
 from build.remote import ssh_config
+from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 
 LIGHT, HEAVY = "running", "candidate"
@@ -30,7 +31,7 @@ def verify(
 ) -> tuple[TestRun, Path]:
     """Run the tests; return the counts and the folder with the JUnit file.
 
-    ``host`` is where the hub answers, ``config`` an ssh configuration in which client.ALIAS means the same
+    ``host`` is where the hub answers; in the ssh configuration ``config``, ssh_config.ALIAS means the same
     machine. Raises UserError when there is nothing to run, HubsmithError with the names of the tests that
     failed.
     """
@@ -42,7 +43,7 @@ def verify(
     folder = make_folder(host, started)
     with report.logging_to(folder / "build.log"):
         outcome = image_tests.run_with_config(
-            [image_tests.SshTarget(config, host)], manifest, files, stage, folder, report
+            [image_tests.MachineUnderTest(config, host)], manifest, files, stage, folder, report
         )
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
     if outcome.failed:
@@ -55,14 +56,14 @@ def verify(
 
 
 @contextmanager
-def reached(host: str, login: ssh_config.Login) -> Iterator[Path]:
+def reached(target: SshTarget) -> Iterator[Path]:
     """An ssh configuration for a machine that its operator reaches by their own ssh.
 
     Raises RemoteError when they do not.
     """
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
-        config = ssh_config.write_operators_config(host, login, Path(folder), Path(folder) / "control")
-        _require_ssh(config, host)
+        config = ssh_config.write(target, Path(folder), Path(folder) / "control")
+        _require_ssh(config, target.address)
         try:
             yield config
         finally:

@@ -68,4 +68,4 @@ def _kept(state: Bake) -> tuple[Instance, ...]:
 def _config(state: Bake, machine: Instance) -> Path:
     folder = state.run.folder / machine.id
     folder.mkdir(mode=0o700, exist_ok=True)
-    return ssh_config.write_config(machine.target, folder, folder / "control")
+    return ssh_config.write(machine.target, folder, folder / "control")
