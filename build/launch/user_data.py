@@ -8,8 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-import yaml
-
+from build import cloud_config
 from build.aws.session import Cloud
 from build.hubs import operator_key
 from build.hubs.hub import Hub
@@ -17,17 +16,6 @@ from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, Launch
 
 SCHEMA = 1
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Text of several lines as a literal block, which is how people read it."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> dict[str, object]:
@@ -78,12 +66,8 @@ def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
     config = {
         "ssh_authorized_keys": list(operator_keys),
         "write_files": [
-            _file(LAUNCH_JSON, json.dumps(data, indent=2) + "\n"),
-            _file(OPERATOR_KEYS, "".join(f"{key}\n" for key in operator_keys)),
+            cloud_config.file(LAUNCH_JSON, json.dumps(data, indent=2) + "\n"),
+            cloud_config.file(OPERATOR_KEYS, "".join(f"{key}\n" for key in operator_keys)),
         ],
     }
-    return "#cloud-config\n" + yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=4096)
-
-
-def _file(path: str, content: str) -> dict[str, str]:
-    return {"path": path, "owner": "root:root", "permissions": "0644", "content": content}
+    return cloud_config.render(config)
