@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build import image_contract
 from build.aws import tags
 from build.aws.errors import code_of
 from build.hubs import instances
@@ -50,7 +51,7 @@ class EnsurePassword(Step[LaunchState]):
 
 def parameter_of(hub: Hub) -> str:
     """Where it is kept."""
-    return f"{hub.prefix}/admin-password"
+    return hub.parameter(image_contract.ADMIN_PASSWORD)
 
 
 def forget(clients: Clients, hub: Hub) -> bool:

@@ -6,22 +6,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from build import cloud_config
 from build.aws.session import Cloud
 from build.hubs import operator_key
 from build.hubs.hub import Hub
-from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, LaunchOptions
+from build.image_contract import (
+    LAUNCH_FILE,
+    LAUNCH_SCHEMA,
+    OPERATOR_KEYS_FILE,
+    USUAL_PASSWORD_HOURS,
+    LaunchData,
+)
+from build.launch.options import STAGING_DIRECTORY, LaunchOptions
 
-SCHEMA = 1
-LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
 
-
-def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> dict[str, object]:
+def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> LaunchData:
     """The content of launch.json. The last keys are there only where they differ from the usual ones."""
-    data: dict[str, object] = {
-        "schema": SCHEMA,
+    data: LaunchData = {
+        "schema": LAUNCH_SCHEMA,
         "domain": hub.domain,
         "email": options.email,
         "admin": options.admin,
@@ -36,13 +40,16 @@ def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) 
     if options.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
-        data["acme_directory"] = guest.acme_directory or data.get("acme_directory")
-        data["acme_ca"] = guest.acme_ca
-        data["aws_endpoint_url"] = guest.endpoint_url
-    return {key: value for key, value in data.items() if value}
+        if guest.acme_directory:
+            data["acme_directory"] = guest.acme_directory
+        if guest.acme_ca:
+            data["acme_ca"] = guest.acme_ca
+        if guest.endpoint_url:
+            data["aws_endpoint_url"] = guest.endpoint_url
+    return data
 
 
-def digest(data: dict[str, object]) -> str:
+def digest(data: Mapping[str, object]) -> str:
     """Tells launch data apart, as a tag.
 
     The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the
@@ -57,7 +64,7 @@ def operator_keys(hub: Hub, options: LaunchOptions) -> list[str]:
     return list(dict.fromkeys([operator_key.public_key(hub), *options.defaults.operator_keys]))
 
 
-def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
+def render(data: Mapping[str, object], operator_keys: Sequence[str]) -> str:
     """A #cloud-config that writes the two files.
 
     The keys are also given to cloud-init's own user: they open an instance whose data volume (with its /home)
@@ -66,8 +73,8 @@ def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
     config = {
         "ssh_authorized_keys": list(operator_keys),
         "write_files": [
-            cloud_config.file(LAUNCH_JSON, json.dumps(data, indent=2) + "\n"),
-            cloud_config.file(OPERATOR_KEYS, "".join(f"{key}\n" for key in operator_keys)),
+            cloud_config.file(LAUNCH_FILE, json.dumps(data, indent=2) + "\n"),
+            cloud_config.file(OPERATOR_KEYS_FILE, "".join(f"{key}\n" for key in operator_keys)),
         ],
     }
     return cloud_config.render(config)

@@ -9,15 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from build.aws.errors import code_of
+from build.aws import parameters
 from build.aws.instances import console_tail
 from build.aws.wait import wait_until
 from build.errors import CloudError, HubsmithError
 from build.hubs import https_probe
 from build.hubs.https_probe import HttpsProbe, Trust
 from build.hubs.models import Certificate
+from build.image_contract import BOOT_STATUS, BOOT_STATUS_KEYS, FAILED, READY
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -117,7 +116,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
     # nothing yet, or of an instance before this one
     if not status.phase or status.instance_id not in ("", state.instance_id):
         return seen
-    if status.phase == "failed":
+    if status.phase == FAILED:
         failures.add(status.at)
     # the instance tries again by itself, and what it needed may have come a moment late
     if len(failures) > 1:
@@ -125,7 +124,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             f"{state.instance_id} could not start the hub: {status.message}",
             hint=_what_the_console_says(state),
         )
-    if status.phase == "ready" and seen.certificate and seen.certificate.self_signed:
+    if status.phase == READY and seen.certificate and seen.certificate.self_signed:
         if state.zone is None:
             return HttpsProbe("", seen.certificate)
         raise HubsmithError(
@@ -133,7 +132,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             hint=_TRIES_AGAIN,
         )
     if (
-        status.phase == "ready"
+        status.phase == READY
         and seen.certificate
         and (missing := sorted({*state.names[1:]} - {*seen.certificate.names}))
     ):
@@ -142,22 +141,17 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             f"{status.message or 'it got no other'}",
             hint=_TRIES_AGAIN,
         )
-    return HttpsProbe(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
+    return HttpsProbe(str(status) if status.phase != READY else seen.problem, seen.certificate)
 
 
 def published(clients: Clients, hub: Hub) -> BootStatus:
     """What the instance published last."""
-    try:
-        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/status")["Parameter"]["Value"]
-    except ClientError as exc:
-        if code_of(exc) != "ParameterNotFound":
-            raise
+    value = parameters.value_of(clients, hub.parameter(BOOT_STATUS))
+    if value is None:
         return BootStatus()
     try:
         told = json.loads(value)
-        return BootStatus(
-            *(str(told.get(key) or "") for key in ("phase", "at", "instance_id", "message", "certificate"))
-        )
+        return BootStatus(**{key: str(told.get(key) or "") for key in BOOT_STATUS_KEYS})
     except (ValueError, AttributeError):
         return BootStatus(message=value)
 

@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from build import image_contract, kernel_console
+from build.aws import parameters
 from build.aws.console import kernel_faults
-from build.aws.errors import code_of
 from build.aws.instances import console_tail
 from build.aws.session import Clients
 from build.errors import HubsmithError, RemoteError
@@ -168,11 +166,8 @@ def running_instance(hub: Hub, clients: Clients) -> HubInstance:
 
 def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> tuple[str, ...]:
     """The public host keys that the instance published at its boot."""
-    try:
-        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/host-keys")["Parameter"]["Value"]
-    except ClientError as exc:
-        if code_of(exc) != "ParameterNotFound":
-            raise
+    value = parameters.value_of(clients, hub.parameter(image_contract.HOST_KEYS))
+    if value is None:
         message = (
             f"{instance.id} has not published its host keys, so nobody can know that it is the one who "
             "answers"
@@ -180,7 +175,7 @@ def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> tuple[str, .
         raise RemoteError(
             "; ".join(filter(None, [message, _faults_of(clients, instance)])),
             hint=f"is it still booting? The end of its console:\n{console_tail(clients.ec2, instance.id)}",
-        ) from exc
+        )
     return tuple(line for line in value.splitlines() if line.strip())
 
 
