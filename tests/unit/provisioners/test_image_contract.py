@@ -13,9 +13,13 @@ from types import ModuleType
 from typing import get_type_hints
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from build import image_contract
+from build.hubs.hub import Hub
 from build.image_contract import LaunchData
+from build.manifest import Launch
 
 PROVISIONERS = Path(__file__).parents[3] / "provisioners"
 
@@ -102,6 +106,35 @@ def test_the_launch_data_have_the_types_that_the_machine_checks(launch: ModuleTy
     assert {key for key, kind in types.items() if kind is str} == {*launch._FORMS}
     assert {key for key, kind in types.items() if kind is int} == {"schema", *launch._NUMBERS}
     assert {key for key, kind in types.items() if kind is bool} == {*launch._SWITCHES}
+
+
+LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+
+
+@given(
+    domain=st.tuples(st.lists(LABEL, min_size=1, max_size=6), st.sampled_from(["org", "ac.uk", "xn--p1ai"])),
+    email=st.from_regex(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", fullmatch=True),
+    admin=st.from_regex(r"[a-z_][a-z0-9_-]{0,31}", fullmatch=True),
+    hours=st.integers(1, 8760),
+)
+@example((["a" * 63, "b" * 63, "c" * 63, "d" * 57], "org"), "a@b.c", "_" + "z" * 31, 8760)
+@example((["a"], "ac.uk"), "a@b.c", "_", 1)
+def test_what_a_launch_accepts_the_machine_accepts(
+    launch: ModuleType, domain: tuple[list[str], str], email: str, admin: str, hours: int
+) -> None:
+    hub = Hub.named(".".join([*domain[0], domain[1]]))
+    wanted = Launch.model_validate({"email": email, "admin": admin, "first_password_hours": hours})
+    data = {
+        "schema": image_contract.LAUNCH_SCHEMA,
+        "domain": hub.domain,
+        "email": wanted.email,
+        "admin": wanted.admin,
+        "region": "us-gov-west-1",
+        "ssm_prefix": hub.prefix,
+        "volume_id": "vol-0123456789abcdef0",
+        "first_password_hours": wanted.first_password_hours,
+    }
+    assert launch._problems(data) == []
 
 
 def test_a_first_password_works_as_long_as_commands_take_for_usual(launch: ModuleType) -> None:
