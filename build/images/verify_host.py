@@ -79,7 +79,7 @@ def make_folder(host: str, started: datetime) -> Path:
 
 def _require_ssh(config: Path, host: str) -> None:
     done = subprocess.run(
-        ["ssh", "-F", str(config), "-o", "BatchMode=yes", ssh_config.ALIAS, "true"],
+        ssh_config.command(config, "true", "-o", "BatchMode=yes"),
         capture_output=True,
         text=True,
         timeout=60,

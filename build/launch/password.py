@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build import image_contract
-from build.aws import tags
+from build.aws import parameters, tags
 from build.aws.errors import code_of
 from build.hubs import instances
 from build.launch.state import LaunchState
@@ -69,13 +69,7 @@ def is_unused(clients: Clients, hub: Hub) -> bool:
     """Whether the parameter is there: the machine deletes it when the password has been used, or can no
     longer be.
     """
-    try:
-        clients.ssm.get_parameter(Name=parameter_of(hub))
-    except ClientError as exc:
-        if code_of(exc) not in _GONE:
-            raise
-        return False
-    return True
+    return parameters.value_of(clients, parameter_of(hub)) is not None
 
 
 def was_shown(clients: Clients, hub: Hub) -> None:

@@ -52,14 +52,7 @@ class SshSession:
     def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
         """The ssh command that runs ``line`` (a shell without one)."""
         as_root = "sudo -n -- " if root and self.target.user != "root" else ""
-        return [
-            "ssh",
-            "-F",
-            str(self.config),
-            *(["-t"] if terminal else []),
-            ssh_config.ALIAS,
-            *([as_root + line] if line else []),
-        ]
+        return ssh_config.command(self.config, as_root + line if line else "", *["-t"] * terminal)
 
     def run(self, line: str, *, data: str = "") -> str:
         """What ``line`` prints, run as root with ``data`` on its standard input.

@@ -27,9 +27,9 @@ def write(
 ) -> Path:
     """Write a configuration in which ALIAS means the machine; return its path.
 
-    It goes into ``folder``, with the keys it needs (all 0600). A shared connection lives in ``control_socket``;
-    unix socket paths are limited to 107 bytes, so it is not always inside ``folder``. A target without host
-    keys of its own is reached as this user's ssh would reach it.
+    It goes into ``folder``, with the keys it needs (all 0600). Unix socket paths are limited to 107 bytes, so
+    that ``control_socket``, where a shared connection lives, is not always there. A target without host keys
+    of its own is reached as this user's ssh would reach it.
     """
     pinned = isinstance(target.host_keys, tuple)
     lines = {
@@ -51,6 +51,11 @@ def write(
     return config
 
 
+def command(config: Path, line: str = "", *options: str) -> list[str]:
+    """The ssh command that runs ``line`` on the machine (a shell without one)."""
+    return ["ssh", "-F", str(config), *options, ALIAS, *([line] if line else [])]
+
+
 def share(config: Path) -> None:
     """Open the shared connection: of two who come at once and find none, one would say that it cannot share
     it.
@@ -60,7 +65,7 @@ def share(config: Path) -> None:
     options = [word for key, value in SHARED.items() for word in ("-o", f"{key}={value}")]
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(
-            ["ssh", "-F", str(config), *options, "-o", "BatchMode=yes", ALIAS, "true"],
+            command(config, "true", *options, "-o", "BatchMode=yes"),
             capture_output=True,
             timeout=60,
             check=False,
@@ -69,9 +74,7 @@ def share(config: Path) -> None:
 
 def close(config: Path) -> None:
     """End the shared connection, if one is open."""
-    subprocess.run(
-        ["ssh", "-F", str(config), "-O", "exit", ALIAS], capture_output=True, timeout=10, check=False
-    )
+    subprocess.run(command(config, "", "-O", "exit"), capture_output=True, timeout=10, check=False)
 
 
 def _identity_file(target: SshTarget, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from build.bake import instances
@@ -46,7 +47,8 @@ def how_to_look_inside(state: Bake) -> str | None:
     if not machines:
         return None
     ways = (
-        f"  ssh -F {_config(state, machine)} -o ControlPath=none {ssh_config.ALIAS}" for machine in machines
+        "  " + shlex.join(ssh_config.command(_config(state, machine), "", "-o", "ControlPath=none"))
+        for machine in machines
     )
     return "\n".join(
         [

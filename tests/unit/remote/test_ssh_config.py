@@ -35,10 +35,8 @@ def meant(config: Path) -> dict[str, str]:
 
 
 def connect(config: Path) -> subprocess.CompletedProcess[str]:
-    line = ["ssh", "-F", str(config), "-o", "BatchMode=yes", "-o", "ControlPath=none"]
-    return subprocess.run(
-        [*line, ssh_config.ALIAS, "echo in"], capture_output=True, text=True, timeout=60, check=False
-    )
+    line = ssh_config.command(config, "echo in", "-o", "BatchMode=yes", "-o", "ControlPath=none")
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_machine_of_a_build_is_known_by_the_keys_that_were_made_for_it(tmp_path: Path) -> None:
