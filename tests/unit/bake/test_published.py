@@ -5,24 +5,28 @@ The images are in a local cloud without machines.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from invoke import Program
 from moto.ec2.models import ec2_backends
 from moto.ssm.models import ssm_backends
 from werkzeug.serving import make_server
 
 from build.aws.session import Clients, Cloud, connect
 from build.bake.published import newest_published
+from build.bake.state import BaseImage
 from build.launch.image import FindHubImage
 from build.manifest import Manifest, load
 from build.rebuild import due
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.server.wsgi import CloudApp, QuietHandler
+from tasks import namespace
 from tests.web import answering
 
 TINY = Path(__file__).parents[2] / "cloud" / "tiny" / "manifest.yaml"
@@ -209,7 +213,7 @@ def test_launch_and_rebuild_take_the_same_image_and_say_the_same(
 ) -> None:
     older, newer = publish(), publish("stable")
     point_to(older)
-    base: Any = type("Base", (), {"id": "ami-1", "name": "tiny", "login_user": "root"})
+    base = BaseImage("ami-1", "tiny", "000000000000", "x86_64", "/dev/xvda", 1, "root")
     monkeypatch.setattr(due.source_image, "find", lambda *_: base)
     by_rebuild: list[str] = []
     assert due.decide(manifest(), clients, None, by_rebuild.append).image_id == older
@@ -222,4 +226,29 @@ def test_launch_and_rebuild_take_the_same_image_and_say_the_same(
     assert FindHubImage()._find(state).id == older
     assert (
         by_launch == by_rebuild == [f"{PARAMETER} names {older}; {newer} holds channel stable; using {older}"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "module"), [("images", "images"), ("plan", "images"), ("rebuild --check", "rebuild")]
+)
+def test_commands_warn(
+    clients: Clients,
+    publish: Publish,
+    point_to: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    module: str,
+) -> None:
+    older, newer = publish(), publish("stable")
+    point_to(older)
+    base = BaseImage("ami-1", "tiny", "000000000000", "x86_64", "/dev/xvda", 1, "root")
+    monkeypatch.setattr(due.source_image, "find", lambda *_: base)
+    commands = importlib.import_module(f"build.commands.{module}")
+    monkeypatch.setattr(commands, "connect_to", lambda *_, **__: clients)
+    Program(namespace=namespace).run(["invoke", *command.split(), "--manifest", str(TINY)], exit=False)
+    assert (
+        f"warning: {PARAMETER} names {older}; {newer} holds channel stable; using {older}\n"
+        in capsys.readouterr().err
     )
