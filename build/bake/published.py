@@ -35,34 +35,37 @@ class Published:
     created: str = ""
 
 
+@dataclass(frozen=True)
+class _Named:
+    """What the SSM parameter names: ``image``, or none that can be taken; ``words`` say which, or why not."""
+
+    words: str
+    image: ImageTypeDef | None = None
+
+
+_NOTHING = _Named("does not exist")
+
+
 def newest_published(
     manifest: Manifest, clients: Clients, warn: Callable[[str], object]
 ) -> ImageTypeDef | None:
-    """The published image that the manifest's SSM parameter names; without a parameter, the newest image that
-    holds its channel. None before the first.
+    """The image that the SSM parameter names, else the newest that holds the channel; None before the first.
 
-    A parameter that names no available image, or one of another channel, is passed over. ``warn`` gets a
-    sentence when parameter and channel disagree. Raises what botocore raises.
+    A parameter is passed over that names no available published image of the name, or one of another channel.
+    ``warn`` gets a sentence where parameter and channel disagree. Raises what botocore raises.
     """
-    images = _available(manifest, clients)
-    in_channel = newest(image for image in images if _channel(image) == manifest.publish.channel)
+    images, channel = _available(manifest, clients), manifest.publish.channel
+    in_channel = max((image for image in images if _channel(image) == channel), key=age_key, default=None)
     if manifest.ssm_parameter is None:
         return in_channel
-    value, problem = _read(clients, manifest.ssm_parameter)
-    named = next((image for image in images if image["ImageId"] == value), None)
-    if value and not problem:
-        problem = _problem(manifest, named)
-    chosen = in_channel if problem or named is None else named
-    if value is None and in_channel is None:
-        return None
-    if problem or _id(named) != _id(in_channel):
-        warn(_disagreement(manifest, value, problem, in_channel, chosen))
+    named = _named(manifest, clients, manifest.ssm_parameter, images)
+    chosen = named.image or in_channel
+    before_the_first = named is _NOTHING and in_channel is None
+    agree = named.image is not None and _id(named.image) == _id(in_channel)
+    if not (agree or before_the_first):
+        holder, using = _id(in_channel) or "no image", f"; using {_id(chosen)}" if chosen else ""
+        warn(f"{manifest.ssm_parameter} {named.words}; {holder} holds channel {channel}{using}")
     return chosen
-
-
-def newest(images: Iterable[ImageTypeDef]) -> ImageTypeDef | None:
-    """The newest of these images; None when there is none."""
-    return max(images, key=age_key, default=None)
 
 
 def age_key(image: ImageTypeDef) -> tuple[str, str]:
@@ -87,39 +90,23 @@ def _available(manifest: Manifest, clients: Clients) -> list[ImageTypeDef]:
     )["Images"]
 
 
-def _read(clients: Clients, name: str) -> tuple[str | None, str]:
-    """The parameter's value, and why it is not known."""
+def _named(manifest: Manifest, clients: Clients, parameter: str, images: Iterable[ImageTypeDef]) -> _Named:
     try:
-        value = parameters.value_of(clients, name)
+        value = parameters.value_of(clients, parameter)
     except ClientError as exc:
         # Who may launch need not have been given the parameter; the channel is there for them.
         if code_of(exc) != "AccessDeniedException":
             raise
-        return None, "may not be read"
-    return value, "" if value else "does not exist"
-
-
-def _problem(manifest: Manifest, named: ImageTypeDef | None) -> str:
-    """Why the image that the parameter names is not the one; nothing when it is."""
-    if named is None:
-        return f"which is not an available published image of {manifest.image.name}"
+        return _Named("may not be read")
+    if value is None:
+        return _NOTHING
+    image = next((image for image in images if image["ImageId"] == value), None)
+    if image is None:
+        return _Named(f"names {value}, which is not an available published image of {manifest.image.name}")
     # Parameters are shared by all channels of an image unless {channel} is in their name.
-    if _channel(named) not in ("", manifest.publish.channel):
-        return f"which holds channel {_channel(named)}"
-    return ""
-
-
-def _disagreement(
-    manifest: Manifest,
-    value: str | None,
-    problem: str,
-    in_channel: ImageTypeDef | None,
-    chosen: ImageTypeDef | None,
-) -> str:
-    says = ", ".join(filter(None, (f"names {value}" if value else "", problem)))
-    holder = _id(in_channel) or "no image"
-    using = f"; using {_id(chosen)}" if chosen else ""
-    return f"{manifest.ssm_parameter} {says}; {holder} holds channel {manifest.publish.channel}{using}"
+    if _channel(image) not in ("", manifest.publish.channel):
+        return _Named(f"names {value}, which holds channel {_channel(image)}")
+    return _Named(f"names {value}", image)
 
 
 def _channel(image: ImageTypeDef) -> str:

@@ -206,6 +206,8 @@ def test_who_may_not_read_the_parameter_gets_the_channels(
     monkeypatch.setattr(clients.ssm, "get_parameter", refuse)
     words = f"{PARAMETER} may not be read; {stable} holds channel stable; using {stable}"
     assert found(clients) == (stable, [words])
+    clients.ec2.deregister_image(ImageId=stable)
+    assert found(clients) == (None, [f"{PARAMETER} may not be read; no image holds channel stable"])
 
 
 def test_launch_and_rebuild_take_the_same_image_and_say_the_same(
