@@ -1,11 +1,16 @@
 """What Hubsmith and a machine image agree about, and since which version images do their part.
 
+Names and paths here are on the image too, in the programs of provisioners/, which cannot import this file: a
+test compares them (tests/unit/provisioners/test_image_contract.py).
+
 An image carries the contract that it was built with in a file (CONTRACT_FILE), and the Hubsmith that built it
 in a tag. A command that asks more of the machine than its image can do says so before it does anything: an
 older program that ends with "done" without having done all of it would be believed.
 """
 
 from __future__ import annotations
+
+from typing import TypedDict
 
 from build.errors import UserError
 
@@ -17,6 +22,53 @@ It is what CONTRACT_FILE holds on images built now.
 CONTRACT_FILE = "/usr/lib/hubsmith/contract"
 FIRST_CONTRACT = "0.1.0"
 """What images without the file were built with."""
+
+USERS_PROGRAM = "/usr/lib/hubsmith/users"
+STATUS_PROGRAM = "/usr/lib/hubsmith/status"
+"""Programs of the image that commands call, as root."""
+UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
+"""The systemd units whose journal tells how a hub is, by their names without .service."""
+
+LAUNCH_FILE = "/etc/hubsmith/launch.json"
+"""The launch data, written by user data; absent on a machine that is no hub."""
+OPERATOR_KEYS_FILE = "/etc/hubsmith/operator_keys"
+"""Public keys that open the machine to its operator, a line each, written by user data."""
+
+ADMIN_PASSWORD = "admin-password"  # noqa: S105 - the name of a parameter
+"""SSM parameter below the hub's prefix: written by a launch, read and deleted by the machine."""
+HOST_KEYS = "host-keys"
+"""SSM parameter below the hub's prefix, written by the machine: its public host keys, a line each."""
+BOOT_STATUS = "status"
+"""SSM parameter below the hub's prefix, written by the machine: how far it is, JSON with BOOT_STATUS_KEYS."""
+BOOT_STATUS_KEYS = ("phase", "at", "instance_id", "message", "certificate")
+READY, FAILED = "ready", "failed"
+"""The phases that end a boot; those before them are for people."""
+
+LAUNCH_SCHEMA = 1
+"""Of the launch data. An image refuses data of another schema, and keys it does not know."""
+USUAL_PASSWORD_HOURS = 72
+"""How long a first password works where the launch data say nothing; an older image knows no other."""
+
+
+class _NeededData(TypedDict):
+    schema: int
+    domain: str
+    email: str
+    admin: str
+    region: str
+    ssm_prefix: str
+    volume_id: str
+
+
+class LaunchData(_NeededData, total=False):
+    """The content of LAUNCH_FILE."""
+
+    first_password_hours: int
+    subdomains: bool
+    acme_directory: str
+    acme_ca: str
+    aws_endpoint_url: str
+
 
 SINCE = {
     "users --reset": "0.2.0",  # ends every cookie, token and server of the user before it says so

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from build.errors import HubsmithError, UserError
 from build.manifest import Manifest
 from build.remote import ssh_config
-from build.remote.shell import Target
+from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 
 _PLUGINS = Path(__file__).with_name("pytest_plugins")
@@ -28,8 +28,8 @@ _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
 
 
 @dataclass(frozen=True)
-class SshTarget:
-    """How a machine is reached: an ssh configuration that calls it client.ALIAS, and its hub's address."""
+class MachineUnderTest:
+    """A machine to test: an ssh configuration that calls it ssh_config.ALIAS, and where its hub answers."""
 
     config: Path
     address: str
@@ -53,7 +53,7 @@ class TestSummary:
 def run(
     manifest: Manifest,
     files: Sequence[Path],
-    targets: Sequence[Target],
+    targets: Sequence[SshTarget],
     stage: str,
     folder: Path,
     report: Reporter,
@@ -67,7 +67,7 @@ def run(
     """
     with ExitStack() as stack:
         machines = [
-            SshTarget(
+            MachineUnderTest(
                 stack.enter_context(_ssh_config(target, folder / f"ssh-{stage}-{number}")), target.address
             )
             for number, target in enumerate(targets, start=1)
@@ -76,7 +76,7 @@ def run(
 
 
 def run_with_config(
-    machines: Sequence[SshTarget],
+    machines: Sequence[MachineUnderTest],
     manifest: Manifest,
     files: Sequence[Path],
     stage: str,
@@ -114,7 +114,7 @@ def read(junit: Path) -> TestSummary:
     return TestSummary(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
 
 
-def _environment_of(machines: Sequence[SshTarget]) -> dict[str, str]:
+def _environment_of(machines: Sequence[MachineUnderTest]) -> dict[str, str]:
     """What the plugin wants to know, and what a test that knows of one machine only does."""
     ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
     python_path = os.pathsep.join(filter(None, [str(_PLUGINS), os.environ.get("PYTHONPATH", "")]))
@@ -126,10 +126,10 @@ def _environment_of(machines: Sequence[SshTarget]) -> dict[str, str]:
 
 
 @contextmanager
-def _ssh_config(target: Target, folder: Path) -> Iterator[Path]:
+def _ssh_config(target: SshTarget, folder: Path) -> Iterator[Path]:
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as short:
-        config = ssh_config.write_config(target, folder, Path(short) / "control")
+        config = ssh_config.write(target, folder, Path(short) / "control")
         try:
             yield config
         finally:
@@ -143,7 +143,7 @@ def _pytest(
     manifest: Manifest,
     files: Sequence[Path],
     environment: Mapping[str, str],
-    machines: Sequence[SshTarget],
+    machines: Sequence[MachineUnderTest],
     junit: Path,
     report: Reporter,
     guard: Guard,
@@ -188,7 +188,7 @@ def _pytest(
             raise
 
 
-def _processes(manifest: Manifest, machines: Sequence[SshTarget]) -> list[str]:
+def _processes(manifest: Manifest, machines: Sequence[MachineUnderTest]) -> list[str]:
     """One for each machine, unless the manifest says how many."""
     is_chosen = any(argument.startswith(("-n", "--numprocesses")) for argument in manifest.tests.pytest_args)
     return [] if is_chosen or len(machines) == 1 else [f"--numprocesses={len(machines)}", "--dist=loadgroup"]

@@ -16,7 +16,8 @@ from build.errors import CloudError, RemoteError
 from build.remote import keys
 from build.remote.greeting import greets
 from build.remote.keys import SshKey
-from build.remote.shell import Shell, Target
+from build.remote.shell import Shell
+from build.remote.ssh_target import SshTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import (
@@ -46,7 +47,7 @@ def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
             f"{instance_id} has no {state.manifest.builder.address} address",
             hint="set builder.address, or builder.subnet_id to a subnet that gives public addresses",
         )
-    target = Target(address, state.base.login_user, state.run.key, host_key.public)
+    target = SshTarget(address, state.base.login_user, state.run.key, (host_key.public,))
     return Instance(instance_id, address, target, KernelWatch(state.clients.ec2, instance_id))
 
 
@@ -66,7 +67,7 @@ def wait_for_ssh(state: Bake, instance: Instance, *, since_boot: str = "") -> st
 
     def look() -> str:
         watch.check(state, instance)
-        if not greets(instance.target.address, instance.target.port):
+        if not greets(instance.target.address, instance.target.tcp_port):
             return "not yet: no answer"
         try:
             with Shell(instance.target) as shell:

@@ -12,6 +12,7 @@ from build.aws import tags
 from build.bake.inputs import inputs
 from build.bake.inputs.fingerprint import Fingerprint
 from build.bake.inputs.inputs import Inputs
+from build.bake.published import PUBLISHED, Published
 from build.manifest import Manifest, ProvisionerUse, template_variables
 from build.manifest.yaml.frozen import to_plain
 
@@ -42,15 +43,6 @@ class BaseImageFacts(Protocol):
     @property
     def login_user(self) -> str:
         """The user it lets in by ssh."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """The newest published image of the same name, as its tags describe it."""
-
-    image_id: str
-    tags: Mapping[str, str]
-    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,7 +207,7 @@ def _tags(manifest: Manifest, base: BaseImageFacts, made_of: Inputs) -> dict[str
         tags.IMAGE: manifest.image.name,
         **made_of.tags(),
         tags.LOGIN_USER: base.login_user,
-        tags.STATE: "published",
+        tags.STATE: PUBLISHED,
         tags.CHANNEL: manifest.publish.channel,
     }
 

@@ -12,7 +12,7 @@ from build.bake.inputs.inputs import Inputs
 from build.bake.run import Run
 from build.manifest import Manifest
 from build.remote.keys import SshKey
-from build.remote.shell import Target
+from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 
 
@@ -45,7 +45,7 @@ class Instance:
 
     id: str
     address: str
-    target: Target
+    target: SshTarget
     kernel: KernelWatch
 
 

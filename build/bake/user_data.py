@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-import yaml
-
+from build import cloud_config
+from build.manifest.yaml.write import Block
 from build.remote.keys import SshKey
-
-
-class _Text(str):
-    """Text shown as a literal block, which is how people (and the tiny image) read keys."""
-
-
-def _literal(dumper: yaml.SafeDumper, text: _Text) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(_Text, _literal)
-
 
 # A unit in /run, started without waiting: bootcmd runs before sysinit.target, where systemd-run (it asks for
 # the system bus) would wait for ever.
@@ -61,14 +45,14 @@ def render(
     """
     config = {
         "ssh_keys": {
-            "ed25519_private": _Text(host_key.private),
+            # The tiny image of the local cloud reads it as a block.
+            "ed25519_private": Block(host_key.private),
             "ed25519_public": f"{host_key.public} hubsmith",
         },
         "ssh_authorized_keys": [f"{run_key.public} hubsmith-run"],
         "bootcmd": [
             *([_FORGET_KEYS] if forget_keys else []),
-            ["sh", "-c", _Text(_START_TIMER), "sh", _Text(_END_TIMER.format(minutes=shutdown_after_minutes))],
+            ["sh", "-c", _START_TIMER, "sh", _END_TIMER.format(minutes=shutdown_after_minutes)],
         ],
     }
-    body = yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=4096)
-    return f"#cloud-config\n# hubsmith-shutdown-after: {shutdown_after_minutes}\n{body}"
+    return cloud_config.render(config, f"hubsmith-shutdown-after: {shutdown_after_minutes}")

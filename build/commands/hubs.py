@@ -12,12 +12,11 @@ from build.commands.common import JSON, cli_session, connect_to
 from build.commands.launch import DOMAIN
 from build.commands.options import ManifestOptions, Several, manifest_task
 from build.errors import HubsmithError, UserError
+from build.image_contract import UNITS, USERS_PROGRAM
 
 KEY = {
     "operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"
 }
-_USERS = "/usr/lib/hubsmith/users"
-_UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 
 
 @manifest_task(help=JSON)
@@ -113,7 +112,7 @@ def users(
 def _users_line(what: str, names: Several, *, json: bool) -> str:
     """The command line on the machine; names to add go through standard input, however many they are."""
     given = "".join(f" {shlex.quote(name)}" for name in names or ()) if what in ("reset", "remove") else ""
-    return f"{_USERS} {what}{given}" + (" --json" if json else "")
+    return f"{USERS_PROGRAM} {what}{given}" + (" --json" if json else "")
 
 
 def _names_in(file: str) -> list[str]:
@@ -149,7 +148,7 @@ def ssh(choice: ManifestOptions, domain: str = "", operator_key: str = "", comma
     | {
         "follow": "Go on as lines come, until Ctrl-C",
         "lines": "NUMBER  How many of the last lines (default: 200)",
-        "unit": f"NAME  Of this systemd unit; can be repeated (default: {', '.join(_UNITS)})",
+        "unit": f"NAME  Of this systemd unit; can be repeated (default: {', '.join(UNITS)})",
         "console": "The serial console instead, which needs no ssh",
     },
 )
@@ -173,7 +172,7 @@ def logs(
         if console:
             report.result(console_tail(clients.ec2, running_instance(hub, clients).id, lines))
             return
-        units = "".join(f" -u {shlex.quote(name)}" for name in unit or _UNITS)
+        units = "".join(f" -u {shlex.quote(name)}" for name in unit or UNITS)
         with ssh_session(hub, clients, chosen, report, operator_key) as session:
             code = session.follow(
                 f"journalctl --no-pager -o short-iso -n {lines}{' -f' if follow else ''}{units}", root=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
 from build.commands.options import ManifestOptions, manifest_task
@@ -30,13 +31,13 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
     from build.bake import layers, plan_table
     from build.bake.inputs.inputs import Inputs
     from build.bake.plan import plan as plan_of
+    from build.bake.published import facts_of, newest_published
     from build.bake.steps.source_image import find as find_base_image
-    from build.images import listing as image_list
 
     with cli_session() as report:
         chosen = choice.load(building=True)
         clients = connect_to(chosen, report, base=True)
-        newest = image_list.newest_published(clients, chosen.image.name)
+        newest = newest_published(chosen, clients, report.warn)
         base = find_base_image(clients, chosen.base)
         layer_choices = layers.find_layers(
             chosen, clients, Inputs.from_manifest(chosen, base.id, base.name, base.login_user)
@@ -45,7 +46,8 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
             layer_choice.provisioner: f"{'hit' if layer_choice.layer else 'miss'}: {layer_choice.why}"
             for layer_choice in layer_choices
         }
-        planned = plan_of(chosen, base, str(clients), newest, hits, layers.start_of(layer_choices))
+        published = facts_of(newest) if newest else None
+        planned = plan_of(chosen, base, str(clients), published, hits, layers.start_of(layer_choices))
         report.document(planned.document()) if json else report.sheet(plan_table.rows(planned))
 
 
@@ -115,7 +117,7 @@ def verify(
     from build.hubs.hub import Hub
     from build.images import verify_host as verifier
     from build.operate.ssh import ssh_session
-    from build.remote.ssh_config import Login
+    from build.remote.ssh_target import SshTarget
 
     with cli_session(verbose=verbose) as report:
         if sum(map(bool, (ami, host, domain))) != 1:
@@ -131,11 +133,12 @@ def verify(
                 Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key
             ) as session:
                 summary, folder = verifier.verify(
-                    chosen, session.ip, session.config, heavy=heavy, report=report
+                    chosen, session.target.address, session.config, heavy=heavy, report=report
                 )
             tests = [summary]
         else:
-            with verifier.reached(host, Login(user, identity, port, known_hosts)) as config:
+            target = SshTarget(host, user, _file(identity), _file(known_hosts), port or None)
+            with verifier.reached(target) as config:
                 summary, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
             tests = [summary]
         report.note(f"JUnit files: {folder}/tests-*.xml")
@@ -148,13 +151,21 @@ def verify(
         ) if json else report.table(("",) * 4, rows)
 
 
+def _file(given: str) -> Path | None:
+    return Path(given) if given else None
+
+
 @manifest_task(help=JSON)
 def images(choice: ManifestOptions, json: bool = False) -> None:
     """List the images, newest first."""
+    from build.bake.published import newest_published
     from build.images import listing as image_list
 
     with cli_session() as report:
-        rows = image_list.list_images(connect_to(choice.load(), report))
+        chosen = choice.load()
+        clients = connect_to(chosen, report)
+        rows = image_list.list_images(clients)
+        newest_published(chosen, clients, report.warn)  # for its warning
         if json:
             report.document([asdict(row) for row in rows])
         else:

@@ -165,7 +165,7 @@ def _judge(
     from build.rebuild import due as rebuilder
 
     with report.step("compare with the published image"):
-        return rebuilder.decide(manifest, clients, limit)
+        return rebuilder.decide(manifest, clients, limit, report.warn)
 
 
 def _tell(decision: RebuildDecision, report: Reporter, *, json: bool) -> None:

@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from build.aws.errors import code_of
+from build.aws import parameters
+from build.image_contract import BOOT_STATUS, BOOT_STATUS_KEYS
 
 if TYPE_CHECKING:
     from build.aws.session import Clients
@@ -31,19 +30,11 @@ class BootStatus:
 
 def published(clients: Clients, hub: Hub) -> BootStatus:
     """What the instance published last."""
-    try:
-        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/status")["Parameter"]["Value"]
-    except ClientError as exc:
-        if code_of(exc) != "ParameterNotFound":
-            raise
+    value = parameters.value_of(clients, hub.parameter(BOOT_STATUS))
+    if value is None:
         return BootStatus()
     try:
         document = json.loads(value)
-        return BootStatus(
-            *(
-                str(document.get(key) or "")
-                for key in ("phase", "at", "instance_id", "message", "certificate")
-            )
-        )
+        return BootStatus(**{key: str(document.get(key) or "") for key in BOOT_STATUS_KEYS})
     except (ValueError, AttributeError):
         return BootStatus(message=value)

@@ -59,6 +59,10 @@ class Hub:
         """Below it are all the hub's SSM parameters."""
         return f"/hubsmith/hubs/{self.domain}"
 
+    def parameter(self, name: str) -> str:
+        """The full name of one of them."""
+        return f"{self.prefix}/{name}"
+
     @property
     def name(self) -> str:
         """Of its role, instance profile and security group; a long domain is shortened, unmistakably."""

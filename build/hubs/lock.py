@@ -67,7 +67,7 @@ def held(hub: Hub, clients: Clients, doing: str) -> Iterator[None]:
 
 def name_of(hub: Hub) -> str:
     """The parameter's name."""
-    return f"{hub.prefix}/lock"
+    return hub.parameter("lock")
 
 
 def _take(hub: Hub, clients: Clients, doing: str) -> Holder:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import parameters, tags
 from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.errors import CloudError
@@ -56,14 +56,8 @@ class Uses:
     def _parameter(self, manifest: Manifest) -> Iterator[tuple[str, str]]:
         if not manifest.ssm_parameter:
             return
-        try:
-            yield (
-                self._clients.ssm.get_parameter(Name=manifest.ssm_parameter)["Parameter"]["Value"],
-                f"in {manifest.ssm_parameter}",
-            )
-        except ClientError as exc:
-            if code_of(exc) != "ParameterNotFound":
-                raise
+        if image_id := parameters.value_of(self._clients, manifest.ssm_parameter):
+            yield image_id, f"in {manifest.ssm_parameter}"
 
     def _templates(self) -> Iterator[tuple[str, str]]:
         """Of every version: an Auto Scaling group may have chosen any by its number."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from build.aws import tags
 from build.aws.session import Clients
-from build.bake.plan import Published
-from build.bake.steps.image import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -67,19 +65,3 @@ def cells(row: ImageRow) -> tuple[str, ...]:
         row.created[:16].replace("T", " "),
         row.base.partition(" ")[2] or row.base,
     )
-
-
-def newest_published(clients: Clients, image: str, channel: str | None = None) -> Published | None:
-    """The newest published image called ``image``, of ``channel`` if one is given; None before the first."""
-    wanted = [
-        *tags.having(tags.IMAGE, image),
-        *tags.having(tags.STATE, PUBLISHED),
-        {"Name": "state", "Values": ["available"]},
-    ]
-    if channel:
-        wanted += tags.having(tags.CHANNEL, channel)
-    images = clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
-    if not images:
-        return None
-    newest = max(images, key=lambda candidate: (candidate["CreationDate"], candidate.get("Name", "")))
-    return Published(newest["ImageId"], tags.as_dict(newest.get("Tags")), newest["CreationDate"])

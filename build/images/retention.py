@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from build.aws import tags
 from build.aws.session import Clients
 from build.bake.layers import STATE as LAYER
-from build.bake.steps.image import PUBLISHED, snapshots_of
+from build.bake.published import PUBLISHED, age_key
+from build.bake.steps.image import snapshots_of
 from build.images import sweep
 from build.images.in_use import Uses
 from build.images.sweep import Leftover
@@ -98,7 +99,7 @@ def _images(
     published = [
         image for image in mine if _is(image, {tags.IMAGE: manifest.image.name, tags.STATE: PUBLISHED})
     ]
-    newest_first = sorted(published, key=lambda one: (one["CreationDate"], one.get("Name", "")), reverse=True)
+    newest_first = sorted(published, key=age_key, reverse=True)
     for place, image in enumerate(newest_first, start=1):
         age = now - _time(image["CreationDate"])
         if use := used.of(image):

@@ -18,7 +18,7 @@ from build.aws.errors import code_of, explain
 from build.aws.session import Clients
 from build.aws.wait import wait_until
 from build.bake import run
-from build.bake.steps.image import PUBLISHED
+from build.bake.published import PUBLISHED
 from build.errors import CleanupError, HubsmithError, UserError
 from build.report.reporter import Reporter
 

@@ -17,6 +17,7 @@ from build.bake.state import TestRun
 from build.errors import HubsmithError, RemoteError, UserError
 from build.manifest import Manifest
 from build.remote import ssh_config
+from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 
 LIGHT, HEAVY = "running", "candidate"
@@ -28,7 +29,7 @@ def verify(
 ) -> tuple[TestRun, Path]:
     """Run the tests; return the counts and the folder with the JUnit file.
 
-    ``host`` is where the hub answers, ``config`` an ssh configuration in which client.ALIAS means the same
+    ``host`` is where the hub answers; in the ssh configuration ``config``, ssh_config.ALIAS means the same
     machine. Raises UserError when there is nothing to run, HubsmithError with the names of the tests that
     failed.
     """
@@ -40,7 +41,7 @@ def verify(
     folder = make_folder(host, started)
     with report.logging_to(folder / "build.log"):
         outcome = image_tests.run_with_config(
-            [image_tests.SshTarget(config, host)], manifest, files, stage, folder, report
+            [image_tests.MachineUnderTest(config, host)], manifest, files, stage, folder, report
         )
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
     if outcome.failed:
@@ -53,14 +54,14 @@ def verify(
 
 
 @contextmanager
-def reached(host: str, login: ssh_config.Login) -> Iterator[Path]:
+def reached(target: SshTarget) -> Iterator[Path]:
     """An ssh configuration for a machine that its operator reaches by their own ssh.
 
     Raises RemoteError when they do not.
     """
     with tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
-        config = ssh_config.write_operators_config(host, login, Path(folder), Path(folder) / "control")
-        _require_ssh(config, host)
+        config = ssh_config.write(target, Path(folder), Path(folder) / "control")
+        _require_ssh(config, target.address)
         try:
             yield config
         finally:
@@ -76,7 +77,7 @@ def make_folder(host: str, started: datetime) -> Path:
 
 def _require_ssh(config: Path, host: str) -> None:
     done = subprocess.run(
-        ["ssh", "-F", str(config), "-o", "BatchMode=yes", ssh_config.ALIAS, "true"],
+        ssh_config.command(config, "true", "-o", "BatchMode=yes"),
         capture_output=True,
         text=True,
         timeout=60,

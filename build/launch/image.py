@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from build import image_contract
 from build.aws import tags
 from build.aws.errors import code_of
-from build.bake.steps.image import PUBLISHED
+from build.bake.published import newest_published
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.models import HubImage
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class FindHubImage(Step[LaunchState]):
-    """The image asked for, else the newest published one of the manifest's name and channel.
+    """The image asked for, else the newest published one of the manifest.
 
     Produces: image.
     """
@@ -45,8 +45,8 @@ class FindHubImage(Step[LaunchState]):
     def _find(self, state: LaunchState) -> HubImage:
         if state.options.image_id:
             return described(state.clients, state.options.image_id, state.manifest.base.login_user)
-        if newest := newest_published(state):
-            return newest
+        if newest := newest_published(state.manifest, state.clients, state.report.warn):
+            return _facts(newest, state.manifest.base.login_user)
         running = instances.of_hub(state.clients, state.hub)
         if running:
             return of_instance(state, running[-1])
@@ -58,22 +58,6 @@ class FindHubImage(Step[LaunchState]):
                 "what there is"
             ),
         )
-
-
-def newest_published(state: LaunchState) -> HubImage | None:
-    """The newest published image of the manifest's name in its channel."""
-    manifest = state.manifest
-    found = state.clients.ec2.describe_images(
-        Owners=["self"],
-        Filters=[
-            *tags.having(tags.IMAGE, manifest.image.name),
-            *tags.having(tags.STATE, PUBLISHED),
-            *tags.having(tags.CHANNEL, manifest.publish.channel),
-            {"Name": "state", "Values": ["available"]},
-        ],
-    )["Images"]
-    facts = [_facts(image, manifest.base.login_user) for image in found]
-    return max(facts, key=lambda image: image.created, default=None)
 
 
 def described(clients: Clients, image_id: str, login_user: str) -> HubImage:

@@ -17,6 +17,7 @@ from build.aws.wait import wait_until
 from build.hubs import instances
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
+from build.image_contract import LaunchData
 from build.launch import user_data
 from build.launch.image import of_instance
 from build.launch.state import LaunchState
@@ -125,7 +126,7 @@ def ensure_running(state: LaunchState, instance_id: str) -> None:
     wait_for_state(ec2, instance_id, "running", timeout_s=timeouts.running_s, on_wait=state.report.waiting)
 
 
-def _data(state: LaunchState) -> dict[str, object]:
+def _data(state: LaunchState) -> LaunchData:
     return user_data.launch_data(state.hub, state.options, state.clients.cloud, state.volume_id)
 
 

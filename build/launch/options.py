@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 
 from build.errors import UserError
+from build.image_contract import USUAL_PASSWORD_HOURS
 from build.manifest import Launch as Defaults
 from build.manifest import Manifest
 from build.manifest.checks.cross_section import admin_problem
 
-USUAL_PASSWORD_HOURS = 72
-"""How long the image itself lets a first password work; an older image knows no other."""
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build import image_contract
+from build.aws import parameters, tags
 from build.aws.errors import code_of
 from build.hubs import instances
 from build.launch.state import LaunchState
@@ -49,7 +50,7 @@ class EnsurePassword(Step[LaunchState]):
 
 def parameter_of(hub: Hub) -> str:
     """Where it is kept."""
-    return f"{hub.prefix}/admin-password"
+    return hub.parameter(image_contract.ADMIN_PASSWORD)
 
 
 def forget(clients: Clients, hub: Hub) -> bool:
@@ -65,13 +66,7 @@ def forget(clients: Clients, hub: Hub) -> bool:
 
 def is_unused(clients: Clients, hub: Hub) -> bool:
     """Whether the parameter is there: the machine deletes it once the password was used or has expired."""
-    try:
-        clients.ssm.get_parameter(Name=parameter_of(hub))
-    except ClientError as exc:
-        if code_of(exc) not in _GONE:
-            raise
-        return False
-    return True
+    return parameters.value_of(clients, parameter_of(hub)) is not None
 
 
 def was_shown(clients: Clients, hub: Hub) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from build import image_contract
 from build.aws.errors import code_of
 from build.errors import UserError
 from build.hubs.models import Zone
@@ -120,13 +121,15 @@ def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
             "Sid": "Password",
             "Effect": "Allow",
             "Action": password,
-            "Resource": [f"{parameter}/admin-password"],
+            "Resource": [f"{parameter}/{image_contract.ADMIN_PASSWORD}"],
         },
         {
             "Sid": "Report",
             "Effect": "Allow",
             "Action": ["ssm:PutParameter"],
-            "Resource": [f"{parameter}/host-keys", f"{parameter}/status"],
+            "Resource": [
+                f"{parameter}/{name}" for name in (image_contract.HOST_KEYS, image_contract.BOOT_STATUS)
+            ],
         },
     ]
     if zone:

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import yaml
-
+from build import cloud_config
 from build.aws.session import Cloud
 from build.hubs import operator_key
 from build.hubs.hub import Hub
-from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, LaunchOptions
-
-SCHEMA = 1
-LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Text of several lines as a literal block, which is how people read it."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+from build.image_contract import (
+    LAUNCH_FILE,
+    LAUNCH_SCHEMA,
+    OPERATOR_KEYS_FILE,
+    USUAL_PASSWORD_HOURS,
+    LaunchData,
+)
+from build.launch.options import STAGING_DIRECTORY, LaunchOptions
 
 
-_Dumper.add_representer(str, _text)
-
-
-def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> dict[str, object]:
+def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> LaunchData:
     """The content of launch.json. The last keys are there only where they differ from the usual ones."""
-    data: dict[str, object] = {
-        "schema": SCHEMA,
+    data: LaunchData = {
+        "schema": LAUNCH_SCHEMA,
         "domain": hub.domain,
         "email": options.email,
         "admin": options.admin,
@@ -46,13 +38,16 @@ def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) 
     if options.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
-        data["acme_directory"] = guest.acme_directory or data.get("acme_directory")
-        data["acme_ca"] = guest.acme_ca
-        data["aws_endpoint_url"] = guest.endpoint_url
-    return {key: value for key, value in data.items() if value}
+        if guest.acme_directory:
+            data["acme_directory"] = guest.acme_directory
+        if guest.acme_ca:
+            data["acme_ca"] = guest.acme_ca
+        if guest.endpoint_url:
+            data["aws_endpoint_url"] = guest.endpoint_url
+    return data
 
 
-def digest(data: dict[str, object]) -> str:
+def digest(data: Mapping[str, object]) -> str:
     """Tells launch data apart, as a tag.
 
     The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the
@@ -67,7 +62,7 @@ def operator_keys(hub: Hub, options: LaunchOptions) -> list[str]:
     return list(dict.fromkeys([operator_key.public_key(hub), *options.defaults.operator_keys]))
 
 
-def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
+def render(data: Mapping[str, object], operator_keys: Sequence[str]) -> str:
     """A #cloud-config that writes the two files.
 
     The keys are also given to cloud-init's own user: they open an instance whose data volume (with its /home)
@@ -76,12 +71,8 @@ def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
     config = {
         "ssh_authorized_keys": list(operator_keys),
         "write_files": [
-            _file(LAUNCH_JSON, json.dumps(data, indent=2) + "\n"),
-            _file(OPERATOR_KEYS, "".join(f"{key}\n" for key in operator_keys)),
+            cloud_config.file(LAUNCH_FILE, json.dumps(data, indent=2) + "\n"),
+            cloud_config.file(OPERATOR_KEYS_FILE, "".join(f"{key}\n" for key in operator_keys)),
         ],
     }
-    return "#cloud-config\n" + yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=4096)
-
-
-def _file(path: str, content: str) -> dict[str, str]:
-    return {"path": path, "owner": "root:root", "permissions": "0644", "content": content}
+    return cloud_config.render(config)

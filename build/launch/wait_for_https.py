@@ -11,6 +11,7 @@ from build.errors import CloudError, HubsmithError
 from build.hubs import boot_status, https_probe
 from build.hubs.https_probe import HttpsProbe, trust_of
 from build.hubs.models import Certificate
+from build.image_contract import FAILED, READY
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -90,7 +91,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
     # nothing yet, or of an instance before this one
     if not status.phase or status.instance_id not in ("", state.instance_id):
         return seen
-    if status.phase == "failed":
+    if status.phase == FAILED:
         failures.add(status.at)
     # the instance tries again by itself, and what it needed may have come a moment late
     if len(failures) > 1:
@@ -98,7 +99,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             f"{state.instance_id} could not start the hub: {status.message}",
             hint=_what_the_console_says(state),
         )
-    if status.phase == "ready" and seen.certificate and seen.certificate.self_signed:
+    if status.phase == READY and seen.certificate and seen.certificate.self_signed:
         if state.zone is None:
             return HttpsProbe("", seen.certificate)
         raise HubsmithError(
@@ -106,7 +107,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             hint=_TRIES_AGAIN,
         )
     if (
-        status.phase == "ready"
+        status.phase == READY
         and seen.certificate
         and (missing := sorted({*state.names[1:]} - {*seen.certificate.names}))
     ):
@@ -115,7 +116,7 @@ def _judge(state: LaunchState, seen: HttpsProbe, failures: set[str]) -> HttpsPro
             f"{status.message or 'it got no other'}",
             hint=_TRIES_AGAIN,
         )
-    return HttpsProbe(str(status) if status.phase != "ready" else seen.problem, seen.certificate)
+    return HttpsProbe(str(status) if status.phase != READY else seen.problem, seen.certificate)
 
 
 def _what_the_console_says(state: LaunchState) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from build.manifest.packages.lockfile_format import Lock
+from build.manifest.yaml import write as yaml_write
 
 _HEADER = (
     "# Written by `invoke lock`, which also renews it (--upgrade); belongs into version control, beside "
@@ -14,27 +13,10 @@ _HEADER = (
 )
 
 
-class _Dumper(yaml.SafeDumper):
-    """Texts of several lines as they are."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def as_text(lock: Lock) -> str:
     """The whole file; what has nothing in it is left out."""
     document = lock.model_dump(exclude_defaults=True)
-    return _HEADER + yaml.dump(
-        {"version": lock.version, **document},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=2**20,
-    )
+    return _HEADER + yaml_write.as_text({"version": lock.version, **document})
 
 
 def write(lock: Lock, path: Path) -> None:

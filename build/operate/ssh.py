@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
 from build import image_contract, kernel_console
+from build.aws import parameters
 from build.aws.console import kernel_faults
-from build.aws.errors import code_of
 from build.aws.instances import console_tail
 from build.aws.session import Clients
 from build.errors import HubsmithError, RemoteError
@@ -26,9 +24,13 @@ from build.operate import ssh_ingress
 from build.pipeline import interruptible
 from build.remote import ssh_config
 from build.remote.public_ip import caller_cidr
+from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 
 _TIMEOUT_S = 900
+# A security group's rule takes a moment until it is in force.
+_PATIENCE = {"ConnectTimeout": "10", "ConnectionAttempts": "30", "ServerAliveInterval": "15"}
+_OPTIONS = {**ssh_config.SHARED, **_PATIENCE}
 _SSH_FAILED = 255  # ssh's own exit status, where any other is that of the command (ssh(1))
 
 
@@ -37,24 +39,15 @@ class SshSession:
     """An open way to the machine, for the stock ssh client; ``explain`` says what may keep it out."""
 
     config: Path
-    ip: str
-    user: str
-    domain: str
+    target: SshTarget
     image_id: str
     report: Reporter
     explain: Callable[[], str]
 
     def command(self, line: str = "", *, root: bool = False, terminal: bool = False) -> list[str]:
         """The ssh command that runs ``line`` (a shell without one)."""
-        as_root = "sudo -n -- " if root and self.user != "root" else ""
-        return [
-            "ssh",
-            "-F",
-            str(self.config),
-            *(["-t"] if terminal else []),
-            ssh_config.ALIAS,
-            *([as_root + line] if line else []),
-        ]
+        as_root = "sudo -n -- " if root and self.target.user != "root" else ""
+        return ssh_config.command(self.config, as_root + line if line else "", *["-t"] * terminal)
 
     def run(self, line: str, *, data: str = "") -> str:
         """What ``line`` prints, run as root with ``data`` on its standard input.
@@ -91,7 +84,7 @@ class SshSession:
     def _check(self, line: str, done: subprocess.CompletedProcess[str]) -> None:
         if done.returncode != 0:
             cause = self.explain() if done.returncode == _SSH_FAILED else ""
-            message = f"'{line}' on {self.ip} ended with status {done.returncode}"
+            message = f"'{line}' on {self.target.address} ended with status {done.returncode}"
             raise RemoteError(
                 ": ".join(filter(None, [message, cause])), hint=_last_lines(done.stderr or done.stdout)
             )
@@ -103,7 +96,7 @@ class SshSession:
         has = self.run(
             f"cat {image_contract.CONTRACT_FILE} 2> /dev/null || echo {image_contract.FIRST_CONTRACT}"
         ).strip()
-        image_contract.require(what, has, self.image_id, self.domain)
+        image_contract.require(what, has, self.image_id, self.target.name)
 
     def follow(self, line: str = "", *, terminal: bool = False, root: bool = False) -> int:
         """Run ``line`` (or a shell) with this terminal as its own; its exit status."""
@@ -131,18 +124,13 @@ def ssh_session(
     own = address.own_address(clients, hub)
     ip = own.ip if own else instance.public_ip
     user = instance.login_user or manifest.base.login_user
+    target = SshTarget(ip, user, identity, keys, name=hub.domain)
     with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
-        config = ssh_config.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
+        config = ssh_config.write(target, Path(folder), Path(folder) / "control", _OPTIONS)
         with ssh_ingress.ssh_allowed(hub, clients, caller_cidr(manifest.builder)):
             try:
                 yield SshSession(
-                    config,
-                    ip,
-                    user,
-                    hub.domain,
-                    instance.image_id,
-                    report,
-                    lambda: _faults_of(clients, instance),
+                    config, target, instance.image_id, report, lambda: _faults_of(clients, instance)
                 )
             finally:
                 ssh_config.close(config)
@@ -163,13 +151,10 @@ def running_instance(hub: Hub, clients: Clients) -> HubInstance:
     return running[0]
 
 
-def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> Sequence[str]:
+def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> tuple[str, ...]:
     """The public host keys that the instance published at its boot."""
-    try:
-        value = clients.ssm.get_parameter(Name=f"{hub.prefix}/host-keys")["Parameter"]["Value"]
-    except ClientError as exc:
-        if code_of(exc) != "ParameterNotFound":
-            raise
+    value = parameters.value_of(clients, hub.parameter(image_contract.HOST_KEYS))
+    if value is None:
         message = (
             f"{instance.id} has not published its host keys, so nobody can know that it is the one who "
             "answers"
@@ -177,8 +162,8 @@ def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> Sequence[str
         raise RemoteError(
             "; ".join(filter(None, [message, _faults_of(clients, instance)])),
             hint=f"is it still booting? The end of its console:\n{console_tail(clients.ec2, instance.id)}",
-        ) from exc
-    return [line for line in value.splitlines() if line.strip()]
+        )
+    return tuple(line for line in value.splitlines() if line.strip())
 
 
 def _faults_of(clients: Clients, instance: HubInstance) -> str:

@@ -19,11 +19,11 @@ from build.hubs.dns import find_zone, in_words, plain, points_to, records_of
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.hubs.models import Address
+from build.image_contract import READY, STATUS_PROGRAM
 from build.manifest import Manifest
 from build.operate.ssh import ssh_session
 from build.report.reporter import Reporter
 
-_TOOL = "/usr/lib/hubsmith/status"
 FEW_DAYS = 14
 """A certificate that has fewer days left should have been renewed."""
 
@@ -169,7 +169,7 @@ def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
     status = boot_status.published(clients, hub)
     if not status.phase or status.instance_id not in ("", instance.id):
         return Part("boot", None, "it has not said anything yet", {})
-    return Part("boot", status.phase == "ready", f"{status} ({status.at[:16]})", asdict(status))
+    return Part("boot", status.phase == READY, f"{status} ({status.at[:16]})", asdict(status))
 
 
 def _inside(
@@ -179,7 +179,7 @@ def _inside(
     report.waiting("asking the machine" + (", with a spawn" if spawn else ""))
     try:
         with ssh_session(hub, clients, manifest, report, operator_key) as session:
-            document = json.loads(session.run(_TOOL + (" --spawn" if spawn else "")))
+            document = json.loads(session.run(STATUS_PROGRAM + (" --spawn" if spawn else "")))
     except (HubsmithError, ClientError, OSError, ValueError) as exc:
         known = explain(exc) or exc
         return [Part("machine", None, f"not asked: {known}", {})]
@@ -187,7 +187,7 @@ def _inside(
 
 
 def parts_of(document: Mapping[str, Any]) -> list[Part]:
-    """The machine's own document (/usr/lib/hubsmith/status), part by part."""
+    """The machine's own document (STATUS_PROGRAM), part by part."""
     parts = [
         Part(name, bool(document[name].get("ok")), _in_words(document[name]), document[name])
         for name in ("hub", "proxy", "spawn")

@@ -9,7 +9,7 @@ from build.aws import tags
 from build.bake.inputs import inputs
 from build.bake.inputs.git import files_at
 from build.bake.inputs.inputs import Inputs
-from build.bake.plan import Published
+from build.bake.published import Published
 from build.bake.steps.record import path_of
 from build.manifest import Manifest, template_variables
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -20,10 +20,9 @@ from build.aws import tags
 from build.aws.session import Clients
 from build.bake.inputs import fingerprint
 from build.bake.inputs.inputs import Inputs
-from build.bake.plan import Published
+from build.bake.published import Published, facts_of, newest_published
 from build.bake.steps import source_image
 from build.errors import UserError
-from build.images.listing import newest_published
 from build.manifest import Manifest
 from build.rebuild import diff
 from build.rebuild.schedule.weekly_time import WeeklyTime
@@ -50,21 +49,24 @@ class RebuildDecision:
         return bool(self.reasons)
 
 
-def decide(manifest: Manifest, clients: Clients, max_age: timedelta | None) -> RebuildDecision:
-    """Compare what a build would be made of now with the image that holds the manifest's channel.
+def decide(
+    manifest: Manifest, clients: Clients, max_age: timedelta | None, warn: Callable[[str], object]
+) -> RebuildDecision:
+    """Compare what a build would be made of now with the newest published image.
 
-    Launches nothing.
+    Launches nothing. ``warn`` gets what is odd about which image that is.
 
     Raises UserError when there is no base image that matches.
     """
     base = source_image.find(clients, manifest.base)
     now = Inputs.from_manifest(manifest, base.id, base.name, base.login_user)
     digest = fingerprint.digest(now.fingerprint, dict(now.settings))
-    published = newest_published(clients, manifest.image.name, manifest.publish.channel)
-    if published is None:
+    image = newest_published(manifest, clients, warn)
+    if image is None:
         return RebuildDecision(
             None, (f"there is no published image {manifest.image.name} yet",), False, digest
         )
+    published = facts_of(image)
     age = _age_reason(published, max_age)
     return RebuildDecision(
         published.image_id, (*diff.changes(manifest, now, published), *age), bool(age), digest

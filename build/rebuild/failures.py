@@ -22,6 +22,7 @@ from typing import Protocol
 from botocore.exceptions import ClientError
 
 from build import paths
+from build.aws import parameters
 from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.inputs import fingerprint
@@ -118,12 +119,8 @@ class SsmStore:
 
     def read(self) -> FailureRecord:
         """Nothing where there is no such parameter."""
-        try:
-            return _parsed(self.clients.ssm.get_parameter(Name=self._name)["Parameter"]["Value"])
-        except ClientError as exc:
-            if code_of(exc) != "ParameterNotFound":
-                raise
-        return FailureRecord()
+        value = parameters.value_of(self.clients, self._name)
+        return FailureRecord() if value is None else _parsed(value)
 
     def write(self, attempts: FailureRecord) -> None:
         """In the place of what was there."""

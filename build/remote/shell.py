@@ -17,6 +17,7 @@ import paramiko
 from build.errors import RemoteError
 from build.remote import channel as channels
 from build.remote.keys import SshKey
+from build.remote.ssh_target import SshTarget
 
 _CONNECT_S, _BANNER_S = 10, 30
 # To log somebody in and to open their session takes a machine that is booting, and busy, much longer than to
@@ -27,17 +28,6 @@ _KEEPALIVE_S = 15
 # paramiko logs tracebacks of its threads; what went wrong reaches the user as a RemoteError.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where to connect and how to know that it is the right machine; ``host_key`` is its public key line."""
-
-    address: str
-    user: str
-    identity: SshKey
-    host_key: str
-    port: int = 22
 
 
 @dataclass(frozen=True)
@@ -54,24 +44,21 @@ class Shell:
     Raises RemoteError on entering when nobody answers, the key is refused or the host key is another one.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: SshTarget) -> None:
         self.target = target
         self._client: paramiko.SSHClient | None = None
 
     def __enter__(self) -> Shell:
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        kind, blob = self.target.host_key.split()[:2]
-        name = (
-            self.target.address if self.target.port == 22 else f"[{self.target.address}]:{self.target.port}"
-        )
-        client.get_host_keys().add(name, kind, paramiko.Ed25519Key(data=base64.b64decode(blob)))
+        for kind, blob in _host_keys(self.target):
+            client.get_host_keys().add(self.target.known_as, kind, paramiko.Ed25519Key(data=blob))
         try:
             client.connect(
                 self.target.address,
-                port=self.target.port,
+                port=self.target.tcp_port,
                 username=self.target.user,
-                pkey=paramiko.Ed25519Key.from_private_key(io.StringIO(self.target.identity.private)),
+                pkey=_private_key(self.target),
                 look_for_keys=False,
                 allow_agent=False,
                 timeout=_CONNECT_S,
@@ -206,6 +193,19 @@ class Shell:
 def exports(environment: Mapping[str, str]) -> str:
     """A file for ``.`` (dot) in a shell that exports ``environment``."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
+
+
+def _host_keys(target: SshTarget) -> Iterator[tuple[str, bytes]]:
+    """The kind and the bytes of each public key that the machine may have."""
+    assert isinstance(target.host_keys, tuple)
+    for line in target.host_keys:
+        kind, blob = line.split()[:2]
+        yield kind, base64.b64decode(blob)
+
+
+def _private_key(target: SshTarget) -> paramiko.Ed25519Key:
+    assert isinstance(target.identity, SshKey)
+    return paramiko.Ed25519Key.from_private_key(io.StringIO(target.identity.private))
 
 
 def _reason(error: Exception) -> str:

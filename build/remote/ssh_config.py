@@ -1,126 +1,95 @@
-"""What the stock ssh client needs to reach an instance with its pinned host key.
+"""The configuration with which the stock ssh client reaches a machine whose host keys are known.
 
-testinfra runs its commands through it, and so does a user who looks into a kept builder.
+testinfra runs its commands through it; so do the operator of a hub and a user who looks into a kept builder.
 """
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from build.remote.shell import Target
+from build.remote.keys import SshKey
+from build.remote.ssh_target import SshTarget
 
 ALIAS = "instance"
+SHARED: Mapping[str, str] = MappingProxyType({"ControlMaster": "auto", "ControlPersist": "60"})
+"""Options with which commands share a connection; it closes when nobody has used it for a minute."""
 
 
-def write_config(target: Target, folder: Path, control_socket: Path) -> Path:
-    """Write ssh_config, identity and known_hosts (all 0600) into ``folder``; return the config's path.
-
-    ``control_socket`` is where the shared connection lives; unix socket paths are limited to 107 bytes, so it
-    is not always inside ``folder``.
-    """
-    identity, known_hosts, config = folder / "id_ed25519", folder / "known_hosts", folder / "ssh_config"
-    name = target.address if target.port == 22 else f"[{target.address}]:{target.port}"
-    _write(identity, target.identity.private)
-    _write(known_hosts, f"{name} {target.host_key}\n")
-    options = {
-        "HostName": target.address,
-        "Port": str(target.port),
-        "User": target.user,
-        "IdentityFile": str(identity),
-        "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": str(known_hosts),
-        "GlobalKnownHostsFile": "/dev/null",
-        "HostKeyAlgorithms": "ssh-ed25519",
-        "StrictHostKeyChecking": "yes",
-        "ControlPath": str(control_socket),
-        "LogLevel": "ERROR",
-    }
-    _write(config, f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items()))
-    return config
-
-
-@dataclass(frozen=True)
-class Login:
-    """Who logs in to a machine, and with what; the user's own ssh configuration decides what is not said."""
-
-    user: str = ""
-    identity: str = ""
-    port: int = 0
-    known_hosts: str = ""
-
-
-def write_operators_config(host: str, login: Login, folder: Path, control_socket: Path) -> Path:
-    """A configuration in which ALIAS is ``host`` as this user's ssh reaches it, key checked; its path."""
-    options = {
-        "HostName": host,
-        "HostKeyAlias": host if login.port in (0, 22) else f"[{host}]:{login.port}",
-        "User": login.user,
-        "IdentityFile": str(Path(login.identity).expanduser()) if login.identity else "",
-        "UserKnownHostsFile": str(Path(login.known_hosts).expanduser().absolute())
-        if login.known_hosts
-        else "",
-        "Port": str(login.port or ""),
-        "ControlPath": str(control_socket),
-        "StrictHostKeyChecking": "yes",
-        "LogLevel": "ERROR",
-    }
-    config = folder / "ssh_config"
-    own = f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items() if value)
-    _write(config, f"{own}Match all\n    Include ~/.ssh/config\n")
-    return config
-
-
-def write_hub_config(
-    name: str, address: str, user: str, identity: Path, host_keys: Sequence[str], folder: Path
+def write(
+    target: SshTarget,
+    folder: Path,
+    control_socket: Path,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
-    """A configuration in which ALIAS is the hub ``name`` at ``address`` with these host keys; its path."""
-    known_hosts = folder / "known_hosts"
-    _write(known_hosts, "".join(f"{name},{address} {key}\n" for key in host_keys))
-    options = {
-        "HostName": address,
-        "HostKeyAlias": name,
-        "User": user,
-        "IdentityFile": str(identity),
-        "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": str(known_hosts),
-        "GlobalKnownHostsFile": "/dev/null",
+    """Write a configuration in which ALIAS means the machine; return its path.
+
+    It goes into ``folder``, with the keys it needs (all 0600). Unix socket paths are limited to 107 bytes, so
+    that ``control_socket``, where a shared connection lives, is not always there. A target without host keys
+    of its own is reached as this user's ssh would reach it.
+    """
+    pinned = isinstance(target.host_keys, tuple)
+    lines = {
+        "HostName": target.address,
+        "HostKeyAlias": target.name or target.known_as,
+        "User": target.user,
+        "Port": str(target.port or ""),
+        "IdentityFile": _identity_file(target, folder),
+        "UserKnownHostsFile": _known_hosts_file(target, folder),
         "StrictHostKeyChecking": "yes",
-        # A security group's rule takes a moment until it is in force.
-        "ConnectTimeout": "10",
-        "ConnectionAttempts": "30",
-        "ServerAliveInterval": "15",
-        "ControlMaster": "auto",
-        "ControlPersist": "60",
-        "ControlPath": str(folder / "control"),
+        **({"IdentitiesOnly": "yes", "GlobalKnownHostsFile": "/dev/null"} if pinned else {}),
+        "ControlPath": str(control_socket),
         "LogLevel": "ERROR",
+        **options,
     }
     config = folder / "ssh_config"
-    _write(config, f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in options.items()))
+    own = f"Host {ALIAS}\n" + "".join(f'    {key} "{value}"\n' for key, value in lines.items() if value)
+    _write(config, own if pinned else f"{own}Match all\n    Include ~/.ssh/config\n")
     return config
+
+
+def command(config: Path, line: str = "", *options: str) -> list[str]:
+    """The ssh command that runs ``line`` on the machine (a shell without one)."""
+    return ["ssh", "-F", str(config), *options, ALIAS, *([line] if line else [])]
 
 
 def share(config: Path) -> None:
     """Open the shared connection: of two who find none at once, one would say that it cannot share.
 
-    It closes when nobody has used it for a minute. That the machine cannot be reached is left to the first
-    command to say.
+    That the machine cannot be reached is left to the first command to say.
     """
-    options = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "BatchMode=yes")
+    options = [word for key, value in SHARED.items() for word in ("-o", f"{key}={value}")]
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(
-            ["ssh", "-F", str(config), *options, ALIAS, "true"], capture_output=True, timeout=60, check=False
+            command(config, "true", *options, "-o", "BatchMode=yes"),
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
 
 
 def close(config: Path) -> None:
     """End the shared connection, if one is open."""
-    subprocess.run(
-        ["ssh", "-F", str(config), "-O", "exit", ALIAS], capture_output=True, timeout=10, check=False
-    )
+    subprocess.run(command(config, "", "-O", "exit"), capture_output=True, timeout=10, check=False)
+
+
+def _identity_file(target: SshTarget, folder: Path) -> str:
+    if not isinstance(target.identity, SshKey):
+        return str(target.identity.expanduser().absolute()) if target.identity else ""
+    file = folder / "id_ed25519"
+    _write(file, target.identity.private)
+    return str(file)
+
+
+def _known_hosts_file(target: SshTarget, folder: Path) -> str:
+    if not isinstance(target.host_keys, tuple):
+        return str(target.host_keys.expanduser().absolute()) if target.host_keys else ""
+    file = folder / "known_hosts"
+    _write(file, "".join(f"{target.name or target.known_as} {key}\n" for key in target.host_keys))
+    return str(file)
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from build.aws.session import Cloud, connect
 from build.bake import image_tests
+from build.bake.published import newest_published
 from build.bake.run import start
 from build.bake.state import Bake
 from build.bake.steps.candidate import LaunchCandidate
 from build.bake.steps.security_group import CreateSecurityGroup
 from build.bake.steps.source_image import FindSourceImage
 from build.errors import HubsmithError, RemoteError, UserError
-from build.images import listing
 from build.manifest import load
 from build.pipeline import OnFailure, Runner, Step
 from build.remote.shell import Shell
@@ -159,8 +159,8 @@ def put_back(mistakes: Sequence[Mistake], image_id: str | None, report: Reporter
     manifest = load(Path("manifest.yaml"), cloud="local", overrides=["tests.machines=1"])
     endpoint = control.ensure_up()
     clients = connect(Cloud("local", endpoint.region, endpoint.url, endpoint.access_key, endpoint.secret_key))
-    published = listing.newest_published(clients, manifest.image.name)
-    image_id = image_id or (published.image_id if published else None)
+    published = newest_published(manifest, clients, report.warn)
+    image_id = image_id or (published["ImageId"] if published else None)
     if image_id is None:
         raise UserError("there is no image yet", hint="make build-ami")
     steps = [FindSourceImage(image_id), CreateSecurityGroup(), LaunchCandidate(), PutMistakesBack(mistakes)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,26 @@ def test_a_newer_image_does(has: str) -> None:
 
 def test_what_every_image_can_is_asked_of_none() -> None:
     image_contract.require("users --list", "0.1.0", "ami-1", "hub.example.org")
+
+
+def test_names_and_paths_on_the_image_stand_in_one_file() -> None:
+    shared = {
+        image_contract.ADMIN_PASSWORD,
+        image_contract.HOST_KEYS,
+        image_contract.USERS_PROGRAM,
+        image_contract.STATUS_PROGRAM,
+        image_contract.CONTRACT_FILE,
+        image_contract.LAUNCH_FILE,
+        image_contract.OPERATOR_KEYS_FILE,
+    }
+    strangers = [
+        f"{path.relative_to(ROOT)}: {node.value}"
+        for path in (ROOT / "build").rglob("*.py")
+        if path.name != "image_contract.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and "\n" not in node.value  # no docstring of several lines
+        and any(name in node.value for name in shared)
+    ]
+    assert strangers == []

@@ -70,8 +70,8 @@ LOCAL_CLOUD = (
     "ports",
 )  # fmt: skip
 BUILD = (
-    "commands", "rebuild", ("images", "operate", "launch"), "hubs", ("bake", "lock"), "remote",
-    ("manifest", "aws"), "pipeline", "report",
+    "commands", "rebuild", ("images", "operate", "launch"), "hubs", ("bake", "lock"), "cloud_config",
+    "remote", ("manifest", "aws"), "pipeline", "report",
     "image_contract", "kernel_console", "errors", "paths",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")
@@ -146,6 +146,7 @@ def test_the_manifest_and_the_plan_start_nothing_and_ask_nobody() -> None:
         REPO / "build/bake/inputs/inputs.py",
         REPO / "build/bake/inputs/provisioner_files.py",
         REPO / "build/bake/user_data.py",
+        REPO / "build/cloud_config.py",
         REPO / "build/bake/inputs/builder_version.py",
     ]
     forbidden = {"subprocess", "socket", "requests", "urllib", "boto3", "botocore", "paramiko"}

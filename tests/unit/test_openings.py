@@ -91,7 +91,7 @@ def test_lines_are_the_same_on_the_next_machine(line: str, stable: str) -> None:
 def test_image_tests_are_told_what_the_manifest_accepts(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TEST_THAT_TELLS)
     (tmp_path / "ssh_config").touch()
-    way = image_tests.SshTarget(tmp_path / "ssh_config", "127.0.0.1")
+    way = image_tests.MachineUnderTest(tmp_path / "ssh_config", "127.0.0.1")
     manifest = load(SHIPPED, overrides=[f'tests.accepted_openings=["{STRANGE}"]', "tests.pytest_args=[]"])
     outcome = image_tests.run_with_config(
         [way], manifest, [tmp_path / "test_it.py"], "builder", tmp_path, Reporter(quiet=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from build.bake import instances
@@ -44,7 +45,8 @@ def how_to_look_inside(state: Bake) -> str | None:
     if not machines:
         return None
     ways = (
-        f"  ssh -F {_config(state, machine)} -o ControlPath=none {ssh_config.ALIAS}" for machine in machines
+        "  " + shlex.join(ssh_config.command(_config(state, machine), "", "-o", "ControlPath=none"))
+        for machine in machines
     )
     return "\n".join(
         [
@@ -66,4 +68,4 @@ def _kept(state: Bake) -> tuple[Instance, ...]:
 def _config(state: Bake, machine: Instance) -> Path:
     folder = state.run.folder / machine.id
     folder.mkdir(mode=0o700, exist_ok=True)
-    return ssh_config.write_config(machine.target, folder, folder / "control")
+    return ssh_config.write(machine.target, folder, folder / "control")

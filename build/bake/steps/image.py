@@ -20,7 +20,7 @@ from build.pipeline import Step
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
-CANDIDATE, PUBLISHED = "candidate", "published"
+CANDIDATE = "candidate"
 
 
 class StopBuilder(Step[Bake]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from build.aws import tags
 from build.bake.launch_permissions import share
+from build.bake.published import PUBLISHED
 from build.bake.state import Bake
-from build.bake.steps.image import PUBLISHED
 from build.pipeline import Step
 
 

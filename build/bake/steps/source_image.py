@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import parameters, tags
 from build.aws.errors import code_of
 from build.bake.state import Bake, BaseImage
 from build.bake.steps.image import snapshots_of
@@ -95,14 +95,10 @@ def _described(clients: Clients, base: Base, image_id: str) -> BaseImage:
 
 
 def _from_parameter(clients: Clients, name: str) -> str:
-    try:
-        return clients.ssm.get_parameter(Name=name)["Parameter"]["Value"]
-    except ClientError as exc:
-        if code_of(exc) == "ParameterNotFound":
-            raise UserError(
-                f"base.ssm_parameter: there is no parameter {name} in {clients.cloud.region}"
-            ) from exc
-        raise
+    value = parameters.value_of(clients, name)
+    if value is None:
+        raise UserError(f"base.ssm_parameter: there is no parameter {name} in {clients.cloud.region}")
+    return value
 
 
 def _facts(image: ImageTypeDef, base: Base) -> BaseImage:

@@ -67,7 +67,8 @@ class Publish(Section):
         description="Parameter to write the id into ({image}, {channel} are filled in); null: none",
     )
     channel: f.Channel = Field(
-        default="stable", description="Put on the image as a tag; launches ask for a channel"
+        default="stable",
+        description="Put on the image as a tag; with ssm_parameter null it names the image to launch",
     )
     tags: f.Tags = Field(default={}, description="Tags put on the image only when it has passed")
     launch_permissions: LaunchPermissions = Field(

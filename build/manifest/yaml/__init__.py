@@ -1,1 +1,1 @@
-"""YAML with the place of each value, profiles laid over it, and problems in words."""
+"""YAML with the place of each value, profiles laid over it, problems in words; and YAML for people."""

@@ -34,8 +34,17 @@ def newer(runner: InvokeRunner, image: str) -> Iterator[str]:
     )
     marks = [{"Key": key, "Value": value} for key, value in tags_of(old).items()]
     ec2.create_tags(Resources=[made["ImageId"]], Tags=marks)
+    _point_to(runner, made["ImageId"])
     yield made["ImageId"]
+    _point_to(runner, image)
     ec2.deregister_image(ImageId=made["ImageId"])
+
+
+def _point_to(runner: InvokeRunner, image_id: str) -> None:
+    """Move the parameter, as a build does at its end."""
+    runner.client("ssm").put_parameter(
+        Name="/test/greeting/latest", Value=image_id, Type="String", Overwrite=True
+    )
 
 
 def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(
@@ -55,6 +64,16 @@ def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(
     volume = ec2.describe_volumes(VolumeIds=[made["volume_id"]])["Volumes"][0]
     assert volume["Attachments"][0]["InstanceId"] == done["instance_id"]
     assert site.launched("--replace")["changes"] == []
+
+
+def test_an_image_in_the_channel_that_the_parameter_does_not_name_is_reported_and_not_launched(
+    site: Site, made: dict[str, Any], image: str, newer: str
+) -> None:
+    _point_to(site.runner, image)
+    done = site.launch("--json")
+    words = f"/test/greeting/latest names {image}; {newer} holds channel stable; using {image}"
+    assert (done.status, words in done.err) == (0, True), done.err
+    assert f"image {image} (" in done.err
 
 
 def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[str, Any], image: str) -> None:

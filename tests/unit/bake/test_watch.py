@@ -18,6 +18,7 @@ from build.bake import image_tests, instances, watch
 from build.errors import HubsmithError, RemoteError
 from build.manifest import load
 from build.pipeline import Interrupted
+from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 from tests.consoles import PANIC, Ec2, recorded
 
@@ -40,7 +41,7 @@ def ec2() -> Any:
 
 @pytest.fixture
 def builder(ec2: Any) -> Any:
-    target = SimpleNamespace(address="127.0.0.1", port=1)
+    target = SshTarget("127.0.0.1", port=1)
     return SimpleNamespace(id="i-1", address="127.0.0.1", target=target, kernel=KernelWatch(ec2, "i-1"))
 
 
@@ -186,7 +187,7 @@ def test_the_image_tests_are_broken_off(state: Any, ec2: Any, builder: Any, tmp_
     threading.Timer(2, panic, [ec2]).start()
     began = time.monotonic()
     guard = partial(watch.watched, state, [builder])
-    machine = image_tests.SshTarget(tmp_path / "ssh_config", "127.0.0.1")
+    machine = image_tests.MachineUnderTest(tmp_path / "ssh_config", "127.0.0.1")
     with pytest.raises(RemoteError, match=ERROR):
         image_tests._pytest(
             load(TINY),

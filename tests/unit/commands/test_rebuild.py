@@ -45,7 +45,7 @@ def builds(state: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     made: list[bool] = []
     command = importlib.import_module("build.commands.rebuild")
 
-    def judge(_: object, __: object, limit: object) -> RebuildDecision:
+    def judge(_: object, __: object, limit: object, ___: object) -> RebuildDecision:
         return RebuildDecision("ami-old", ("something changed",), aged=limit is not None, inputs="x")
 
     def bake(*_: object, no_cache: bool) -> str:

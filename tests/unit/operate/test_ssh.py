@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from build.errors import RemoteError
 from build.hubs.hub import Hub
 from build.operate.ssh import SshSession, _faults_of, host_keys
+from build.remote.ssh_target import SshTarget
 from tests.consoles import PANIC, Ec2, recorded
 
 INSTANCE: Any = SimpleNamespace(id="i-1")
@@ -44,9 +45,7 @@ def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.Monke
     clients: Any = SimpleNamespace(ec2=ec2)
     return SshSession(
         tmp_path / "config",
-        "127.77.0.1",
-        "admin",
-        "hub.example.org",
+        SshTarget("127.77.0.1", "admin", name="hub.example.org"),
         "ami-1",
         report,
         lambda: _faults_of(clients, INSTANCE),

@@ -17,7 +17,8 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from build.errors import RemoteError
 from build.remote import keys
 from build.remote.keys import SshKey
-from build.remote.shell import Shell, Target
+from build.remote.shell import Shell
+from build.remote.ssh_target import SshTarget
 
 
 def as_paramiko(key: SshKey) -> paramiko.Ed25519Key:
@@ -83,11 +84,10 @@ class Sshd:
             except paramiko.SSHException:
                 continue
 
-    def target(self, *, host_key: SshKey | None = None, identity: SshKey | None = None) -> Target:
+    def target(self, *, host_key: SshKey | None = None, identity: SshKey | None = None) -> SshTarget:
         port = self._listening.getsockname()[1]
-        return Target(
-            "127.0.0.1", "root", identity or self.login_key, (host_key or self.host_key).public, port
-        )
+        host_keys = ((host_key or self.host_key).public,)
+        return SshTarget("127.0.0.1", "root", identity or self.login_key, host_keys, port)
 
     def hang_up(self) -> None:
         """On everybody who is connected, as a machine does that shuts down."""
