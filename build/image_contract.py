@@ -1,5 +1,4 @@
-"""What this Hubsmith and a machine image have to agree about, and since which Hubsmith images do their part
-of it.
+"""What Hubsmith and a machine image agree about, and since which version images do their part.
 
 Names and paths here are on the image too, in the programs of provisioners/, which cannot import this file: a
 test compares them (tests/unit/provisioners/test_image_contract.py).
@@ -83,8 +82,7 @@ names them.
 
 
 def require(what: str, has: str, image_id: str, domain: str) -> None:
-    """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than one of contract
-    ``has``.
+    """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than ``has``.
 
     What is not in SINCE works with every image.
     """

@@ -57,8 +57,7 @@ def command(config: Path, line: str = "", *options: str) -> list[str]:
 
 
 def share(config: Path) -> None:
-    """Open the shared connection: of two who come at once and find none, one would say that it cannot share
-    it.
+    """Open the shared connection: of two who find none at once, one would say that it cannot share.
 
     That the machine cannot be reached is left to the first command to say.
     """

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from build.bake.inputs.fingerprint import chain
-from build.bake.plan import Plan, Published, plan, test_files
+from build.bake.plan import Plan, plan, test_files
 from build.bake.plan_table import rows
+from build.bake.published import Published
 from build.manifest import Manifest, load
 from build.report.tables import sheet
 

@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from build.aws.session import Clients, Cloud, connect
 from build.bake.published import newest_published
 from build.bake.state import BaseImage
+from build.bake.steps import source_image
 from build.launch.image import FindHubImage
 from build.manifest import Manifest, load
 from build.rebuild import due
@@ -216,7 +217,7 @@ def test_launch_and_rebuild_take_the_same_image_and_say_the_same(
     older, newer = publish(), publish("stable")
     point_to(older)
     base = BaseImage("ami-1", "tiny", "000000000000", "x86_64", "/dev/xvda", 1, "root")
-    monkeypatch.setattr(due.source_image, "find", lambda *_: base)
+    monkeypatch.setattr(source_image, "find", lambda *_: base)
     by_rebuild: list[str] = []
     assert due.decide(manifest(), clients, None, by_rebuild.append).image_id == older
     by_launch: list[str] = []
@@ -246,7 +247,7 @@ def test_commands_warn(
     older, newer = publish(), publish("stable")
     point_to(older)
     base = BaseImage("ami-1", "tiny", "000000000000", "x86_64", "/dev/xvda", 1, "root")
-    monkeypatch.setattr(due.source_image, "find", lambda *_: base)
+    monkeypatch.setattr(source_image, "find", lambda *_: base)
     commands = importlib.import_module(f"build.commands.{module}")
     monkeypatch.setattr(commands, "connect_to", lambda *_, **__: clients)
     Program(namespace=namespace).run(["invoke", *command.split(), "--manifest", str(TINY)], exit=False)
