@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 from typing import Any
 
 import botocore.session
@@ -52,7 +53,13 @@ def asked(*folders: str, services: tuple[str, ...] = SERVICES) -> set[frozenset[
     places = [REPO / folder for folder in folders]
     for path in (path for place in places for path in (place.rglob("*.py") if place.is_dir() else [place])):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else None
+            name = (
+                node.attr
+                if isinstance(node, ast.Attribute)
+                else node.value
+                if isinstance(node, ast.Constant)
+                else None
+            )
             if isinstance(name, str) and name in known:
                 found.add(frozenset(known[name]))
     return found
@@ -72,17 +79,27 @@ SSM = "arn:aws:ssm:us-east-1:123456789012:parameter/hubsmith"
 
 
 @pytest.mark.parametrize("name", ["admin-password", "host-keys", "status"])
-@pytest.mark.parametrize("action", ["GetParameter", "GetParametersByPath", "PutParameter", "DeleteParameter", "AddTagsToResource"])
+@pytest.mark.parametrize(
+    "action", ["GetParameter", "GetParametersByPath", "PutParameter", "DeleteParameter", "AddTagsToResource"]
+)
 def test_a_builds_policy_reaches_no_parameter_of_a_hub(name: str, action: str) -> None:
     call = JudgedCall(f"ssm:{action}", (f"{SSM}/hubs/hub.example.org/{name}",))
     assert not decide([document("build")], call).allowed
-    patterns = [one for statement in document("build")["Statement"] for one in listed(statement["Resource"]) if one != "*"]
+    patterns = [
+        one
+        for statement in document("build")["Statement"]
+        for one in listed(statement["Resource"])
+        if one != "*"
+    ]
     assert not [pattern for pattern in patterns if matches(pattern, call.resources[0])]
 
 
 def test_a_builds_policy_reaches_the_parameters_of_its_image() -> None:
     name = load(REPO / "manifest.yaml").image.name
-    for call in (JudgedCall("ssm:PutParameter", (f"{SSM}/{name}/latest",)), JudgedCall("ssm:GetParameter", (f"{SSM}/{name}/rebuild",))):
+    for call in (
+        JudgedCall("ssm:PutParameter", (f"{SSM}/{name}/latest",)),
+        JudgedCall("ssm:GetParameter", (f"{SSM}/{name}/rebuild",)),
+    ):
         assert decide([document("build")], call).allowed
 
 
@@ -100,26 +117,42 @@ MAKING = ("CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary")
     [
         *((action, "hubsmith/hub", boundary("hubsmith-hub"), True) for action in MAKING),
         *((action, "hubsmith/hub", boundary("other"), False) for action in MAKING),
-        *((action, "hubsmith/hub", {}, False) for action in (*MAKING, "DeleteRolePermissionsBoundary", "AttachRolePolicy", "PassRole")),
+        *(
+            (action, "hubsmith/hub", {}, False)
+            for action in (*MAKING, "DeleteRolePermissionsBoundary", "AttachRolePolicy", "PassRole")
+        ),
         *((action, "admin", {**boundary("hubsmith-hub"), **EC2}, False) for action in (*MAKING, "PassRole")),
         ("PassRole", "hubsmith/hub", EC2, True),
         ("PassRole", "hubsmith/hub", LAMBDA, False),
         ("UpdateAssumeRolePolicy", "hubsmith/hub", boundary("hubsmith-hub"), False),
     ],
 )
-def test_a_launchs_policy_makes_roles_within_the_boundary_only(action: str, role: str, keys: Any, allowed: bool) -> None:
+def test_a_launchs_policy_makes_roles_within_the_boundary_only(
+    action: str, role: str, keys: Any, allowed: bool
+) -> None:
     call = JudgedCall(f"iam:{action}", (f"arn:aws:iam::123456789012:role/{role}",), keys)
     assert decide([document("build"), document("launch")], call).allowed is allowed
 
 
 def test_the_boundary_that_is_created_is_the_one_that_is_asked_for_and_can_be_named() -> None:
     line = next(line for line in GUIDE.splitlines() if "--policy-name hubsmith-hub " in line)
-    name, file = (shlex.split(line)[shlex.split(line).index(option) + 1] for option in ("--policy-name", "--policy-document"))
-    assert json.loads((REPO / file.removeprefix("file://")).read_text(encoding="utf-8"))["Version"] == "2012-10-17"
+    name, file = (
+        shlex.split(line)[shlex.split(line).index(option) + 1]
+        for option in ("--policy-name", "--policy-document")
+    )
+    assert (
+        json.loads((REPO / file.removeprefix("file://")).read_text(encoding="utf-8"))["Version"]
+        == "2012-10-17"
+    )
     named = re.search(r"launch: \{permissions_boundary: \"(.*?)\"\}", GUIDE)
     assert named
     assert named[1].endswith(f":policy/{name}")
-    assert load(REPO / "manifest.yaml", overrides=[f"launch.permissions_boundary={named[1]}"]).launch.permissions_boundary == named[1]
+    assert (
+        load(
+            REPO / "manifest.yaml", overrides=[f"launch.permissions_boundary={named[1]}"]
+        ).launch.permissions_boundary
+        == named[1]
+    )
     assert f':policy/{name}"' in json.dumps(document("launch"))
 
 
@@ -130,7 +163,9 @@ def test_no_policy_has_what_nobody_asks_for() -> None:
 
 def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack_is_made_of() -> None:
     allowed = actions("schedule")
-    calls = asked("build/rebuild/schedule/cloudformation.py", "localcloud/cloudformation/kinds", services=OF_STACKS)
+    calls = asked(
+        "build/rebuild/schedule/cloudformation.py", "localcloud/cloudformation/kinds", services=OF_STACKS
+    )
     assert [sorted(either) for either in calls if not either & allowed] == []
     assert sorted(allowed - set[str]().union(*calls, BY_CLOUDFORMATION)) == []
     assert allowed >= BY_CLOUDFORMATION
@@ -138,9 +173,41 @@ def test_the_policy_of_who_makes_a_schedule_on_aws_has_every_call_that_its_stack
 
 def test_the_policy_of_a_key_of_ones_own_has_what_a_scheduled_build_may_do_with_it() -> None:
     key = document("kms")["Statement"][0]["Resource"]
-    assert [action for action in policy.KMS if not decide([document("kms")], JudgedCall(f"kms:{action}", (key,))).allowed] == []
-    assert [action for action in actions("kms") if not any(matches(action, f"kms:{one}") for one in policy.KMS)] == []
+    assert [
+        action
+        for action in policy.KMS
+        if not decide([document("kms")], JudgedCall(f"kms:{action}", (key,))).allowed
+    ] == []
+    assert [
+        action for action in actions("kms") if not any(matches(action, f"kms:{one}") for one in policy.KMS)
+    ] == []
 
 
 def test_the_guide_names_every_policy() -> None:
-    assert {path.name for path in IAM.glob("*.json")} == set(re.findall(r"^\| \[([\w-]+\.json)\]", GUIDE, re.MULTILINE))
+    assert {path.name for path in IAM.glob("*.json")} == set(
+        re.findall(r"^\| \[([\w-]+\.json)\]", GUIDE, re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("path", sorted(IAM.glob("*.json")), ids=lambda path: path.stem)
+def test_in_another_partition_the_policies_name_its_arns(path: Any, tmp_path: Any) -> None:
+    """The guide's command changes all of them."""
+    command = next(line.split() for line in GUIDE.splitlines() if line.startswith("    sed -i "))
+    expression = shlex.split(" ".join(command))[2]
+    copy = tmp_path / path.name
+    copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    subprocess.run(["sed", "-i", expression, str(copy)], check=True)
+    changed = copy.read_text(encoding="utf-8")
+    assert "arn:aws:" not in changed
+    assert json.loads(changed.replace("arn:aws-cn:", "arn:aws:")) == json.loads(
+        path.read_text(encoding="utf-8")
+    )
+
+
+def test_only_the_default_branch_of_one_repository_gets_a_session() -> None:
+    (allow,) = document("github-trust")["Statement"]
+    assert set(allow["Condition"]) == {"StringEquals"}
+    assert set(allow["Condition"]["StringEquals"]) == {
+        "token.actions.githubusercontent.com:aud",
+        "token.actions.githubusercontent.com:sub",
+    }

@@ -126,6 +126,14 @@ def test_the_workflow_runs_the_same_and_one_at_a_time() -> None:
     assert steps[1]["with"]["aws-region"] == "eu-west-1"
 
 
+def test_the_workflows_credentials_last_as_long_as_its_job() -> None:
+    job = yaml.safe_load(github.workflow(JOB, "eu-west-1"))["jobs"]["rebuild"]
+    seconds = job["steps"][1]["with"]["role-duration-seconds"]
+    assert seconds == 60 * job["timeout-minutes"]
+    guide = (REPOSITORY / "docs/howto/aws.md").read_text(encoding="utf-8")
+    assert f"--max-session-duration {seconds}" in guide
+
+
 def test_codebuild_runs_the_same() -> None:
     phases = yaml.safe_load(buildspec(JOB, SOURCE))["phases"]
     assert phases["install"]["commands"] == ["make .venv/.runtime"]
@@ -143,6 +151,45 @@ def test_cfn_lint_has_nothing_to_say(manifest: Manifest, tmp_path: Path) -> None
         ["cfn-lint", str(path)], capture_output=True, text=True, check=False, env=_own_path()
     )
     assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_failures_are_published_without_a_condition(manifest: Manifest) -> None:
+    """EventBridge gives SNS nothing that a Condition could compare."""
+    resources = document(JOB, manifest, SOURCE, "ops@example.org")["Resources"]
+    (allow,) = resources["FailuresPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow == {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": "Failures"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "resource"),
+    [
+        (
+            "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/hub",
+            "arn:${AWS::Partition}:codecommit:eu-west-1:${AWS::AccountId}:hub",
+        ),
+        (
+            "https://git-codecommit.cn-north-1.amazonaws.com.cn/v1/repos/my.hub/",
+            "arn:${AWS::Partition}:codecommit:cn-north-1:${AWS::AccountId}:my.hub",
+        ),
+        (SOURCE.url, None),
+        ("https://git.example.org/hub.git", None),
+    ],
+)
+def test_the_project_may_pull_from_its_codecommit_repository(
+    manifest: Manifest, url: str, resource: str | None
+) -> None:
+    role = document(JOB, manifest, Source(url, "main"))["Resources"]["BuildRole"]["Properties"]
+    found = [
+        statement["Resource"]["Fn::Sub"]
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement["Action"] == ["codecommit:GitPull"]
+    ]
+    assert found == ([resource] if resource else [])
 
 
 def test_the_build_may_change_only_what_builds_made(manifest: Manifest) -> None:
