@@ -76,7 +76,7 @@ def verify(
 
     Raises HubsmithError, with the names of the tests that failed, or what botocore raised.
     """
-    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+    with start(manifest.builder) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
         state = Bake(manifest, clients, run, report)
         Runner[Bake](report, OnFailure.CLEANUP).run(steps_of_verify(image_id), state)
@@ -92,7 +92,7 @@ def bake(
     With ``no_cache`` it starts from the base image whatever layers there are. Raises HubsmithError or what
     botocore raised.
     """
-    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+    with start(manifest.builder) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
         state = Bake(manifest, clients, run, report, no_cache)
         try:
