@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -252,9 +253,9 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
     }
 
 
-def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
-    """By the evaluator that the local cloud enforces policies with: whoever may tag an instance could end it
-    afterwards.
+def judge(manifest: Manifest) -> Callable[..., bool]:
+    """Whether the project's role may do something, by the evaluator that the local cloud enforces policies
+    with; to the ARNs that come last it has given its tag.
     """
     role = json.dumps(
         document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0][
@@ -276,6 +277,36 @@ def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifes
             for one in wanted
         )
 
+    return may
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "arn"),
+    [
+        ("TerminateInstances", {"InstanceIds": ["i-01"]}, "arn:aws:ec2:r:1:instance/i-01"),
+        ("DeleteVolume", {"VolumeId": "vol-01"}, "arn:aws:ec2:r:1:volume/vol-01"),
+        ("DeregisterImage", {"ImageId": "ami-01"}, "arn:aws:ec2:r::image/ami-01"),
+        ("DeleteSnapshot", {"SnapshotId": "snap-01"}, "arn:aws:ec2:r::snapshot/snap-01"),
+        ("DeleteSecurityGroup", {"GroupId": "sg-01"}, "arn:aws:ec2:r:1:security-group/sg-01"),
+    ],
+)
+def test_the_role_may_sweep_what_builds_have_left(
+    manifest: Manifest, operation: str, parameters: dict[str, Any], arn: str
+) -> None:
+    may = judge(manifest)
+    assert may(operation, parameters, arn)
+    assert not may(operation, parameters)
+
+
+def test_the_role_may_look_for_what_builds_have_left(manifest: Manifest) -> None:
+    may = judge(manifest)
+    for kind in ("Images", "Instances", "SecurityGroups", "Snapshots", "Volumes"):
+        assert may(f"Describe{kind}", {})
+
+
+def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
+    """Whoever may tag an instance could end it afterwards."""
+    may = judge(manifest)
     mark = [{"Key": "hubsmith:run", "Value": "x"}]
     instance, volume = "arn:aws:ec2:r:1:instance/i-01", "arn:aws:ec2:r:1:volume/vol-01"
     assert not may("CreateTags", {"Resources": ["i-01"], "Tags": mark})
