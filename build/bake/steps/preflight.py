@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
+
 from build.bake import launch_permissions
 from build.bake.inputs import inputs
 from build.bake.state import Bake
@@ -23,9 +25,22 @@ class Preflight(Step[Bake]):
         check_root_volume(state)
         check_instance_types(state)
         launch_permissions.check(state)
+        warn_of_credentials(state)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
         state.inputs = inputs.of(state.manifest, state.base.id, state.base.name, state.base.login_user)
+
+
+def warn_of_credentials(state: Bake) -> None:
+    """A build whose credentials end before it does can neither go on nor remove what it has made."""
+    end, limit_minutes = state.clients.credentials_end, state.manifest.builder.lifetime_minutes
+    if end is None or end >= state.run.started + timedelta(minutes=limit_minutes):
+        return
+    minutes = max(0, int((end - state.run.started).total_seconds() // 60))
+    state.report.warn(
+        f"the AWS credentials end in {minutes} minutes, at {end.astimezone(timezone.utc):%H:%M} UTC; a build "
+        f"may take {limit_minutes} (builder.lifetime_minutes). What it leaves then, `invoke sweep` removes"
+    )
 
 
 def check_name_free(state: Bake) -> None:

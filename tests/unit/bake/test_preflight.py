@@ -5,6 +5,7 @@ change.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,3 +70,21 @@ def test_an_instance_type_that_the_region_does_not_have() -> None:
 def test_an_instance_type_of_other_processors() -> None:
     with pytest.raises(UserError, match=r"builder\.instance_types: t3\.large runs arm64, not x86_64"):
         preflight.check_instance_types(state(runs="arm64"))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "warned"), [(None, False), (180, False), (55, True), (-1, True)], ids=str
+)
+def test_credentials_that_end_before_the_build_may(minutes: int | None, *, warned: bool) -> None:
+    started = datetime(2026, 11, 29, 3, tzinfo=timezone.utc)
+    told: list[str] = []
+    here = state(lifetime_minutes=180)
+    here.run = SimpleNamespace(started=started)
+    here.report = SimpleNamespace(warn=told.append)
+    here.clients.credentials_end = None if minutes is None else started + timedelta(minutes=minutes)
+    preflight.warn_of_credentials(here)
+    assert bool(told) is warned
+    if minutes == 55:
+        assert told[0].startswith(
+            "the AWS credentials end in 55 minutes, at 03:55 UTC; a build may take 180 "
+        )
