@@ -61,7 +61,7 @@ def prune(
         if ready is None:
             return
         chosen, clients = ready
-        found = retention.decide(chosen, clients)
+        found = retention.decide(chosen, clients, report)
         going = [decision for decision in found if not decision.keep]
         if going and not dry_run:
             confirm(
