@@ -97,6 +97,8 @@ class Bake:
     """From then on no key opens it."""
     image_id: str = field(init=False)
     snapshot_ids: tuple[str, ...] = field(init=False)
+    is_published: bool = False
+    """Others may use the image: it stays, however the build ends."""
     candidates: tuple[Instance, ...] = field(init=False)
     """Fresh instances of the image, as many as tests.machines says."""
     packages: Mapping[str, Any] = field(default_factory=dict)

@@ -64,7 +64,10 @@ class CreateImage(Step[Bake]):
         state.report.note(f"image {state.image_id} ({state.image_name})")
 
     def cleanup(self, state: Bake) -> None:
-        """Remove image and snapshots of a build that failed."""
+        """Remove image and snapshots of a build that failed, unless somebody may use them already."""
+        if state.is_published:
+            state.report.note(f"{state.image_id} is published and stays")
+            return
         remove_images(state)
 
 
