@@ -96,6 +96,7 @@ class Parameters:
 
     def __init__(self, *, there: bool = True, denied: str = "") -> None:
         self.value = "ami-old" if there else None
+        self.version = 1
         self._denied = denied
 
     def get_parameter(self, *, Name: str) -> Any:
@@ -108,7 +109,7 @@ class Parameters:
         self._judge("PutParameter")
         if self.value is not None and not Overwrite:
             raise refusal("ParameterAlreadyExists", "PutParameter")
-        self.value = Value
+        self.value, self.version = Value, self.version + 1
 
     def _judge(self, operation: str) -> None:
         if operation == self._denied:
@@ -131,7 +132,8 @@ def with_parameter(parameters: Parameters, told: list[str]) -> Any:
 def test_the_right_to_move_the_pointer_is_tried_and_nothing_changes(*, there: bool) -> None:
     parameters, told = Parameters(there=there), list[str]()
     preflight.check_parameter(with_parameter(parameters, told))
-    assert (parameters.value, told) == ("ami-old" if there else None, [])
+    assert (parameters.value, parameters.version) == ("ami-old" if there else None, 1)
+    assert told == []
 
 
 def test_a_pointer_that_may_not_be_moved() -> None:
