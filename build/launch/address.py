@@ -72,6 +72,7 @@ class EnsureAddress(Step[LaunchState]):
                 ),
             ) from exc
         state.record_change(f"allocated the address {made['PublicIp']}")
+        _release_others(state, made["AllocationId"])
         return Address(made["AllocationId"], made["PublicIp"])
 
 
@@ -98,10 +99,24 @@ class MoveAddress(Step[LaunchState]):
 
 
 def own_address(clients: Clients, hub: Hub) -> Address | None:
-    """The address that carries the hub's tag."""
-    found = clients.ec2.describe_addresses(Filters=tags.having(tags.HUB, hub.domain))["Addresses"]
-    ours = sorted((address["AllocationId"], address["PublicIp"]) for address in found)
-    return Address(*ours[0]) if ours else None
+    """The address that carries the hub's tag; of several the one that leads somewhere."""
+    found = _tagged(clients, hub)
+    ours = sorted(("AssociationId" not in one, one["AllocationId"], one["PublicIp"]) for one in found)
+    return Address(*ours[0][1:]) if ours else None
+
+
+def _tagged(clients: Clients, hub: Hub) -> list[AddressTypeDef]:
+    return clients.ec2.describe_addresses(Filters=tags.having(tags.HUB, hub.domain))["Addresses"]
+
+
+def _release_others(state: LaunchState, allocation_id: str) -> None:
+    """AllocateAddress has no client token: when its answer is lost, botocore's next try allocates a second
+    address. There was none with the hub's tag before.
+    """
+    for found in _tagged(state.clients, state.hub):
+        if found["AllocationId"] != allocation_id and "AssociationId" not in found:
+            state.clients.ec2.release_address(AllocationId=found["AllocationId"])
+            state.report.note(f"released {found['PublicIp']}, allocated by a call whose answer was lost")
 
 
 def require_ours(state: LaunchState, address: AddressTypeDef) -> None:
