@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from build.aws.session import Clients
+from build.bake import kept
 from build.bake.run import start
 from build.bake.state import Bake, TestRun
 from build.bake.steps.builder import LaunchBuilder, how_to_look_inside
@@ -101,4 +102,7 @@ def bake(
             if on_failure is OnFailure.KEEP and (words := how_to_look_inside(state)):
                 report.note(words)
             raise
+        finally:
+            if words := kept.in_words(state):
+                report.note(words)
         return state.image_id

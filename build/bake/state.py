@@ -89,6 +89,8 @@ class Bake:
     layer: Layer | None = None
     since: str = ""
     """When the first package of the image was installed (ISO 8601)."""
+    layer_ids: list[str] = field(default_factory=list)
+    """Snapshots that this build has taken as layers."""
     source_id: str = field(init=False)
     """The image the builder is launched from: the base image, or that of the layer."""
     network: BuilderNetwork = field(init=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -55,8 +54,7 @@ class CreateImage(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises CloudError when EC2 says the image failed."""
-        marks = {**state.manifest.image.tags, **describing_tags(state)}
-        state.image_id = _create(state, marks)
+        state.image_id = _create(state)
         image = wait_for_image(state)
         state.snapshot_ids = snapshots_of(image)
         state.report.note(f"image {state.image_id} ({state.image_name})")
@@ -69,7 +67,8 @@ class CreateImage(Step[Bake]):
         remove_images(state)
 
 
-def _create(state: Bake, marks: Mapping[str, str]) -> str:
+def _create(state: Bake) -> str:
+    marks = {**state.manifest.image.tags, **describing_tags(state)}
     try:
         return state.clients.ec2.create_image(
             InstanceId=state.builder.id,

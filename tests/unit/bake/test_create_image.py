@@ -32,14 +32,15 @@ class Account:
 
 def created(code: str, tagged: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(image, "_LISTED_S", 2)
+    monkeypatch.setattr(image, "describing_tags", lambda _: {})
     state: Any = SimpleNamespace(
         clients=SimpleNamespace(ec2=Account(code, tagged)),
         builder=SimpleNamespace(id="i-1"),
         run=SimpleNamespace(id="run-1"),
         image_name="x-1",
-        manifest=SimpleNamespace(image=SimpleNamespace(description="")),
+        manifest=SimpleNamespace(image=SimpleNamespace(description="", tags={})),
     )
-    return image._create(state, {})
+    return image._create(state)
 
 
 def test_the_runs_own_image_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
