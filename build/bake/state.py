@@ -35,7 +35,7 @@ class BuilderNetwork:
 
     vpc_id: str
     subnet_id: str | None
-    caller_cidr: str
+    caller_cidrs: tuple[str, ...]
     group_id: str
 
 

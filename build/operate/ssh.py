@@ -28,7 +28,7 @@ from build.manifest import Manifest
 from build.operate import ssh_ingress
 from build.pipeline import interruptible
 from build.remote import ssh_config
-from build.remote.public_ip import caller_cidr
+from build.remote.public_ip import caller_cidrs
 from build.report.reporter import Reporter
 
 _TIMEOUT_S = 900
@@ -139,7 +139,7 @@ def ssh_session(
     user = instance.login_user or manifest.base.login_user
     with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
         config = ssh_config.write_hub_config(hub.domain, ip, user, identity, keys, Path(folder))
-        with ssh_ingress.ssh_allowed(hub, clients, caller_cidr(manifest.builder)):
+        with ssh_ingress.ssh_allowed(hub, clients, caller_cidrs(manifest.builder)):
             try:
                 yield SshSession(
                     config,
