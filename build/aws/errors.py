@@ -40,7 +40,8 @@ _HINTS = {
     "VolumeLimitExceeded": _QUOTA,
     "SnapshotLimitExceeded": _QUOTA,
     "InstanceLimitExceeded": _QUOTA,
-    "InsufficientInstanceCapacity": "add more types to builder.instance_types, or set builder.subnet_id to another zone",
+    "InsufficientInstanceCapacity": "add more types to builder.instance_types, or set builder.subnet_id to "
+    "another zone",
     "VcpuLimitExceeded": "ask for a higher EC2 quota, or put a smaller type into builder.instance_types",
     "OptInRequired": "enable the region or subscribe to the base image first",
 }

@@ -1,6 +1,4 @@
-"""One run of the image tests (pytest with testinfra) against live machines that share them, in a process of
-its own.
-"""
+"""One run of the image tests (pytest with testinfra), in its own process, on machines that share them."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ _ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How a machine is reached: an ssh configuration in which it is called client.ALIAS, and where its hub
-    answers.
-    """
+    """How a machine is reached: an ssh configuration that calls it client.ALIAS, and its hub's address."""
 
     config: Path
     address: str

@@ -56,8 +56,9 @@ def cells(decision: Decision) -> tuple[str, ...]:
 
 
 def decide(manifest: Manifest, clients: Clients, report: Reporter) -> list[Decision]:
-    """What is to become of every published image of the manifest's name, of snapshots without their image,
-    and of every layer. Warns of launch templates whose image cannot be known.
+    """What is to become of every published image of that name, of orphaned snapshots, and of layers.
+
+    Warns of launch templates whose image cannot be known.
     """
     now = datetime.now(timezone.utc)
     mine = clients.ec2.describe_images(Owners=["self"])["Images"]

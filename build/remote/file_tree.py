@@ -79,8 +79,10 @@ def _entry(
 
 def _render(path: Path, variables: Mapping[str, object]) -> bytes:
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )  # noqa: S701 - configuration files, not HTML
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration files, not HTML
+    )
     try:
         return environment.from_string(path.read_text(encoding="utf-8")).render(dict(variables)).encode()
     except jinja2.TemplateSyntaxError as exc:

@@ -41,8 +41,7 @@ LOG_BYTES, LOG_FILES = 4_000_000, 2
 
 
 def serve(folder: Path, port: int) -> None:
-    """Be the server of the cloud in that folder until a signal says otherwise; port 0: the default one if it
-    is free.
+    """Be the server of the cloud in that folder until a signal comes; port 0: the default one if free.
 
     Raises MachineError when another process serves this folder already, or when the port asked for is taken.
     """

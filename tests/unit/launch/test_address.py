@@ -70,7 +70,7 @@ def test_one_address_is_kept_and_found_again() -> None:
 
 def test_of_two_the_one_in_use_is_the_hubs() -> None:
     account = Account(lost=1)
-    account.allocate_address(Domain="vpc", TagSpecifications=tags.specifications(HUB.tags, "elastic-ip"))  # type: ignore[arg-type]
+    account.allocate_address(Domain="vpc", TagSpecifications=tags.specifications(HUB.tags, "elastic-ip"))
     account.addresses["eipalloc-1"]["AssociationId"] = "eipassoc-1"
     clients: Any = SimpleNamespace(ec2=account)
     assert address.own_address(clients, HUB) == Address("eipalloc-1", "203.0.113.1")

@@ -1,6 +1,4 @@
-"""What `invoke schedule` writes is what systemd, cron, GitHub and CloudFormation take, and each runs the same
-commands.
-"""
+"""What `invoke schedule` writes is what systemd, cron, GitHub and CloudFormation take and run."""
 
 from __future__ import annotations
 
@@ -83,9 +81,7 @@ def test_the_timer_makes_up_for_what_was_slept_through() -> None:
 
 @pytest.fixture
 def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A crontab program that keeps its lines in a file: this machine may have none, and nobody's own is to be
-    touched.
-    """
+    """A crontab program that keeps its lines in a file: nobody's own crontab is to be touched."""
     program, table = tmp_path / "bin" / "crontab", tmp_path / "table"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table} 2>/dev/null; else cat >{table}; fi\n')
@@ -254,8 +250,9 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
 
 
 def judge(manifest: Manifest) -> Callable[..., bool]:
-    """Whether the project's role may do something, by the evaluator that the local cloud enforces policies
-    with; to the ARNs that come last it has given its tag.
+    """Whether the project's role may do something, by the local cloud's evaluator.
+
+    To the ARNs that come last it has given its tag.
     """
     role = json.dumps(
         document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0][
@@ -379,9 +376,7 @@ def _call_form(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_real_project_and_schedule_take_the_properties(account: Any) -> None:
-    """CloudFormation says success for what it does not know; the services themselves, and botocore's models,
-    do not.
-    """
+    """CloudFormation accepts what it does not know; the services and botocore's models do not."""
     role = "arn:aws:iam::123456789012:role/x"
     wanted = project(JOB, SOURCE) | {
         "ServiceRole": role,
