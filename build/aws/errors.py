@@ -5,27 +5,64 @@ from __future__ import annotations
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    LoginError,
+    NoAuthTokenError,
     NoCredentialsError,
+    PartialCredentialsError,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
     TokenRetrievalError,
 )
 
 from build.errors import CloudError, HubsmithError, UserError
 
 _POLICIES = "docs/howto/aws.md lists the IAM policies that are needed"
+_CHECK = "check the credentials: `aws sts get-caller-identity`; is the region enabled for this account?"
+_AGAIN = "log in again, then run the same command"
+_CLOCK = f"{_AGAIN}; is this machine's clock right?"
+_QUOTA = "ask for a higher EC2 or EBS quota, or remove what is not needed"
 _HINTS = {
     "UnauthorizedOperation": _POLICIES,
     "AccessDenied": _POLICIES,
     "AccessDeniedException": _POLICIES,
-    "AuthFailure": "check the credentials: `aws sts get-caller-identity`",
-    "InvalidClientTokenId": "check the credentials: `aws sts get-caller-identity`",
-    "ExpiredToken": "log in again, then run the same command",
-    "RequestExpired": "log in again, then run the same command; is this machine's clock right?",
+    "AuthFailure": _CHECK,
+    "InvalidClientTokenId": _CHECK,
+    "UnrecognizedClientException": _CHECK,
+    "ExpiredToken": _AGAIN,
+    "ExpiredTokenException": _AGAIN,
+    "RequestExpired": _CLOCK,
+    "SignatureDoesNotMatch": _CLOCK,
+    "InvalidSignatureException": _CLOCK,
+    "PendingVerification": "AWS is verifying the account for this region; try again when its e-mail has come",
+    "MaxIOPSLimitExceeded": _QUOTA,
+    "VolumeLimitExceeded": _QUOTA,
+    "SnapshotLimitExceeded": _QUOTA,
+    "InstanceLimitExceeded": _QUOTA,
     "InsufficientInstanceCapacity": "add more types to builder.instance_types, or set builder.subnet_id to "
     "another zone",
     "VcpuLimitExceeded": "ask for a higher EC2 quota, or put a smaller type into builder.instance_types",
     "OptInRequired": "enable the region or subscribe to the base image first",
 }
+
+
+_FREE_PLAN = (
+    "the account is on AWS's free plan: upgrade it, or choose a type that `aws ec2 describe-instance-types "
+    "--filters Name=free-tier-eligible,Values=true` lists"
+)
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    LoginError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
+    TokenRetrievalError,
+)
+_STILL_EXPIRED = "the refreshed credentials are still expired"
+"""Part of the RuntimeError that botocore raises when AWS_CREDENTIAL_EXPIRATION has passed."""
 
 
 def code_of(error: BaseException) -> str:
@@ -39,9 +76,10 @@ def explain(error: BaseException) -> HubsmithError | None:
         details = error.response.get("Error", {})
         code = details.get("Code", "")
         return CloudError(
-            f"{error.operation_name}: {details.get('Message', error)} ({code})", hint=_HINTS.get(code)
+            f"{error.operation_name}: {details.get('Message', error)} ({code})",
+            hint=_FREE_PLAN if "Free Tier" in details.get("Message", "") else _HINTS.get(code),
         )
-    if isinstance(error, (NoCredentialsError, TokenRetrievalError)):
+    if isinstance(error, _NO_CREDENTIALS) or _STILL_EXPIRED in str(error):
         return UserError(
             f"no usable AWS credentials: {error}",
             hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -59,7 +61,11 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Clients:
-    """Clients of one cloud, and whose account it is."""
+    """Clients of one cloud, and whose account it is.
+
+    ``credentials_end`` is when the credentials stop working; None where they are renewed, last, or say
+    nothing of it.
+    """
 
     cloud: Cloud
     account: str
@@ -67,6 +73,7 @@ class Clients:
     ssm: SSMClient
     route53: Route53Client
     iam: IAMClient
+    credentials_end: datetime | None = None
 
     def __str__(self) -> str:
         return f"cloud {self.cloud.name} · account {self.account} · region {self.cloud.region}"
@@ -90,7 +97,31 @@ def connect(cloud: Cloud) -> Clients:
     ssm = session.client("ssm", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     route53 = session.client("route53", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     iam = session.client("iam", endpoint_url=cloud.endpoint_url, config=_CONFIG)
-    return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm, route53, iam)
+    account, end = sts.get_caller_identity()["Account"], _credentials_end(session)
+    return Clients(cloud, account, ec2, ssm, route53, iam, end)
+
+
+def _credentials_end(session: boto3.Session) -> datetime | None:
+    """AWS_CREDENTIAL_EXPIRATION. botocore renews what comes from anywhere else (a role, SSO, a program)."""
+    credentials = session.get_credentials()
+    if credentials is None or credentials.method != "env":
+        return None
+    end: datetime | None = getattr(credentials, "_expiry_time", None)
+    return end
+
+
+def elsewhere(*clients: Client) -> str | None:
+    """The first endpoint of these clients that is not AWS's: AWS_ENDPOINT_URL or a profile names it."""
+    return next((one.meta.endpoint_url for one in clients if not _is_aws(one)), None)
+
+
+def _is_aws(client: Client) -> bool:
+    url, service = client.meta.endpoint_url, client.meta.service_model.service_name
+    if str(urlsplit(url).hostname).endswith((".amazonaws.com", ".api.aws")):
+        return True  # an endpoint of one's own VPC, too
+    config = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]  # its stubs are older
+    known = boto3.Session(region_name=client.meta.region_name).client(service, config=config)
+    return bool(url == known.meta.endpoint_url)
 
 
 def client(cloud: Cloud, service: str, token: str | None = None) -> Client:

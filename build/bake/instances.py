@@ -151,7 +151,6 @@ def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -
 def _request(
     state: Bake, image_id: str, role: str, number: int, host_key: SshKey, instance_type: str
 ) -> RunInstancesRequestTypeDef:
-    minutes = max(1, int((state.run.expires - state.run.started).total_seconds() // 60))
     named = {**state.run.tags, "Name": _name(state, role)}
     request: RunInstancesRequestTypeDef = {
         "ImageId": image_id,
@@ -163,7 +162,7 @@ def _request(
             # Only then: anywhere else a key in the image's files is to be seen.
             host_key=host_key,
             run_key=state.run.key,
-            shutdown_after_minutes=minutes,
+            shutdown_after_minutes=state.manifest.builder.lifetime_minutes,
             forget_keys=state.layer is not None and image_id == state.source_id,
         ),
         "MetadataOptions": {

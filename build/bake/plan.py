@@ -195,7 +195,8 @@ def _network(manifest: Manifest) -> dict[str, object]:
         "vpc": builder.vpc_id or "the default VPC",
         "subnet": builder.subnet_id or "any that offers the instance type",
         "address": builder.address,
-        "ssh_from": builder.caller_cidr or f"this machine's address, as {builder.caller_ip_url} sees it",
+        "ssh_from": ", ".join(builder.caller_cidr or ())
+        or f"this machine's address, as {builder.caller_ip_url} sees it",
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from build.aws.session import Clients
+from build.bake import kept
 from build.bake.run import start
 from build.bake.state import Bake, TestRun
 from build.bake.steps.builder import LaunchBuilder, how_to_look_inside
@@ -76,7 +77,7 @@ def verify(
 
     Raises HubsmithError, with the names of the tests that failed, or what botocore raised.
     """
-    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+    with start(manifest.builder) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
         state = Bake(manifest, clients, run, report)
         Runner[Bake](report, OnFailure.CLEANUP).run(steps_of_verify(image_id), state)
@@ -92,7 +93,7 @@ def bake(
     With ``no_cache`` it starts from the base image whatever layers there are. Raises HubsmithError or what
     botocore raised.
     """
-    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+    with start(manifest.builder) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
         state = Bake(manifest, clients, run, report, no_cache)
         try:
@@ -101,4 +102,7 @@ def bake(
             if on_failure is OnFailure.KEEP and (words := how_to_look_inside(state)):
                 report.note(words)
             raise
+        finally:
+            if words := kept.in_words(state):
+                report.note(words)
         return state.image_id

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from build import paths
 from build.aws import tags
+from build.manifest import Builder
 from build.remote.keys import SshKey, generate
 
 
@@ -55,15 +56,29 @@ def owner() -> str:
 
 
 @contextmanager
-def start(lifetime_minutes: int) -> Iterator[Run]:
-    """Make a run and hold its lock, by which ``sweep`` sees that it lives; the kernel drops it."""
+def start(builder: Builder) -> Iterator[Run]:
+    """Make a run and hold its lock, by which ``sweep`` sees that it lives; the kernel drops it.
+
+    ``builder`` says how long the run may take.
+    """
     started = datetime.now(timezone.utc)
     run_id = f"run-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = runs_folder() / run_id
     folder.mkdir(mode=0o700, parents=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield Run(run_id, owner(), started, started + timedelta(minutes=lifetime_minutes), folder, generate())
+        yield Run(run_id, owner(), started, started + longest(builder), folder, generate())
+
+
+def longest(builder: Builder) -> timedelta:
+    """How long anything of a run can be in use: a builder that lives to its end, the image made of it then,
+    and fresh instances of the image that live to theirs.
+
+    Another machine sees of a run only when it expires; what it removed too early would be of a live build.
+    """
+    limits = builder.timeouts
+    between_s = limits.running_s + limits.stop_s + limits.image_s + limits.running_s
+    return 2 * timedelta(minutes=builder.lifetime_minutes) + timedelta(seconds=between_s)
 
 
 def is_alive(run_id: str) -> bool:

@@ -35,7 +35,7 @@ class BuilderNetwork:
 
     vpc_id: str
     subnet_id: str | None
-    caller_cidr: str
+    caller_cidrs: tuple[str, ...]
     group_id: str
 
 
@@ -87,6 +87,8 @@ class Bake:
     layer: Layer | None = None
     since: str = ""
     """When the first package of the image was installed (ISO 8601)."""
+    layer_ids: list[str] = field(default_factory=list)
+    """Snapshots that this build has taken as layers."""
     source_id: str = field(init=False)
     """The image the builder is launched from: the base image, or that of the layer."""
     network: BuilderNetwork = field(init=False)
@@ -95,6 +97,8 @@ class Bake:
     """From then on no key opens it."""
     image_id: str = field(init=False)
     snapshot_ids: tuple[str, ...] = field(init=False)
+    is_published: bool = False
+    """Others may use the image: it stays, however the build ends."""
     candidates: tuple[Instance, ...] = field(init=False)
     """Fresh instances of the image, as many as tests.machines says."""
     packages: Mapping[str, Any] = field(default_factory=dict)

@@ -38,6 +38,7 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
     if manifest.cloud != "local":
         clients = connect(Cloud(manifest.cloud, manifest.region))
         report.note(str(clients))
+        warn_of_endpoint(report, clients.ec2, clients.ssm, clients.route53, clients.iam)
         return clients
     from localcloud import base_image
     from localcloud.server import control
@@ -45,6 +46,16 @@ def connect_to(manifest: Manifest, report: Reporter, *, base: bool = False) -> C
     report.note(f"cloud local · account {control.ACCOUNT} · region {manifest.region}")
     family = base_image.family_for(manifest.base.name or "") if base else None
     return connect(local_cloud(report, family, region=manifest.region))
+
+
+def warn_of_endpoint(report: Reporter, *clients: object) -> None:
+    """Say so when the calls of --cloud aws do not go to AWS."""
+    from build.aws.session import elsewhere
+
+    if url := elsewhere(*clients):
+        report.warn(
+            f"calls go to {url}, not to AWS: unset AWS_ENDPOINT_URL, or the endpoint_url of your profile"
+        )
 
 
 def local_cloud(report: Reporter, *families: str | None, region: str | None = None) -> Cloud:

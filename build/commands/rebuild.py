@@ -118,6 +118,7 @@ def _rebuild(
     when_failed: OnFailure,
 ) -> None:
     from build.bake.recipe import bake
+    from build.images import sweep
     from build.rebuild import due as rebuilder
     from build.rebuild.failures import SsmStore
 
@@ -132,6 +133,7 @@ def _rebuild(
             rebuilder.mark_run(manifest)
         clients = connect_to(manifest, report, base=True)
         if options.scheduled:
+            sweep.remove_expired(clients, report)
             counter.go_on(SsmStore(clients, manifest.image.name))
         decision = _judge(manifest, clients, report, limit)
         counter.went_well()

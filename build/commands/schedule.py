@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from build.commands.common import cli_session
+from build.commands.common import cli_session, warn_of_endpoint
 from build.commands.options import SHIPPED, ManifestOptions, manifest_task
 from build.errors import UserError
 from build.report.reporter import Reporter
@@ -144,8 +144,10 @@ def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: 
         path = REPOSITORY / f"{job.name}.template.yaml"
         path.write_text(text, encoding="utf-8")
         report.note(f"template {path}")
+        client = cloudformation(manifest.region)
+        warn_of_endpoint(report, client)
         with report.step("deploy the stack"):
-            schedule_cloudformation.deploy(cloudformation(manifest.region), job.name, text, report)
+            schedule_cloudformation.deploy(client, job.name, text, report)
     report.result(job.name)
 
 
@@ -164,8 +166,10 @@ def _remove(job: Job, keeper: str, manifest: Manifest, report: Reporter) -> None
         removed = path.exists()
         path.unlink(missing_ok=True)
     else:
+        client = cloudformation(manifest.region)
+        warn_of_endpoint(report, client)
         with report.step("delete the stack"):
-            removed = schedule_cloudformation.remove(cloudformation(manifest.region), job.name, report)
+            removed = schedule_cloudformation.remove(client, job.name, report)
     report.note(f"{job.name}: removed" if removed else f"there is no {job.name} on {keeper}")
 
 

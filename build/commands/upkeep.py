@@ -61,7 +61,7 @@ def prune(
         if ready is None:
             return
         chosen, clients = ready
-        decisions = retention.decide(chosen, clients)
+        decisions = retention.decide(chosen, clients, report)
         going = [decision for decision in decisions if not decision.keep]
         if going and not dry_run:
             confirm(

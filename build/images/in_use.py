@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build.aws import parameters, tags
-from build.aws.errors import code_of
+from build.aws.errors import code_of, explain
 from build.aws.session import Clients
-from build.errors import CloudError
 from build.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -21,11 +20,15 @@ _LISTED = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 
 class Uses:
-    """Who uses which image; each is asked once."""
+    """Who uses which image; each is asked once.
+
+    ``doubts`` has a sentence for each launch template whose image cannot be known: any image may be in it.
+    """
 
     def __init__(self, manifest: Manifest, clients: Clients) -> None:
         self._clients = clients
         self._by_image: dict[str, str] = {}
+        self.doubts: dict[str, str] = {}
         for image_id, user in (*self._parameter(manifest), *self._templates(), *self._instances()):
             self._by_image[image_id] = user
 
@@ -36,6 +39,8 @@ class Uses:
             return f"published as channel {channel}"
         if user := self.by(image_id):
             return user
+        if self.doubts:
+            return f"perhaps in launch template {', '.join(self.doubts)}"
         answer = self._clients.ec2.describe_image_attribute(ImageId=image_id, Attribute="launchPermission")
         shared = len(answer.get("LaunchPermissions", []))
         return f"shared with {shared} account(s) or groups" if shared else None
@@ -85,13 +90,9 @@ class Uses:
         except ClientError as exc:
             if code_of(exc) in ("ParameterNotFound", "ParameterVersionNotFound"):
                 return None
-            if code_of(exc) == "AccessDeniedException":
-                hint = (
-                    f"allow ssm:GetParameter on {name}; without it nobody can say whether that image is "
-                    "one of these"
-                )
-                raise CloudError(
-                    f"launch template {template} takes its image from a parameter that may not be read",
-                    hint=hint,
-                ) from exc
-            raise
+            # Anybody in the account may make such a template: that must not end each prune.
+            self.doubts[template] = (
+                f"launch template {template} takes its image from the parameter {name}, which cannot be "
+                f"read: {explain(exc)}. Allow ssm:GetParameter on it; until then every image is kept"
+            )
+            return None

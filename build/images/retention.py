@@ -56,11 +56,16 @@ def cells(decision: Decision) -> tuple[str, ...]:
     )
 
 
-def decide(manifest: Manifest, clients: Clients) -> list[Decision]:
-    """What is to become of every published image of that name, of orphaned snapshots, and of layers."""
+def decide(manifest: Manifest, clients: Clients, report: Reporter) -> list[Decision]:
+    """What is to become of every published image of that name, of orphaned snapshots, and of layers.
+
+    Warns of launch templates whose image cannot be known.
+    """
     now = datetime.now(timezone.utc)
     mine = clients.ec2.describe_images(Owners=["self"])["Images"]
     used = Uses(manifest, clients)
+    for doubt in used.doubts.values():
+        report.warn(doubt)
     return [
         *_images(manifest, mine, used, now),
         *_orphans(manifest, clients, mine),

@@ -45,17 +45,35 @@ def cells(leftover: Leftover) -> tuple[str, ...]:
     return (leftover.kind, leftover.id, leftover.run, leftover.owner, leftover.why)
 
 
-def find(clients: Clients, *, only_run: str | None = None) -> list[Leftover]:
+def remove_expired(clients: Clients, report: Reporter) -> None:
+    """Remove what has expired, whoever made it; what goes wrong is a warning.
+
+    A scheduled rebuild begins with it: nobody else may look on a runner that keeps nothing.
+    """
+    try:
+        with report.step("look for what builds have left"):
+            found = find(clients, expired_only=True)
+        remove(clients, found, report)
+    except (ClientError, BotoCoreError, HubsmithError) as exc:
+        report.warn(f"what an earlier build has left could not be removed: {explain(exc) or exc}")
+        return
+    if found:
+        report.note(f"{len(found)} leftover(s) of earlier builds removed")
+
+
+def find(clients: Clients, *, only_run: str | None = None, expired_only: bool = False) -> list[Leftover]:
     """Everything tagged with a run that no live build owns, in the order in which it can be removed.
 
     A run of this machine is dead when nobody holds its lock; one that this machine does not know, when its
-    expiry has passed, or when it is named by ``only_run``. Raises UserError when that run still lives.
+    expiry has passed, or when it is named by ``only_run``. With ``expired_only`` a run of this machine has to
+    have expired as well: somebody may be looking into what it has kept. Raises UserError when the run that is
+    named still lives.
     """
     if only_run and run.is_alive(only_run):
         raise UserError(f"{only_run} is still running", hint="stop it first (Ctrl-C cleans up after itself)")
     leftovers: list[Leftover] = []
     for kind, resource_id, resource_tags in _tagged(clients):
-        why = _why_dead(resource_tags, only_run)
+        why = _why_dead(resource_tags, only_run, expired_only=expired_only)
         if why:
             leftovers.append(
                 Leftover(kind, resource_id, resource_tags[tags.RUN], resource_tags.get(tags.OWNER, "?"), why)
@@ -76,14 +94,16 @@ def remove(clients: Clients, leftovers: Sequence[Leftover], report: Reporter) ->
         raise CleanupError("not removed:\n" + "\n".join(failed), hint="run `invoke sweep` again in a minute")
 
 
-def _why_dead(resource_tags: dict[str, str], only_run: str | None) -> str | None:
+def _why_dead(resource_tags: dict[str, str], only_run: str | None, *, expired_only: bool) -> str | None:
     run_id = resource_tags[tags.RUN]
     if resource_tags.get(tags.STATE) == PUBLISHED:
         return None
     if only_run:
         return "asked for" if run_id == only_run else None
-    if (run.runs_folder() / run_id).is_dir():
-        return None if run.is_alive(run_id) else "its build is not running any more"
+    if run.is_alive(run_id):
+        return None
+    if (run.runs_folder() / run_id).is_dir() and not expired_only:
+        return "its build is not running any more"
     expires = datetime.fromisoformat(resource_tags.get(tags.EXPIRES, "1970-01-01T00:00:00+00:00"))
     return f"expired {expires:%Y-%m-%d %H:%M} UTC" if expires < datetime.now(timezone.utc) else None
 

@@ -10,7 +10,7 @@ from build.aws import tags
 from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
-from build.hubs.address import GIVEN, own_address
+from build.hubs.address import GIVEN, own_address, tagged_addresses
 from build.hubs.models import Address
 from build.launch.state import LaunchState
 from build.pipeline import Step
@@ -65,6 +65,7 @@ class EnsureAddress(Step[LaunchState]):
                 ),
             ) from exc
         state.record_change(f"allocated the address {address['PublicIp']}")
+        _release_others(state, address["AllocationId"])
         return Address(address["AllocationId"], address["PublicIp"])
 
 
@@ -88,6 +89,18 @@ class MoveAddress(Step[LaunchState]):
             AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True
         )
         state.record_change(f"{state.address.ip} leads to {state.instance_id}")
+
+
+def _release_others(state: LaunchState, allocation_id: str) -> None:
+    """Release what calls of this step have allocated whose answers were lost.
+
+    AllocateAddress has no client token: botocore's next try allocates a second address. There was none with
+    the hub's tag before.
+    """
+    for found in tagged_addresses(state.clients, state.hub):
+        if found["AllocationId"] != allocation_id and "AssociationId" not in found:
+            state.clients.ec2.release_address(AllocationId=found["AllocationId"])
+            state.report.note(f"released {found['PublicIp']}, allocated by a call whose answer was lost")
 
 
 def require_ours(state: LaunchState, address: AddressTypeDef) -> None:

@@ -151,7 +151,7 @@ class RemoveOrKeepDataVolume(Step[LaunchState]):
             snapshot_id = volume.snapshot(state, "when its hub was destroyed")
             state.report.note(
                 f"kept {state.volume_id} and {snapshot_id}: the next launch of {state.hub.domain} finds "
-                "the volume"
+                f"the volume. {_cost_in_words(own['Size'])}"
             )
 
     def _delete(self, state: LaunchState, exists: bool) -> None:
@@ -163,6 +163,14 @@ class RemoveOrKeepDataVolume(Step[LaunchState]):
         for snapshot in ec2.describe_snapshots(OwnerIds=["self"], Filters=ours)["Snapshots"]:
             ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
             state.record_change(f"deleted {snapshot['SnapshotId']}")
+
+
+def _cost_in_words(size_gib: int) -> str:
+    """A data volume that is kept, with a snapshot. Prices of us-east-1: docs/explanation/costs.md."""
+    return (
+        f"On AWS the volume costs about {0.08 * size_gib:.2f} dollars a month and each snapshot of it up to "
+        f"{0.05 * size_gib:.2f}; --with-data deletes the volume and all of them"
+    )
 
 
 def steps(*, with_data: bool) -> list[Step[LaunchState]]:

@@ -159,15 +159,30 @@ def partition(region: str) -> str:
 
 
 def remove(clients: Clients, hub: Hub) -> bool:
-    """Remove profile, policy and role, as far as they are there; whether there was anything."""
-    iam, name = clients.iam, hub.name
-    calls = [
-        lambda: iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
-        lambda: iam.delete_instance_profile(InstanceProfileName=name),
-        lambda: iam.delete_role_policy(RoleName=name, PolicyName=_POLICY),
-        lambda: iam.delete_role(RoleName=name),
-    ]
-    return any([_exists(call) for call in calls])  # noqa: C419  # each of them has to be made
+    """Remove profile, policy and role, as far as they are there; whether there was anything.
+
+    Looks before each of them: IAM judges a call that names an absent role or profile by its name without the
+    path, and docs/reference/iam/launch.json allows only to look there.
+    """
+    profile, role = _remove_profile(clients, hub.name), _remove_role(clients, hub.name)
+    return profile or role
+
+
+def _remove_profile(clients: Clients, name: str) -> bool:
+    iam = clients.iam
+    if not _exists(lambda: iam.get_instance_profile(InstanceProfileName=name)):
+        return False
+    if iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
+        _exists(lambda: iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name))
+    return _exists(lambda: iam.delete_instance_profile(InstanceProfileName=name))
+
+
+def _remove_role(clients: Clients, name: str) -> bool:
+    iam = clients.iam
+    if not _exists(lambda: iam.get_role(RoleName=name)):
+        return False
+    _exists(lambda: iam.delete_role_policy(RoleName=name, PolicyName=_POLICY))
+    return _exists(lambda: iam.delete_role(RoleName=name))
 
 
 def _exists(call: Callable[[], object]) -> bool:

@@ -23,7 +23,7 @@ from build.manifest import Manifest
 from build.operate import ssh_ingress
 from build.pipeline import interruptible
 from build.remote import ssh_config
-from build.remote.public_ip import caller_cidr
+from build.remote.public_ip import caller_cidrs
 from build.remote.ssh_target import SshTarget
 from build.report.reporter import Reporter
 
@@ -127,7 +127,7 @@ def ssh_session(
     target = SshTarget(ip, user, identity, keys, name=hub.domain)
     with interruptible(report), tempfile.TemporaryDirectory(prefix="hubsmith-") as folder:
         config = ssh_config.write(target, Path(folder), Path(folder) / "control", _OPTIONS)
-        with ssh_ingress.ssh_allowed(hub, clients, caller_cidr(manifest.builder)):
+        with ssh_ingress.ssh_allowed(hub, clients, caller_cidrs(manifest.builder)):
             try:
                 yield SshSession(
                     config, target, instance.image_id, report, lambda: _faults_of(clients, instance)

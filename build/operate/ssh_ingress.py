@@ -7,7 +7,7 @@ any operator comes next. Commands of one machine share the rule; the last of the
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -27,24 +27,24 @@ LIFETIME = timedelta(hours=1)
 
 
 @contextmanager
-def ssh_allowed(hub: Hub, clients: Clients, cidr: str) -> Iterator[None]:
-    """Have 22 open to ``cidr`` for the block.
+def ssh_allowed(hub: Hub, clients: Clients, cidrs: Iterable[str]) -> Iterator[None]:
+    """Have 22 open to ``cidrs`` for the block.
 
     A session that lasts longer than the rule is not cut by its end.
     """
     group_id = revoke_expired(hub, clients)
     until = datetime.now(timezone.utc) + LIFETIME
-    rule = IngressRule(
-        SSH, SSH, "tcp", cidr, f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}"
-    )
+    description = f"{UNTIL}{until.isoformat(timespec='seconds')} by {_plain(owner())}"
+    rules = [IngressRule(SSH, SSH, "tcp", cidr, description) for cidr in cidrs]
     with (hub.folder / "ssh-sessions").open("a") as others:
         fcntl.flock(others, fcntl.LOCK_SH)
         try:
-            _open(clients, group_id, rule)
+            for rule in rules:
+                _open(clients, group_id, rule)
             yield
         finally:
             if _is_the_last(others.fileno()):
-                _close(clients, group_id, [rule])
+                _close(clients, group_id, rules)
 
 
 def revoke_expired(hub: Hub, clients: Clients) -> str:

@@ -35,6 +35,9 @@ RESOURCES = {
     "security-group": "sg-",
 }
 RESET = "ConnectionReset"
+"""The connection breaks before anything is done."""
+ANSWER_LOST = "AnswerLost"
+"""It breaks when the call is done: whoever asked does not know, and tries again."""
 # What AWS sends with them; 400 is for those not listed. botocore tries 5xx and throttling again by itself.
 STATUS = {
     "InsufficientInstanceCapacity": 500,

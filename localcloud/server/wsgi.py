@@ -21,7 +21,7 @@ from werkzeug.wrappers import Request, Response
 from localcloud.dns import asterisk
 from localcloud.ec2.host import Host
 from localcloud.faults import calls
-from localcloud.faults.fault import RESET, STATUS, Call
+from localcloud.faults.fault import ANSWER_LOST, RESET, STATUS, Call
 from localcloud.iam.authorizer import Authorizer
 from localcloud.server import fault_control
 
@@ -86,7 +86,8 @@ class CloudApp:
         if (code := self._delayed(call)) == RESET:
             _reset(environ)
         try:
-            response = _faulty(request, call, code) if code else self._answer(environ, call)
+            is_refused = code not in ("", ANSWER_LOST)
+            response = _faulty(request, call, code) if is_refused else self._answer(environ, call)
         except Exception as problem:
             _log.exception("%s %s failed", call.service, call.action)
             response = _error(
@@ -96,6 +97,8 @@ class CloudApp:
                 "InternalError",
                 f"The local cloud failed: {problem!r}. See its server.log.",
             )
+        if code == ANSWER_LOST:
+            _reset(environ)
         return response(environ, start_response)
 
     def _delayed(self, call: Call) -> str:

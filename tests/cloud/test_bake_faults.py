@@ -39,7 +39,8 @@ def test_throttling_a_lack_of_capacity_broken_connections_and_new_things_unseen_
             {"kind": "error", "call": call, "code": "RequestLimitExceeded", "times": 5}
             for call in ("RunInstances", "DescribeInstances")
         ),
-        {"kind": "error", "call": "CreateImage", "code": "ConnectionReset", "times": 1},
+        {"kind": "error", "call": "CreateSecurityGroup", "code": "ConnectionReset", "times": 1},
+        {"kind": "error", "call": "CreateImage", "code": "AnswerLost", "times": 1},
         {
             "kind": "error",
             "call": "RunInstances",

@@ -30,6 +30,7 @@ ABSENT = (
     "var/log/dpkg.log*",
     "var/log/jupyterhub/*", "var/log/syslog*", "var/log/auth.log*",
     "var/lib/apt/lists/*", "var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "opt/*/pkgs",
+    "run/systemd/system/hubsmith-end.*", "etc/systemd/system/hubsmith-end.*",
     "tmp/*", "var/tmp/*", "var/lib/hubsmith/build", "etc/systemd/system-generators/hubsmith-layer",
     "srv/jupyterhub/*", "etc/hubsmith/tls/*", "etc/hubsmith/launch.json", "etc/hubsmith/operator_keys",
     "data",

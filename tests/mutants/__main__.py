@@ -164,7 +164,7 @@ def put_back(mistakes: Sequence[Mistake], image_id: str | None, report: Reporter
     if image_id is None:
         raise UserError("there is no image yet", hint="make build-ami")
     steps = [FindSourceImage(image_id), CreateSecurityGroup(), LaunchCandidate(), PutMistakesBack(mistakes)]
-    with start(manifest.builder.lifetime_minutes) as run, report.logging_to(run.folder / "build.log"):
+    with start(manifest.builder) as run, report.logging_to(run.folder / "build.log"):
         Runner[Bake](report, OnFailure.CLEANUP).run(steps, Bake(manifest, clients, run, report))
     report.note(f"{len(mistakes)} mistakes put back, each noticed")
 

@@ -9,7 +9,9 @@ say "stop what would write again on the way down"
 if command -v systemctl >/dev/null; then
     # Stopped now, the seed and the clock are not saved at shutdown, after their files were removed.
     # The sockets first: what is logged on the way down would start their services again.
-    for unit in syslog.socket rsyslog.service systemd-random-seed.service systemd-timesyncd.service cron.service hubsmith-end.timer \
+    # hubsmith-end.timer goes on: from here on no key opens this instance, and when the build dies only the timer ends it.
+    # It is in /run and has no stamp on the disk, so the image has nothing of it.
+    for unit in syslog.socket rsyslog.service systemd-random-seed.service systemd-timesyncd.service cron.service \
         systemd-tmpfiles-clean.timer apt-daily.timer apt-daily-upgrade.timer; do
         systemctl stop "$unit" 2>/dev/null || true
     done
@@ -74,6 +76,7 @@ for account in /root /home/*; do
 done
 
 say "unused blocks"
+# They take no room in a snapshot of the local cloud. EBS takes no notice: every block that was ever written is in the snapshot.
 fstrim / 2>/dev/null || true
 sync
 say "done"

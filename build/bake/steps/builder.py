@@ -52,7 +52,8 @@ def how_to_look_inside(state: Bake) -> str | None:
         [
             f"kept {', '.join(machine.id for machine in machines)}; look inside:",
             *ways,
-            f"what is kept ends itself at {state.run.expires:%Y-%m-%d %H:%M} UTC; remove it now:",
+            f"what is kept ends itself {state.manifest.builder.lifetime_minutes} minutes after its launch; "
+            "remove it now:",
             f"  invoke sweep --run {state.run.id}",
         ]
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 CANDIDATE = "candidate"
+_LISTED_S = 60
+"""After that EC2 lists what a call has made."""
 
 
 class StopBuilder(Step[Bake]):
@@ -52,20 +54,47 @@ class CreateImage(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises CloudError when EC2 says the image failed."""
-        image_tags = {**state.manifest.image.tags, **describing_tags(state)}
-        state.image_id = state.clients.ec2.create_image(
-            InstanceId=state.builder.id,
-            Name=state.image_name,
-            Description=state.manifest.image.description,
-            TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
-        )["ImageId"]
+        state.image_id = _create(state)
         image = wait_for_image(state)
         state.snapshot_ids = snapshots_of(image)
         state.report.note(f"image {state.image_id} ({state.image_name})")
 
     def cleanup(self, state: Bake) -> None:
-        """Remove image and snapshots of a build that failed."""
+        """Remove image and snapshots of a build that failed, unless somebody may use them already."""
+        if state.is_published:
+            state.report.note(f"{state.image_id} is published and stays")
+            return
         remove_images(state)
+
+
+def _create(state: Bake) -> str:
+    image_tags = {**state.manifest.image.tags, **describing_tags(state)}
+    try:
+        return state.clients.ec2.create_image(
+            InstanceId=state.builder.id,
+            Name=state.image_name,
+            Description=state.manifest.image.description,
+            TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
+        )["ImageId"]
+    except ClientError as exc:
+        # CreateImage has no client token: when its answer is lost, botocore's next try finds the name taken.
+        if code_of(exc) != "InvalidAMIName.Duplicate" or not (found := _made_already(state)):
+            raise
+        return found
+
+
+def _made_already(state: Bake) -> str:
+    """The run's own image of that name, as soon as it is listed; empty if the name is another one's."""
+    wanted = [*tags.having(tags.RUN, state.run.id), {"Name": "name", "Values": [state.image_name]}]
+
+    def look() -> str:
+        images = state.clients.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]  # type: ignore[arg-type]  # a list of the same dicts
+        return images[0]["ImageId"] if images else ""
+
+    try:
+        return wait_until(look, bool, what=state.image_name, timeout_s=_LISTED_S)
+    except CloudError:
+        return ""
 
 
 def describing_tags(state: Bake) -> dict[str, str]:

@@ -1,8 +1,11 @@
-"""Make the tested image the one to use: shared and tagged first, the pointer last."""
+"""Make the tested image the one to use: shared and tagged first, then the pointer; older images last."""
 
 from __future__ import annotations
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from build.aws import tags
+from build.aws.errors import explain
 from build.bake.launch_permissions import share
 from build.bake.published import PUBLISHED
 from build.bake.state import Bake
@@ -12,13 +15,16 @@ from build.pipeline import Step
 class PublishImage(Step[Bake]):
     """Share the image as the manifest says, tag it and its snapshots, then point the SSM parameter to it.
 
-    Needs: image_id, snapshot_ids.
+    Needs: image_id, snapshot_ids. Produces: is_published.
     """
 
     title = "publish"
 
     def run(self, state: Bake) -> None:
-        """The pointer is moved in one call at the end: whoever reads it sees the old image or the new one."""
+        """The pointer is moved in one call: whoever reads it sees the old image or the new one.
+
+        From then on nothing may remove the image, so what follows is a warning at most.
+        """
         share(state)
         publish = state.manifest.publish
         image_tags = {**publish.tags, tags.STATE: PUBLISHED, tags.CHANNEL: publish.channel}
@@ -29,18 +35,30 @@ class PublishImage(Step[Bake]):
         state.clients.ec2.delete_tags(
             Resources=[state.image_id, *state.snapshot_ids], Tags=[{"Key": tags.EXPIRES}]
         )
+        # before the call: an interrupt may come between it and its answer
+        state.is_published = True
         if state.manifest.ssm_parameter:
             self._point(state, state.manifest.ssm_parameter)
-        retire_others(state)
+        try:
+            retire_others(state)
+        except (ClientError, BotoCoreError) as exc:
+            state.report.warn(
+                f"older images have the channel {state.manifest.publish.channel} as well, until the next "
+                f"build: {explain(exc)}"
+            )
 
     def _point(self, state: Bake, name: str) -> None:
-        state.clients.ssm.put_parameter(
-            Name=name,
-            Value=state.image_id,
-            Type="String",
-            Overwrite=True,
-            Description=f"the newest published {state.manifest.image.name} image",
-        )
+        try:
+            state.clients.ssm.put_parameter(
+                Name=name,
+                Value=state.image_id,
+                Type="String",
+                Overwrite=True,
+                Description=f"the newest published {state.manifest.image.name} image",
+            )
+        except ClientError:
+            state.is_published = False  # it points to the old one
+            raise
         state.report.note(f"{name} = {state.image_id}")
 
 

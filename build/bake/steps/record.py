@@ -41,7 +41,7 @@ class WriteRecord(Step[Bake]):
 
     def cleanup(self, state: Bake) -> None:
         """A record without its image would mislead."""
-        if hasattr(state, "image_id"):
+        if hasattr(state, "image_id") and not state.is_published:
             path_of(state.image_id).unlink(missing_ok=True)
 
 

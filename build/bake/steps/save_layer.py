@@ -40,6 +40,7 @@ class SaveLayer(Step[Bake]):
         except (ClientError, BotoCoreError, HubsmithError) as exc:
             state.report.warn(f"could not save a layer after {self._use.name}: {explain(exc) or exc}")
             return
+        state.layer_ids.append(snapshot_id)
         state.report.note(f"layer {snapshot_id}")
 
     def _take(self, state: Bake) -> str:

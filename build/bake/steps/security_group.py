@@ -6,7 +6,7 @@ from build.aws import security_groups, tags
 from build.bake.state import Bake, BuilderNetwork
 from build.errors import UserError
 from build.pipeline import Step
-from build.remote.public_ip import caller_cidr
+from build.remote.public_ip import caller_cidrs
 
 SSH, HTTP, HTTPS = 22, 80, 443
 
@@ -25,7 +25,7 @@ class CreateSecurityGroup(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises UserError when there is no VPC to use or the caller's address is unknown."""
-        vpc_id, cidr = find_vpc(state), caller_cidr(state.manifest.builder)
+        vpc_id, cidrs = find_vpc(state), caller_cidrs(state.manifest.builder)
         group = state.clients.ec2.create_security_group(
             GroupName=f"hubsmith-{state.run.id}",
             Description="hubsmith: temporary, of one build",
@@ -40,12 +40,12 @@ class CreateSecurityGroup(Step[Bake]):
                     "IpProtocol": "tcp",
                     "FromPort": port,
                     "ToPort": port,
-                    "IpRanges": [{"CidrIp": cidr, "Description": "the caller"}],
+                    "IpRanges": [{"CidrIp": cidr, "Description": "the caller"} for cidr in cidrs],
                 }
                 for port in (SSH, HTTP, HTTPS)
             ],
         )
-        state.network = BuilderNetwork(vpc_id, state.manifest.builder.subnet_id, cidr, self._group_id)
+        state.network = BuilderNetwork(vpc_id, state.manifest.builder.subnet_id, cidrs, self._group_id)
 
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""

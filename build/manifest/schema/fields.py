@@ -10,7 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from build.manifest.yaml.frozen import freeze, to_plain
 
@@ -91,6 +99,17 @@ def _cidr(value: str) -> str | None:
             else f"should say how wide it is: {network}"
         )
     return "would open ssh to everyone" if network.prefixlen == 0 else None
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _cidrs(value: tuple[str, ...]) -> str | None:
+    for one in value:
+        if complaint := _cidr(one):
+            return complaint if len(value) == 1 else f"has {one}, which {complaint}"
+    return _unique(value)
 
 
 def _open_cidr(value: str) -> str | None:
@@ -201,7 +220,12 @@ PublicParameter = Annotated[
 ]
 ParameterTemplate = Annotated[str, checked(_template)]
 Channel = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,31}", "a word of small letters, digits and dashes")]
-Cidr = Annotated[str, checked(_cidr)]
+Cidrs = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    checked(_cidrs),
+    BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
+]
 OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min_length=1), checked(_unique)]
 UserNetwork = Annotated[str, checked(_user_network)]
 PrivateNetworks = Annotated[tuple[Annotated[str, checked(_ipv4_network)], ...], checked(_unique)]

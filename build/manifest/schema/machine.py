@@ -134,9 +134,10 @@ class Builder(Section):
     address: Literal["public", "private"] = Field(
         default="public", description="Which of its addresses the build connects to"
     )
-    caller_cidr: f.Cidr | None = Field(
+    caller_cidr: f.Cidrs | None = Field(
         default=None,
-        description="Who may ssh to the builder; null: this machine's address, asked of caller_ip_url",
+        description="Who may ssh to the builder, a network or a list of them; null: this machine's address, "
+        "asked of caller_ip_url",
     )
     caller_ip_url: f.Url = Field(
         default="https://checkip.amazonaws.com",

@@ -6,6 +6,7 @@ message to a topic.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,8 @@ import yaml
 
 from build.manifest import Manifest
 from build.rebuild.schedule import policy
-from build.rebuild.schedule.job import INVOKE, SETUP, Job
+from build.rebuild.schedule.job import INVOKE, LIMIT_MINUTES, SETUP, Job
 
-MINUTES = 240
 _LOG_DAYS = 90
 _IMAGE = "aws/codebuild/standard:7.0"
 _HOSTS = {
@@ -24,6 +24,7 @@ _HOSTS = {
     "https://bitbucket.org/": "BITBUCKET",
     "https://git-codecommit.": "CODECOMMIT",
 }
+_CODECOMMIT = re.compile(r"https://git-codecommit\.(?P<region>[\w-]+)\.[\w.]+/v1/repos/(?P<name>[\w.-]+?)/?$")
 Properties = dict[str, Any]
 
 
@@ -58,7 +59,9 @@ def document(job: Job, manifest: Manifest, source: Source, notify: str = "") -> 
             "Logs": _resource(
                 "AWS::Logs::LogGroup", {"LogGroupName": f"/hubsmith/{job.name}", "RetentionInDays": _LOG_DAYS}
             ),
-            "BuildRole": _role("codebuild.amazonaws.com", [*policy.statements(manifest), _write_logs()]),
+            "BuildRole": _role(
+                "codebuild.amazonaws.com", [*policy.statements(manifest), *_pull(source), _write_logs()]
+            ),
             "Project": _resource("AWS::CodeBuild::Project", project(job, source)),
             "ScheduleRole": _role("scheduler.amazonaws.com", [_start_build()]),
             "Schedule": _resource("AWS::Scheduler::Schedule", schedule(job)),
@@ -87,7 +90,7 @@ def buildspec(job: Job, source: Source) -> str:
 def project(job: Job, source: Source) -> Properties:
     """AWS::CodeBuild::Project.
 
-    One build at a time: a second one waits in the queue, and then finds nothing to do.
+    One build at a time: CodeBuild refuses to start a second one; EventBridge Scheduler tries again for a day.
     """
     host = _host(source)
     where = {"Type": host, "Location": source.url, "GitCloneDepth": 1} if host else {"Type": "NO_SOURCE"}
@@ -104,7 +107,7 @@ def project(job: Job, source: Source) -> Properties:
             "Image": _IMAGE,
             "EnvironmentVariables": [{"Name": "CI", "Type": "PLAINTEXT", "Value": "true"}],
         },
-        "TimeoutInMinutes": MINUTES,
+        "TimeoutInMinutes": LIMIT_MINUTES,
         "QueuedTimeoutInMinutes": 480,
         "ConcurrentBuildLimit": 1,
         "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": {"Ref": "Logs"}}},
@@ -162,6 +165,22 @@ def _write_logs() -> policy.Statement:
     return {"Sid": "Logs", "Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": ["Logs", "Arn"]}}
 
 
+def _pull(source: Source) -> list[policy.Statement]:
+    """CodeBuild reads a CodeCommit repository with the project's own role."""
+    found = _CODECOMMIT.match(source.url)
+    if not found:
+        return []
+    arn = f"arn:${{AWS::Partition}}:codecommit:{found['region']}:${{AWS::AccountId}}:{found['name']}"
+    return [
+        {
+            "Sid": "Source",
+            "Effect": "Allow",
+            "Action": ["codecommit:GitPull"],
+            "Resource": {"Fn::Sub": arn},
+        }
+    ]
+
+
 def _start_build() -> policy.Statement:
     return {
         "Sid": "Start",
@@ -177,13 +196,16 @@ def _topic(job: Job, notify: str) -> Properties:
 
 
 def _topic_policy() -> Properties:
+    """EventBridge publishes without the context that a Condition would compare: it would never match.
+
+    EventBridge user guide, "Using resource-based policies", Amazon SNS permissions.
+    """
     topic = {"Ref": "Failures"}
     allow = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sns:Publish",
         "Resource": topic,
-        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FailureRule", "Arn"]}}},
     }
     return {"Topics": [topic], "PolicyDocument": {"Version": "2012-10-17", "Statement": [allow]}}
 

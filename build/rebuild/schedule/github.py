@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from build.rebuild.schedule.job import INVOKE, SETUP, Job
+from build.rebuild.schedule.job import INVOKE, LIMIT_MINUTES, SETUP, Job
 
 
 def path(folder: Path, job: Job) -> Path:
@@ -19,12 +19,14 @@ def path(folder: Path, job: Job) -> Path:
 def workflow(job: Job, region: str) -> str:
     """The file.
 
-    The role it assumes is a variable of the repository, and has the policy docs/reference/iam/build.json.
+    The role it assumes is a variable of the repository. docs/howto/aws.md says how to create it: it trusts
+    GitHub (docs/reference/iam/github-trust.json), has the policy build.json, and allows sessions as long as
+    the job. The action's default is an hour, and its keys are not renewed.
     """
     runs = "\n".join(f"      - run: {_scalar(line)}" for line in job.lines(INVOKE))
     return f"""\
-# Written by `invoke schedule --on github`.
-# Set the repository variable AWS_ROLE_ARN to a role that GitHub may assume.
+# Written by `invoke schedule --on github`. Set the repository variable AWS_ROLE_ARN to a role that GitHub may
+# assume, for sessions of {LIMIT_MINUTES // 60} hours (its MaxSessionDuration): see docs/howto/aws.md.
 name: {job.name}
 on:
   schedule:
@@ -39,13 +41,14 @@ concurrency:
 jobs:
   rebuild:
     runs-on: ubuntu-24.04
-    timeout-minutes: 240
+    timeout-minutes: {LIMIT_MINUTES}
     steps:
-      - uses: actions/checkout@v4
-      - uses: aws-actions/configure-aws-credentials@v4
+      - uses: actions/checkout@v7
+      - uses: aws-actions/configure-aws-credentials@v6
         with:
           role-to-assume: ${{{{ vars.AWS_ROLE_ARN }}}}
           aws-region: {region}
+          role-duration-seconds: {LIMIT_MINUTES * 60}
       - run: {SETUP}
 {runs}
 """

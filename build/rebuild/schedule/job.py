@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SETUP = "make .venv/.runtime"
 """What a fresh checkout needs to reach AWS; the local cloud's host packages are not part of it."""
 INVOKE = ".venv/bin/invoke"
+LIMIT_MINUTES = 240
+"""A runner ends a run that takes longer; its credentials have to last as long."""
 KEPT = (
     "HUBSMITH_STATE", "HUBSMITH_CACHE", "HUBSMITH_CLOUD_PORT", "AWS_PROFILE", "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",

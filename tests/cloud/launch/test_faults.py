@@ -37,6 +37,8 @@ def test_a_refusal_is_told_and_the_next_launch_completes(site: Site) -> None:
     }
     for call, (code, words) in told.items():
         faults.add(site.runner.endpoint, [error(call, code)])
+        if call == "CreateVolume":
+            faults.add(site.runner.endpoint, [error("AllocateAddress", "AnswerLost", times=1)])
         done = site.launch()
         faults.clear(site.runner.endpoint)
         assert done.status == 1, done.err
@@ -47,6 +49,8 @@ def test_a_refusal_is_told_and_the_next_launch_completes(site: Site) -> None:
     assert done.out.splitlines()[-1] == "https://fault.example.test"
     assert len(done.out.splitlines()) == 2, "the password is shown by the first launch that came to its end"
     assert len(site.instances()) == 1
+    ours = [{"Name": "tag:hubsmith:hub", "Values": [site.domain]}]
+    assert len(site.runner.client("ec2").describe_addresses(Filters=ours)["Addresses"]) == 1
 
 
 def test_an_ec2_that_lists_new_things_late_is_waited_for(site: Site) -> None:

@@ -161,11 +161,14 @@ def test_a_snapshot_takes_its_time_and_the_call_does_not(client: Client) -> None
     assert text(ec2(client, Action="DescribeSnapshots"), "status") == "completed"
 
 
-def test_a_connection_is_reset(client: Client, url: str) -> None:
-    control.add(url, [{"kind": "error", "call": "*", "code": "ConnectionReset", "times": 1}])
+@pytest.mark.parametrize(("code", "done"), [("ConnectionReset", False), ("AnswerLost", True)])
+def test_a_connection_is_reset_before_or_after_the_call(
+    client: Client, url: str, code: str, done: bool
+) -> None:
+    control.add(url, [{"kind": "error", "call": "*", "code": code, "times": 1}])
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        body = b"Action=DescribeVpcs&Version=2016-11-15"
+        body = b"Action=AllocateAddress&Domain=vpc&Version=2016-11-15"
         head = (
             f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {signed('ec2')['Authorization']}\r\n"
             f"Content-Length: {len(body)}\r\n"
@@ -173,6 +176,7 @@ def test_a_connection_is_reset(client: Client, url: str) -> None:
         connection.sendall(head.encode() + b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + body)
         with pytest.raises(ConnectionResetError):
             connection.recv(100)
+    assert ("eipalloc-" in ec2(client, Action="DescribeAddresses").text) is done
 
 
 def test_the_client_lists_sets_and_clears(client: Client, url: str) -> None:

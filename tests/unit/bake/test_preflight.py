@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from build.bake.steps import preflight
 from build.errors import UserError
@@ -67,3 +69,77 @@ def test_an_instance_type_that_the_region_does_not_have() -> None:
 def test_an_instance_type_of_other_processors() -> None:
     with pytest.raises(UserError, match=r"builder\.instance_types: t3\.large runs arm64, not x86_64"):
         preflight.check_instance_types(state(runs="arm64"))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "warned"), [(None, False), (180, False), (55, True), (-1, True)], ids=str
+)
+def test_credentials_that_end_before_the_build_may(minutes: int | None, *, warned: bool) -> None:
+    started = datetime(2026, 11, 29, 3, tzinfo=timezone.utc)
+    told: list[str] = []
+    here = state(lifetime_minutes=180)
+    here.run = SimpleNamespace(started=started)
+    here.report = SimpleNamespace(warn=told.append)
+    here.clients.credentials_end = None if minutes is None else started + timedelta(minutes=minutes)
+    preflight.warn_of_credentials(here)
+    assert bool(told) is warned
+    if minutes == 55:
+        assert told[0].startswith(
+            "the AWS credentials end in 55 minutes, at 03:55 UTC; a build may take 180 "
+        )
+
+
+class Parameters:
+    """Systems Manager with one parameter or none, and calls that are denied."""
+
+    def __init__(self, *, there: bool = True, denied: str = "") -> None:
+        self.value = "ami-old" if there else None
+        self.version = 1
+        self._denied = denied
+
+    def get_parameter(self, *, Name: str) -> Any:
+        self._judge("GetParameter")
+        if self.value is None:
+            raise refusal("ParameterNotFound", "GetParameter")
+        return {"Parameter": {"Value": self.value, "Type": "String"}}
+
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> None:
+        self._judge("PutParameter")
+        if self.value is not None and not Overwrite:
+            raise refusal("ParameterAlreadyExists", "PutParameter")
+        self.value, self.version = Value, self.version + 1
+
+    def _judge(self, operation: str) -> None:
+        if operation == self._denied:
+            raise refusal("AccessDeniedException", operation)
+
+
+def refusal(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, operation)
+
+
+def with_parameter(parameters: Parameters, told: list[str]) -> Any:
+    here = state()
+    here.manifest.ssm_parameter = "/elsewhere/latest"
+    here.clients.ssm = parameters
+    here.report = SimpleNamespace(warn=told.append)
+    return here
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_right_to_move_the_pointer_is_tried_and_nothing_changes(*, there: bool) -> None:
+    parameters, told = Parameters(there=there), list[str]()
+    preflight.check_parameter(with_parameter(parameters, told))
+    assert (parameters.value, parameters.version) == ("ami-old" if there else None, 1)
+    assert told == []
+
+
+def test_a_pointer_that_may_not_be_moved() -> None:
+    with pytest.raises(UserError, match=r"publish\.ssm_parameter: /elsewhere/latest cannot be written: no"):
+        preflight.check_parameter(with_parameter(Parameters(denied="PutParameter"), []))
+
+
+def test_a_pointer_that_may_not_be_read_is_a_warning() -> None:
+    told: list[str] = []
+    preflight.check_parameter(with_parameter(Parameters(denied="GetParameter"), told))
+    assert told[0].startswith("publish.ssm_parameter: /elsewhere/latest cannot be read: ")

@@ -9,7 +9,7 @@ import pytest
 
 from build.bake import instances
 from build.bake.steps.provision import _standard_variables
-from build.bake.steps.security_group import find_vpc
+from build.bake.steps.security_group import CreateSecurityGroup, find_vpc
 from build.errors import UserError
 from build.manifest import Builder
 
@@ -77,3 +77,17 @@ def test_mirrors_reach_every_tool_under_the_name_it_knows() -> None:
         "CONDA_CHANNEL_ALIAS": mirrors["conda"],
         "HUBSMITH_APT_MIRROR": mirrors["apt"],
     }
+
+
+def test_the_group_is_open_to_each_network_of_the_caller() -> None:
+    opened: list[Any] = []
+    networks = ("198.51.100.0/28", "203.0.113.0/28")
+    here = state(VPC, caller_cidr=networks)
+    here.run = SimpleNamespace(id="run-1", tags={})
+    here.clients.ec2.create_security_group = lambda **_: {"GroupId": "sg-1"}
+    here.clients.ec2.authorize_security_group_ingress = lambda **given: opened.extend(given["IpPermissions"])
+    CreateSecurityGroup().run(here)
+    assert {
+        (one["FromPort"], one["ToPort"], tuple(each["CidrIp"] for each in one["IpRanges"])) for one in opened
+    } == {(port, port, networks) for port in (22, 80, 443)}
+    assert here.network.caller_cidrs == networks

@@ -66,11 +66,10 @@ class Wire:
         if name != "UserData":
             return json.dumps(value, sort_keys=True)
         for forget in (False, True):
-            minutes = int((self.state.run.expires - self.state.run.started).total_seconds() // 60)
             known = user_data.render(
                 host_key=self.state.host_keys[-1],
                 run_key=self.state.run.key,
-                shutdown_after_minutes=minutes,
+                shutdown_after_minutes=self.state.manifest.builder.lifetime_minutes,
                 forget_keys=forget,
             )
             if value == known:

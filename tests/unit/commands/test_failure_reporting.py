@@ -81,6 +81,7 @@ def parameters(monkeypatch: pytest.MonkeyPatch) -> Parameters:
     monkeypatch.setattr(
         rebuilder, "decide", lambda *_: RebuildDecision("ami-old", (), aged=False, inputs="x")
     )
+    monkeypatch.setattr("build.images.sweep.find", lambda *_, **__: [])
     return found
 
 

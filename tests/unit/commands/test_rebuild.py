@@ -55,6 +55,7 @@ def builds(state: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     monkeypatch.setattr(command, "connect_to", lambda *_, **__: object())
     monkeypatch.setattr(rebuilder, "decide", judge)
     monkeypatch.setattr("build.bake.recipe.bake", bake)
+    monkeypatch.setattr("build.images.sweep.find", lambda *_, **__: [])
     return made
 
 
@@ -72,6 +73,44 @@ def test_a_build_for_its_age_uses_no_layer(
 ) -> None:
     rebuild(*arguments)
     assert builds == [cold]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sweeps"),
+    [((), []), (("--scheduled",), [True]), (("--scheduled", "--check"), [])],
+    ids=["by hand", "scheduled", "check"],
+)
+def test_a_scheduled_build_begins_with_a_sweep_of_what_has_expired(
+    builds: list[bool], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sweeps: list[bool]
+) -> None:
+    asked: list[bool] = []
+
+    def find(_: object, *, expired_only: bool) -> list[object]:
+        assert builds == []
+        asked.append(expired_only)
+        return []
+
+    monkeypatch.setattr("build.images.sweep.find", find)
+    rebuild(*arguments)
+    assert asked == sweeps
+
+
+def test_a_sweep_that_is_refused_is_a_warning(
+    builds: list[bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")  # not quiet
+    command = importlib.import_module("build.commands.rebuild")
+    monkeypatch.setattr(command, "connect_to", lambda *_, **__: Parameters())
+    refusal = ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "DescribeVolumes")
+
+    def find(*_: object, **__: object) -> list[object]:
+        raise refusal
+
+    monkeypatch.setattr("build.images.sweep.find", find)
+    rebuild("--scheduled")
+    told = capsys.readouterr().err
+    assert "warning: what an earlier build has left could not be removed: DescribeVolumes: no" in told
+    assert builds == [False]
 
 
 def test_check_builds_nothing(builds: list[bool], capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 from typing import Any
 
 import botocore.session
@@ -165,3 +166,27 @@ def test_the_guide_names_every_policy() -> None:
     assert {path.name for path in IAM.glob("*.json")} == set(
         re.findall(r"^\| \[([\w-]+\.json)\]", GUIDE, re.MULTILINE)
     )
+
+
+@pytest.mark.parametrize("path", sorted(IAM.glob("*.json")), ids=lambda path: path.stem)
+def test_in_another_partition_the_policies_name_its_arns(path: Any, tmp_path: Any) -> None:
+    """The guide's command changes all of them."""
+    command = next(line.split() for line in GUIDE.splitlines() if line.startswith("    sed -i "))
+    expression = shlex.split(" ".join(command))[2]
+    copy = tmp_path / path.name
+    copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    subprocess.run(["sed", "-i", expression, str(copy)], check=True)
+    changed = copy.read_text(encoding="utf-8")
+    assert "arn:aws:" not in changed
+    assert json.loads(changed.replace("arn:aws-cn:", "arn:aws:")) == json.loads(
+        path.read_text(encoding="utf-8")
+    )
+
+
+def test_only_the_default_branch_of_one_repository_gets_a_session() -> None:
+    (allow,) = document("github-trust")["Statement"]
+    assert set(allow["Condition"]) == {"StringEquals"}
+    assert set(allow["Condition"]["StringEquals"]) == {
+        "token.actions.githubusercontent.com:aud",
+        "token.actions.githubusercontent.com:sub",
+    }

@@ -36,7 +36,7 @@ def test_the_shipped_manifest_builds_debian_locally_from_loopback() -> None:
         "136693071363",
         "debian-13-amd64-*",
     )
-    assert manifest.builder.caller_cidr == "127.0.0.1/32"
+    assert manifest.builder.caller_cidr == ("127.0.0.1/32",)
     assert manifest.builder.root_volume.encrypted
 
 
@@ -181,6 +181,21 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
             "address: public",
             "caller_cidr: me",
             "13:16 builder.caller_cidr: should be a network such as 203.0.113.7/32, is 'me'",
+        ),
+        (
+            "address: public",
+            "caller_cidr: [10.0.0.0/8, me]",
+            "13:16 builder.caller_cidr: has me, which should be a network such as 203.0.113.7/32",
+        ),
+        (
+            "address: public",
+            "caller_cidr: [10.0.0.0/8, 10.0.0.0/8]",
+            "13:16 builder.caller_cidr: has 10.0.0.0/8 more than once",
+        ),
+        (
+            "address: public",
+            "caller_cidr: []",
+            "13:16 builder.caller_cidr: should have at least 1 entry",
         ),
         (
             "address: public",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_the_profile_named_like_the_cloud_is_applied_by_itself(project: Project) -> None:
-    assert project.load().builder.caller_cidr == "127.0.0.1/32"
+    assert project.load().builder.caller_cidr == ("127.0.0.1/32",)
     on_aws = project.load(cloud="aws")
     assert (on_aws.cloud, on_aws.profiles) == ("aws", ("aws",))
     assert (on_aws.builder.caller_cidr, on_aws.builder.instance_types) == (None, ("m7i.large",))
@@ -45,7 +45,7 @@ def test_later_layers_win_and_mappings_are_merged(project: Project) -> None:
     assert manifest.profiles == ("local", "big")
     assert manifest.builder.root_volume.size_gib == 200
     assert manifest.builder.root_volume.type == "gp3"
-    assert manifest.builder.caller_cidr == "10.0.0.0/8"
+    assert manifest.builder.caller_cidr == ("10.0.0.0/8",)
 
 
 def test_a_profile_that_gives_another_kind_of_base_needs_not_undo_the_first(project: Project) -> None:

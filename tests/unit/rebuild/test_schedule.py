@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,14 @@ def test_the_workflow_runs_the_same_and_one_at_a_time() -> None:
     assert steps[1]["with"]["aws-region"] == "eu-west-1"
 
 
+def test_the_workflows_credentials_last_as_long_as_its_job() -> None:
+    job = yaml.safe_load(github.workflow(JOB, "eu-west-1"))["jobs"]["rebuild"]
+    seconds = job["steps"][1]["with"]["role-duration-seconds"]
+    assert seconds == 60 * job["timeout-minutes"]
+    guide = (REPOSITORY / "docs/howto/aws.md").read_text(encoding="utf-8")
+    assert f"--max-session-duration {seconds}" in guide
+
+
 def test_codebuild_runs_the_same() -> None:
     phases = yaml.safe_load(buildspec(JOB, SOURCE))["phases"]
     assert phases["install"]["commands"] == ["make .venv/.runtime"]
@@ -139,6 +148,45 @@ def test_cfn_lint_has_nothing_to_say(manifest: Manifest, tmp_path: Path) -> None
         ["cfn-lint", str(path)], capture_output=True, text=True, check=False, env=_own_path()
     )
     assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_failures_are_published_without_a_condition(manifest: Manifest) -> None:
+    """EventBridge gives SNS nothing that a Condition could compare."""
+    resources = document(JOB, manifest, SOURCE, "ops@example.org")["Resources"]
+    (allow,) = resources["FailuresPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow == {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": "Failures"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "resource"),
+    [
+        (
+            "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/hub",
+            "arn:${AWS::Partition}:codecommit:eu-west-1:${AWS::AccountId}:hub",
+        ),
+        (
+            "https://git-codecommit.cn-north-1.amazonaws.com.cn/v1/repos/my.hub/",
+            "arn:${AWS::Partition}:codecommit:cn-north-1:${AWS::AccountId}:my.hub",
+        ),
+        (SOURCE.url, None),
+        ("https://git.example.org/hub.git", None),
+    ],
+)
+def test_the_project_may_pull_from_its_codecommit_repository(
+    manifest: Manifest, url: str, resource: str | None
+) -> None:
+    role = document(JOB, manifest, Source(url, "main"))["Resources"]["BuildRole"]["Properties"]
+    found = [
+        statement["Resource"]["Fn::Sub"]
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement["Action"] == ["codecommit:GitPull"]
+    ]
+    assert found == ([resource] if resource else [])
 
 
 def test_the_build_may_change_only_what_builds_made(manifest: Manifest) -> None:
@@ -201,8 +249,11 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
     }
 
 
-def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
-    """By the local cloud's evaluator: whoever may tag an instance could end it afterwards."""
+def judge(manifest: Manifest) -> Callable[..., bool]:
+    """Whether the project's role may do something, by the local cloud's evaluator.
+
+    To the ARNs that come last it has given its tag.
+    """
     role = json.dumps(
         document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0][
             "PolicyDocument"
@@ -223,6 +274,36 @@ def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifes
             for one in wanted
         )
 
+    return may
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "arn"),
+    [
+        ("TerminateInstances", {"InstanceIds": ["i-01"]}, "arn:aws:ec2:r:1:instance/i-01"),
+        ("DeleteVolume", {"VolumeId": "vol-01"}, "arn:aws:ec2:r:1:volume/vol-01"),
+        ("DeregisterImage", {"ImageId": "ami-01"}, "arn:aws:ec2:r::image/ami-01"),
+        ("DeleteSnapshot", {"SnapshotId": "snap-01"}, "arn:aws:ec2:r::snapshot/snap-01"),
+        ("DeleteSecurityGroup", {"GroupId": "sg-01"}, "arn:aws:ec2:r:1:security-group/sg-01"),
+    ],
+)
+def test_the_role_may_sweep_what_builds_have_left(
+    manifest: Manifest, operation: str, parameters: dict[str, Any], arn: str
+) -> None:
+    may = judge(manifest)
+    assert may(operation, parameters, arn)
+    assert not may(operation, parameters)
+
+
+def test_the_role_may_look_for_what_builds_have_left(manifest: Manifest) -> None:
+    may = judge(manifest)
+    for kind in ("Images", "Instances", "SecurityGroups", "Snapshots", "Volumes"):
+        assert may(f"Describe{kind}", {})
+
+
+def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
+    """Whoever may tag an instance could end it afterwards."""
+    may = judge(manifest)
     mark = [{"Key": "hubsmith:run", "Value": "x"}]
     instance, volume = "arn:aws:ec2:r:1:instance/i-01", "arn:aws:ec2:r:1:volume/vol-01"
     assert not may("CreateTags", {"Resources": ["i-01"], "Tags": mark})

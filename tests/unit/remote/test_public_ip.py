@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pytest
 
 from build.errors import HubsmithError
 from build.manifest import Builder
-from build.remote.public_ip import caller_cidr
+from build.remote.public_ip import caller_cidrs
 from tests.http_server import answering
 
 
 class Answer(BaseHTTPRequestHandler):
-    text = ""
+    texts: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(self.text.encode())
+        self.wfile.write(self.texts[0].encode())
+        self.texts[:] = self.texts[1:] or self.texts
 
     def log_message(self, *_: object) -> None:
         pass
@@ -31,19 +33,26 @@ def service() -> Iterator[ThreadingHTTPServer]:
         yield server
 
 
-def seen_by(server: ThreadingHTTPServer, text: str, **settings: str) -> str:
-    Answer.text = text
-    return caller_cidr(
+def seen_by(server: ThreadingHTTPServer, *texts: str, **settings: Any) -> tuple[str, ...]:
+    """What comes of these answers, the last of them for ever."""
+    Answer.texts[:] = texts
+    return caller_cidrs(
         Builder.model_validate({"caller_ip_url": f"http://127.0.0.1:{server.server_port}/", **settings})
     )
 
 
 def test_it_is_this_one_address(service: ThreadingHTTPServer) -> None:
-    assert seen_by(service, "203.0.113.7\n") == "203.0.113.7/32"
+    assert seen_by(service, "203.0.113.7\n") == ("203.0.113.7/32",)
+
+
+def test_behind_a_nat_of_several_it_is_all_that_were_seen(service: ThreadingHTTPServer) -> None:
+    assert seen_by(service, "203.0.113.7", "203.0.113.9") == ("203.0.113.7/32", "203.0.113.9/32")
 
 
 def test_what_the_manifest_says_goes_before(service: ThreadingHTTPServer) -> None:
-    assert seen_by(service, "203.0.113.7", caller_cidr="198.51.100.0/24") == "198.51.100.0/24"
+    assert seen_by(service, "203.0.113.7", caller_cidr="198.51.100.0/24") == ("198.51.100.0/24",)
+    both = ("198.51.100.0/24", "203.0.113.0/28")
+    assert seen_by(service, "203.0.113.7", caller_cidr=both) == both
 
 
 @pytest.mark.parametrize("text", ["<html>please log in</html>", "", "0.0.0.0/0", "2001:db8::1"])
