@@ -22,13 +22,14 @@ from typing import Protocol
 from botocore.exceptions import ClientError
 
 from build import paths
+from build.aws import parameters
 from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.inputs import fingerprint
 
 LIMIT = 3
 PAUSE = timedelta(days=6)
-_ERROR_LIMIT = 1000  # characters; a parameter holds 4096
+_ERROR_LIMIT = 1000  # characters
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class SsmStore:
 
     def write(self, attempts: FailureRecord) -> None:
         """In the place of what was there."""
-        value = json.dumps(asdict(attempts))
+        value = parameters.as_value(asdict(attempts), shorten="error")
         self.clients.ssm.put_parameter(
             Name=self._name,
             Value=value,
