@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from build.aws import tags
-from build.aws.errors import code_of
-from build.aws.wait import wait_until
+from build.aws import images, snapshots, tags
 from build.bake.inputs.git import git_revision
 from build.bake.inputs.tag_values import TAG_LIMIT
-from build.bake.instances import wait_for_state
+from build.bake.instances import root_volume_of, wait_for_state
 from build.bake.state import Bake
 from build.bake.watch import watched
-from build.errors import CloudError
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -52,13 +47,7 @@ class CreateImage(Step[Bake]):
 
     def run(self, state: Bake) -> None:
         """Raises CloudError when EC2 says the image failed."""
-        marks = {**state.manifest.image.tags, **describing_tags(state)}
-        state.image_id = state.clients.ec2.create_image(
-            InstanceId=state.builder.id,
-            Name=state.image_name,
-            Description=state.manifest.image.description,
-            TagSpecifications=tags.specifications(marks, "image", "snapshot"),
-        )["ImageId"]
+        state.image_id = _create(state)
         image = wait_for_image(state)
         state.snapshot_ids = snapshots_of(image)
         state.report.note(f"image {state.image_id} ({state.image_name})")
@@ -66,6 +55,27 @@ class CreateImage(Step[Bake]):
     def cleanup(self, state: Bake) -> None:
         """Remove image and snapshots of a build that failed."""
         remove_images(state)
+
+
+def _create(state: Bake) -> str:
+    """Layers may still be copied: the limits of snapshots hold for an image, too."""
+    ec2, timeout_s = state.clients.ec2, state.manifest.builder.timeouts.image_s
+    marks = {**state.manifest.image.tags, **describing_tags(state)}
+    # Asked before, as EC2 may take the call all the same, and then the image fails.
+    snapshots.wait_until_allowed(
+        ec2, root_volume_of(state, state.builder.id), timeout_s=timeout_s, on_wait=state.report.waiting
+    )
+    return snapshots.when_allowed(
+        lambda: ec2.create_image(
+            InstanceId=state.builder.id,
+            Name=state.image_name,
+            Description=state.manifest.image.description,
+            TagSpecifications=tags.specifications(marks, "image", "snapshot"),
+        ),
+        what=state.image_name,
+        timeout_s=timeout_s,
+        on_wait=state.report.waiting,
+    )["ImageId"]
 
 
 def describing_tags(state: Bake) -> dict[str, str]:
@@ -86,32 +96,12 @@ def describing_tags(state: Bake) -> dict[str, str]:
 def wait_for_image(state: Bake) -> ImageTypeDef:
     """Wait until the run's image is available; raises CloudError with EC2's reason if it never will be."""
 
-    def look() -> ImageTypeDef | None:
-        try:
-            image = state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0]
-        except (ClientError, IndexError) as exc:
-            # EC2 is eventually consistent
-            if isinstance(exc, IndexError) or code_of(exc) == "InvalidAMIID.NotFound":
-                return None
-            raise
-        if image["State"] in ("failed", "invalid", "error"):
-            raise CloudError(
-                f"{state.image_id} is {image['State']}: "
-                f"{image.get('StateReason', {}).get('Message', 'no reason given')}"
-            )
-        return image
-
-    found = wait_until(
-        look,
-        lambda image: image is not None and image["State"] == "available",
-        what=state.image_id,
-        describe=lambda image: str(image["State"]) if image else "not there yet",
+    return images.wait_until_available(
+        state.clients.ec2,
+        state.image_id,
         timeout_s=state.manifest.builder.timeouts.image_s,
         on_wait=state.report.waiting,
     )
-    if found is None:
-        raise CloudError(f"{state.image_id} no longer exists")
-    return found
 
 
 def snapshots_of(image: ImageTypeDef) -> tuple[str, ...]:
