@@ -170,6 +170,11 @@ def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(
         (root, "all", "test"),
         (data, "all", "test"),
     }
+    with refused("SnapshotCreationPerVolumeRateExceeded", "Use an increasing or variable sleep interval"):
+        ec2.create_snapshots(InstanceSpecification=of_instance)
+    ec2.get_waiter("snapshot_completed").wait(
+        SnapshotIds=[found["SnapshotId"] for found in both], WaiterConfig=FAST
+    )
     (one,) = ec2.create_snapshots(InstanceSpecification={**of_instance, "ExcludeBootVolume": True})[
         "Snapshots"
     ]

@@ -36,6 +36,7 @@ def newer(workshop: Workshop, image: str) -> Iterator[str]:
     )
     marks = [{"Key": key, "Value": value} for key, value in tags_of(old).items()]
     ec2.create_tags(Resources=[made["ImageId"]], Tags=marks)
+    ec2.get_waiter("image_available").wait(ImageIds=[made["ImageId"]], WaiterConfig={"Delay": 1})
     yield made["ImageId"]
     ec2.deregister_image(ImageId=made["ImageId"])
 
