@@ -1,7 +1,8 @@
 """SSM's PutParameter: the limits of values, which moto lacks.
 
 4 KB in the standard tier and 8 KB in the advanced one, and no value that would be read as a reference to
-another parameter (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html, "Value").
+another parameter: see "Value" in
+https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 AWS's error counts characters, its reference KB; bytes are counted here, which is the stricter of the two.
 """
 

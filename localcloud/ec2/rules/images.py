@@ -36,8 +36,7 @@ class RegisterRequest:
 
 
 def usable(backend: LocalBackend, image_id: str) -> LocalAmi:
-    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available
-    yet.
+    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available.
 
     EC2's words as https://github.com/hashicorp/packer/issues/12162 quotes them.
     """

@@ -20,8 +20,8 @@ from localcloud.ec2.rules import images, modifications
 
 TAKEN_S = 10.0  # a volume whose machine is just booting or stopping is snapshot when that is over
 
-# "Wait at least 15 seconds between concurrent volume snapshots" (API reference, error codes): of a volume that
-# has one pending. Where none takes long nobody has to wait, so this is EC2's own figure, with and without faults.
+# "Wait at least 15 seconds between concurrent volume snapshots" (API reference, error codes): of a volume of
+# which one is pending. Where none takes long nobody has to wait: EC2's own figure, with and without faults.
 EVERY_S = 15.0
 # EBS user guide, "Create Amazon EBS snapshots"
 PENDING_LIMIT, PENDING_LIMITS = 5, {"st1": 1, "sc1": 1}
