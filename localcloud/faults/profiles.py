@@ -17,7 +17,7 @@ PROFILES = {
         _takes("stopped", 20),
         _takes("terminated", 20),
         _takes("image", 20),
-        _takes("snapshot", 30, per_gib=20),
+        _takes("snapshot", 45, per_gib=20),
         _takes("volume", 2),
         _takes("attached", 2),
         _takes("detached", 2),
