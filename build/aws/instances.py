@@ -1,4 +1,4 @@
-"""What more than one room asks of instances: to wait for a state, and the end of the console."""
+"""What more than one room asks of instances: one of them now, to wait for a state, the end of the console."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build.aws import eventual
 from build.aws.console import output
-from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError
 
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 
 _CONSOLE_LINES = 15
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def described(ec2: EC2Client, instance_id: str) -> InstanceTypeDef | None:
+    """The instance now; None where EC2 does not list it."""
+    return eventual.found(lambda: _listing(ec2, instance_id))
+
+
+def listed(ec2: EC2Client, instance_id: str) -> InstanceTypeDef:
+    """An instance that there is, as soon as EC2 lists it. Raises CloudError."""
+    return eventual.listed(lambda: _listing(ec2, instance_id), what=instance_id)
+
+
+def _listing(ec2: EC2Client, instance_id: str) -> list[InstanceTypeDef]:
+    reservations = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"]
+    return [instance for reservation in reservations for instance in reservation["Instances"]]
 
 
 def wait_for_state(
@@ -32,13 +47,8 @@ def wait_for_state(
     """Wait until the instance is ``wanted``; raises CloudError with EC2's reason when it ends instead."""
 
     def look() -> InstanceTypeDef | None:
-        try:
-            seen = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
-        except ClientError as exc:
-            if code_of(exc) == "InvalidInstanceID.NotFound":  # EC2 is eventually consistent
-                return None
-            raise
-        if state_of(seen) == "terminated" != wanted:
+        seen = described(ec2, instance_id)
+        if seen and state_of(seen) == "terminated" != wanted:
             raise CloudError(
                 f"{instance_id} ended: {seen.get('StateReason', {}).get('Message', 'no reason given')}"
             )
@@ -59,7 +69,7 @@ def wait_for_state(
 
 def state_of(seen: InstanceTypeDef | None) -> str:
     """``running``, ``stopped``, …; in words while the instance is not listed yet."""
-    return str(seen["State"]["Name"]) if seen else "not there yet"
+    return str(seen["State"]["Name"]) if seen else eventual.NOT_THERE
 
 
 def console_tail(ec2: EC2Client, instance_id: str, lines: int = _CONSOLE_LINES) -> str:

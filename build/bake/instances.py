@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import instances, tags
+from build.aws import eventual, instances, tags
 from build.aws.console import KernelWatch
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     )
 
 _NO_CAPACITY = {"InsufficientInstanceCapacity", "Unsupported", "InstanceLimitExceeded", "VcpuLimitExceeded"}
+_NEW = {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidGroup.NotFound"}
+"""What EC2 answers about an image or a security group that was made a moment ago."""
 _SSH_EVERY_S = 1.0
 
 
@@ -110,6 +112,15 @@ def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
         raise RemoteError(f"cloud-init on {instance.id} failed", hint=done.output)
 
 
+def root_volume_of(state: Bake, instance_id: str) -> str:
+    """The volume that an instance boots from. Raises RemoteError when it has none."""
+    seen = instances.listed(state.clients.ec2, instance_id)
+    for mapping in seen["BlockDeviceMappings"]:
+        if mapping["DeviceName"] == seen["RootDeviceName"]:
+            return mapping["Ebs"]["VolumeId"]
+    raise RemoteError(f"{instance_id} has no root volume")
+
+
 def terminate_all(state: Bake, role: str) -> None:
     """Terminate every instance of the run in ``role`` and wait until they are gone.
 
@@ -137,15 +148,23 @@ def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -
     types = state.manifest.builder.instance_types
     for tried, instance_type in enumerate(types, start=1):
         try:
-            answer = state.clients.ec2.run_instances(
-                **_request(state, image_id, role, number, host_key, instance_type)
-            )
-            return answer["Instances"][0]["InstanceId"]
+            return _run_type(state, _request(state, image_id, role, number, host_key, instance_type))
         except ClientError as exc:
             if code_of(exc) not in _NO_CAPACITY or tried == len(types):
                 raise
             state.report.note(f"no capacity for {instance_type}, trying {types[tried]}")
     raise CloudError("builder.instance_types is empty")
+
+
+def _run_type(state: Bake, request: RunInstancesRequestTypeDef) -> str:
+    """A refused request is repeated with the same token."""
+    answer = eventual.retried(
+        lambda: state.clients.ec2.run_instances(**request),
+        what=request["ImageId"],
+        codes=_NEW,
+        on_wait=state.report.waiting,
+    )
+    return answer["Instances"][0]["InstanceId"]
 
 
 def _request(

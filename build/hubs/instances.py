@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from build.aws import tags
+from build.aws import instances, tags
 from build.errors import HubsmithError
 
 if TYPE_CHECKING:
@@ -77,10 +77,8 @@ def current_and_successor(
 
 
 def by_id(clients: Clients, instance_id: str) -> HubInstance:
-    """One instance now."""
-    return _facts(
-        clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
-    )
+    """One instance now, or as soon as EC2 lists it."""
+    return _facts(instances.listed(clients.ec2, instance_id))
 
 
 def _facts(instance: InstanceTypeDef) -> HubInstance:

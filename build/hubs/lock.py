@@ -19,6 +19,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from build import paths
+from build.aws import parameters
 from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.run import owner
@@ -104,7 +105,7 @@ def _put(hub: Hub, clients: Clients, holder: Holder, *, overwrite: bool) -> int:
     done = clients.ssm.put_parameter(
         Name=name_of(hub),
         Type="String",
-        Value=json.dumps(asdict(holder)),
+        Value=parameters.as_value(asdict(holder)),
         Overwrite=overwrite,
         Description="hubsmith: who is at work on this hub",
     )

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from build import image_contract
 from build.aws import tags
 from build.aws.errors import code_of
+from build.aws.images import AVAILABLE
 from build.bake.published import newest_published
 from build.errors import UserError
 from build.hubs import instances
@@ -61,12 +62,17 @@ class FindHubImage(Step[LaunchState]):
 
 
 def described(clients: Clients, image_id: str, login_user: str) -> HubImage:
-    """One image by id. Raises UserError when it is not there."""
+    """One image by id. Raises UserError when it is not there, or cannot be launched."""
     found = _listed(clients, image_id)
     if not found:
         raise UserError(
             f"there is no image {image_id} in {clients.cloud.region}",
             hint="`invoke images` lists what there is",
+        )
+    if found[0]["State"] != AVAILABLE:
+        raise UserError(
+            f"{image_id} is {found[0]['State']}, and only an image that is available can be launched",
+            hint=f"aws ec2 wait image-available --image-ids {image_id}",
         )
     return _facts(found[0], login_user)
 

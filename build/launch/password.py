@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build import image_contract
-from build.aws import parameters, tags
+from build.aws import parameters, tags, volumes
 from build.aws.errors import code_of
 from build.hubs import instances
 from build.launch.state import LaunchState
@@ -84,8 +84,8 @@ def was_shown(clients: Clients, hub: Hub) -> None:
 
 def _who_had_one(state: LaunchState) -> str | None:
     """The administrator whose first password is on the data volume, or on its way there."""
-    volume = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0]
-    return tags.as_dict(volume.get("Tags")).get(tags.FIRST_PASSWORD)
+    volume = volumes.described(state.clients.ec2, state.volume_id)
+    return tags.as_dict(volume.get("Tags")).get(tags.FIRST_PASSWORD) if volume else None
 
 
 def _an_instance_is_to_come(state: LaunchState) -> bool:

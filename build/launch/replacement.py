@@ -34,7 +34,7 @@ class AttachDataVolume(Step[LaunchState]):
         if state.old_id:
             _stop(state, state.old_id)
             if volume.holder_of(state) == state.old_id:
-                _keep_a_snapshot(state)
+                volume.snapshot(state, "before the replacement", BEFORE)
                 volume.detach(state)
         volume.attach(state, state.instance_id)
         if state.old_id and state.options.wait:
@@ -82,6 +82,7 @@ class TerminateOldInstance(Step[LaunchState]):
         )
         ec2.delete_tags(Resources=[state.instance_id], Tags=[{"Key": tags.REPLACES}])
         state.record_change(f"terminated {state.old_id}")
+        _remove_earlier_snapshots(state)
 
 
 def _stop(state: LaunchState, instance_id: str) -> None:
@@ -93,10 +94,16 @@ def _stop(state: LaunchState, instance_id: str) -> None:
     wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
 
 
-def _keep_a_snapshot(state: LaunchState) -> None:
-    """One of the data as the old instance left them; the one of the replacement before goes."""
+def _remove_earlier_snapshots(state: LaunchState) -> None:
+    """Those of replacements before go when a later one is completed: one that is pending may still fail.
+
+    The rest stays for the next replacement.
+    """
+    ec2 = state.clients.ec2
     filters = [*tags.having(tags.HUB, state.hub.domain), *tags.having(tags.ROLE, BEFORE)]
-    earlier = state.clients.ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
-    volume.snapshot(state, "before the replacement", BEFORE)
-    for snapshot in earlier:
-        state.clients.ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
+    snapshots = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
+    completed = (snapshot["StartTime"] for snapshot in snapshots if snapshot["State"] == "completed")
+    newest = max(completed, default=None)
+    for snapshot in snapshots:
+        if newest is not None and snapshot["StartTime"] < newest:
+            ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from build.aws import tags
-from build.aws.errors import code_of
-from build.aws.wait import wait_until
+from build.aws import snapshots, tags, volumes
 from build.errors import CloudError, UserError
 from build.hubs.volume import DATA, own_volume
 from build.launch.state import LaunchState
@@ -99,12 +95,20 @@ def detach(state: LaunchState) -> None:
 
 
 def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
-    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, EBS goes on alone."""
+    """A snapshot of the data volume as it is now, tagged as the hub's; does not wait for its copy.
+
+    Waits while EC2's limits allow none: somebody's backup may have begun a moment ago.
+    """
     snapshot_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
-    created = state.clients.ec2.create_snapshot(
-        VolumeId=state.volume_id,
-        Description=f"hubsmith: data of {state.hub.domain}, {why}",
-        TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
+    created = snapshots.when_allowed(
+        lambda: state.clients.ec2.create_snapshot(
+            VolumeId=state.volume_id,
+            Description=f"hubsmith: data of {state.hub.domain}, {why}",
+            TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
+        ),
+        what=f"the next snapshot of {state.volume_id}",
+        timeout_s=_WAIT_S,
+        on_wait=state.report.waiting,
     )
     state.record_change(f"snapshot {created['SnapshotId']} of {state.volume_id}, {why}")
     return created["SnapshotId"]
@@ -112,39 +116,16 @@ def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
 
 def holder_of(state: LaunchState) -> str | None:
     """The instance that has the data volume."""
-    attachments = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"][0].get(
-        "Attachments", []
-    )
+    volume = volumes.described(state.clients.ec2, state.volume_id)
+    attachments = volume.get("Attachments", []) if volume else []
     return attachments[0]["InstanceId"] if attachments else None
 
 
 def wait_for(state: LaunchState, volume_id: str, wanted: str) -> None:
     """Wait until the volume is ``available`` or ``in-use`` (and then attached). Raises CloudError."""
-
-    def look() -> str:
-        try:
-            volume = state.clients.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
-        except ClientError as exc:
-            if code_of(exc) == "InvalidVolume.NotFound":  # EC2 is eventually consistent
-                return "not there yet"
-            raise
-        attaching = [
-            attachment["State"]
-            for attachment in volume.get("Attachments", [])
-            if attachment["State"] != "attached"
-        ]
-        return str(attaching[0] if attaching else volume["State"])
-
-    seen = wait_until(
-        look,
-        lambda seen: seen in (wanted, "error"),
-        what=volume_id,
-        timeout_s=_WAIT_S,
-        on_wait=state.report.waiting,
-        hint=_HINT,
+    volumes.wait_for_state(
+        state.clients.ec2, volume_id, wanted, timeout_s=_WAIT_S, hint=_HINT, on_wait=state.report.waiting
     )
-    if seen != wanted:
-        raise CloudError(f"{volume_id} is {seen}", hint=_HINT)
 
 
 def _wait_for_the_end_of(state: LaunchState, holder: str) -> None:

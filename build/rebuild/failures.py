@@ -29,7 +29,7 @@ from build.bake.inputs import fingerprint
 
 LIMIT = 3
 PAUSE = timedelta(days=6)
-_ERROR_LIMIT = 1000  # characters; a parameter holds 4096
+_ERROR_LIMIT = 1000  # characters
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class SsmStore:
 
     def write(self, attempts: FailureRecord) -> None:
         """In the place of what was there."""
-        value = json.dumps(asdict(attempts))
+        value = parameters.as_value(asdict(attempts), shorten="error")
         self.clients.ssm.put_parameter(
             Name=self._name,
             Value=value,

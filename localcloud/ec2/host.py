@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from build.errors import MachineError
+from localcloud.ec2.pace import Pace
 from localcloud.ec2.work_queue import KeyedQueue
 from localcloud.faults.registry import Faults
 from localcloud.machine.address_pool import AddressPool
@@ -58,6 +59,7 @@ class Host:
         self.elastic_ip_limit: int | None = None  # of each region; None: as many as the pool has
         self.work_queue = KeyedQueue()
         self.faults = Faults()
+        self.pace = Pace()
         self.frozen: set[str] = set()  # instances whose guests are stopped on request
         self.controller: Controller = "virtio-blk"  # of the disks of machines that are started from now on
         self.save: Callable[[], None] = lambda: None

@@ -11,7 +11,7 @@ from build.errors import UserError
 KINDS = {
     "error": "answer a call with an error: call, code, times (left out: always), where",
     "delay": "let a call take longer: call, seconds, times, where",
-    "state": "let a state change take longer: change, seconds",
+    "state": "let a state change take longer: change, seconds, seconds_per_gib (of the data; snapshots only)",
     "hide": "let Describe overlook what is new: resource, seconds",
     "route53-pending": "let GetChange answer PENDING, until the fault is cleared or for seconds",
     "acme-refuse": "let Pebble refuse every certificate",
@@ -53,7 +53,7 @@ STATUS = {
 _USES = {
     "error": {"call", "code", "times", "where"},
     "delay": {"call", "seconds", "times", "where"},
-    "state": {"change", "seconds"},
+    "state": {"change", "seconds", "seconds_per_gib"},
     "hide": {"resource", "seconds"},
     "route53-pending": {"seconds"},
     "acme-refuse": set(),
@@ -85,6 +85,7 @@ class Fault:
     change: str = ""
     resource: str = ""
     seconds: float | None = None
+    seconds_per_gib: float | None = None
     times: int | None = None
     where: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,6 +119,7 @@ class Fault:
             place,
             self.code,
             "" if self.seconds is None else f"{self.seconds:g} s",
+            "" if self.seconds_per_gib is None else f"and {self.seconds_per_gib:g} s/GiB",
             f"where {conditions}" * bool(conditions),
         ]
         return " ".join(filter(None, words))
@@ -131,9 +133,12 @@ def _check(given: Mapping[str, Any]) -> None:
             f"unknown resource {given['resource']!r}",
             hint=f"there are {', '.join(RESOURCES)} and * for all of them",
         )
-    seconds = given.get("seconds", 0)
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds <= 3600:
-        raise UserError(f"seconds is a number from 0 to 3600, not {seconds!r}")
+    for name in ("seconds", "seconds_per_gib"):
+        seconds = given.get(name, 0)
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 <= seconds <= 3600:
+            raise UserError(f"{name} is a number from 0 to 3600, not {seconds!r}")
+    if "seconds_per_gib" in given and given["change"] != "snapshot":
+        raise UserError("only snapshots have seconds_per_gib", hint=KINDS["state"])
     times = given.get("times", 1)
     if not isinstance(times, int) or isinstance(times, bool) or times < 1:
         raise UserError(f"times is a number from 1 on, not {times!r}")

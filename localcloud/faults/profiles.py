@@ -6,8 +6,8 @@ from build.errors import UserError
 from localcloud.faults.fault import Fault
 
 
-def _takes(change: str, seconds: float) -> Fault:
-    return Fault("state", change=change, seconds=seconds)
+def _takes(change: str, seconds: float, per_gib: float | None = None) -> Fault:
+    return Fault("state", change=change, seconds=seconds, seconds_per_gib=per_gib)
 
 
 # like-aws: the middle of what a small instance and an image of few GiB take in us-east-1.
@@ -16,8 +16,8 @@ PROFILES = {
         _takes("running", 12),
         _takes("stopped", 20),
         _takes("terminated", 20),
-        _takes("image", 45),
-        _takes("snapshot", 45),
+        _takes("image", 20),
+        _takes("snapshot", 45, per_gib=20),
         _takes("volume", 2),
         _takes("attached", 2),
         _takes("detached", 2),

@@ -105,11 +105,12 @@ class Faults:
             if found.left == 0:
                 self._set.remove(found)
 
-    def begin(self, change: str, resource_id: str) -> None:
-        """A state change begins; it is held for as long as a fault says."""
+    def begin(self, change: str, resource_id: str, gib: float = 0.0) -> None:
+        """A state change begins; it is held for as long as a fault says. ``gib``: how much data it copies."""
         with self._lock:
+            asked = [found.fault for found in self._set if found.fault.change == change]
             seconds = max(
-                (found.fault.seconds or 0 for found in self._set if found.fault.change == change), default=0.0
+                ((fault.seconds or 0) + (fault.seconds_per_gib or 0) * gib for fault in asked), default=0.0
             )
             if seconds:
                 now = self._clock()

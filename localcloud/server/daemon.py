@@ -25,7 +25,7 @@ from localcloud.cloudformation import install as cloudformation
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import backends, install, resume
 from localcloud.ec2.reconcile import power
-from localcloud.moto_patches import codebuild
+from localcloud.moto_patches import codebuild, ssm
 from localcloud.ports import ADDRESS, Ports, is_free
 from localcloud.server import disk_reserve, settings, state_store
 from localcloud.server.dns_and_acme import Names
@@ -55,6 +55,7 @@ def serve(folder: Path, port: int) -> None:
         install(host)
         cloudformation.install(host)
         codebuild.install()
+        ssm.install()
         keeper = state_store.StateStore(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()

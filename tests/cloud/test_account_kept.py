@@ -37,9 +37,10 @@ def fill(cloud: Ec2Client) -> None:
     snapshot = ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged("snapshot"))["SnapshotId"]
     ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=FAST)
     disk = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot, "DeleteOnTermination": True}}
-    ec2.register_image(
+    image = ec2.register_image(
         Name="kept", RootDeviceName="/dev/xvda", BlockDeviceMappings=[disk], TagSpecifications=tagged("image")
-    )
+    )["ImageId"]
+    ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
     ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))
     ec2.create_key_pair(KeyName="kept", KeyType="ed25519", TagSpecifications=tagged("key-pair"))
     group = ec2.create_security_group(

@@ -102,6 +102,7 @@ def test_a_machine_that_cannot_start_ends_with_the_reason(ec2: Any, cloud: Ec2Cl
     image = ec2.register_image(
         Name="broken", Architecture="x86_64", RootDeviceName="/dev/xvda", BlockDeviceMappings=[mapping]
     )["ImageId"]
+    ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
     layer = cloud.folder / "layers" / f"{blank}.qcow2"
     instance_id = ""
     try:

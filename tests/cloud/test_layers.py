@@ -156,6 +156,33 @@ def test_what_a_stopped_build_had_finished_is_a_layer(
     assert [step["layer"][:3] for step in planned["provisioners"]] == ["hit", "mis"]
 
 
+def test_a_build_keeps_ec2s_limits_of_snapshots_and_the_next_one_waits_for_its_layers_image(
+    project: Project, cold: str
+) -> None:
+    endpoint = project.runner.endpoint
+    changed = ("--set", "provisioners=[greeting, {name: farewell, variables: {words: so long}}]")
+    faults.add(endpoint, [{"kind": "state", "change": "snapshot", "seconds": 40}])
+    try:
+        done = project.invoke("build-ami", "--no-cache", *TRIAL)
+    finally:
+        faults.clear(endpoint)
+    assert done.status == 0, done.err
+    assert re.search(
+        r"no layer after farewell: a snapshot of vol-\w+ is pending that was begun \d+ s ago", done.err
+    )
+    assert "warning" not in done.err
+    faults.add(endpoint, [{"kind": "state", "change": "image", "seconds": 10}])
+    try:
+        done = project.invoke("build-ami", *changed, *TRIAL)
+    finally:
+        faults.clear(endpoint)
+    assert done.status == 0, done.err
+    assert provisioned(done.err) == {"greeting": False, "farewell": True}
+    found = project.runner.record(done.last)["seconds"]
+    steps = {timing["step"]: timing["seconds"] for timing in found}
+    assert steps["look for a layer to start from"] >= 10
+
+
 def test_a_held_file_system_is_let_go_in_any_case(runner: InvokeRunner, tmp_path: Path) -> None:
     endpoint = control.find(runner.state / "cloud")
     assert endpoint is not None

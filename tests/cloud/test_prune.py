@@ -50,6 +50,12 @@ class Shelf:
         }
         return str(self.ec2.register_image(Name=f"{NAME}-{self.count:03}", **request)["ImageId"])
 
+    def run(self, image: str) -> str:
+        """An instance of it, as soon as it can be launched."""
+        self.ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
+        made = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.nano")
+        return str(made["Instances"][0]["InstanceId"])
+
     def published(self, **more: str) -> tuple[str, str]:
         tags = {
             "hubsmith:image": NAME,
@@ -108,9 +114,7 @@ def test_old_ones_go_with_their_snapshots_and_what_is_used_stays(project: Projec
     shelf.ec2.modify_image_attribute(
         ImageId=shared[0], Attribute="launchPermission", LaunchPermission=permission
     )
-    instance = shelf.ec2.run_instances(ImageId=used[0], MinCount=1, MaxCount=1, InstanceType="t3.nano")[
-        "Instances"
-    ][0]["InstanceId"]
+    instance = shelf.run(used[0])
     shelf.instances.append(instance)
     two = ("--set", "retention.keep=2")
 
@@ -187,9 +191,7 @@ def test_what_a_killed_prune_left_and_old_layers_go_too(project: Project, shelf:
         shelf.layer("c" * 64, 1),
     )
     registered = shelf.image(expired, {"hubsmith:state": "layer"})
-    builder = shelf.ec2.run_instances(ImageId=registered, MinCount=1, MaxCount=1, InstanceType="t3.nano")[
-        "Instances"
-    ][0]["InstanceId"]
+    builder = shelf.run(registered)
     assert decisions(project.json("prune", "--yes"))[expired] == f"keep: in use by {builder}"
     assert {expired, registered, newer, other} <= shelf.left()
     assert {orphan, older}.isdisjoint(shelf.left())

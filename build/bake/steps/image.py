@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import images, snapshots, tags
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.bake.inputs.git import git_revision
 from build.bake.inputs.tag_values import TAG_LIMIT
-from build.bake.instances import wait_for_state
+from build.bake.instances import root_volume_of, wait_for_state
 from build.bake.state import Bake
 from build.bake.watch import watched
 from build.errors import CloudError
@@ -68,13 +68,24 @@ class CreateImage(Step[Bake]):
 
 
 def _create(state: Bake) -> str:
+    """Layers may still be copied: the limits of snapshots hold for an image, too."""
+    ec2, timeout_s = state.clients.ec2, state.manifest.builder.timeouts.image_s
     image_tags = {**state.manifest.image.tags, **describing_tags(state)}
+    # Asked before, as EC2 may take the call all the same, and then the image fails.
+    snapshots.wait_until_allowed(
+        ec2, root_volume_of(state, state.builder.id), timeout_s=timeout_s, on_wait=state.report.waiting
+    )
     try:
-        return state.clients.ec2.create_image(
-            InstanceId=state.builder.id,
-            Name=state.image_name,
-            Description=state.manifest.image.description,
-            TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
+        return snapshots.when_allowed(
+            lambda: ec2.create_image(
+                InstanceId=state.builder.id,
+                Name=state.image_name,
+                Description=state.manifest.image.description,
+                TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
+            ),
+            what=state.image_name,
+            timeout_s=timeout_s,
+            on_wait=state.report.waiting,
         )["ImageId"]
     except ClientError as exc:
         # CreateImage has no client token: when its answer is lost, botocore's next try finds the name taken.
@@ -115,32 +126,12 @@ def describing_tags(state: Bake) -> dict[str, str]:
 def wait_for_image(state: Bake) -> ImageTypeDef:
     """Wait until the run's image is available; raises CloudError with EC2's reason if it never will be."""
 
-    def look() -> ImageTypeDef | None:
-        try:
-            image = state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0]
-        except (ClientError, IndexError) as exc:
-            # EC2 is eventually consistent
-            if isinstance(exc, IndexError) or code_of(exc) == "InvalidAMIID.NotFound":
-                return None
-            raise
-        if image["State"] in ("failed", "invalid", "error"):
-            raise CloudError(
-                f"{state.image_id} is {image['State']}: "
-                f"{image.get('StateReason', {}).get('Message', 'no reason given')}"
-            )
-        return image
-
-    found = wait_until(
-        look,
-        lambda image: image is not None and image["State"] == "available",
-        what=state.image_id,
-        describe=lambda image: str(image["State"]) if image else "not there yet",
+    return images.wait_until_available(
+        state.clients.ec2,
+        state.image_id,
         timeout_s=state.manifest.builder.timeouts.image_s,
         on_wait=state.report.waiting,
     )
-    if found is None:
-        raise CloudError(f"{state.image_id} no longer exists")
-    return found
 
 
 def snapshots_of(image: ImageTypeDef) -> tuple[str, ...]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from build.aws import tags
-from build.aws.wait import wait_until
+from build.aws import eventual, instances, tags, volumes
 from build.bake import scripts, watch
 from build.bake.plan import OUTSIDE_TEST
 from build.bake.state import Bake
 from build.bake.steps.verify import run_tests
-from build.errors import CloudError
 from build.pipeline import Step
 
 MOUNTED_AT = "/run/hubsmith-image"
 _SECRETS_AT = "/run/hubsmith-secrets"
 _DEVICE = "/dev/sdf"
+_ATTACH_S = 300
 
 
 class InspectImageFiles(Step[Bake]):
@@ -46,17 +45,21 @@ class InspectImageFiles(Step[Bake]):
 
     def _attach(self, state: Bake) -> str:
         ec2 = state.clients.ec2
-        placement = ec2.describe_instances(InstanceIds=[state.candidate.id])["Reservations"][0]["Instances"][
-            0
-        ]["Placement"]
-        volume_id = ec2.create_volume(
-            SnapshotId=state.snapshot_ids[0],
-            AvailabilityZone=placement["AvailabilityZone"],
-            TagSpecifications=tags.specifications(state.run.tags, "volume"),
+        placement = instances.listed(ec2, state.candidate.id)["Placement"]
+        volume_id = eventual.retried(
+            lambda: ec2.create_volume(
+                SnapshotId=state.snapshot_ids[0],
+                AvailabilityZone=placement["AvailabilityZone"],
+                TagSpecifications=tags.specifications(state.run.tags, "volume"),
+            ),
+            what=state.snapshot_ids[0],
         )["VolumeId"]
-        _wait(state, volume_id, "available")
-        ec2.attach_volume(VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE)
-        _wait(state, volume_id, "in-use")
+        _wait(state, volume_id, "available", state.manifest.builder.timeouts.image_s)
+        eventual.retried(
+            lambda: ec2.attach_volume(VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE),
+            what=volume_id,
+        )
+        _wait(state, volume_id, "in-use", _ATTACH_S)
         _goes_with_the_candidate(state)
         return volume_id
 
@@ -66,7 +69,7 @@ class InspectImageFiles(Step[Bake]):
             "Volumes"
         ]:
             if not volume["Attachments"]:
-                _wait(state, volume["VolumeId"], "available")
+                _wait(state, volume["VolumeId"], "available", _ATTACH_S)
                 state.clients.ec2.delete_volume(VolumeId=volume["VolumeId"])
             elif volume["Attachments"][0]["Device"] == _DEVICE:
                 _goes_with_the_candidate(state)
@@ -82,24 +85,18 @@ def secrets_of(state: Bake) -> list[str]:
 
 def _goes_with_the_candidate(state: Bake) -> None:
     # Volumes attached to a running instance are kept when it ends, unless one says so (EC2 user guide,
-    # "Preserve data").
-    state.clients.ec2.modify_instance_attribute(
-        InstanceId=state.candidate.id,
-        BlockDeviceMappings=[{"DeviceName": _DEVICE, "Ebs": {"DeleteOnTermination": True}}],
+    # "Preserve data"). EC2 does not say when the instance knows of one that DescribeVolumes calls attached.
+    eventual.retried(
+        lambda: state.clients.ec2.modify_instance_attribute(
+            InstanceId=state.candidate.id,
+            BlockDeviceMappings=[{"DeviceName": _DEVICE, "Ebs": {"DeleteOnTermination": True}}],
+        ),
+        what=f"{_DEVICE} of {state.candidate.id}",
+        codes=["InvalidInstanceAttributeValue"],
     )
 
 
-def _wait(state: Bake, volume_id: str, wanted: str) -> None:
-    def look() -> str:
-        return state.clients.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]["State"]
-
-    seen = wait_until(
-        look,
-        lambda seen: seen in (wanted, "error"),
-        what=volume_id,
-        describe=str,
-        timeout_s=state.manifest.builder.timeouts.image_s,
-        on_wait=state.report.waiting,
+def _wait(state: Bake, volume_id: str, wanted: str, timeout_s: float) -> None:
+    volumes.wait_for_state(
+        state.clients.ec2, volume_id, wanted, timeout_s=timeout_s, on_wait=state.report.waiting
     )
-    if seen != wanted:
-        raise CloudError(f"{volume_id} is {seen}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from build.aws import tags
-from build.aws.errors import code_of
+from build.aws import eventual, images, tags
+from build.aws.errors import code_of, explain
 from build.bake import layers, scripts, watch
 from build.bake.state import Bake, Layer
+from build.errors import CloudError
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -19,27 +20,41 @@ if TYPE_CHECKING:
     from build.aws.session import Clients
 
 
+_IMAGE_S = 120
+"""A registered image is available after seconds, half a minute at most. One that takes longer is passed over:
+a build from the base image is sure to go on.
+"""
+_USABLE = ["pending", "available"]
+
+
 class FindLayer(Step[Bake]):
     """Choose what to start from.
 
-    Needs: base, inputs. Produces: layer, since.
+    Needs: base, inputs. Produces: layer, since, source_id. Without a layer the build only takes longer, so
+    nothing about layers makes it fail.
     """
 
     title = "look for a layer to start from"
 
     def run(self, state: Bake) -> None:
-        """Raises CloudError when the layer cannot be registered."""
-        choices = [] if state.no_cache else layers.find_layers(state.manifest, state.clients, state.inputs)
-        state.layer = layers.deepest(choices)
+        """Warns when there is a layer that cannot be used."""
+        state.layer, state.source_id = None, state.base.id
+        try:
+            self._look(state)
+        except (ClientError, BotoCoreError, CloudError) as exc:
+            state.report.warn(f"no layer can be used, starting from the base image: {explain(exc) or exc}")
         state.since = state.layer.since if state.layer else state.run.started.isoformat(timespec="seconds")
-        if state.layer:
-            state.source_id = register(state.clients, state.layer, state.base.id, state.base.root_device)
-            state.report.note(
-                f"layer {state.source_id} ({state.layer.snapshot_id}): {state.layer.depth} provisioner(s) "
-                "are in it"
-            )
-        else:
-            state.source_id = state.base.id
+
+    def _look(self, state: Bake) -> None:
+        choices = [] if state.no_cache else layers.find_layers(state.manifest, state.clients, state.inputs)
+        if (layer := layers.deepest(choices)) is None:
+            return
+        image_id = register(state.clients, layer, state.base.id, state.base.root_device)
+        images.wait_until_available(
+            state.clients.ec2, image_id, timeout_s=_IMAGE_S, on_wait=state.report.waiting
+        )
+        state.layer, state.source_id = layer, image_id
+        state.report.note(f"layer {image_id} ({layer.snapshot_id}): {layer.depth} provisioner(s) are in it")
 
 
 class PrepareBuilder(Step[Bake]):
@@ -62,12 +77,16 @@ class PrepareBuilder(Step[Bake]):
 
 
 def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> str:
-    """The private image of a layer, made if there is none yet."""
+    """The private image of a layer, made if there is none yet: it may still be pending. Raises CloudError."""
     name = f"hubsmith-layer-{layer.snapshot_id}"
     if image_id := _image_called(clients, name):
         return image_id
-    base = clients.ec2.describe_images(ImageIds=[base_id])["Images"][0]
-    snapshot = clients.ec2.describe_snapshots(SnapshotIds=[layer.snapshot_id])["Snapshots"][0]
+    base = images.described(clients.ec2, base_id)
+    snapshot = eventual.found(
+        lambda: clients.ec2.describe_snapshots(SnapshotIds=[layer.snapshot_id])["Snapshots"]
+    )
+    if base is None or snapshot is None:
+        raise CloudError(f"{layer.snapshot_id if base else base_id} no longer exists")
     layer_tags = {
         key: value for key, value in tags.as_dict(snapshot.get("Tags")).items() if not key.startswith("aws:")
     }
@@ -81,10 +100,11 @@ def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> 
 
 
 def _image_called(clients: Clients, name: str) -> str | None:
-    images = clients.ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])[
-        "Images"
-    ]
-    return images[0]["ImageId"] if images else None
+    found = clients.ec2.describe_images(
+        Owners=["self"],
+        Filters=[{"Name": "name", "Values": [name]}, {"Name": "state", "Values": _USABLE}],
+    )["Images"]
+    return found[0]["ImageId"] if found else None
 
 
 def _request(

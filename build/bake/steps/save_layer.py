@@ -7,16 +7,18 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from build.aws import tags
-from build.aws.errors import explain
-from build.bake import layers, scripts, watch
+from build.aws import snapshots, tags
+from build.aws.errors import code_of, explain
+from build.bake import instances, layers, scripts, watch
 from build.bake.state import Bake
-from build.errors import HubsmithError, RemoteError
+from build.errors import HubsmithError
 from build.manifest import ProvisionerUse
 from build.pipeline import Step
 
 _HOLD_S = 55
 """Less than what layer.sh lets the file system be held for."""
+_MOST_PENDING = 3
+"""Of the five that EC2 allows: one is the image's own, and one may have been deleted and still be copied."""
 
 
 class SaveLayer(Step[Bake]):
@@ -24,6 +26,11 @@ class SaveLayer(Step[Bake]):
 
     Needs: builder, inputs, since. A layer that cannot be taken is a pity and no failure. It is no part of the
     run: it stays.
+
+    Where EC2's limits allow no snapshot now, the layer is left out. To wait would cost each build up to 16 s
+    for a provisioner; a layer that is left out costs a later build what came after the last one that was
+    taken. Short provisioners in a row are the usual case, and there that is less than those 16 s. It cannot
+    be taken later: by then the next provisioner is at work on the disk.
     """
 
     def __init__(self, use: ProvisionerUse, number: int) -> None:
@@ -36,15 +43,25 @@ class SaveLayer(Step[Bake]):
         if not state.manifest.layers.enabled or (state.layer and self._number < state.layer.depth):
             return
         try:
-            snapshot_id = self._take(state)
+            volume_id = instances.root_volume_of(state, state.builder.id)
+            why = snapshots.why_not_now(state.clients.ec2, volume_id, most_pending=_MOST_PENDING)
+            if why:
+                self._left_out(state, why)
+                return
+            snapshot_id = self._take(state, volume_id)
         except (ClientError, BotoCoreError, HubsmithError) as exc:
-            state.report.warn(f"could not save a layer after {self._use.name}: {explain(exc) or exc}")
+            if code_of(exc) in snapshots.LIMITS:
+                self._left_out(state, code_of(exc))
+            else:
+                state.report.warn(f"could not save a layer after {self._use.name}: {explain(exc) or exc}")
             return
         state.layer_ids.append(snapshot_id)
         state.report.note(f"layer {snapshot_id}")
 
-    def _take(self, state: Bake) -> str:
-        volume_id = _root_volume_of(state)
+    def _left_out(self, state: Bake, why: str) -> None:
+        state.report.note(f"no layer after {self._use.name}: {why}")
+
+    def _take(self, state: Bake, volume_id: str) -> str:
         made: list[str] = []
         try:
             with watch.shell(state, state.builder) as shell:
@@ -82,13 +99,3 @@ class SaveLayer(Step[Bake]):
             tags.BASE: f"{state.base.id} {state.base.name}"[:256],
             tags.LOGIN_USER: state.base.login_user,
         }
-
-
-def _root_volume_of(state: Bake) -> str:
-    seen = state.clients.ec2.describe_instances(InstanceIds=[state.builder.id])["Reservations"][0][
-        "Instances"
-    ][0]
-    for mapping in seen["BlockDeviceMappings"]:
-        if mapping["DeviceName"] == seen["RootDeviceName"]:
-            return mapping["Ebs"]["VolumeId"]
-    raise RemoteError(f"{state.builder.id} has no root volume")

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from build.aws import parameters, tags
 from build.aws.errors import code_of
+from build.aws.images import AVAILABLE, described
 from build.bake.state import Bake, BaseImage
 from build.bake.steps.image import snapshots_of
 from build.errors import UserError
@@ -52,9 +53,8 @@ class FindSourceImage(Step[Bake]):
             state.clients, Base(id=self._image_id, login_user=here.login_user, architecture=here.architecture)
         )
         state.image_id = state.base.id
-        state.snapshot_ids = snapshots_of(
-            state.clients.ec2.describe_images(ImageIds=[state.image_id])["Images"][0]
-        )
+        image = described(state.clients.ec2, state.image_id)
+        state.snapshot_ids = snapshots_of(image) if image else ()
 
 
 def find(clients: Clients, base: Base) -> BaseImage:
@@ -86,12 +86,19 @@ def _newest(clients: Clients, base: Base) -> BaseImage:
 
 def _described(clients: Clients, base: Base, image_id: str) -> BaseImage:
     try:
-        images = clients.ec2.describe_images(ImageIds=[image_id])["Images"]
+        image = described(clients.ec2, image_id)
     except ClientError as exc:
-        if code_of(exc).startswith("InvalidAMIID"):
-            raise UserError(f"base: there is no image {image_id} in {clients.cloud.region}") from exc
-        raise
-    return _facts(images[0], base)
+        if not code_of(exc).startswith("InvalidAMIID"):
+            raise
+        image = None
+    if image is None:
+        raise UserError(f"base: there is no image {image_id} in {clients.cloud.region}")
+    if image["State"] != AVAILABLE:
+        raise UserError(
+            f"base: {image_id} is {image['State']}, and only an image that is available can be launched",
+            hint=f"aws ec2 wait image-available --image-ids {image_id}",
+        )
+    return _facts(image, base)
 
 
 def _from_parameter(clients: Clients, name: str) -> str:

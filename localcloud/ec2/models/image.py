@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ class BlockDevice:
 class LocalAmi(Ami):
     """An image with the mappings it was made with; moto's constructor would invent volume and snapshot."""
 
+    pending_until: float = 0.0
+    """In seconds since 1970; of the class, so that an image of a state kept before has it."""
+
     def __init__(
         self,
         backend: LocalBackend,
@@ -91,16 +95,30 @@ class LocalAmi(Ami):
 
     @property
     def state(self) -> str:
-        """pending, available, failed; a fault may keep an available one pending for a while."""
-        faults = self.ec2_backend.host.faults
-        held = faults.is_held("image", self.id) or any(
-            faults.is_held("snapshot", found) for found in self.snapshot_ids
-        )
-        return "pending" if held and self.__dict__["state"] == "available" else str(self.__dict__["state"])
+        """pending, available, failed; pending also while it takes its time, or a snapshot of it does."""
+        return "pending" if self._takes_its_time else str(self.__dict__["state"])
 
     @state.setter
     def state(self, state: str) -> None:
         self.__dict__["state"] = state
+
+    @property
+    def _takes_its_time(self) -> bool:
+        if time.time() < self.pending_until or self.ec2_backend.host.faults.is_held("image", self.id):
+            return True
+        known = self.ec2_backend.snapshots
+        return any(known[found].is_being_copied for found in self.snapshot_ids if found in known)
+
+    @property
+    def is_to_be_finished(self) -> bool:
+        """Are its snapshots still to be looked at?"""
+        return bool(self.__dict__["state"] == "pending")
+
+    def begin(self) -> None:
+        """It was made just now: it is pending for its time."""
+        host = self.ec2_backend.host
+        self.pending_until = time.time() + host.pace.image_s
+        host.faults.begin("image", self.id)
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:

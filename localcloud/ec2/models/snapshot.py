@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moto.ec2.models.elastic_block_store import Snapshot
+
+from localcloud.ec2.pace import GIB
 
 if TYPE_CHECKING:
     from localcloud.ec2.backend import LocalBackend
@@ -21,7 +24,13 @@ class SourceVolume:
 
 
 class LocalSnapshot(Snapshot):
-    """A read-only layer; pending until the volume's layer is frozen."""
+    """A read-only layer; pending until the volume's layer is frozen, and then while its data are copied.
+
+    Nothing is copied here, but EC2 takes its time: ``host.pace`` and faults say how long.
+    """
+
+    pending_until: float = 0.0
+    """In seconds since 1970; of the class, so that a snapshot of a state kept before has it."""
 
     def __init__(
         self,
@@ -41,9 +50,8 @@ class LocalSnapshot(Snapshot):
 
     @property
     def status(self) -> str:
-        """pending, completed, error; a fault may keep a snapshot that is taken pending for a while."""
-        held = self.ec2_backend.host.faults.is_held("snapshot", self.id)
-        return "pending" if held and self.__dict__["status"] == "completed" else str(self.__dict__["status"])
+        """pending, completed, error."""
+        return "pending" if self.is_being_copied else str(self.__dict__["status"])
 
     @status.setter
     def status(self, status: str) -> None:
@@ -53,6 +61,13 @@ class LocalSnapshot(Snapshot):
     def is_to_be_taken(self) -> bool:
         """Has its layer still to be frozen?"""
         return bool(self.__dict__["status"] == "pending")
+
+    @property
+    def is_being_copied(self) -> bool:
+        """Is its layer frozen, and it takes its time?"""
+        if self.__dict__["status"] != "completed":
+            return False
+        return time.time() < self.pending_until or self.ec2_backend.host.faults.is_held("snapshot", self.id)
 
     @property
     def progress(self) -> str:
@@ -65,3 +80,9 @@ class LocalSnapshot(Snapshot):
         """The layer is frozen: the snapshot can be used."""
         self.layer = layer
         self.status = "completed"
+
+    def copy_data(self, data_bytes: int) -> None:
+        """Its layer was frozen just now: it is pending for the time that EC2 takes to copy so much."""
+        host = self.ec2_backend.host
+        self.pending_until = time.time() + host.pace.of_snapshot(data_bytes)
+        host.faults.begin("snapshot", self.id, data_bytes / GIB)

@@ -52,7 +52,7 @@ class ImageActions(LocalActions):
         self.error_on_dryrun()
         if self.text("SourceRegion") not in ("", self.region):
             raise Ec2Error("InvalidParameterValue", "The local cloud copies within one region only")
-        source = images.usable(self.backend, self.text("SourceImageId"))
+        source = images.available(self.backend, self.text("SourceImageId"))
         encrypted, tags = self.flag("Encrypted"), self.tags()
         image = images.copy(self.backend, source, self._name(), self.text("Description"))
         image.devices = tuple(

@@ -93,6 +93,7 @@ class VolumeActions(LocalActions):
         """CreateSnapshot."""
         self.error_on_dryrun()
         volume = self.backend.volume(self.text("VolumeId"))
+        snapshots.check_limits(self.backend, [volume])
         made = snapshots.create(
             self.backend, volume, self.text("Description"), self.tags().get("snapshot", {})
         )
@@ -113,6 +114,7 @@ class VolumeActions(LocalActions):
                 if volume.attachment and volume.attachment.device != instance.root_device_name
             ]
         tags = self.tags().get("snapshot", {})
+        snapshots.check_limits(self.backend, chosen)
         made = [snapshots.create(self.backend, volume, self.text("Description"), tags) for volume in chosen]
         self.backend.host.before_answer(lambda: snapshots.wait_until_taken(made))
         return ActionResult({"Snapshots": made})

@@ -21,20 +21,29 @@ def create_image(
     *,
     no_reboot: bool,
 ) -> LocalAmi:
-    """A pending image of every volume of the instance; the snapshots are taken in the background."""
+    """A pending image of every volume of the instance; the snapshots are taken in the background.
+
+    Where a snapshot of one of them was begun a moment ago, EC2 accepts the call and the image fails
+    (https://github.com/boto/boto3/issues/1698).
+    """
     instance = backend.instance(instance_id)
-    image = images.begin(backend, instance, name, description)
     left_out = {mapping["DeviceName"] for mapping in mappings if mapping.get("NoDevice") is not None}
     attached = [
         found for found in instance.attachments if found.device not in left_out and found.status == "attached"
     ]
+    for found in attached:
+        snapshots.check_pending(backend, found.volume)
+    image = images.begin(backend, instance, name, description)
+    image.add_tags(dict(tags.get("image", {})))
+    if any(snapshots.is_too_soon(backend, found.volume) for found in attached):
+        images.fail(image, "Server.InternalError: Internal error on creation")
+        return image
     # Before any snapshot is asked for: the machine is to be off when the first one is taken.
     instance.reboot_wanted = instance.reboot_wanted or (not no_reboot and instance.state == "running")
     devices = {found.device: _device(backend, found, image.id, tags) for found in attached}
     for mapping in mappings:
         _overlay(devices, mapping)
     image.devices = tuple(devices.values())
-    image.add_tags(dict(tags.get("image", {})))
     return image
 
 

@@ -36,12 +36,26 @@ class RegisterRequest:
 
 
 def usable(backend: LocalBackend, image_id: str) -> LocalAmi:
-    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available."""
+    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available.
+
+    EC2's words as https://github.com/hashicorp/packer/issues/12162 quotes them.
+    """
+    image = get(backend, image_id)
+    if image.state != "available":
+        raise Ec2Error("InvalidAMIID.Unavailable", f"AMI '{image_id}' is {image.state}, and cannot be run")
+    return image
+
+
+def available(backend: LocalBackend, image_id: str) -> LocalAmi:
+    """The image to copy or to change; raises what `usable` raises.
+
+    EC2's words as https://github.com/SUSE-Enceladus/ec2imgutils/issues/45 quotes them.
+    """
     image = get(backend, image_id)
     if image.state != "available":
         raise Ec2Error(
             "InvalidAMIID.Unavailable",
-            f"The image ID '{image_id}' is not available. The state is {image.state}.",
+            f"The AMI ID '{image_id}' is currently {image.state} and may not be used for this operation",
         )
     return image
 
@@ -82,14 +96,20 @@ def begin(backend: LocalBackend, instance: LocalInstance, name: str, description
     source = backend.amis.get(instance.image_id)
     image.imds_support = source.imds_support if source else None
     backend.amis[image.id] = image
-    backend.host.faults.begin("image", image.id)
+    image.begin()
     return image
+
+
+def fail(image: LocalAmi, reason: str) -> None:
+    """It will never be available."""
+    image.state = "failed"
+    image.state_reason = StateReason(reason, reason.partition(":")[0])
 
 
 def finish_pending(backend: LocalBackend) -> None:
     """Images whose snapshots are all taken become available; those with a failed one fail."""
     for image in backend.amis.values():
-        if image.state != "pending":
+        if not image.is_to_be_finished:
             continue
         taken = [
             backend.snapshots[snapshot_id]
@@ -97,16 +117,13 @@ def finish_pending(backend: LocalBackend) -> None:
             if snapshot_id in backend.snapshots
         ]
         if any(snapshot.status == "error" for snapshot in taken):
-            image.state = "failed"
-            image.state_reason = StateReason(
-                "Client.InternalError: a snapshot could not be taken", "Client.InternalError"
-            )
+            fail(image, "Client.InternalError: a snapshot could not be taken")
         elif taken and not any(snapshot.is_to_be_taken for snapshot in taken):
             image.state = "available"
 
 
 def register(backend: LocalBackend, request: RegisterRequest) -> LocalAmi:
-    """RegisterImage from snapshots."""
+    """RegisterImage from snapshots: pending for a while, also where all of them are completed."""
     _check_name(backend, request.name)
     devices = tuple(_device(backend, mapping) for mapping in request.mappings)
     root = request.root_device_name or next((found.device for found in devices if found.snapshot_id), None)
@@ -122,6 +139,7 @@ def register(backend: LocalBackend, request: RegisterRequest) -> LocalAmi:
     image.state = "available"
     image.add_tags(dict(request.tags.get("image", {})))
     backend.amis[image.id] = image
+    image.begin()
     return image
 
 
@@ -160,7 +178,7 @@ def copy(backend: LocalBackend, source: LocalAmi, name: str, description: str) -
     image.source_image_id = source.id
     image.state = "available"
     backend.amis[image.id] = image
-    backend.host.faults.begin("image", image.id)
+    image.begin()
     return image
 
 
@@ -178,16 +196,25 @@ def deregister(backend: LocalBackend, image_id: str) -> LocalAmi:
 def describe(
     backend: LocalBackend, image_ids: Iterable[str], filters: Filters, owners: Iterable[str], users: list[str]
 ) -> list[LocalAmi]:
-    """DescribeImages. An id that does not exist is an error, whatever else is asked."""
+    """DescribeImages. An id that never existed is an error, whatever else is asked; one that was deregistered
+    is left out.
+
+    EC2 lists that one for a moment more, and has forgotten it some time after its last instance is terminated
+    (API reference, DescribeImages).
+    """
     wanted = list(image_ids)
+    gone = set(backend.deleted_amis)
     if unknown := [
         found
         for found in wanted
-        if found.startswith("ami-") and (found not in backend.amis or backend.is_hidden(found))
+        if found.startswith("ami-")
+        and found not in gone
+        and (found not in backend.amis or backend.is_hidden(found))
     ]:
         raise Ec2Error("InvalidAMIID.NotFound", f"The image id '[{', '.join(unknown)}]' does not exist")
     for image_id in wanted:
-        get(backend, image_id)
+        if image_id not in gone:
+            get(backend, image_id)
     accounts = {backend.account_id if owner == "self" else owner for owner in owners}
     found: list[LocalAmi] = backend.describe_images(filters=filters, exec_users=users)  # type: ignore[assignment]  # ours only
     return [

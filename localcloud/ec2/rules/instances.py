@@ -169,12 +169,11 @@ def keep_on_termination(
     instance = backend.instance(instance_id)
     for mapping in mappings:
         device = mapping.get("DeviceName") or ""
-        if device not in instance.block_device_mapping:
+        attachment = instance.block_device_mapping.get(device)
+        if attachment is None or attachment.status == "attaching":
             raise Ec2Error("InvalidInstanceAttributeValue", f"No device is currently mapped at {device}")
         if "DeleteOnTermination" in mapping.get("Ebs", {}):
-            instance.block_device_mapping[device].delete_on_termination = mapping["Ebs"][
-                "DeleteOnTermination"
-            ]
+            attachment.delete_on_termination = mapping["Ebs"]["DeleteOnTermination"]
 
 
 def forget_terminated(backend: LocalBackend) -> bool:

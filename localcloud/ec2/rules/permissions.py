@@ -30,7 +30,7 @@ class PermissionChange:
 
 def check_image(backend: LocalBackend, image_id: str, change: PermissionChange) -> None:
     """Raises EC2's error when the image is another account's, or may not be shared so."""
-    image = images.get(backend, image_id)
+    image = images.available(backend, image_id)
     if image.owner_id != backend.account_id and (change.add or change.remove):
         raise Ec2Error("AuthFailure", f"Not authorized for image:{image_id}")
     if PUBLIC in change.add and backend.image_block_public_access != UNBLOCKED:

@@ -34,6 +34,7 @@ def newer(runner: InvokeRunner, image: str) -> Iterator[str]:
     )
     marks = [{"Key": key, "Value": value} for key, value in tags_of(old).items()]
     ec2.create_tags(Resources=[made["ImageId"]], Tags=marks)
+    ec2.get_waiter("image_available").wait(ImageIds=[made["ImageId"]], WaiterConfig={"Delay": 1})
     _point_to(runner, made["ImageId"])
     yield made["ImageId"]
     _point_to(runner, image)

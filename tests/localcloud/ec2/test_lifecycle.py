@@ -28,6 +28,7 @@ from localcloud.ec2.models import (
     LocalVolume,
     SourceVolume,
 )
+from localcloud.ec2.pace import Pace
 from localcloud.ec2.reconcile import volumes as reconcile_volumes
 from localcloud.ec2.rules import (
     attachments,
@@ -68,12 +69,14 @@ class Life(RuleBasedStateMachine):
         self.patches: list[Any] = [
             patch("localcloud.machine.layer_store.run_qemu_img", qemu_img),
             patch.object(reconcile_volumes, "GUEST_UP_S", 0),
+            patch.object(snapshots, "EVERY_S", 0),
             patch.object(Host, "machine", lambda _, instance_id: self.machines(instance_id)),
             patch.object(Host, "serve_metadata", lambda *_: None),
         ]
         for each in self.patches:
             each.start()
         self.host = Host(self.folder)
+        self.host.pace = Pace(0, 0, 0)
         self.host.work_queue = self.queue = Queue()  # type: ignore[assignment]
         self.host.save = self._save
         self.fuse: tuple[int, bool] | None = None
@@ -216,7 +219,14 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=some)
     def takes_a_snapshot(self, number: int) -> None:
-        if (volume := self._volume(number)) is not None:
+        if (volume := self._volume(number)) is None:
+            return
+        try:
+            snapshots.check_limits(self.backend, [volume])
+        except Ec2Error as refused:
+            assert refused.code == "ConcurrentSnapshotLimitExceeded"  # noqa: PT017
+            assert len(snapshots.pending_of(self.backend, volume)) == snapshots.PENDING_LIMIT
+        else:
             snapshots.create(self.backend, volume, "", {})
 
     @rule(number=some, no_reboot=st.booleans())
@@ -224,9 +234,21 @@ class Life(RuleBasedStateMachine):
         instance = self._instance(number)
         if instance is not None and instance.state in ("running", "stopped"):
             self.number += 1
-            create_image.create_image(
-                self.backend, instance.id, f"image {self.number}", "", (), {}, no_reboot=no_reboot
-            )
+            full = [
+                len(snapshots.pending_of(self.backend, found.volume)) == snapshots.PENDING_LIMIT
+                for found in instance.attachments
+                if found.status == "attached"
+            ]
+            known = len(self.backend.amis)
+            try:
+                create_image.create_image(
+                    self.backend, instance.id, f"image {self.number}", "", (), {}, no_reboot=no_reboot
+                )
+            except Ec2Error as refused:
+                assert (refused.code, any(full)) == ("ConcurrentSnapshotLimitExceeded", True)  # noqa: PT017
+                assert len(self.backend.amis) == known
+            else:
+                assert not any(full)
 
     @rule(number=some)
     def deletes_a_snapshot(self, number: int) -> None:

@@ -97,6 +97,16 @@ def test_a_state_change_is_held_for_its_time(faults: Faults, clock: Clock) -> No
     assert faults.share("image", "ami-1") == 1
 
 
+def test_a_copy_takes_longer_the_more_there_is_to_copy(faults: Faults, clock: Clock) -> None:
+    faults.set(fault(kind="state", change="snapshot", seconds=30, seconds_per_gib=20))
+    faults.begin("snapshot", "snap-1", 0.5)
+    faults.begin("snapshot", "snap-2", 2)
+    clock.now += 40
+    assert [faults.is_held("snapshot", found) for found in ("snap-1", "snap-2")] == [False, True]
+    clock.now += 30
+    assert not faults.is_held("snapshot", "snap-2")
+
+
 def test_what_was_there_before_is_not_held_and_clearing_lets_go(faults: Faults) -> None:
     faults.begin("running", "i-1")
     faults.set(fault(kind="state", change="running", seconds=40))
@@ -144,6 +154,14 @@ def test_who_listens_hears_of_each_change(faults: Faults) -> None:
         ({"kind": "hide", "resource": "bucket", "seconds": 1}, "unknown resource 'bucket'"),
         ({"kind": "state", "change": "rebooted", "seconds": 1}, "unknown state change 'rebooted'"),
         ({"kind": "state", "change": "image", "seconds": "soon"}, "seconds is a number"),
+        (
+            {"kind": "state", "change": "snapshot", "seconds": 1, "seconds_per_gib": "many"},
+            "seconds_per_gib is a number",
+        ),
+        (
+            {"kind": "state", "change": "image", "seconds": 1, "seconds_per_gib": 2},
+            "only snapshots have seconds_per_gib",
+        ),
         ({"kind": "delay", "call": "*", "seconds": -1}, "seconds is a number"),
         ({"kind": "error", "call": "*", "code": "X", "times": 0}, "times is a number"),
         ({"kind": "error", "call": "*", "code": "X", "where": {"a": 1}}, "where is an object of texts"),
@@ -159,7 +177,7 @@ def test_profiles_are_made_of_faults_that_make_sense() -> None:
     for faults in PROFILES.values():
         assert [Fault.read(each.shown()) for each in faults] == list(faults)
     times = {each.change: each.seconds for each in profile("like-aws")}
-    assert (times["running"], times["stopped"], times["image"], times["terminated"]) == (12, 20, 45, 20)
+    assert (times["running"], times["stopped"], times["image"], times["terminated"]) == (12, 20, 20, 20)
     with pytest.raises(UserError) as caught:
         profile("like-azure")
     assert "like-aws" in str(caught.value.hint)

@@ -18,6 +18,7 @@ from werkzeug.test import Client
 from build.errors import UserError
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
+from localcloud.ec2.pace import Pace
 from localcloud.faults import client as control
 from localcloud.server.wsgi import CloudApp, QuietHandler
 from tests.http_server import answering
@@ -147,8 +148,9 @@ def test_a_volume_takes_its_time(client: Client) -> None:
     assert text(ec2(client, Action="DescribeVolumes"), "status") == "available"
 
 
-def test_a_snapshot_takes_its_time_and_the_call_does_not(client: Client) -> None:
+def test_a_snapshot_takes_its_time_and_the_call_does_not(client: Client, host: Host) -> None:
     """As on EC2: the point in time is fixed when it answers, the copy goes on."""
+    host.pace = Pace(0, 0, 0)
     volume = (
         text(ec2(client, Action="CreateVolume", Size="1", AvailabilityZone="us-east-1a"), "volumeId") or ""
     )

@@ -96,7 +96,7 @@ def record() -> dict[str, str]:
     """What is sent, by the name of the recipe number that stands for it."""
     found: dict[str, list[str]] = {name: [] for name in NUMBERS}
     with tempfile.TemporaryDirectory() as folder:
-        manifest = _example(Path(folder))
+        manifest = an_example(Path(folder))
         for title, has_layer in (("from the base image", False), ("from a layer", True)):
             for step, lines in _run(manifest, Path(folder), has_layer=has_layer):
                 # Not by the step's title: other words for it are no change.
@@ -116,7 +116,7 @@ def _run(manifest: Manifest, folder: Path, *, has_layer: bool) -> Iterator[tuple
     now = Inputs.from_manifest(manifest, _BASE_ID, "example-1", "admin")
     tags = {"hubsmith:layer": layers.key_of(now, 0), "hubsmith:since": datetime.now(timezone.utc).isoformat()}
     wire = Wire(layer_tags=tags if has_layer else None)
-    state = wire.state = _state(manifest, folder, wire.ec2())
+    state = wire.state = a_build(manifest, folder, wire.ec2())
     state.inputs = now
     with ExitStack() as stack:
         for owner, name, double in (
@@ -132,7 +132,8 @@ def _run(manifest: Manifest, folder: Path, *, has_layer: bool) -> Iterator[tuple
                 wire.log = []
 
 
-def _state(manifest: Manifest, folder: Path, ec2: Any) -> Bake:
+def a_build(manifest: Manifest, folder: Path, ec2: Any) -> Bake:
+    """The state of a build whose first steps are done."""
     started = datetime(2026, 1, 1, tzinfo=timezone.utc)
     run = Run(
         "run-20260101-000000-0000",
@@ -154,7 +155,8 @@ def nobody() -> Any:
     return None
 
 
-def _example(folder: Path) -> Manifest:
+def an_example(folder: Path) -> Manifest:
+    """A project in that folder: two provisioners, and what can be sent of them."""
     for name, text in _EXAMPLE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")

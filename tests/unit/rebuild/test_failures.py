@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from build.errors import UserError
 from build.rebuild.due import age_limit, in_words
-from build.rebuild.failures import PAUSE, FailureRecord
+from build.rebuild.failures import PAUSE, FailureRecord, SsmStore
 
 MONDAY = datetime(2026, 11, 23, 3, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -62,3 +64,19 @@ def test_ages_in_words() -> None:
         "1 day",
         "2 days",
     ]
+
+
+def test_a_failure_in_ssm_fits_and_is_read_as_it_was() -> None:
+    kept: dict[str, str] = {}
+    ssm = SimpleNamespace(
+        put_parameter=lambda **asked: kept.update({asked["Name"]: asked["Value"]}),
+        get_parameter=lambda Name: {"Parameter": {"Value": kept[Name]}},
+    )
+    clients: Any = SimpleNamespace(ssm=ssm)
+    store = SsmStore(clients, "example")
+    store.write(FailureRecord(3, "since", "tried", "inputs", "no {{ssm:disk}}"))
+    assert store.read().error == "no {{ssm:disk}}"
+    assert "{{" not in kept["/hubsmith/example/rebuild"]
+    store.write(FailureRecord(3, "since", "tried", "inputs", "\x00" * 1000))
+    assert len(kept["/hubsmith/example/rebuild"].encode()) <= 4096
+    assert store.read().failures == 3

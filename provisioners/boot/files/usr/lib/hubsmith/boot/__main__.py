@@ -20,7 +20,7 @@ from boot import certificate, hub_secrets, proxy_options, users, volume
 from hubsmith_hub.accounts import AccountError
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
-from hubsmith_machine.parameters import ParameterError, Parameters
+from hubsmith_machine.parameters import ParameterError, Parameters, as_lines
 
 log = logging.getLogger("hubsmith-boot")
 
@@ -106,7 +106,7 @@ def _host_keys() -> str:
         path.read_text(encoding="ascii").split()[:2]
         for path in sorted(Path("/etc/ssh").glob("ssh_host_*_key.pub"))
     )
-    return "\n".join(" ".join(words) for words in lines)
+    return as_lines(" ".join(words) for words in lines)
 
 
 if __name__ == "__main__":

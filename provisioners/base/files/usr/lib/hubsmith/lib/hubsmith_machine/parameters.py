@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,31 @@ log = logging.getLogger("hubsmith")
 PASSWORD = "admin-password"  # noqa: S105 - the name of a parameter
 _PROGRAM = ("/opt/certbot/bin/python", "-I", str(Path(__file__).with_name("ssm.py")))
 _PATIENCE_S = 120
+LIMIT_BYTES = 4096
+"""Of a value. SSM also refuses one that looks like a reference to another parameter: ``{{…}}``."""
+
+
+def as_value(document: Mapping[str, str | None], *, shorten: str) -> str:
+    """The document as JSON that SSM takes; the text of that name is cut where the whole is too long."""
+    while True:
+        # Only a text can hold two braces in a row. Who reads it gets both.
+        value = json.dumps(document, ensure_ascii=False).replace("{{", "{\\u007b")
+        text = document[shorten]
+        if not text or len(value.encode()) <= LIMIT_BYTES:
+            return value
+        document = {**document, shorten: text[: len(text) * 9 // 10]}
+
+
+def as_lines(lines: Iterable[str]) -> str:
+    """As many of the lines as SSM takes, in their order."""
+    value = ""
+    for line in lines:
+        longer = f"{value}\n{line}" if value else line
+        if len(longer.encode()) > LIMIT_BYTES:
+            log.warning("not published, as an SSM parameter has %s bytes: %s", LIMIT_BYTES, line)
+        else:
+            value = longer
+    return value
 
 
 class ParameterError(Exception):

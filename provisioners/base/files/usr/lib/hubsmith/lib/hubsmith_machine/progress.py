@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from hubsmith_machine import files
-from hubsmith_machine.parameters import Parameters
+from hubsmith_machine.parameters import Parameters, as_value
 
 log = logging.getLogger("hubsmith")
 
 STATUS = Path("/run/hubsmith/status.json")
 INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
-_LONGEST = 1500  # characters; a parameter takes 4096 bytes
+_LONGEST = 1500  # characters of a message
 
 
 def tell(parameters: Parameters, phase: str, message: str, certificate: str = "none") -> None:
@@ -31,7 +31,7 @@ def tell(parameters: Parameters, phase: str, message: str, certificate: str = "n
     }
     STATUS.parent.mkdir(mode=0o755, exist_ok=True)
     files.write_private(STATUS, json.dumps(status).encode())
-    parameters.put("status", json.dumps(status))
+    parameters.put("status", as_value(status, shorten="message"))
 
 
 def told() -> dict[str, str]:

@@ -1,0 +1,106 @@
+"""What was made a moment ago: for a while AWS answers as if it were not there.
+
+EC2 and IAM are eventually consistent (EC2 developer guide, "Eventual consistency in the Amazon EC2 API"): a
+new id may be unknown to the next call, whichever call that is, or be left out of a list.
+
+- ``found`` looks once, ``listed`` until it is there: for calls that describe a thing.
+- ``retried`` is for calls that use it.
+
+All of them are for things that are known to have been made: what never was is reported a minute late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from botocore.exceptions import ClientError
+
+from build.aws.errors import code_of
+from build.aws.wait import INTERVAL_S, wait_until
+from build.errors import CloudError
+
+T = TypeVar("T")
+
+NEW_S = 60.0
+"""For so long a thing is new. AWS promises no limit; Packer and Terraform wait about as long."""
+NOT_THERE = "not there yet"
+
+
+def is_not_there(error: BaseException) -> bool:
+    """Is that AWS's answer about a thing that it does not know?"""
+    code = code_of(error)
+    return code.endswith(".NotFound") or code == "NoSuchEntity"
+
+
+def found(describe: Callable[[], Sequence[T]]) -> T | None:
+    """The first of what a call lists; None while AWS does not know it. Raises what botocore raises."""
+    try:
+        answer = describe()
+    except ClientError as exc:
+        if not is_not_there(exc):
+            raise
+        return None
+    return answer[0] if answer else None
+
+
+def listed(
+    describe: Callable[[], Sequence[T]],
+    *,
+    what: str,
+    timeout_s: float = NEW_S,
+    on_wait: Callable[[str], object] = lambda _: None,
+) -> T:
+    """The first of what a call lists, as soon as there is one. Raises CloudError, or what botocore raises."""
+    seen = wait_until(
+        lambda: found(describe),
+        lambda seen: seen is not None,
+        what=what,
+        describe=lambda _: NOT_THERE,
+        timeout_s=timeout_s,
+        on_wait=on_wait,
+        hint="look for it in the EC2 console; the same command may be run again",
+    )
+    if seen is None:
+        raise CloudError(f"{what} is {NOT_THERE}")
+    return seen
+
+
+def retried(
+    call: Callable[[], T],
+    *,
+    what: str,
+    codes: Collection[str] = (),
+    timeout_s: float = NEW_S,
+    interval_s: float = INTERVAL_S,
+    on_wait: Callable[[str], object] = lambda _: None,
+) -> T:
+    """Make a call that uses a new thing, again while AWS does not know it.
+
+    ``what``: what is waited for, for progress. ``codes``: the answers that mean "not yet"; any that says "not
+    there" when none are given, which is right where the call names nothing but new things. A refused call has
+    to have changed nothing. Raises what botocore raised last.
+    """
+    refusals: list[ClientError] = []
+
+    def attempt() -> list[T]:
+        try:
+            return [call()]
+        except ClientError as exc:
+            if not (code_of(exc) in codes if codes else is_not_there(exc)):
+                raise
+            refusals.append(exc)
+            return []
+
+    try:
+        return wait_until(
+            attempt,
+            bool,
+            what=what,
+            describe=lambda _: code_of(refusals[-1]),
+            timeout_s=timeout_s,
+            interval_s=interval_s,
+            on_wait=on_wait,
+        )[0]
+    except CloudError:
+        raise refusals[-1] from None
