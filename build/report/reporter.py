@@ -20,7 +20,6 @@ from typing import IO
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -79,9 +78,9 @@ class Reporter:
             with self._spinning():
                 yield
         except BaseException:
-            self._end(title, "[red]✗[/red]", "failed")
+            self._end(title, Text("✗", style="red"), "failed")
             raise
-        self._end(title, "[dim]✓[/dim]" if self._cleaning else "[green]✓[/green]", "done")
+        self._end(title, Text("✓", style="dim" if self._cleaning else "green"), "done")
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -128,11 +127,14 @@ class Reporter:
 
     def failure(self, error: HubsmithError) -> None:
         """The last words of a task that failed: what, where, what to do next."""
-        self._write(f"error: {error}")
-        self._console.print(f"[bold red]error:[/bold red] {escape(str(error))}")
+        self._last_words("error:", "bold red", str(error))
         if error.hint:
-            self._write(f"hint: {error.hint}")
-            self._console.print(f"[bold]hint:[/bold] {escape(error.hint)}")
+            self._last_words("hint:", "bold", error.hint)
+
+    def _last_words(self, title: str, style: str, words: str) -> None:
+        """Text, not markup, which would read `:100:` as an emoji and a backslash at the end as two."""
+        self._write(f"{title} {words}")
+        self._console.print(Text.assemble((title, style), " ", words))
 
     def result(self, text: str) -> None:
         """The thing the task made (an id, a URL, a file to source) on stdout."""
@@ -163,7 +165,7 @@ class Reporter:
         for name, width in zip(columns, widths, strict=True):
             table.add_column(name, width=width, overflow="fold")
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(Text, row))
         console.print(table)
 
     def sheet(self, rows: Sequence[tuple[str, str]]) -> None:
@@ -202,12 +204,12 @@ class Reporter:
             text.append(f"  {_RULE} {self._detail}", style="dim")
         return text
 
-    def _end(self, title: str, mark: str, word: str) -> None:
+    def _end(self, title: str, mark: Text, word: str) -> None:
         seconds = time.monotonic() - self._started
         self.timings.append(Timing(title, round(seconds, 2)))
         self._write(f"end   {title}: {word} after {seconds:.1f} s")
         style = "dim" if self._cleaning else ""
-        self._show(Text.from_markup(f"{mark} {escape(title)}  [dim]{seconds:.1f} s[/dim]", style=style))
+        self._show(Text.assemble(mark, f" {title}  ", (f"{seconds:.1f} s", "dim"), style=style))
 
     def _show(self, text: Text) -> None:
         if not self.quiet:

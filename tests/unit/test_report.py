@@ -48,6 +48,17 @@ def test_an_error_shows_place_words_and_hint_without_reading_them_as_markup(
     assert err == "error: manifest.yaml:3:1: [red]odd[/red] name\nhint: call it [bold]x\n"
 
 
+@pytest.mark.parametrize("words", ["manifest.yaml:100:15 x", "2001:a:b:x::1/129", "C:\\", ":lock: :warning:"])
+def test_an_error_is_printed_letter_by_letter(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Reporter()
+    report.failure(HubsmithError(words, hint=words))
+    with report.step(words):
+        report.note(words)
+    err = capsys.readouterr().err.splitlines()
+    assert err[:4] == [f"error: {words}", f"hint: {words}", f"» {words}", words]
+    assert err[4].startswith(f"✓ {words}  0.")
+
+
 def test_long_lines_are_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     Reporter().note("x" * 500)
     assert capsys.readouterr().err == "x" * 500 + "\n"
