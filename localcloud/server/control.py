@@ -23,6 +23,7 @@ from build import paths
 from build.errors import MachineError, UserError
 from localcloud import doctor
 from localcloud.machine import emulator
+from localcloud.server import own_files
 from localcloud.server.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
 from localcloud.server.status import Status, default_folder, folder_of, machines, status
 
@@ -32,6 +33,7 @@ __all__ = [
     "GUESTS_VIEW",
     "Endpoint",
     "Status",
+    "check_reset",
     "default_folder",
     "down",
     "ensure_up",
@@ -135,6 +137,8 @@ def down(state: Path | None = None, progress: Progress = _silent) -> None:
 def reset(state: Path | None = None, progress: Progress = _silent, *, cache: bool = False) -> None:
     """End every machine at once, and forget everything: instances, images, volumes, zones, parameters; cache:
     the base images too.
+
+    Only what Hubsmith has made is removed. Raises UserError where a folder has nothing of that.
     """
     # Imported here: tasks that only look at the cloud need none of the machinery.
     from localcloud.acme.pebble import end_orphan
@@ -143,6 +147,7 @@ def reset(state: Path | None = None, progress: Progress = _silent, *, cache: boo
     from localcloud.machine.machine import Machine
 
     folder = folder_of(state)
+    check_reset(folder, cache=cache)
     progress("ending the machines")
     _end_server(folder, signal.SIGUSR1)
     for instance_id in machines(folder):
@@ -150,10 +155,17 @@ def reset(state: Path | None = None, progress: Progress = _silent, *, cache: boo
     end_orphan(folder)
     AddressPool(folder).close()
     shutil.rmtree(runtime_folder(folder), ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    own_files.remove(folder, own_files.CLOUD)
     if cache:
         progress("emptying the cache")
-        shutil.rmtree(paths.cache_dir(), ignore_errors=True)
+        own_files.remove(paths.cache_dir(), own_files.CACHE)
+
+
+def check_reset(folder: Path, *, cache: bool) -> None:
+    """Raise UserError when one of the folders that `reset` would empty has only other things in it."""
+    own_files.check(folder, own_files.CLOUD, "HUBSMITH_STATE")
+    if cache:
+        own_files.check(paths.cache_dir(), own_files.CACHE, "HUBSMITH_CACHE")
 
 
 def _end_server(folder: Path, number: signal.Signals) -> None:
