@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -36,7 +37,10 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_means_default(cls, data: object) -> object:
-        """`tags:` with nothing after it is as good as absent, except where nothing is itself a setting."""
+        """`tags:` with nothing after it is as good as absent, except where nothing is itself a setting.
+
+        An unknown key with nothing after it is refused as any other: somebody meant something by it.
+        """
         if not isinstance(data, Mapping):
             return data
         nullable = {
@@ -44,7 +48,9 @@ class Section(BaseModel):
             for name, field in cls.model_fields.items()
             if type(None) in getattr(field.annotation, "__args__", ())
         }
-        return {key: value for key, value in data.items() if value is not None or key in nullable}
+        known = {key for name, field in cls.model_fields.items() for key in (name, field.alias)}
+        droppable = known - nullable
+        return {key: value for key, value in data.items() if value is not None or key not in droppable}
 
 
 def matching(pattern: str, says: str) -> AfterValidator:
@@ -76,7 +82,7 @@ Thawed = PlainSerializer(to_plain)
 
 
 def _unique(values: tuple[str, ...]) -> str | None:
-    twice = sorted({value for value in values if values.count(value) > 1})
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
     return f"has {twice[0]} more than once" if twice else None
 
 

@@ -316,10 +316,10 @@ def test_hub_versions_without_known_holes_are_taken(project: Project, version: s
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("image: [", "manifest.yaml:1:9 file: is not valid YAML"),
-        ("image:\n\tname: x\n", "manifest.yaml:2:1 file: is not valid YAML"),
-        ("a: 1\n---\nb: 2\n", "manifest.yaml:2:1 file: is not valid YAML"),
-        ("image: {name: \x07}\n", "manifest.yaml:1:15 file: has a character YAML does not allow"),
+        ("image: [", "manifest.yaml:1:8 file: opens a bracket that is not closed"),
+        ("image:\n\tname: x\n", "manifest.yaml:2:1 file: a tab is no blank: indent with blanks"),
+        ("a: 1\n---\nb: 2\n", "manifest.yaml:2:1 file: should be one document"),
+        ("image: {name: \x07}\n", "manifest.yaml:1:15 file: has the control character U+0007"),
         ("- a\n", "manifest.yaml:1:1 file: should be a mapping"),
         ("", "manifest.yaml:1:1 image: is missing"),
         ("image: !python/object:os.system {}\n", "manifest.yaml:1:8 image: has the tag"),

@@ -188,7 +188,7 @@ def test_a_required_variable_has_to_be_given(project: Project) -> None:
         ),
         (
             "summary: x\nfiles: {/etc/hub.conf: {mode: 0600}}\n",
-            "2:31 files./etc/hub.conf.mode: should be text, is 0600: put it in quotes",
+            "2:31 files./etc/hub.conf.mode: 0600 is an octal number, 384: put text in quotes",
         ),
         (
             "summary: x\nfiles: {/etc/hub.conf: {mode: '0800'}}\n",
