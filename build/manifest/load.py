@@ -7,7 +7,7 @@ The order of the layers, later ones winning: the file, the profile named like th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from build.errors import ManifestError, Problem, UserError
@@ -21,6 +21,8 @@ from build.manifest.yaml.files import display, read
 from build.manifest.yaml.messages import UNKNOWN_KEY, did_you_mean, validate
 from build.manifest.yaml.nodes import KeyPath, ListNode, MapNode, Mark, Node, Scalar, find, without_echoes
 from build.manifest.yaml.overlay import OverrideError, assign, merge, parse_override
+from build.manifest.yaml.parse import parse
+from build.manifest.yaml.salvage import salvage
 
 Override = tuple[KeyPath, Node]
 _ABOUT: Mapping[str, KeyPath] = {"cloud": ("cloud",), "region": ("region",), "image": ("image", "name")}
@@ -143,8 +145,18 @@ def _split(document: MapNode) -> tuple[MapNode, dict[str, Node], list[Problem]]:
     problems = [
         problem for name, entry in section.entries.items() for problem in _malformed(name, entry.value)
     ]
+    problems += _misnamed(section)
     available = {name: _as_mapping(entry.value) for name, entry in section.entries.items()}
     return own, available, problems
+
+
+def _misnamed(section: MapNode) -> Iterator[Problem]:
+    """`AWS` would be a profile that nothing applies."""
+    for name, entry in section.entries.items():
+        meant = name.strip().lower()
+        if meant in CLOUDS and name != meant:
+            message = f"is not applied by --cloud {meant}: did you mean {meant!r}?"
+            yield entry.mark.problem(("profiles", name), message)
 
 
 def _as_mapping(node: Node) -> Node:
@@ -195,15 +207,38 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
     return tree, refused
 
 
+_PLACEHOLDERS: Mapping[KeyPath, Node] = {
+    ("image",): parse("{name: x}", "")[0] or MapNode(Mark(""), {}),
+    ("image", "name"): Scalar(Mark(""), "x", "x"),
+    ("provisioners",): parse("[x]", "")[0] or MapNode(Mark(""), {}),
+}
+"""What stands in for what a manifest must have, so that the rest of one without it can be checked."""
+
+
 def _check(
     tree: Node, folder: Path, *, building: bool
 ) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
-    settings, problems = validate(tree, ManifestFile)
-    between = cross_section.check(settings, tree, folder, building=building) if settings else ()
-    settings, misnamed = package_files.gather(settings, tree, folder) if settings else (None, ())
-    uses, misused = resolve(tree, settings, folder)
-    return settings, uses, [*problems, *misused, *between, *misnamed]
+    right = salvage(tree, ManifestFile, _PLACEHOLDERS)
+    between = cross_section.check(right, tree, folder, building=building)
+    settings, misnamed = package_files.gather(right, tree, folder)
+    gathered = replace(right, model=settings)
+    resolved = resolve(tree, gathered, folder)
+    found = [*right.problems, *resolved.problems, *between, *misnamed]
+    for values in resolved.standing_in:
+        found += _standing_in(tree, values, folder, building=building, known=found)
+    return gathered.whole, resolved.uses, found
+
+
+def _standing_in(
+    tree: Node, values: Mapping[KeyPath, Node], folder: Path, *, building: bool, known: Sequence[Problem]
+) -> list[Problem]:
+    """What is wrong with a provisioner's values, by the rules of the keys that they stand in for."""
+    for path, value in values.items():
+        tree = assign(tree, path, value)
+    right = salvage(tree, ManifestFile, _PLACEHOLDERS)
+    found = (*right.problems, *cross_section.check(right, tree, folder, building=building))
+    return [problem for problem in found if problem not in known]
 
 
 def _check_hidden(own: Node, available: Mapping[str, Node]) -> Iterator[Problem]:

@@ -44,7 +44,7 @@ def users_of(module: str) -> Iterator[str]:
         ("rich", ("build/report/reporter.py",)),
         ("uv", ("build/lock/pip.py",)),
         ("rattler", ("build/lock/conda_solver.py",)),
-        ("packaging", ("build/manifest/packages/requirements_txt.py",)),
+        ("packaging", ("build/manifest/schema/requirement.py",)),
         ("invoke", ("build/commands/", "tasks.py")),
         ("trustme", ("localcloud/acme/",)),
         ("localcloud", ("localcloud/", "build/commands/")),

@@ -62,6 +62,22 @@ def validate(node: Node, model: type[Model]) -> tuple[Model | None, tuple[Proble
         return None, tuple(_problem(details, node, model) for details in found if not _is_echo(details, node))
 
 
+def wrong_paths(node: Node, model: type[BaseModel]) -> list[tuple[KeyPath, bool]]:
+    """The path of each mistake, and whether it is that something is missing there."""
+    try:
+        model.model_validate(plain(node))
+    except ValidationError as error:
+        return [(_path(each)[0], each["type"] == "missing") for each in error.errors(include_url=False)]
+    return []
+
+
+def _path(details: ErrorDetails) -> tuple[KeyPath, bool]:
+    """Where it is, and whether the key itself is meant."""
+    path = tuple(details["loc"])
+    is_key = bool(path) and path[-1] == "[key]"
+    return path[:-1] if is_key else path, is_key
+
+
 def _is_echo(details: ErrorDetails, node: Node) -> bool:
     """Whether a list is told to be too short because pydantic has not counted the entries that are wrong."""
     found = find(node, tuple(details["loc"]))
@@ -79,9 +95,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _problem(details: ErrorDetails, node: Node, model: type[BaseModel]) -> Problem:
-    kind, path = details["type"], tuple(details["loc"])
-    is_key = bool(path) and path[-1] == "[key]"
-    path = path[:-1] if is_key else path
+    kind, (path, is_key) = details["type"], _path(details)
     if kind == "extra_forbidden":
         message = f"{UNKNOWN_KEY}{did_you_mean(str(path[-1]), keys_at(model, path[:-1]))}"
         return mark_of(node, path, key=True).problem(path, message)

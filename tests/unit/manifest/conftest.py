@@ -62,6 +62,7 @@ variables:
   ratio: {type: number, default: 0.5}
   quiet: {default: false}
   labels: {type: mapping}
+  words: {type: list}
   packages: {from: python.packages, type: list}
 files:
   /etc/hub.conf: {mode: "0600", group: ada}

@@ -120,18 +120,18 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "type: gp3",
             "type: gp3\n    iops: 200",
-            "10:3 builder.root_volume: should have iops from 3000 to 80000 when type is gp3, has 200",
+            "13:11 builder.root_volume.iops: should be from 3000 to 8000 when type is gp3",
         ),
         ("type: gp3", "type: io2", "10:3 builder.root_volume: needs iops when type is io2"),
         (
             "type: gp3",
             "type: gp2\n    throughput: 300",
-            "10:3 builder.root_volume: cannot have throughput when type is gp2",
+            "13:17 builder.root_volume.throughput: cannot be set when type is gp2",
         ),
         (
             "type: gp3",
             "type: gp2\n    iops: 3000",
-            "10:3 builder.root_volume: cannot have iops when type is gp2",
+            "13:11 builder.root_volume.iops: cannot be set when type is gp2",
         ),
         (
             'owner: "136693071363"',

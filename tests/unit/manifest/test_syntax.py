@@ -65,7 +65,7 @@ URL = "  default_url"
         ("lifetime_minutes: 180", "lifetime_minutes: 3:00", 18, "3:00 is a number of base 60, 180"),
         ("lifetime_minutes: 180", "lifetime_minutes: 1:30.5", 18, "1:30.5 is a number of base 60, 90.5"),
     ],
-)  # fmt: skip
+)
 def test_it_is_told_where_it_began(old: str, new: str, inside: int, words: str) -> None:
     found = told(edited(old, new))
     assert found
