@@ -223,7 +223,7 @@ def _check(
     between = cross_section.check(right, tree, folder, building=building)
     settings, misnamed = package_files.gather(right, tree, folder)
     gathered = replace(right, model=settings)
-    resolved = resolve(tree, gathered, folder)
+    resolved = resolve(tree, gathered, folder, building=building)
     found = [*right.problems, *resolved.problems, *between, *misnamed]
     for values in resolved.standing_in:
         found += _standing_in(tree, values, folder, building=building, known=found)

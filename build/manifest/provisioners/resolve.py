@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from build.errors import Problem
+from build.manifest.provisioners import contents
 from build.manifest.provisioners import folder as provisioners_folder
 from build.manifest.provisioners.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
 from build.manifest.provisioners.folder import Folder
@@ -60,10 +61,11 @@ class Resolved:
     standing_in: tuple[Mapping[KeyPath, Node], ...]
 
 
-def resolve(tree: Node, salvaged: Salvaged[ManifestFile], folder: Path) -> Resolved:
+def resolve(tree: Node, salvaged: Salvaged[ManifestFile], folder: Path, *, building: bool = True) -> Resolved:
     """The provisioners, and everything wrong with them, in the manifest and in their own files.
 
-    Where the manifest is wrong elsewhere, the names, folders and given variables are still checked.
+    Their scripts and templates are looked into only when one is `building`. Where the manifest is wrong
+    elsewhere, the names, folders and given variables are still checked.
     """
     listed = tuple(_listed(tree))
     known = provisioners_folder.names(folder / FOLDER)
@@ -80,8 +82,12 @@ def resolve(tree: Node, salvaged: Salvaged[ManifestFile], folder: Path) -> Resol
         problems += _order(entry, read.definition, known, earlier, folder / FOLDER)
         problems += _variables(entry, read, salvaged)
         standing_in.append(_standing_in(entry, read.definition, salvaged))
-        if salvaged.whole is not None:
-            uses.append(_use(entry, read.path, read.definition, salvaged.whole))
+        use = _use(entry, read.path, read.definition, salvaged.whole) if salvaged.whole else None
+        uses += [use] if use else []
+        if building:
+            values = template_variables(use) if use and not read.problems else None
+            names = None if read.problems else frozenset(read.definition.variables)
+            problems += contents.problems(read.path, values, names)
     return Resolved(tuple(uses), tuple(problems), tuple(filter(None, standing_in)))
 
 

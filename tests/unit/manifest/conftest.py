@@ -92,6 +92,8 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "provisioner.yaml").write_text(definition, encoding="utf-8")
         (folder / "install.sh").write_text("true\n", encoding="utf-8")
+        if "greeting" not in definition and (folder / "files/etc/hub.conf.j2").exists():
+            (folder / "files/etc/hub.conf.j2").write_text("", encoding="utf-8")
         return folder
 
     def load(self, *overrides: str, profiles: Sequence[str] = (), cloud: str | None = None) -> Manifest:
