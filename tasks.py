@@ -9,19 +9,24 @@ from pathlib import Path
 
 from invoke import Collection
 
-from build.commands import (
-    cloud,
-    cloud_faults,
-    command_line,
-    hubs,
-    images,
-    launch,
-    lock,
-    rebuild,
-    schedule,
-    upkeep,
-)
-from build.commands.command import Command
+try:
+    from build.commands import (
+        cloud,
+        cloud_faults,
+        command_line,
+        hubs,
+        images,
+        launch,
+        lock,
+        rebuild,
+        schedule,
+        upkeep,
+    )
+    from build.commands.command import Command
+except ModuleNotFoundError as missing:  # an Invoke of one's own has only itself
+    sys.stderr.write(f"error: {missing.name} is not installed for this invoke\n")
+    sys.stderr.write("hint: run `make setup`, then .venv/bin/invoke, or `make shell`\n")
+    raise SystemExit(2) from None
 
 
 def _named(*commands: Command, room: str = "") -> dict[str, Command]:
