@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from invoke import Collection
+from invoke import Collection, Exit
 
 try:
     from build.commands import (
@@ -24,9 +24,8 @@ try:
     )
     from build.commands.command import Command
 except ModuleNotFoundError as missing:  # an Invoke of one's own has only itself
-    sys.stderr.write(f"error: {missing.name} is not installed for this invoke\n")
-    sys.stderr.write("hint: run `make setup`, then .venv/bin/invoke, or `make shell`\n")
-    raise SystemExit(2) from None
+    hint = "run `make setup`, then .venv/bin/invoke, or `make shell`"
+    raise Exit(f"error: {missing.name} is not installed for this invoke\nhint: {hint}", code=2) from None
 
 
 def _named(*commands: Command, room: str = "") -> dict[str, Command]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     EndpointConnectionError,
+    InvalidConfigError,
     NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
     TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
 
 from build.errors import CloudError, HubsmithError, UserError
@@ -27,6 +33,10 @@ _HINTS = {
 }
 
 
+_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, UnauthorizedSSOTokenError)
+_CONFIGURATION = (ConfigNotFound, ConfigParseError, InvalidConfigError, ProfileNotFound)
+
+
 def code_of(error: BaseException) -> str:
     """EC2's error code (``InvalidAMIID.NotFound``), or an empty string."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
@@ -40,10 +50,17 @@ def explain(error: BaseException) -> HubsmithError | None:
         return CloudError(
             f"{error.operation_name}: {details.get('Message', error)} ({code})", hint=_HINTS.get(code)
         )
-    if isinstance(error, (NoCredentialsError, TokenRetrievalError)):
+    if isinstance(error, _CREDENTIALS):
         return UserError(
             f"no usable AWS credentials: {error}",
             hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE",
+        )
+    if isinstance(error, _CONFIGURATION):
+        return UserError(str(error), hint="check AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config")
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+        return UserError(
+            f"{error}: not an address",
+            hint="check AWS_ENDPOINT_URL and the like, and endpoint_url in ~/.aws/config",
         )
     if isinstance(error, EndpointConnectionError):
         return CloudError(str(error), hint="check the network; `invoke cloud.status` shows the local cloud")

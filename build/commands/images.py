@@ -107,6 +107,7 @@ def verify(
     from build.bake.recipe import verify as verify_image
     from build.hubs.hub import Hub
     from build.images import verify_host as verifier
+    from build.launch.options import is_image_id
     from build.operate.ssh import ssh_session
     from build.remote.ssh_config import Login
 
@@ -116,6 +117,8 @@ def verify(
                 "verify needs one of --ami, --domain and --host",
                 hint="invoke verify --ami ami-…, or --domain hub.example.org",
             )
+        if ami and not is_image_id(ami):
+            raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
         chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)

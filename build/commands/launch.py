@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from build.commands.common import JSON, cli_session, connect_to
+from build.commands.common import JSON, answer_to, cli_session, connect_to
 from build.commands.options import ManifestOptions, manifest_task
 from build.errors import UserError
 from build.report.reporter import Reporter
@@ -132,9 +132,5 @@ def destroy(
 
 def _ask(hub: Hub, *, with_data: bool) -> None:
     lost = "with all homes, notebooks and users" if with_data else "but for its data volume"
-    try:
-        answer = input(f"{hub.domain} will be gone, {lost}. Type its name: ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() != hub.domain:
+    if answer_to(f"{hub.domain} will be gone, {lost}. Type its name: ").lower() != hub.domain:
         raise UserError("nothing was removed", hint="--yes skips the question")

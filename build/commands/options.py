@@ -44,6 +44,7 @@ class ManifestOptions:
 
         ``building``: the terms of what is to be installed have to be accepted.
         """
+        from build import bash
         from build.manifest import load
 
         return load(
@@ -52,6 +53,7 @@ class ManifestOptions:
             cloud=self.cloud or None,
             overrides=self.set or (),
             building=building,
+            bash=bash.complaint,
         )
 
 

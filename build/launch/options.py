@@ -79,7 +79,7 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
             "--email is required (Let's Encrypt's account)",
             hint="--email ADDRESS, or launch.email in the manifest",
         )
-    if options.ami and not re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", options.ami):
+    if options.ami and not is_image_id(options.ami):
         raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
     if options.data_size < 0 or options.data_size > 16384:
         raise UserError(f"--data-size {options.data_size}: should be 1 to 16384 GiB")
@@ -99,6 +99,11 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
         replace=options.replace,
         wait=not options.no_wait,
     )
+
+
+def is_image_id(text: str) -> bool:
+    """Whether EC2 could know an image by it."""
+    return re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", text) is not None
 
 
 _OPTION_OF = {

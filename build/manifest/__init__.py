@@ -1,7 +1,7 @@
 """manifest.yaml and provisioner.yaml → frozen, validated values; every mistake with its file, line and
 column. Read load.py first.
 
-It reads files, and lets bash read scripts (`bash -n`): no network, no cloud, no printing.
+It reads files and does nothing else: no network, no cloud, no printing.
 """
 
 from build.manifest.load import load

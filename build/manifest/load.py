@@ -14,6 +14,7 @@ from build.errors import ManifestError, Problem, UserError
 from build.manifest.checks import cross_section
 from build.manifest.model import Manifest
 from build.manifest.packages import lockfile, lockfile_format, package_files
+from build.manifest.provisioners.contents import Bash
 from build.manifest.provisioners.definition import ProvisionerUse
 from build.manifest.provisioners.resolve import resolve
 from build.manifest.schema import CLOUDS, ManifestFile
@@ -35,11 +36,12 @@ def load(
     cloud: str | None = None,
     overrides: Sequence[str] = (),
     building: bool = True,
+    bash: Bash | None = None,
 ) -> Manifest:
     """The manifest at `path` with the profiles and the `--set` values laid over it.
 
     Without `building` nobody is asked for the terms of what would be installed, and no lock is read: who
-    launches or lists images installs nothing.
+    launches or lists images installs nothing. `bash` is asked about the provisioners' scripts.
 
     Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the
     file is absent, a `--profile` is unknown or a `--set` cannot be read.
@@ -50,7 +52,7 @@ def load(
             hint="run this in the folder of the manifest, or name it with --manifest",
         )
     choice = ChosenProfiles(
-        tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building
+        tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building, bash
     )
     document, problems = read(path)
     if document is None:
@@ -66,6 +68,7 @@ class ChosenProfiles:
     cloud: str | None
     overrides: tuple[Override, ...]
     building: bool
+    bash: Bash | None
 
     def all_overrides(self) -> tuple[Override, ...]:
         """`--set` in order, then `--cloud`, which wins."""
@@ -80,7 +83,7 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
     for name in applied:
         tree = merge(tree, available[name])
     tree, refused = _override(tree, choice.all_overrides())
-    settings, uses, wrong = _check(tree, path.parent, building=choice.building)
+    settings, uses, wrong = _check(tree, path.parent, choice)
     problems = without_echoes(unread, [*malformed, *refused, *wrong, *_check_hidden(own, available)])
     if problems or settings is None:
         raise ManifestError(problems, _about(tree))
@@ -216,14 +219,15 @@ _PLACEHOLDERS: Mapping[KeyPath, Node] = {
 
 
 def _check(
-    tree: Node, folder: Path, *, building: bool
+    tree: Node, folder: Path, choice: ChosenProfiles
 ) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
+    building = choice.building
     right = salvage(tree, ManifestFile, _PLACEHOLDERS)
     between = cross_section.check(right, tree, folder, building=building)
     settings, misnamed = package_files.gather(right, tree, folder)
     gathered = replace(right, model=settings)
-    resolved = resolve(tree, gathered, folder, building=building)
+    resolved = resolve(tree, gathered, folder, building=building, bash=choice.bash)
     found = [*right.problems, *resolved.problems, *between, *misnamed]
     for values in resolved.standing_in:
         found += _standing_in(tree, values, folder, building=building, known=found)

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,6 +37,18 @@ class Timing:
     seconds: float
 
 
+class _Stderr(Console):
+    """rich's console on stderr; a reader that has gone changes no exit code."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, highlight=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """In place of rich's own, which ends the process with exit code 1."""
+        self.quiet = True
+        _give_up(sys.stderr)
+
+
 @dataclass
 class Reporter:
     """One voice for a task.
@@ -48,7 +60,7 @@ class Reporter:
     quiet: bool = False
     verbose: bool = False
     timings: list[Timing] = field(default_factory=list)
-    _console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+    _console: Console = field(default_factory=_Stderr)
     _log: IO[str] | None = None
     _live: Live | None = None
     _step: str = ""
@@ -134,7 +146,7 @@ class Reporter:
     def _last_words(self, title: str, style: str, words: str) -> None:
         """Text, not markup, which would read `:100:` as an emoji and a backslash at the end as two."""
         self._write(f"{title} {words}")
-        self._console.print(Text.assemble((title, style), " ", words))
+        self._print(Text.assemble((title, style), " ", words))
 
     def result(self, text: str) -> None:
         """The thing the task made (an id, a URL, a file to source) on stdout."""
@@ -213,7 +225,14 @@ class Reporter:
 
     def _show(self, text: Text) -> None:
         if not self.quiet:
+            self._print(text)
+
+    def _print(self, text: Text) -> None:
+        """A reader that has gone, or a full disk, keeps nobody from their work and changes no exit code."""
+        try:
             self._console.print(text)
+        except OSError:
+            _give_up(sys.stderr)
 
     def _write(self, text: str) -> None:
         if self._log:
@@ -222,9 +241,20 @@ class Reporter:
 
 
 def _put(lines: Iterable[str]) -> None:
+    if sys.stdout is None:  # closed by whoever started us
+        raise HubsmithError("cannot write to standard output: it is closed")
     try:
         sys.stdout.writelines(line + "\n" for line in lines)
         sys.stdout.flush()
-    # `| head` has seen enough: no error of ours, also not when Python ends ("Note on SIGPIPE" in its manual)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head` has seen enough: no error of ours
+        _give_up(sys.stdout)
+    except OSError as error:
+        _give_up(sys.stdout)
+        reason = (error.strerror or str(error)).lower()
+        raise HubsmithError(f"cannot write to standard output: {reason}") from None
+
+
+def _give_up(stream: IO[str]) -> None:
+    """Let a stream end in nothing, also when Python flushes it at its end ("Note on SIGPIPE")."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

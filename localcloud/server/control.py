@@ -23,7 +23,7 @@ from build import paths
 from build.errors import MachineError, UserError
 from localcloud import doctor
 from localcloud.machine import emulator
-from localcloud.server import own_files
+from localcloud.server import disk_reserve, own_files
 from localcloud.server.endpoint import ACCOUNT, ADDRESS, GUESTS_VIEW, Endpoint, find, is_locked
 from localcloud.server.status import Status, default_folder, folder_of, machines, status
 
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 PORT_VARIABLE = "HUBSMITH_CLOUD_PORT"
+MAX_PORT = 65535
 UP_TIMEOUT_S, DOWN_TIMEOUT_S = 60.0, 300.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -65,11 +66,11 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     folder = folder_of(state)
     if endpoint := find(folder):
         return endpoint
+    _check_environment()
     require_host()
     emulator.ensure(progress)
     progress("starting the local cloud")
-    wanted = int(os.environ.get(PORT_VARIABLE) or 0) if port is None else port
-    process = _spawn(folder, wanted)
+    process = _spawn(folder, _wanted_port() if port is None else port)
     deadline = time.monotonic() + UP_TIMEOUT_S
     while time.monotonic() < deadline:
         if endpoint := find(folder):
@@ -81,6 +82,24 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
             break
         time.sleep(0.05)
     raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
+
+
+def _wanted_port() -> int:
+    wanted = os.environ.get(PORT_VARIABLE) or "0"
+    if not wanted.isdecimal() or int(wanted) > MAX_PORT:
+        raise UserError(
+            f"{PORT_VARIABLE}={wanted}: not a port", hint=f"a number from 1 to {MAX_PORT}, or nothing"
+        )
+    return int(wanted)
+
+
+def _check_environment() -> None:
+    """Raise UserError for what the server would refuse, whose words nobody sees."""
+    from localcloud.server import settings
+
+    _wanted_port()
+    settings.controller()
+    settings.elastic_ip_limit()
 
 
 def require_host() -> None:
@@ -121,6 +140,8 @@ def _log_tail(folder: Path) -> str:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         if lines:
             return f"{path}: " + " | ".join(lines[-3:])
+    if shutil.disk_usage(folder).free < disk_reserve.SIZE:
+        return f"the disk is full: {folder} is on it"
     return f"nothing was logged in {folder}"
 
 

@@ -64,7 +64,7 @@ LOCAL_CLOUD = (
 BUILD = (
     "commands", "rebuild", "images", "operate", "launch", "hubs", "bake", "lock", "remote", "manifest", "aws",
     "pipeline", "report",
-    "image_contract", "kernel_console", "errors", "paths",
+    "image_contract", "kernel_console", "paths", "bash", "errors",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -38,28 +37,37 @@ sent.
 """
 _BASH = re.compile(r"#!\s*(/usr)?/bin/(env\s+)?(bash|sh)\b")
 _PYTHON = re.compile(r"#!.*\bpython3?\b")
-_BASH_COMPLAINT = re.compile(r"line (?P<line>\d+): (?P<words>.*)")
 Found = tuple[int, str]
 """A line, and what is wrong with it."""
+Bash = Callable[[str], "Found | None"]
+"""What bash says of a script (build.bash.complaint): whoever loads a manifest starts no process by that."""
 
 
-def problems(
-    folder: Path, variables: Mapping[str, object] | None, names: frozenset[str] | None
-) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class Reading:
+    """What the files are read with: the values of the variables, if they are known, or their names, if those
+    are; and bash, if it is to be asked.
+    """
+
+    variables: Mapping[str, object] | None
+    names: frozenset[str] | None
+    bash: Bash | None
+
+
+def problems(folder: Path, reading: Reading) -> Iterator[Problem]:
     """Everything wrong inside the files of a provisioner's folder.
 
-    `names` are those of its variables, if they are known; without their values templates are read, but not
-    rendered.
+    Without the values of its variables templates are read, but not rendered.
     """
     if (folder / SCRIPT).is_file():
-        yield from _script(folder / SCRIPT, f"{folder.name}.{SCRIPT}")
+        yield from _script(folder / SCRIPT, f"{folder.name}.{SCRIPT}", reading.bash)
     tree = folder / TREE
     if tree.exists() and not tree.is_dir():
         yield _told(tree, 1, f"{folder.name}.{TREE}", "should be a folder: it is laid over /")
         return
     for path in files(tree) if tree.is_dir() else ():
         if not (tree / path).is_symlink():
-            yield from _file(tree / path, f"{folder.name}./{path.as_posix()}", variables, names)
+            yield from _file(tree / path, f"{folder.name}./{path.as_posix()}", reading)
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -78,7 +86,7 @@ def _told(path: Path, line: int, key: str, message: str) -> Problem:
     return Mark(display(path), line, 1).problem((key,), message)
 
 
-def _script(path: Path, key: str) -> Iterator[Problem]:
+def _script(path: Path, key: str, bash: Bash | None) -> Iterator[Problem]:
     """install.sh, which bash runs whatever its first line says."""
     text, unread = text_of(path)
     if text is None:
@@ -86,12 +94,10 @@ def _script(path: Path, key: str) -> Iterator[Problem]:
         return
     if path.read_bytes().startswith(b"\xef\xbb\xbf"):
         yield _told(path, 1, key, "begins with a byte order mark: save it as UTF-8 without one")
-    yield from (_told(path, line, key, message) for line, message in _of_bash(text))
+    yield from (_told(path, line, key, message) for line, message in _of_bash(text, bash))
 
 
-def _file(
-    path: Path, key: str, variables: Mapping[str, object] | None, names: frozenset[str] | None
-) -> Iterator[Problem]:
+def _file(path: Path, key: str, reading: Reading) -> Iterator[Problem]:
     is_template = path.name.endswith(templates.SUFFIX)
     try:
         with path.open("rb") as file:
@@ -105,31 +111,29 @@ def _file(
     if text is None:
         yield from unread
         return
-    found = list(_template(text, variables, names)) if is_template else []
+    found = list(_template(text, reading)) if is_template else []
     if not found and is_template:
-        text = templates.render(text, variables) if variables is not None else ""
+        text = templates.render(text, reading.variables) if reading.variables is not None else ""
     name = path.name.removesuffix(templates.SUFFIX)
-    found = found or list(_of_program(name, text))
+    found = found or list(_of_program(name, text, reading.bash))
     yield from (_told(path, line, key, message) for line, message in found)
 
 
-def _template(
-    text: str, variables: Mapping[str, object] | None, names: frozenset[str] | None
-) -> Iterator[Found]:
-    found = [(error.line, error.message) for error in templates.problems(text, names)]
+def _template(text: str, reading: Reading) -> Iterator[Found]:
+    found = [(error.line, error.message) for error in templates.problems(text, reading.names)]
     yield from found
-    if found or variables is None:
+    if found or reading.variables is None:
         return
     try:
-        templates.render(text, variables)
+        templates.render(text, reading.variables)
     except templates.TemplateError as error:
         yield error.line, error.message
 
 
-def _of_program(name: str, text: str) -> Iterator[Found]:
+def _of_program(name: str, text: str, bash: Bash | None) -> Iterator[Found]:
     """What is wrong with a program, by its first line or by its name; nothing where it is none."""
     if _BASH.match(text) or name.endswith(".sh"):
-        yield from _of_bash(text)
+        yield from _of_bash(text, bash)
     elif _PYTHON.match(text) or name.endswith(".py"):
         yield from _windows_lines(text)
         yield from _of_python(text)
@@ -143,32 +147,13 @@ def _windows_lines(text: str) -> Iterator[Found]:
         )
 
 
-def _of_bash(text: str) -> tuple[Found, ...]:
-    if windows := tuple(_windows_lines(text)):
-        return windows
-    return _read_by_bash(text)
-
-
-@functools.lru_cache(maxsize=512)
-def _read_by_bash(text: str) -> tuple[Found, ...]:
-    """What `bash -n` says; nothing where this machine has no bash. It would run BASH_ENV, so it gets none."""
-    bash = shutil.which("bash")
-    if bash is None or "\0" in text:
-        return ((1, "has a NUL character"),) if "\0" in text else ()
-    done = subprocess.run(
-        [bash, "--norc", "--noprofile", "-n"],
-        input=text,
-        env={"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", os.defpath)},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode == 0:
-        return ()
-    said = _BASH_COMPLAINT.search(done.stderr)
-    words = said["words"] if said else done.stderr.strip()
-    return ((int(said["line"]) if said else 1, f"is not valid bash: {words}"),)
+def _of_bash(text: str, bash: Bash | None) -> Iterator[Found]:
+    windows = tuple(_windows_lines(text))
+    yield from windows
+    if "\0" in text:
+        yield text[: text.index("\0")].count("\n") + 1, "has a NUL character"
+    elif bash is not None and not windows and (found := bash(text)):
+        yield found[0], f"is not valid bash: {found[1]}"
 
 
 @functools.lru_cache(maxsize=512)

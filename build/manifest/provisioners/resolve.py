@@ -61,7 +61,14 @@ class Resolved:
     standing_in: tuple[Mapping[KeyPath, Node], ...]
 
 
-def resolve(tree: Node, salvaged: Salvaged[ManifestFile], folder: Path, *, building: bool = True) -> Resolved:
+def resolve(
+    tree: Node,
+    salvaged: Salvaged[ManifestFile],
+    folder: Path,
+    *,
+    building: bool = True,
+    bash: contents.Bash | None = None,
+) -> Resolved:
     """The provisioners, and everything wrong with them, in the manifest and in their own files.
 
     Their scripts and templates are looked into only when one is `building`. Where the manifest is wrong
@@ -87,7 +94,7 @@ def resolve(tree: Node, salvaged: Salvaged[ManifestFile], folder: Path, *, build
         if building:
             values = template_variables(use) if use and not read.problems else None
             names = None if read.problems else frozenset(read.definition.variables)
-            problems += contents.problems(read.path, values, names)
+            problems += contents.problems(read.path, contents.Reading(values, names, bash))
     return Resolved(tuple(uses), tuple(problems), tuple(filter(None, standing_in)))
 
 

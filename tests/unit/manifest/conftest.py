@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from build import bash
 from build.errors import ManifestError
 from build.manifest import Manifest, load
 
@@ -97,7 +98,13 @@ class Project:
         return folder
 
     def load(self, *overrides: str, profiles: Sequence[str] = (), cloud: str | None = None) -> Manifest:
-        return load(Path("manifest.yaml"), profiles=profiles, cloud=cloud, overrides=overrides)
+        return load(
+            Path("manifest.yaml"),
+            profiles=profiles,
+            cloud=cloud,
+            overrides=overrides,
+            bash=bash.complaint,
+        )
 
     def problems(self, *overrides: str, profiles: Sequence[str] = (), cloud: str | None = None) -> list[str]:
         """What the user would be told, line by line."""

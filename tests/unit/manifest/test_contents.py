@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from build import bash
 from build.manifest import load
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ def test_nothing_of_a_script_is_run(project: Project, monkeypatch: pytest.Monkey
 
 def test_who_builds_nothing_is_not_kept_by_a_script(project: Project) -> None:
     (project.folder / HUB / "install.sh").write_text("fi\n", encoding="utf-8")
-    assert load(Path("manifest.yaml"), building=False)
+    assert load(Path("manifest.yaml"), building=False, bash=bash.complaint)
 
 
 @pytest.mark.parametrize("distribution", ["venv", "miniforge"])
 def test_the_shipped_provisioners_are_right(distribution: str) -> None:
-    assert load(SHIPPED, overrides=[f"python.distribution={distribution}"])
+    assert load(SHIPPED, overrides=[f"python.distribution={distribution}"], bash=bash.complaint)
