@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from build.errors import RemoteError
+from build.errors import HubsmithError, RemoteError
 from build.hubs.hub import Hub
 from build.operate.ssh import SshSession, _faults_of, host_keys
 from tests.consoles import PANIC, Ec2, recorded
@@ -98,3 +98,29 @@ def test_a_machine_that_panicked_before_it_published_its_host_keys_says_so(ec2: 
     with pytest.raises(RemoteError) as caught:
         host_keys(Hub("hub.example.org"), clients, INSTANCE)
     assert f"it is the one who answers; {PANIC}" in str(caught.value)
+
+
+def test_what_cannot_be_printed_is_kept_in_a_file(
+    way: SshSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
+
+    def full(_: str) -> None:
+        raise HubsmithError("cannot write to standard output: no space left on device")
+
+    way.report.result = full  # type: ignore[method-assign]  # a disk that is full
+    with pytest.raises(HubsmithError, match="no space left") as caught:
+        way.show("0")
+    kept = tmp_path / "state/hubs/hub.example.org/not-printed"
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("said\n", 0o600)
+    assert str(kept) in str(caught.value.hint)
+
+
+def test_a_line_is_printed_before_the_command_has_ended(
+    way: SshSession, tmp_path: Path, warnings: list[str]
+) -> None:
+    """A connection that breaks later takes no password back."""
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho ada\nwhile [ ! -e $0.seen ]; do /bin/sleep 0.05; done\n")
+    seen: Any = (tmp_path / "ssh.seen").write_text
+    way.report.result = seen  # type: ignore[method-assign]  # the command ends when its line was printed
+    assert way.show("0") is True
