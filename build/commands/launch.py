@@ -61,7 +61,7 @@ def launch(
     """
     from build.hubs.hub import Hub
     from build.launch import recipe
-    from build.launch.options import CliOptions, resolve_options
+    from build.launch.options import CliOptions, check_email, resolve_options
 
     with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
@@ -81,6 +81,7 @@ def launch(
             no_wait,
         )
         wanted = resolve_options(chosen, options)
+        check_email(chosen, wanted)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
         _tell(done, report, json=json)
 

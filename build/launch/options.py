@@ -9,7 +9,9 @@ from build.errors import UserError
 from build.manifest import Launch as Defaults
 from build.manifest import Manifest
 from build.manifest.checks.cross_section import admin_problem
+from build.manifest.checks.email import lets_encrypt_problem
 
+EXAMPLE_EMAIL = "you@your-university.edu"
 USUAL_PASSWORD_HOURS = 72
 """How long the image itself lets a first password work; an older image knows no other."""
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -76,8 +78,8 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     defaults = _checked(manifest, {key: value for key, value in given.items() if value})
     if not defaults.email:
         raise UserError(
-            "--email is required (Let's Encrypt's account)",
-            hint="--email ADDRESS, or launch.email in the manifest",
+            "--email is required (address of the Let's Encrypt account)",
+            hint=f"Example: --email {EXAMPLE_EMAIL}, or launch.email in the manifest",
         )
     if options.ami and not is_image_id(options.ami):
         raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
@@ -99,6 +101,15 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
         replace=options.replace,
         wait=not options.no_wait,
     )
+
+
+def check_email(manifest: Manifest, wanted: LaunchOptions) -> None:
+    """Raise UserError for an address that Let's Encrypt would refuse when everything else has been made.
+
+    The local cloud has an ACME server of its own, which takes any.
+    """
+    if manifest.cloud == "aws" and (complaint := lets_encrypt_problem(wanted.email)):
+        raise UserError(f"--email {wanted.email} {complaint}", hint=f"Example: --email {EXAMPLE_EMAIL}")
 
 
 def is_image_id(text: str) -> bool:
