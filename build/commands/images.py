@@ -12,8 +12,12 @@ from build.errors import UserError
 @manifest_task()
 def check(choice: ManifestOptions) -> None:
     """Check the manifest: every mistake, with its line and column."""
+    from build.bake import image_tests
+    from build.bake.plan import test_files
+
     with cli_session() as report:
         found = choice.load(building=True)
+        image_tests.collect(found, test_files(found))
         if found.not_reproducible:
             report.note(found.not_reproducible)
         report.result(f"{choice.manifest}: fine; {len(found.provisioners)} provisioners, cloud {found.cloud}")
@@ -25,14 +29,16 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
 
     Launches nothing. A base image of the local cloud that is missing is made.
     """
-    from build.bake import layers, plan_table
+    from build.bake import image_tests, layers, plan_table
     from build.bake.inputs import inputs
     from build.bake.plan import plan as plan_of
+    from build.bake.plan import test_files
     from build.bake.steps.source_image import find as find_base_image
     from build.images import listing as image_list
 
     with cli_session() as report:
         chosen = choice.load(building=True)
+        image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         newest = image_list.newest_published(clients, chosen.image.name)
         base = find_base_image(clients, chosen.base)
@@ -60,11 +66,14 @@ def build_ami(
     json: bool = False,
 ) -> None:
     """Build an image, test it, publish it and print its id."""
+    from build.bake import image_tests
+    from build.bake.plan import test_files
     from build.bake.recipe import bake
 
     with cli_session(verbose=verbose) as report:
         when_failed = parse_on_failure(on_failure)
         chosen = choice.load(building=True)
+        image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)

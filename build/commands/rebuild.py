@@ -94,7 +94,7 @@ def _run(
 
     when_failed, limit = parse_on_failure(wish.on_failure), rebuilder.age_limit(wish.max_age)
     chosen = load(choice, counter)
-    if wish.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(wish.catch_up)):
+    if wish.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(wish.catch_up, "--catch-up")):
         report.note(f"no run was missed since {wish.catch_up}")
         return None
     if not wish.check:

@@ -250,7 +250,7 @@ Tags = Annotated[Mapping[str, str], checked(_tags), Frozen, Thawed]
 ImageName = Annotated[
     str,
     matching(
-        r"[A-Za-z0-9()\[\] ./\-'@_]{1,107}",
+        r"(?=.*[A-Za-z0-9])[A-Za-z0-9()\[\] ./\-'@_]{1,107}",
         "1 to 107 letters, digits or ()[] ./-'@_ (time and run are added, and EC2 allows 128 characters)",
     ),
 ]
@@ -401,10 +401,13 @@ Package = Annotated[
 ]
 Packages = Annotated[tuple[Package, ...], checked(_unique)]
 RelativeFile = Annotated[
-    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a file in the folder of the manifest or below it")
+    str,
+    matching(
+        r"(?!/)(?!.*(^|/)\.\.(/|$))(?=.*\S)[^\0-\x1f]+", "a file in the folder of the manifest or below it"
+    ),
 ]
 RelativePath = Annotated[
-    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")
+    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))(?=.*\S)[^\0-\x1f]+", "a folder inside the one of the manifest")
 ]
 ProvisionerName = Annotated[
     str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of a folder: small letters, digits, _ and -")

@@ -94,11 +94,10 @@ def _quote(text: str, error: yaml.MarkedYAMLError) -> tuple[Place, str] | None:
     if error.context == "while scanning a quoted scalar":
         return _place(error.context_mark), message
     for token in _tokens(text):
-        if (
-            isinstance(token, yaml.ScalarToken)
-            and token.style in ("'", '"')
-            and token.start_mark.line != token.end_mark.line
-        ):
+        if not isinstance(token, yaml.ScalarToken) or token.style not in ("'", '"'):
+            continue
+        swallows_lines = token.start_mark.line != token.end_mark.line
+        if swallows_lines or _place(token.end_mark) == _place(error.problem_mark):
             return _place(token.start_mark), message
     return None
 
