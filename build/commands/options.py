@@ -48,7 +48,7 @@ class ManifestOptions:
         from build.manifest import load
 
         return load(
-            Path(self.manifest),
+            Path(self.manifest).expanduser(),
             profiles=self.profile or (),
             cloud=self.cloud or None,
             overrides=self.set or (),

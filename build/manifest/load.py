@@ -46,11 +46,9 @@ def load(
     Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the
     file is absent, a `--profile` is unknown or a `--set` cannot be read.
     """
+    path = path.expanduser()
     if not path.is_file():
-        raise UserError(
-            f"there is no {display(path)}",
-            hint="run this in the folder of the manifest, or name it with --manifest",
-        )
+        raise _no_file(path)
     choice = ChosenProfiles(
         tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building, bash
     )
@@ -58,6 +56,21 @@ def load(
     if document is None:
         raise ManifestError(problems)
     return _assemble(path.absolute(), document, problems, choice)
+
+
+def _no_file(path: Path) -> UserError:
+    """Why there is no manifest at a path."""
+    if str(path) == "-" or path.is_fifo() or path.is_char_device():
+        return UserError(
+            f"{path}: should be a file: provisioners and tests are looked up beside it",
+            hint="write it into the folder of the provisioners, and name it with --manifest",
+        )
+    if path.is_dir():
+        return UserError(f"{display(path)} is a folder", hint=f"--manifest {display(path / 'manifest.yaml')}")
+    return UserError(
+        f"there is no {display(path)}",
+        hint="run this in the folder of the manifest, or name it with --manifest",
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ python -m localcloud.server.control --state FOLDER [--port N]       runs it in t
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import select
 import shutil
@@ -46,7 +47,7 @@ __all__ = [
 
 PORT_VARIABLE = "HUBSMITH_CLOUD_PORT"
 MAX_PORT = 65535
-UP_TIMEOUT_S, DOWN_TIMEOUT_S = 60.0, 300.0
+UP_TIMEOUT_S, DOWN_TIMEOUT_S, PID_TIMEOUT_S = 60.0, 300.0, 5.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 Progress = Callable[[str], None]
@@ -71,17 +72,31 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     emulator.ensure(progress)
     progress("starting the local cloud")
     process = _spawn(folder, _wanted_port() if port is None else port)
+    try:
+        endpoint = _wait_until_up(folder, process)
+    except BaseException:  # Ctrl-C: nobody has seen it yet, and nobody would expect it to go on
+        if process is not None:
+            process.terminate()
+            process.wait()
+        raise
+    if endpoint is None:
+        raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
+    return endpoint
+
+
+def _wait_until_up(folder: Path, process: subprocess.Popen[bytes] | None) -> Endpoint | None:
+    """The endpoint of the server that is coming up; None when it has ended, or takes too long."""
     deadline = time.monotonic() + UP_TIMEOUT_S
     while time.monotonic() < deadline:
         if endpoint := find(folder):
-            # Somebody has to wait for a child, or it stays as a zombie after its end.
-            threading.Thread(target=process.wait, daemon=True).start()
+            if process is not None:
+                # Somebody has to wait for a child, or it stays as a zombie after its end.
+                threading.Thread(target=process.wait, daemon=True).start()
             return endpoint
-        # It may have lost a race against another one that is coming up: then that one is waited for.
-        if process.poll() is not None and not is_locked(folder):
-            break
+        if (process is None or process.poll() is not None) and not is_locked(folder):
+            return None
         time.sleep(0.05)
-    raise MachineError("the local cloud did not come up", hint=_log_tail(folder))
+    return None
 
 
 def _wanted_port() -> int:
@@ -119,19 +134,35 @@ def require_host() -> None:
         )
 
 
-def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
+def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes] | None:
+    """The server's process; None where another one comes up already.
+
+    The lock is taken here and handed on, so that `down` sees a server from the moment it is started.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "localcloud.server.control", "--state", str(folder), "--port", str(port)]
-    with (folder / "server.out").open("wb") as output:
-        # A session of its own: Ctrl-C at the task is not for the cloud.
-        return subprocess.Popen(
-            command,
-            cwd=_REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    with (folder / "daemon.lock").open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return None
+        lock.truncate(0)
+        with (folder / "server.out").open("wb") as output:
+            process = subprocess.Popen(
+                _command(folder, port, lock.fileno()),
+                cwd=_REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[lock.fileno()],
+                start_new_session=True,  # Ctrl-C at the task is not for the cloud
+            )
+        lock.write(str(process.pid))
+    return process
+
+
+def _command(folder: Path, port: int, lock: int) -> list[str]:
+    where = ("--state", str(folder), "--port", str(port), "--lock", str(lock))
+    return [sys.executable, "-m", "localcloud.server.control", *where]
 
 
 def _log_tail(folder: Path) -> str:
@@ -193,7 +224,7 @@ def _end_server(folder: Path, number: signal.Signals) -> None:
     """Send the server a signal and wait until its process has ended; nothing if there is none."""
     if not is_locked(folder):
         return
-    pid = int((folder / "daemon.lock").read_text(encoding="ascii"))
+    pid = _server_pid(folder)
     process = os.pidfd_open(pid)
     try:
         signal.pidfd_send_signal(process, number)
@@ -203,6 +234,16 @@ def _end_server(folder: Path, number: signal.Signals) -> None:
             )
     finally:
         os.close(process)
+
+
+def _server_pid(folder: Path) -> int:
+    """Whose lock it is; written a moment after the lock is taken."""
+    deadline = time.monotonic() + PID_TIMEOUT_S
+    while not (said := (folder / "daemon.lock").read_text(encoding="ascii").strip()):
+        if time.monotonic() > deadline:
+            raise MachineError(f"{folder / 'daemon.lock'} is held by a process that it does not name")
+        time.sleep(0.01)
+    return int(said)
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
@@ -227,10 +268,11 @@ def main() -> int:
     )
     parser.add_argument("--state", type=Path, required=True, help="the folder of this cloud")
     parser.add_argument("--port", type=int, default=0, help="the port; 0: 5077 if it is free, else any")
+    parser.add_argument("--lock", type=int, help="open file descriptor of daemon.lock, which is held already")
     options = parser.parse_args()
     from localcloud.server import daemon
 
-    daemon.serve(options.state.absolute(), options.port)
+    daemon.serve(options.state.absolute(), options.port, options.lock)
     return 0
 
 

@@ -64,3 +64,56 @@ def test_machines_that_end_while_they_are_listed_are_no_error(tmp_path: Path) ->
             over.set()
             coming.join()
             running.kill()
+
+
+@pytest.fixture
+def coming_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a cloud whose server takes a minute to come up."""
+    monkeypatch.setattr(
+        control,
+        "_command",
+        lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"],
+    )
+    monkeypatch.setattr(control, "require_host", lambda: None)
+    monkeypatch.setattr(control.emulator, "ensure", lambda _: None)
+    return tmp_path / "cloud"
+
+
+def test_down_ends_a_server_that_is_coming_up(coming_up: Path) -> None:
+    failed: list[BaseException] = []
+
+    def up() -> None:
+        try:
+            control.ensure_up(coming_up)
+        except MachineError as error:
+            failed.append(error)
+
+    starting = threading.Thread(target=up)
+    starting.start()
+    deadline = time.monotonic() + 30
+    while not control.is_locked(coming_up) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    control.down(coming_up)
+    assert not control.is_locked(coming_up)
+    starting.join(30)
+    assert [str(error) for error in failed] == ["the local cloud did not come up"]
+
+
+def test_one_that_is_interrupted_leaves_no_server(coming_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: Path) -> None:
+        if control.is_locked(coming_up):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(control, "find", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        control.ensure_up(coming_up)
+    assert not control.is_locked(coming_up)
+
+
+def test_a_second_start_waits_for_the_first(coming_up: Path) -> None:
+    first = control._spawn(coming_up, 0)
+    assert first is not None
+    assert control._spawn(coming_up, 0) is None
+    assert (coming_up / "daemon.lock").read_text() == str(first.pid)
+    control.down(coming_up)
+    first.wait()

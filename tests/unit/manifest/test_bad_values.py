@@ -4,9 +4,14 @@ known.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from build.errors import UserError
+from build.manifest import load
 
 if TYPE_CHECKING:
     from tests.unit.manifest.conftest import Project
@@ -305,3 +310,29 @@ def test_a_mistake_in_provisioner_yaml_does_not_hide_a_missing_script(project: P
         "there is no install.sh beside this file",
         "should be text, is 7: put it in quotes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("-", "-: should be a file: provisioners and tests are looked up beside it"),
+        ("/dev/null", "/dev/null: should be a file"),
+        ("pipe", "pipe: should be a file"),
+        ("provisioners", "provisioners is a folder"),
+        ("~/no.yaml", "there is no no.yaml"),
+        ("no.yaml", "there is no no.yaml"),
+    ],
+)
+def test_what_is_no_file_is_told_in_words(
+    project: Project, path: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(project.folder / "pipe")
+    monkeypatch.setenv("HOME", str(project.folder))
+    with pytest.raises(UserError) as caught:
+        load(Path(path))
+    assert caught.value.message.startswith(told)
+
+
+def test_a_tilde_is_the_home_folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project.folder))
+    assert load(Path("~/manifest.yaml")).path == project.manifest
