@@ -361,7 +361,18 @@ PublicKeys = Annotated[
     ],
     checked(_unique),
 ]
-Url = Annotated[str, matching(r"https?://[^\s/]+\S*", "an address that begins with https:// or http://")]
+AptMirror = Annotated[
+    str,
+    matching(
+        r"https?://(?!/)[A-Za-z0-9._~:/\[\]@%+=-]+",
+        "an address that begins with https:// or http://, of letters, digits and ._~:/@%+=-",
+    ),
+]
+_URL_REST = r"[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%{}-]"
+"""The characters that RFC 3986 allows, without the quote, and braces for what is filled in."""
+Url = Annotated[
+    str, matching(rf"https?://(?!/){_URL_REST}+", "an address that begins with https:// or http://")
+]
 UserName = Annotated[
     str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a Unix user name: small letters, digits, _ and -, at most 32")
 ]
@@ -377,7 +388,7 @@ Environment = Annotated[Mapping[EnvironmentName, EnvironmentValue], Frozen, Thaw
 InstallerUrl = Annotated[
     str,
     matching(
-        r"(https?://[^\s/]+|file:///)\S*",
+        rf"(https?://(?!/){_URL_REST}+|file:///{_URL_REST}*)",
         "an address that begins with https://, http:// or file:///; {version} and {arch} are filled in",
     ),
 ]

@@ -89,7 +89,7 @@ class Timeouts(Section):
 class Mirrors(Section):
     """Package registries to use instead of the tools' defaults, while building."""
 
-    apt: f.Url | None = Field(
+    apt: f.AptMirror | None = Field(
         default=None, description="Debian or Ubuntu mirror (for arm64 Ubuntu, of its ports archive)"
     )
     pypi: f.Url | None = Field(
