@@ -140,18 +140,19 @@ def _not_installed(exc: Exception) -> HubsmithError | None:
     return None
 
 
-_OF_THE_USER = (errno.EACCES, errno.EPERM, errno.EROFS)
+_OF_THE_USER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR)
+_MOST = 500  # characters of a message
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _of_system(exc: Exception) -> HubsmithError | None:
-    """What the system refuses: rights, a read-only or a full disk."""
+    """What the system refuses: rights, a name, a read-only or a full disk."""
     if not isinstance(exc, OSError) or exc.errno not in (*_OF_THE_USER, *_OF_THE_DISK):
         return None
     said = (exc.strerror or str(exc)).lower()
     message = f"{exc.filename}: {said}" if exc.filename else said
     if exc.errno in _OF_THE_USER:
-        return UserError(message, hint="check the owner and the mode of the file, or name another one")
+        return UserError(message[:_MOST], hint="check the name, the owner and the mode of the file")
     return HubsmithError(
         message, hint="`df -h` shows which disk is full; `invoke cloud.status` what is kept where"
     )

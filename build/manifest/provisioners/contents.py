@@ -60,14 +60,14 @@ def problems(folder: Path, reading: Reading) -> Iterator[Problem]:
     Without the values of its variables templates are read, but not rendered.
     """
     if (folder / SCRIPT).is_file():
-        yield from _script(folder / SCRIPT, f"{folder.name}.{SCRIPT}", reading.bash)
+        yield from _script(folder / SCRIPT, folder.name, reading.bash)
     tree = folder / TREE
     if tree.exists() and not tree.is_dir():
-        yield _told(tree, 1, f"{folder.name}.{TREE}", "should be a folder: it is laid over /")
+        yield _told(tree, 1, folder.name, "should be a folder: it is laid over /")
         return
     for path in files(tree) if tree.is_dir() else ():
         if not (tree / path).is_symlink():
-            yield from _file(tree / path, f"{folder.name}./{path.as_posix()}", reading)
+            yield from _file(tree / path, folder.name, reading)
 
 
 def files(folder: Path) -> Iterator[Path]:

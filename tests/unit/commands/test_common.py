@@ -111,7 +111,7 @@ def test_a_bug_with_nowhere_to_write_is_told_all_the_same(
         (
             PermissionError(13, "Permission denied", "/x/y"),
             2,
-            "error: /x/y: permission denied\nhint: check the owner",
+            "error: /x/y: permission denied\nhint: check the name",
         ),
         (OSError(30, "Read-only file system", "/x"), 2, "error: /x: read-only file system\n"),
         (OSError(28, "No space left on device"), 1, "error: no space left on device\nhint: `df -h`"),
