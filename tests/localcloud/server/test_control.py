@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from build.errors import MachineError
 from localcloud import doctor
+from localcloud.machine import emulator
 from localcloud.server import control
 
 
@@ -75,7 +77,7 @@ def coming_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"],
     )
     monkeypatch.setattr(control, "require_host", lambda: None)
-    monkeypatch.setattr(control.emulator, "ensure", lambda _: None)
+    monkeypatch.setattr(emulator, "ensure", lambda _: None)
     return tmp_path / "cloud"
 
 
@@ -117,3 +119,9 @@ def test_a_second_start_waits_for_the_first(coming_up: Path) -> None:
     assert (coming_up / "daemon.lock").read_text() == str(first.pid)
     control.down(coming_up)
     first.wait()
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    assert control._log_tail(tmp_path) == f"the disk is full: {tmp_path} is on it"

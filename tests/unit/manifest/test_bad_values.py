@@ -38,7 +38,7 @@ ARCHITECTURE = "7:17 base.architecture: should be 'x86_64' or 'arm64', is"
             "25:3 publish.ssm_paramter",
             "did you mean 'ssm_parameter'?",
         ),
-        ("cloud: local\n", "cloud: local\nlauch:\n", "5:1 lauch: unknown key", "did you mean 'launch'?"),
+        ("cloud: local\n", "cloud: local\nlaunhc:\n", "5:1 launhc: unknown key", "did you mean 'launch'?"),
         (PROFILE, PROFILE + "      vpc: null\n", "32:7 builder.vpc: unknown key", "did you mean 'vpc_id'?"),
         ("[t3.large, t3a.large]", "[t3large]", "9:20 builder.instance_types.0: should be", "is 't3large'"),
         ("  packages: [numpy]", "  channels: ['x\"y']", "18:14 python.channels.0: should be", "is 'x\"y'"),

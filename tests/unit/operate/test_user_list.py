@@ -111,10 +111,10 @@ def test_what_would_change() -> None:
 
 def test_one_name_that_cannot_be_changed_and_nothing_is() -> None:
     with pytest.raises(UserError) as caught:
-        user_changes.rows(Changes(add=("new",), reset=("bob", "nobody"), remove=("noone",)), PEOPLE)
+        user_changes.rows(Changes(add=("new",), reset=("bob", "nobody"), remove=("nemo",)), PEOPLE)
     assert caught.value.message.splitlines() == [
         "there is no user nobody",
-        "there is no user noone",
+        "there is no user nemo",
         "bob was removed: add the name again",
     ]
 
