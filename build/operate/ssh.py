@@ -61,8 +61,9 @@ class _Printed:
         self.lines.append(text)
         try:
             if self.problem is None:
-                self.report.result(text)
-                return
+                if self.report.result(text):
+                    return
+                self.problem = HubsmithError("nobody reads standard output any more")
         except HubsmithError as error:
             self.problem = error
         self.unprinted.append(text)

@@ -148,10 +148,10 @@ class Reporter:
         self._write(f"{title} {words}")
         self._print(Text.assemble((title, style), " ", words))
 
-    def result(self, text: str) -> None:
-        """The thing the task made (an id, a URL, a file to source) on stdout."""
+    def result(self, text: str) -> bool:
+        """The thing the task made (an id, a URL, a file to source) on stdout; False when nobody reads it."""
         self._write(f"result: {text}")
-        _put([text])
+        return _put([text])
 
     def document(self, value: object) -> None:
         """One JSON document on stdout."""
@@ -240,7 +240,8 @@ class Reporter:
             self._log.write(f"{now}Z {text}\n")
 
 
-def _put(lines: Iterable[str]) -> None:
+def _put(lines: Iterable[str]) -> bool:
+    """Print lines; False when the reader has gone. Raises HubsmithError when they cannot be written."""
     if sys.stdout is None:  # closed by whoever started us
         raise HubsmithError("cannot write to standard output: it is closed")
     try:
@@ -248,10 +249,12 @@ def _put(lines: Iterable[str]) -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough: no error of ours
         _give_up(sys.stdout)
+        return False
     except OSError as error:
         _give_up(sys.stdout)
         reason = (error.strerror or str(error)).lower()
         raise HubsmithError(f"cannot write to standard output: {reason}") from None
+    return True
 
 
 def _give_up(stream: IO[str]) -> None:

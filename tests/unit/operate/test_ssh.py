@@ -39,7 +39,7 @@ def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.Monke
     ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     report: Any = SimpleNamespace(
-        warn=warnings.append, result=lambda line: warnings.append(f"result: {line}")
+        warn=warnings.append, result=lambda line: warnings.append(f"result: {line}") or True
     )
     clients: Any = SimpleNamespace(ec2=ec2)
     return SshSession(
@@ -114,6 +114,17 @@ def test_what_cannot_be_printed_is_kept_in_a_file(
     kept = tmp_path / "state/hubs/hub.example.org/not-printed"
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("said\n", 0o600)
     assert str(kept) in str(caught.value.hint)
+
+
+def test_what_nobody_reads_is_kept_too(
+    way: SshSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `| head -1`."""
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
+    way.report.result = lambda _: False  # type: ignore[method-assign]  # the reader has gone
+    with pytest.raises(HubsmithError, match="nobody reads"):
+        way.show("0")
+    assert (tmp_path / "state/hubs/hub.example.org/not-printed").read_text() == "said\n"
 
 
 def test_a_line_is_printed_before_the_command_has_ended(
