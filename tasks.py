@@ -1,6 +1,4 @@
-"""The list of commands, for Invoke; what each does is in build/commands/ (docs/explanation/architecture.md
-has the map).
-"""
+"""The list of commands, for Invoke; what each does is in build/commands/."""
 
 from __future__ import annotations
 

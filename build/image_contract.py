@@ -1,5 +1,4 @@
-"""What this Hubsmith and a machine image have to agree about, and since which Hubsmith images do their part
-of it.
+"""What Hubsmith and a machine image agree about, and since which version images do their part.
 
 An image carries the contract that it was built with in a file (CONTRACT_FILE), and the Hubsmith that built it
 in a tag. A command that asks more of the machine than its image can do says so before it does anything: an
@@ -31,8 +30,7 @@ names them.
 
 
 def require(what: str, has: str, image_id: str, domain: str) -> None:
-    """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than one of contract
-    ``has``.
+    """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than ``has``.
 
     What is not in SINCE works with every image.
     """

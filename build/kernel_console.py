@@ -1,7 +1,7 @@
 """Find kernel faults on a serial console: panics and oopses, and the stalls that a machine may recover from.
 
-A console continues across boots. The kernel starts each of its lines with the seconds since its start, "[
-35.343297] ", often behind something that a program left on the same line. systemd forwards what services
+A console continues across boots. The kernel starts each of its lines with the seconds since its start,
+"[   35.343297] ", often behind something that a program left on the same line. systemd forwards what services
 write in the same form, but with the service's name before the text ("[   26.171649] cloud-init[448]: …"): a
 fault must stand directly behind the stamp.
 """
@@ -50,9 +50,10 @@ _FORMS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )
 _DIE_HEADER = re.compile(_DIE)
 _LINE_END = re.compile(r"[\r\n]+")
-# Not in a quotation, and not in a copy of the kernel's log that a program prints: "sh[531]: [    0.000000]
-# …", "kernel: [   35.343297] …". The kernel may add the thread or the processor that printed: "[
-# 35.343297][  T577] ".
+# Not in a quotation, and not in a copy of the kernel's log that a program prints:
+#   "sh[531]: [    0.000000] …", "kernel: [   35.343297] …"
+# The kernel may add the thread or the processor that printed:
+#   "[   35.343297][  T577] "
 _STAMP = re.compile(r"""(?<!\]: )(?<!kernel:)(?<!kernel: )(?<!["'`])\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? """)
 _BOOT = "Linux version "
 _FIRMWARE = re.compile(r"BdsDxe: (?:loading|starting) Boot|EFI stub: |SeaBIOS \(version ")
@@ -76,9 +77,7 @@ class KernelFault:
 
     @property
     def is_fatal(self) -> bool:
-        """Whether the machine cannot be relied on any more; false for a stall, which a busy host causes
-        too.
-        """
+        """Whether the machine is unreliable from now on; false for a stall, which a busy host causes too."""
         return self.kind in ("panic", "oops")
 
     @property

@@ -108,9 +108,7 @@ class Runner(Generic[State]):
 
 @contextmanager
 def interruptible(report: Reporter) -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones only say that cleanup is under
-    way.
-    """
+    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted; later ones only say that cleanup is running."""
     seen: list[int] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:

@@ -1,5 +1,4 @@
-"""What of the documentation is made from the code: `python -m docs.generate` writes it, a test holds that it
-is up to date.
+"""Write what of the documentation is made from the code; a test checks that it is up to date.
 
 manifest.schema.json            for editors: manifest.yaml names it in its first line
 docs/reference/manifest.md      every key of the manifest

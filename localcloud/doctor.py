@@ -71,9 +71,7 @@ def _python_check() -> Check:
 
 
 def libraries() -> Check:
-    """Whether what localcloud/requirements.txt brings is there; those who build on AWS alone have not
-    installed it.
-    """
+    """Whether what localcloud/requirements.txt brings is there; building on AWS alone does not need it."""
     lacking = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
     detail = f"missing: {', '.join(lacking)}" if lacking else "installed"
     return Check(
@@ -159,9 +157,7 @@ def low_ports() -> Check:
 
 
 def _has_capability(number: int) -> bool:
-    """Whether this process has a capability (capabilities(7)); root has all of them, except in some
-    containers.
-    """
+    """Whether this process has a capability (capabilities(7)); root has all but in some containers."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
     return bool(int(effective, 16) >> number & 1)

@@ -1,6 +1,4 @@
-"""The host's tools and the packages they come in: listed once, in host_packages.txt, which
-install-host-packages.sh reads too.
-"""
+"""The host's tools and their packages, listed once in host_packages.txt, which the installer reads too."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ TABLE = Path(__file__).with_name("host_packages.txt")
 
 @dataclass(frozen=True)
 class HostPackage:
-    """A Debian package; `proof` is a command, a file (it begins with /) or a Python module (`python3:NAME`)
-    that shows it is there.
-    """
+    """A Debian package; `proof`, a command, a file (/…) or a Python module (`python3:NAME`), shows it."""
 
     name: str
     proof: str
@@ -34,9 +30,7 @@ class HostPackage:
 
 
 def find(tool: str) -> str | None:
-    """Where a command is; the folders of mke2fs and its kin, which ordinary users of Debian lack, are looked
-    into as well.
-    """
+    """Where a command is, also in the folders of mke2fs, which ordinary users of Debian lack."""
     return shutil.which(tool, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
 
 

@@ -1,6 +1,4 @@
-"""The ports one cloud listens on: chosen once and kept in its folder, because guests and clients remember
-them too.
-"""
+"""The ports one cloud listens on: chosen once and kept in its folder, as guests and clients remember them."""
 
 from __future__ import annotations
 
@@ -55,9 +53,7 @@ class Ports:
             draft.replace(self._path)
 
     def _others(self) -> list[int]:
-        """Start where the folder's name says: clouds seldom meet, and one made anew mostly gets its old ports
-        back.
-        """
+        """Start where the folder's name says: clouds seldom meet, and a new one mostly gets the old ports."""
         return [FIRST + (self._digest + number) % COUNT for number in range(COUNT)]
 
 

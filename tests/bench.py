@@ -76,9 +76,7 @@ class Build:
 
     @property
     def overhead_percent(self) -> float:
-        """What is neither boots, scripts, tests nor the image itself, base image left out, in percent of
-        those.
-        """
+        """Percent of the time that is neither boots, scripts, tests nor the image, base image left out."""
         own = sum(
             seconds for step, seconds in self.steps.items() if step.startswith(_OWN_WORK) and ": " not in step
         )

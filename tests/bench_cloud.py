@@ -81,4 +81,6 @@ def at_once(cloud: Customer) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(soak.main(sys.argv[1:]) if "--soak" in sys.argv else main())
+    if "--soak" in sys.argv:
+        sys.exit(soak.main(sys.argv[1:]))
+    main()

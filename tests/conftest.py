@@ -37,7 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--matrix") == "all":
         return
     commit = _commit()
-    chosen, left = [], []
+    chosen: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         (chosen if _is_chosen(item, commit) else left).append(item)
     items[:] = chosen
@@ -101,9 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _write_slowest_groups(terminalreporter: pytest.TerminalReporter) -> None:
-    """The files whose tests, fixtures included, took longest; a file is what one process of a run takes at a
-    time.
-    """
+    """The files whose tests, fixtures included, took longest; one process of a run takes a file at a time."""
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:

@@ -18,9 +18,7 @@ def recorded(name: str) -> str:
 
 @dataclass
 class Ec2:
-    """EC2 as far as consoles go; ``console`` may be replaced, ``refuses`` is the error code of every
-    answer.
-    """
+    """EC2 as far as consoles go; ``console`` may be replaced, ``refuses`` is the code of every answer."""
 
     console: str = ""
     refuses: str = ""

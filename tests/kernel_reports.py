@@ -30,15 +30,12 @@ def found_below(folder: Path, since: float) -> str:
 
 
 def _consoles(folder: Path) -> list[Path]:
-    """The machines of a cloud are in FOLDER/…/machines/i-…; those without a cloud in a folder of a test's
-    own.
-    """
+    """A cloud's machines are in FOLDER/…/machines/i-…; those without a cloud in a test's own folder."""
     patterns = ("i-*/console.log", "*/i-*/console.log", "*/*/i-*/console.log", "*/*/*/i-*/console.log")
     # Path.glob raises where a folder is removed in the middle of it. pytest has links to its newest folders:
     # "cloudcurrent" for "cloud0".
-    return sorted(
-        {(folder / name).resolve() for pattern in patterns for name in glob.glob(pattern, root_dir=folder)}
-    )  # noqa: PTH207
+    found = (name for pattern in patterns for name in glob.glob(pattern, root_dir=folder))  # noqa: PTH207
+    return sorted({(folder / name).resolve() for name in found})
 
 
 def _is_of_now(console: Path, since: float) -> bool:

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from build import kernel_console
 from build.paths import cache_dir
@@ -117,8 +118,8 @@ class Book:
         )
         self.file.write_text(json.dumps({**self._all(), self.name: asdict(new)}, indent=2) + "\n")
 
-    def _all(self) -> dict[str, dict[str, float]]:
-        found: dict[str, dict[str, float]] = json.loads(self.file.read_text()) if self.file.exists() else {}
+    def _all(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = json.loads(self.file.read_text()) if self.file.exists() else {}
         return found
 
 

@@ -34,9 +34,7 @@ Client = Any
 
 @dataclass(frozen=True)
 class GuestView:
-    """What a machine of this cloud has to be told, because it differs from the public places; None where it
-    does not.
-    """
+    """What a machine of this cloud has to be told beside the public places; None where nothing differs."""
 
     endpoint_url: str | None = None
     acme_directory: str | None = None
@@ -96,9 +94,7 @@ def connect(cloud: Cloud) -> Clients:
 
 
 def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
-    """A client of any service of a cloud, for any thread; ``token`` belongs to keys that a role was given for
-    a while.
-    """
+    """A client of any service of a cloud, for any thread; ``token`` goes with a role's temporary keys."""
     # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
     with _making:
         return _shared().client(

@@ -1,6 +1,4 @@
-"""The tags of everything a run makes, given in the create call itself: SIGKILL cannot be cleaned up any other
-way.
-"""
+"""The tags of everything a run makes, given in the create call itself: they are there even after SIGKILL."""
 
 from __future__ import annotations
 

@@ -31,8 +31,7 @@ def wait_until(
     interval_s: float = INTERVAL_S,
     hint: str = "raise builder.timeouts in the manifest, or look into the cloud's console",
 ) -> Seen:
-    """Call ``look`` until ``done`` says so, and return what was seen then; soon again at first, then every
-    ``interval_s`` seconds.
+    """Call ``look`` until ``done`` says so, often at first, then each ``interval_s``; what was seen then.
 
     ``look`` raises for a state there is no way back from. ``on_wait`` is told the state seen each time.
     Raises CloudError after ``timeout_s`` seconds, naming the last state.

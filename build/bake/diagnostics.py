@@ -1,6 +1,4 @@
-"""What a machine whose tests have failed had to say, kept before it is gone: its journal and its serial
-console.
-"""
+"""What a machine whose tests have failed had to say, kept before it is gone: journal and serial console."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ _JOURNAL = f"journalctl --boot --no-pager --output=short-precise --lines={_LINES
 
 
 def collect(state: Bake, machines: Sequence[Instance], stage: str) -> str:
-    """Write both into the run's folder, as ``journal-STAGE.txt`` and ``console-STAGE.txt``; returns the name
-    of the first.
+    """Write ``journal-STAGE.txt`` and ``console-STAGE.txt`` into the run's folder; the name of the first.
 
     Of several machines each has its number in the names: ``journal-STAGE-1.txt``; what is returned has a
     ``*`` there.

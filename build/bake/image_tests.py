@@ -1,6 +1,4 @@
-"""One run of the image tests (pytest with testinfra) against live machines that share them, in a process of
-its own.
-"""
+"""One run of the image tests (pytest with testinfra), in its own process, on machines that share them."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ _MUST_PASS = ("builder", "candidate")
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How a machine is reached: an ssh configuration in which it is called client.ALIAS, and where its hub
-    answers.
-    """
+    """How a machine is reached: an ssh configuration that calls it client.ALIAS, and its hub's address."""
 
     config: Path
     address: str

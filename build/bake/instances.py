@@ -31,8 +31,7 @@ _SSH_EVERY_S = 1.0
 
 
 def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
-    """Run one instance of ``image_id`` and wait until it runs; ``role`` goes into its name, ``number`` tells
-    those of a role apart.
+    """Run one instance of ``image_id`` and wait until it runs; ``role`` and ``number`` go into its name.
 
     Instance types are tried in the manifest's order while EC2 has no capacity. Raises CloudError.
     """
@@ -103,8 +102,7 @@ def wait_for_cloud_init(state: Bake, instance: Instance) -> None:
         if shell.run("command -v cloud-init", check=False).status != 0:
             return
         done = shell.run("cloud-init status --wait --long", timeout_s=timeout_s, check=False)
-    # 2 is "recoverable errors": the boot is done, something was odd (cloud-init's documentation, "Exit
-    # codes").
+    # 2 is "recoverable errors": the boot is done, something was odd (cloud-init, "Exit codes").
     if done.status == 2:
         state.report.warn(f"cloud-init on {instance.id} had recoverable errors:\n{done.output}")
     elif done.status != 0:

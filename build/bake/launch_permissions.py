@@ -1,6 +1,4 @@
-"""Let others launch the image that has passed: launch permissions of the image, and of its snapshots what a
-copy of it needs.
-"""
+"""Let others launch the image that has passed: permissions of the image, and of its snapshots to copy it."""
 
 from __future__ import annotations
 
@@ -64,9 +62,7 @@ def launch_permissions(wanted: LaunchPermissions) -> list[LaunchPermissionTypeDe
 
 
 def copy_permissions(wanted: LaunchPermissions) -> list[CreateVolumePermissionTypeDef]:
-    """CopyImage reads the snapshots, for which accounts need a permission of their own; organizations cannot
-    be given it.
-    """
+    """CopyImage reads snapshots: accounts need a permission for them, organizations cannot have one."""
     permissions: list[CreateVolumePermissionTypeDef] = []
     permissions += ({"Group": name} for name in wanted.user_groups)
     permissions += ({"UserId": name} for name in wanted.user_ids)

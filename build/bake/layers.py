@@ -41,9 +41,7 @@ class Found:
 
 
 def key_of(now: Inputs, number: int) -> str:
-    """The key of the layer after the provisioner ``number``: what is in it, and what of Hubsmith put it
-    there.
-    """
+    """The key of the layer after the provisioner ``number``: what is in it, and what of Hubsmith made it."""
     return fingerprint.digest(
         now.fingerprints[number].digest, *(now.settings[name] for name in inputs.ON_THE_BUILDER)
     )

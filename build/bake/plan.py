@@ -143,9 +143,7 @@ def plan(
 
 
 def test_files(manifest: Manifest) -> tuple[Path, ...]:
-    """test_<provisioner>.py and <provisioner>/test_*.py of each provisioner used, then test_image.py, as far
-    as they exist.
-    """
+    """test_<provisioner>.py, <provisioner>/test_*.py of each provisioner used, test_image.py: those there."""
     found: list[Path] = []
     for use in manifest.provisioners:
         name = use.name.replace("-", "_")

@@ -1,6 +1,4 @@
-"""The identity of one build: what its resources are tagged with, where its files are, whether it still
-lives.
-"""
+"""The identity of one build: the tags of its resources, where its files are, whether it still lives."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ from build.remote.keys import SshKey, generate
 
 @dataclass(frozen=True)
 class Run:
-    """One build. ``key`` opens every instance it makes; ``expires`` is when nobody can still be using
-    them.
-    """
+    """One build. ``key`` opens every instance it makes; ``expires`` is when nobody can be using them."""
 
     id: str
     owner: str
@@ -44,9 +40,7 @@ class Run:
 
     @property
     def stamp(self) -> str:
-        """``20261123-113000-4f2a``: sorts by time and is unlike that of a build started in the same
-        second.
-        """
+        """``20261123-113000-4f2a``: sorts by time, and two builds of the same second differ."""
         return self.id.removeprefix("run-")
 
 
@@ -62,9 +56,7 @@ def owner() -> str:
 
 @contextmanager
 def start(lifetime_minutes: int) -> Iterator[Run]:
-    """Make a run and hold its lock, so that ``sweep`` sees that it lives; the kernel drops the lock when we
-    die.
-    """
+    """Make a run and hold its lock, by which ``sweep`` sees that it lives; the kernel drops it."""
     started = datetime.now(timezone.utc)
     run_id = f"run-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = runs_folder() / run_id

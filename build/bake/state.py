@@ -51,9 +51,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Layer:
-    """A snapshot to start from: how many provisioners are in it, the run that took it, and when its first
-    package was installed.
-    """
+    """A snapshot to start from: how many provisioners, which run took it, when its first package came."""
 
     snapshot_id: str
     depth: int

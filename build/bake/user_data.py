@@ -53,8 +53,7 @@ _FORGET_KEYS = [
 def render(
     *, host_key: SshKey, run_key: SshKey, shutdown_after_minutes: int, forget_keys: bool = False
 ) -> str:
-    """A #cloud-config with the host key (so it can be checked from the first byte), the run's key and a
-    timer.
+    """A #cloud-config with the host key (to check it from the first byte), the run's key and a timer.
 
     The timer powers the machine off after ``shutdown_after_minutes``; the instance is launched with shutdown
     = terminate, so a builder whose build died ends itself. With ``forget_keys`` no key that is in the image's

@@ -1,6 +1,4 @@
-"""Watch the kernels of a build's machines: a panic or an oops ends the build at once, a stall is a
-warning.
-"""
+"""Watch the kernels of a build's machines: a panic or an oops ends the build, a stall is a warning."""
 
 from __future__ import annotations
 
@@ -16,8 +14,7 @@ from build.remote.shell import Shell
 
 
 def check(state: Bake, instance: Instance, *, now: bool = False, error: Exception | None = None) -> None:
-    """Raise RemoteError when the console shows a panic or an oops; ``error`` is what that led to, if
-    anything.
+    """Raise RemoteError when the console shows a panic or an oops; ``error`` is what it led to, if any.
 
     Asks EC2 only now and then, unless it has to be ``now``. The console is kept in the run's folder.
     """

@@ -1,5 +1,4 @@
-"""The local cloud: cloud.up, cloud.down, cloud.status, cloud.env, cloud.ca, cloud.reset, cloud.base,
-cloud.doctor.
+"""The local cloud: up, down, status, env, ca, reset, base and doctor, each as cloud.NAME.
 
 Each imports the local cloud when it runs: whoever works on AWS alone has not installed what that runs on.
 """

@@ -17,8 +17,8 @@ _HELP = {
     "delay": "CALL=SECONDS  Let a call take longer",
     "times": "NUMBER  How often --error and --delay happen (default: always)",
     "where": "PARAMETER=PATTERN  Only for such calls: InstanceType=t3.nano; can be repeated",
-    "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached or "
-    "optimized take longer",
+    "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached "
+    "or optimized take longer",
     "hide": "RESOURCE=SECONDS  Let Describe overlook each new instance, volume, snapshot, image or "
     "security-group for so long; * is all",
     "route53-pending": "Let Route 53's changes stay PENDING",

@@ -1,6 +1,4 @@
-"""What every command has in common on the command line: letters set by hand, and a first line that fits a
-list.
-"""
+"""What every command has in common: letters set by hand, and a first line that fits a list."""
 
 from __future__ import annotations
 
@@ -24,9 +22,7 @@ _Body = Callable[..., None]
 
 
 class Command(Task[_Body]):
-    """A task of Invoke's whose options have the letters of SHORT and no others: Invoke would give the first
-    one that is free.
-    """
+    """A task of Invoke's whose options have only the letters of SHORT: Invoke would take any free one."""
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:  # noqa: ANN401  # as Invoke has it
         """What Invoke makes an option of."""
@@ -36,9 +32,7 @@ class Command(Task[_Body]):
         return options
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        """The options. Invoke takes the help out of the task as it reads them; here they can be read
-        again.
-        """
+        """The options. Invoke takes the help out of the task as it reads it; here it can be read again."""
         kept = dict(self.help)
         try:
             return list(super().get_arguments(ignore_unknown_help))

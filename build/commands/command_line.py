@@ -1,5 +1,4 @@
-"""What `invoke` is given, looked at before Invoke does: words and options that a command does not have, and
-the list of commands.
+"""Look at `invoke`'s words before Invoke does: unknown words and options, and the list of commands.
 
 Invoke lets its own options stand behind a command as well: `invoke prune --dry` would print what it would
 call, call nothing, and end with 0. Here a command takes its own options, and -h.

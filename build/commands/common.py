@@ -81,9 +81,7 @@ CLEANED_UP = "what had been made was removed; `invoke sweep --dry-run` shows whe
 def cli_session(
     *, verbose: bool = False, quiet: bool = False, when_stopped: str = CLEANED_UP
 ) -> Iterator[Reporter]:
-    """The one place where errors become words and an exit code; ``when_stopped`` is the hint after an
-    interrupt.
-    """
+    """The one place where errors become words and an exit code; ``when_stopped`` is an interrupt's hint."""
     from build.aws.errors import explain
 
     report = Reporter(verbose=verbose, quiet=quiet)

@@ -31,9 +31,7 @@ def failure_store(choice: ManifestOptions, *, scheduled: bool, check: bool = Fal
 
 @contextmanager
 def counting_failures(memory: FailureStore, report: Reporter) -> Iterator[FailureStreak]:
-    """Count failures in a row; the third one says so, and those that are like it afterwards are only
-    logged.
-    """
+    """Count failures in a row; the third one says so, and those like it afterwards are only logged."""
     from build.aws.errors import explain
     from build.rebuild import failures
     from build.rebuild.failures import FailureStreak
@@ -64,9 +62,7 @@ def load(choice: ManifestOptions, counter: FailureStreak) -> Manifest:
 
 @contextmanager
 def after_rebuild(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> Iterator[None]:
-    """For what a schedule runs behind a rebuild: what stops both, and is said no more, is not said here
-    either.
-    """
+    """For what a schedule runs behind a rebuild: what stops both is not said here when it is said no more."""
     from build.aws.errors import explain
     from build.rebuild.failures import FailureStreak
 
@@ -81,9 +77,7 @@ def after_rebuild(choice: ManifestOptions, report: Reporter, *, scheduled: bool)
 
 
 def _count_beside_the_image(exc: Exception, counter: FailureStreak) -> None:
-    """A runner keeps no files: what is wrong with a manifest is counted beside the image that it names all
-    the same.
-    """
+    """A runner keeps no files: a broken manifest is counted beside the image that it names all the same."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from build.aws.session import Cloud, connect

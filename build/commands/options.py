@@ -1,6 +1,4 @@
-"""The options that choose a manifest and a cloud, for every command that has them: it gets them as one
-`Choice`.
-"""
+"""The options that choose a manifest and a cloud; a command gets them as one `Choice`."""
 
 from __future__ import annotations
 
@@ -68,9 +66,7 @@ _CONTEXT_AND_CHOICE = [
 def manifest_task(
     *, help: Mapping[str, str] = MappingProxyType({}), iterable: Iterable[str] = (), **settings: object
 ) -> Callable[[_Body], Command]:
-    """A task like Invoke's own, whose function gets a Choice where another gets a Context; the options come
-    before its own.
-    """
+    """A task like Invoke's own, whose function gets a Choice for a Context; its options come first."""
 
     def declare(body: _Body) -> Command:
         @wraps(body)

@@ -27,8 +27,8 @@ KEEPERS = ("systemd", "cron", "github", "aws")
         "cloud": "local|aws  Where to build (default: the manifest's cloud; with --on github|aws: aws)",
         "profile": "NAME  Apply this profile of the manifest; can be repeated",
         "set": "KEY=VALUE  Override a value; can be repeated",
-        "every": 'TIME  When (required): "Mon 03:00", "Mon-Fri 22:30", "daily 03:00" (local time; github, aws: '
-        "UTC)",
+        "every": 'TIME  When (required): "Mon 03:00", "Mon-Fri 22:30", "daily 03:00" '
+        "(local time; github, aws: UTC)",
         "on": "systemd|cron|github|aws  The scheduler (default: systemd where it runs, else cron)",
         "max-age": "AGE  Rebuild also when the image's packages are older (default: 7d; empty: never)",
         "check": "Only check: the run fails with exit code 3 when a rebuild is due",

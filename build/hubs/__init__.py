@@ -1,3 +1,1 @@
-"""What a hub is: its name and what follows from it, its instances, its lock, its operator's key, what it
-serves.
-"""
+"""What a hub is: its name and what follows from it, instances, lock, operator's key, what it serves."""

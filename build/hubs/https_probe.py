@@ -1,6 +1,4 @@
-"""One look at a hub over https, by its address: the name is in SNI and Host, whatever DNS says at the
-moment.
-"""
+"""One look at a hub over https, by its address: the name is in SNI and Host, whatever DNS says."""
 
 from __future__ import annotations
 

@@ -140,7 +140,8 @@ def _busy(hub: Hub, holder: Holder) -> HubsmithError:
     since, until = (time[:16].replace("T", " ") for time in (holder.since, holder.until))
     return HubsmithError(
         f"{holder.owner} is working on {hub.domain} ({holder.doing}) since {since} UTC",
-        hint=f"wait until it has ended; if that machine is gone, the lock ends by itself at {until} UTC, or now by:\n"
+        hint="wait until it has ended; if that machine is gone, the lock ends by itself "
+        f"at {until} UTC, or now by:\n"
         f"  aws ssm delete-parameter --name {name_of(hub)}",
     )
 

@@ -23,9 +23,7 @@ class HubImage:
 
 @dataclass(frozen=True)
 class Zone:
-    """A hosted zone of Route 53: its id without the /hostedzone/ before it, its name without the final
-    dot.
-    """
+    """A hosted zone of Route 53: id without the /hostedzone/ before it, name without the final dot."""
 
     id: str
     name: str

@@ -1,3 +1,1 @@
-"""Images that are there: list, keep or remove them, and what builds have left; the image tests on a machine
-that runs.
-"""
+"""Images: list, keep or remove them and what builds have left; run the image tests on a running machine."""

@@ -80,9 +80,7 @@ class Uses:
                         yield image_id, f"in launch template {template['LaunchTemplateName']}"
 
     def _resolved(self, image_id: str, template: str) -> str | None:
-        """The image of a template, which may name a parameter that holds it: resolve:ssm:NAME, with :version
-        or :label.
-        """
+        """The image of a template, which may name a parameter: resolve:ssm:NAME, with :version or :label."""
         if not image_id.startswith(_BY_PARAMETER):
             return image_id
         name = image_id.removeprefix(_BY_PARAMETER)

@@ -56,9 +56,7 @@ def cells(decision: Decision) -> tuple[str, ...]:
 
 
 def decide(manifest: Manifest, clients: Clients) -> list[Decision]:
-    """What is to become of every published image of the manifest's name, of snapshots without their image,
-    and of every layer.
-    """
+    """What is to become of every published image of that name, of orphaned snapshots, and of layers."""
     now = datetime.now(timezone.utc)
     mine = clients.ec2.describe_images(Owners=["self"])["Images"]
     used = Uses(manifest, clients)

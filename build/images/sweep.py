@@ -62,9 +62,7 @@ def find(clients: Clients, *, only_run: str | None = None) -> list[Leftover]:
 
 
 def remove(clients: Clients, leftovers: Sequence[Leftover], report: Reporter) -> None:
-    """Remove them all; one that cannot be removed does not stop the others. Raises CleanupError at the
-    end.
-    """
+    """Remove all; one that cannot be removed does not stop the others. Raises CleanupError at the end."""
     failed: list[str] = []
     for leftover in leftovers:
         try:

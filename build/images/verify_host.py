@@ -1,6 +1,4 @@
-"""The image tests against a machine that runs already, reached as its operator reaches it: by ssh, with keys
-of their own.
-"""
+"""The image tests against a machine that runs, reached as its operator reaches it: ssh, with its keys."""
 
 from __future__ import annotations
 

@@ -33,9 +33,7 @@ class EnsureAddress(Step[LaunchState]):
     title = "find or allocate the address"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError for an address that is another one's, CloudError when the account may have no
-        more.
-        """
+        """Raises UserError for an address of another hub, CloudError when the account may have no more."""
         state.address = own_address(state.clients, state.hub) or self._given(state) or self._allocated(state)
         state.report.note(f"address {state.address.ip}")
 
@@ -109,8 +107,7 @@ def require_ours(state: LaunchState, address: AddressTypeDef) -> None:
     holder = address.get("InstanceId") or address.get("NetworkInterfaceId")
     ours = {instance.id for instance in instances.of_hub(state.clients, state.hub)}
     mark = tags.as_dict(address.get("Tags")).get(tags.HUB, state.hub.domain)
-    # A tag of ours on an address whose instance was terminated a moment ago is still an association for a
-    # while.
+    # An address whose instance was terminated a moment ago is still associated with it for a while.
     if mark != state.hub.domain or (holder and holder not in ours and not _is_ending(state, address)):
         raise UserError(
             f"the address {address.get('PublicIp')} belongs to {holder or mark}, which is not "

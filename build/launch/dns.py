@@ -36,9 +36,7 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone, or a record points elsewhere and --take-over was not
-        given.
-        """
+        """Raises UserError when there is no zone, or a record points elsewhere and --take-over is missing."""
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
@@ -74,9 +72,7 @@ class FindZone(Step[LaunchState]):
             )
 
     def _names(self, state: LaunchState) -> tuple[str, ...]:
-        """Those that this launch may have to lead to the hub: of the instance that is kept, and of one that
-        is launched.
-        """
+        """Those that this launch may point to the hub: of the instance that is kept, and of a new one."""
         subdomains = state.options.subdomains or any(
             one.subdomains for one in instances.of_hub(state.clients, state.hub)
         )
@@ -101,8 +97,7 @@ class FindZone(Step[LaunchState]):
 
 
 class UpsertDnsRecords(Step[LaunchState]):
-    """Let the name point to the address, with subdomains the wildcard below it too, and wait until all of
-    Route 53's servers know.
+    """Let the name (and the wildcard below it) point to the address; wait until Route 53 says INSYNC.
 
     Needs: zone, address, names.
     """
@@ -152,9 +147,7 @@ class UpsertDnsRecords(Step[LaunchState]):
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
     def _remove_wildcard(self, state: LaunchState, zone: Zone, there: list[Any]) -> None:
-        """The one that a launch has made before; its tag on the address tells it from one that somebody else
-        wants to have.
-        """
+        """The one that a launch has made before, known by its tag on the address."""
         own = [
             record
             for record in there

@@ -1,6 +1,4 @@
-"""The machine: found by tag and kept, or launched. A newer image is put in place only when that is asked
-for.
-"""
+"""The machine: found by tag and kept, or launched. A newer image is put in place only when asked for."""
 
 from __future__ import annotations
 
@@ -98,8 +96,7 @@ def _keep(state: LaunchState, instance: HubInstance) -> None:
 
 
 def watch_kept(state: LaunchState, instance: HubInstance) -> KernelWatch:
-    """Watch the kernel of an instance that an earlier launch made: what it has recovered from does not fail
-    this one.
+    """Watch the kernel of an earlier launch's instance: what it has recovered from is no failure now.
 
     A machine that runs, and has not started again since its kernel panicked, has not recovered.
     """
@@ -133,9 +130,7 @@ def _data(state: LaunchState) -> dict[str, object]:
 
 
 def _launch(state: LaunchState) -> str:
-    """Launch one instance; the one that an interrupted launch of a moment ago made already, if EC2 does not
-    list it yet.
-    """
+    """Launch one instance, or find that of an interrupted launch which EC2 does not list yet."""
     request = _request(state)
 
     def attempt() -> str:
@@ -169,9 +164,7 @@ def _token_file(hub: Hub) -> Path:
 
 
 def _token(hub: Hub) -> str:
-    """The same one until the instance runs: EC2 answers a repeated request with the instance that it made at
-    first.
-    """
+    """The same until the instance runs: EC2 answers a repeated request with the instance of the first."""
     file = _token_file(hub)
     if not file.exists() or time.time() - file.stat().st_mtime > _TOKEN_S:
         file.write_text(secrets.token_hex(16), encoding="ascii")

@@ -1,5 +1,4 @@
-"""The administrator's first password: generated here, kept by SSM until it has been used, fetched by the
-instance, shown once.
+"""The administrator's first password: made here, kept by SSM until it has been used, shown once.
 
 The machine deletes the parameter after the first login, or when `launch.first_password_hours` have passed. A
 tag of the data volume says that there was one, so that a later launch makes no other.
@@ -65,9 +64,7 @@ def forget(clients: Clients, hub: Hub) -> bool:
 
 
 def is_unused(clients: Clients, hub: Hub) -> bool:
-    """Whether the parameter is there: the machine deletes it when the password has been used, or can no
-    longer be.
-    """
+    """Whether the parameter is there: the machine deletes it once the password was used or has expired."""
     try:
         clients.ssm.get_parameter(Name=parameter_of(hub))
     except ClientError as exc:

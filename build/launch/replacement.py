@@ -21,8 +21,7 @@ BEFORE = "before-replacement"
 
 
 class AttachDataVolume(Step[LaunchState]):
-    """Attach the data volume to the instance, from an old one if it has it; with an old one, see that the new
-    one works.
+    """Attach the data volume, taking it from an old instance if that has it; then see that the new one works.
 
     Needs: volume_id, instance_id, old_id.
     """

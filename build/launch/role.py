@@ -1,6 +1,4 @@
-"""What the hub's instance may do: prove to the ACME server that the name is its own, and use its own
-parameters.
-"""
+"""What the hub's instance may do: prove to the ACME server whose the name is, use its own parameters."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The hub's security group: 443 and 80 for its users; 22 only while its operator is connected
-(operate/ssh_ingress.py).
-"""
+"""The hub's security group: 443 and 80 for users; 22 only while its operator is connected."""
 
 from __future__ import annotations
 

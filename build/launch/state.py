@@ -15,9 +15,7 @@ from build.report.reporter import Reporter
 
 @dataclass
 class LaunchState:
-    """The state of a launch. Fields without a value are produced by a step; reading one too early is a
-    bug.
-    """
+    """The state of a launch. A step produces the fields without a value; reading one too early is a bug."""
 
     hub: Hub
     options: LaunchOptions

@@ -1,6 +1,4 @@
-"""Where the hub lives: a subnet in the availability zone of its data volume, for a volume cannot leave its
-zone.
-"""
+"""Where the hub lives: a subnet in the zone of its data volume, which cannot leave its zone."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
 
 
 class FindSubnet(Step[LaunchState]):
-    """The subnet given, else one of the default VPC that offers the instance type, in the zone of the data
-    volume if there is one.
+    """The subnet given, else one of the default VPC with the type, in the zone of the data volume if any.
 
     Produces: subnet.
     """

@@ -1,6 +1,4 @@
-"""What the instance is told at its first boot: the launch data (a schema with a version), and whose key opens
-it. No secret.
-"""
+"""What the instance is told at its first boot: launch data with a schema version, and a key. No secret."""
 
 from __future__ import annotations
 

@@ -118,9 +118,7 @@ def detach(state: LaunchState) -> None:
 
 
 def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
-    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, as EBS goes on by
-    itself.
-    """
+    """A snapshot of the data volume as it is now, tagged as the hub's; returns at once, EBS goes on alone."""
     marks = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
     made = state.clients.ec2.create_snapshot(
         VolumeId=state.volume_id,

@@ -54,9 +54,7 @@ class WaitForHub(Step[LaunchState]):
     title = "wait for https"
 
     def run(self, state: LaunchState) -> None:
-        """Raises HubsmithError with the instance's own words, the end of its console, or what its kernel
-        reports there.
-        """
+        """Raises HubsmithError with the instance's own words, its console's end, or its kernel's reports."""
         if state.options.wait:
             state.certificate = wait(state, state.address.ip)
         else:
@@ -163,9 +161,7 @@ def published(clients: Clients, hub: Hub) -> BootStatus:
 
 
 def trust_of(clients: Clients, *, staging: bool) -> Trust:
-    """Whose certificates are good: a cloud with an ACME server of its own says so, staging roots are in
-    nobody's store.
-    """
+    """Whose certificates are good: a cloud's own ACME server says so; staging roots are in nobody's store."""
     if clients.cloud.acme_roots:
         return Trust(roots=clients.cloud.acme_roots)
     return Trust(chain=not staging)

@@ -84,9 +84,7 @@ def _with_address(spec: str, address: str) -> str:
 
 
 def _ask(question: dict[str, object], arch: Arch) -> list[dict[str, Any]]:
-    """In a process of its own: threads of py-rattler were seen to fall when the interpreter ends under
-    them.
-    """
+    """In a process of its own: py-rattler's threads were seen to crash when the interpreter ends first."""
     with TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "question.json", Path(folder) / "answer.json"
         asked.write_text(json.dumps(question), encoding="utf-8")

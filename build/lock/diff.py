@@ -8,8 +8,7 @@ from build.manifest.packages.lockfile_format import CONDA_ENTRY, PIP_ENTRY, Lock
 
 
 def changes(before: Lock, after: Lock) -> list[str]:
-    """`+` for what comes, `-` for what goes, `~` for another version or build; below the name of what it is
-    locked for.
+    """`+` for what comes, `-` for what goes, `~` for another version or build, by what it is locked for.
 
     Empty only when nothing at all is another.
     """
@@ -60,9 +59,7 @@ def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:
 
 
 def _versions(pins: Pins | None) -> dict[tuple[str, str], tuple[str, str]]:
-    """Version and whole entry by manager and name; a package that is pinned per Python has all its
-    versions.
-    """
+    """Version and whole entry by manager and name; a package pinned per Python has all its versions."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for entry in CONDA_ENTRY.finditer(pins.conda if pins else ""):
         name, version, build = entry["package"].rpartition("/")[2].rsplit("-", 2)

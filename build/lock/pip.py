@@ -30,8 +30,7 @@ def compile(
     index: str | None = None,
     overrides: Sequence[str] = (),
 ) -> str:
-    """What pip has to install for ``wanted`` and nothing else, as pins with hashes for this ``python`` and
-    newer.
+    """What pip has to install for ``wanted`` alone, as pins with hashes, from this ``python`` on.
 
     ``limits`` hold for packages that are needed, ``before`` are earlier pins that are kept where they fit,
     ``overrides`` hold whatever packages ask for. ``index`` is asked instead of the one uv itself would ask.
@@ -100,9 +99,7 @@ def _refusal(said: str, arch: Arch) -> HubsmithError:
 
 
 def _checked(pins: str) -> str:
-    """The pins, if each has a hash. Raises UserError for one that has none: what comes from git or a
-    folder.
-    """
+    """The pins, if each has a hash. Raises UserError for one that has none, as from git or a folder."""
     at = 0
     while at < len(pins):
         found = PIP_ENTRY.match(pins, at)

@@ -14,8 +14,7 @@ from build.manifest.schema import ARCH, Arch
 
 
 def resolve(manifest: Manifest, before: Lock, *, upgrade: bool) -> Lock:
-    """The lock with what ``manifest`` asks for now: its distribution, for its processors and those that were
-    locked before.
+    """The lock with what ``manifest`` asks for now, for its processors and those locked before.
 
     It goes into the section of the manifest's profiles. Earlier pins are kept where they fit, unless
     ``upgrade``. Raises UserError when nothing in the manifest can be locked or the packages cannot be had,
@@ -71,9 +70,7 @@ def _pins(
 
 
 def _own(use: ProvisionerUse, hub_version: str | None) -> tuple[Sequence[str], Sequence[str]]:
-    """What the provisioner installs in any case and its own pins, with the manifest's JupyterHub in place of
-    its own.
-    """
+    """What the provisioner always installs and its own pins, with the manifest's version of JupyterHub."""
     own, limits = lockfile.requirements(use), lockfile.constraints(use)
     if hub_version is None:
         return own, limits

@@ -1,5 +1,4 @@
-"""manifest.yaml and provisioner.yaml → frozen, validated values; every mistake with its file, line and
-column. Read load.py first.
+"""manifest.yaml and provisioner.yaml → frozen, validated values; each mistake with file, line and column.
 
 It reads files and does nothing else: no network, no cloud, no printing.
 """

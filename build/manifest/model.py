@@ -42,9 +42,7 @@ class Manifest:
     unlocked: tuple[str, ...] = ()
 
     def problem(self, path: KeyPath, message: str) -> ManifestError:
-        """What turned out to be wrong with the value at `path` when somebody used it, with the place in the
-        file.
-        """
+        """What turned out to be wrong with the value at `path` when it was used, with its place."""
         return ManifestError([place_of(self.tree, path).problem(path, message)])
 
     @property
@@ -64,9 +62,7 @@ class Manifest:
 
     @property
     def not_reproducible(self) -> str | None:
-        """Why a build of it cannot be repeated exactly, in words; None where everything it installs for users
-        is pinned.
-        """
+        """Why a build of it cannot be repeated exactly; None where all it installs for users is pinned."""
         if not self.unlocked:
             return None
         some = ", ".join(self.unlocked[:_FEW]) + (

@@ -1,6 +1,4 @@
-"""A browser that finds the hub by its address and trusts the certificate that was checked here, in a profile
-of its own.
-"""
+"""A browser that finds the hub by its address and trusts the checked certificate, in its own profile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""ssh to a hub as its operator: 22 open meanwhile, its host keys known before the first connection, the
-operator's key.
-"""
+"""ssh to a hub as its operator: port 22 open meanwhile, host keys known beforehand, the operator's key."""
 
 from __future__ import annotations
 
@@ -87,9 +85,7 @@ class _Printed:
 
 @dataclass(frozen=True)
 class SshSession:
-    """An open way to the machine, for the stock ssh client; ``explain`` says what may keep ssh from reaching
-    it, or nothing.
-    """
+    """An open way to the machine, for the stock ssh client; ``explain`` says what may keep it out."""
 
     config: Path
     ip: str
@@ -121,8 +117,7 @@ class SshSession:
         return done.stdout
 
     def show(self, line: str, *, data: str = "") -> bool:
-        """Print here what ``line`` prints, its warnings too, and whether it printed anything; then raises as
-        `run`.
+        """Print here what ``line`` prints, its warnings too; whether it printed anything. Raises as `run`.
 
         For what is said once, such as a new password, even where the next thing failed.
         """

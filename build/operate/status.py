@@ -1,6 +1,4 @@
-"""How a hub is, part by part: what the cloud says, what is seen from outside, what the machine says of
-itself.
-"""
+"""How a hub is, part by part: as the cloud sees it, from outside, and as the machine itself says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What an image is made of and a build now would not be: the tags' digests, with names from the record or
-from git for what is gone.
-"""
+"""What differs between an image and a build now: by the tags' digests, named by the record or git."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from build.manifest import Manifest, template_variables
 
 
 def changes(manifest: Manifest, now: Inputs, published: Published) -> list[str]:
-    """A line for each thing that changed since ``published`` was built; empty when a build would be made of
-    the same.
-    """
+    """A line for each thing that changed since ``published`` was built; empty when nothing has."""
     record = _record(published.image_id)
     gone = record.get("parts") or _names_from_git(manifest, published.marks.get(tags.GIT, ""))
     return [_with_values(line, manifest, record) for line in inputs.diff_tags(now, published.marks, gone)]
@@ -35,9 +31,7 @@ def _record(image_id: str) -> dict[str, Any]:
 
 
 def _names_from_git(manifest: Manifest, revision: str) -> dict[str, str]:
-    """Names of what provisioners had in the commit the image was built from; only names are needed of what is
-    gone.
-    """
+    """Names of what provisioners had in the image's commit; only what is gone has to be named from there."""
     commit = revision.removesuffix("-dirty")
     return (
         {name: "" for name in files_at(manifest.folder, commit) if name.startswith("provisioners/")}

@@ -32,8 +32,7 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class RebuildDecision:
-    """The published image, and why it is not good enough any more: ``reasons`` is empty when nothing is to be
-    done.
+    """The published image, and the ``reasons`` why it is not good enough any more; empty if it is.
 
     ``aged`` means that age is a reason: the build is to fetch everything anew. ``inputs`` is a digest of what
     a build would be made of.

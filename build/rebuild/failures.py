@@ -1,5 +1,4 @@
-"""Failures in a row of scheduled rebuilds: where they are remembered, said at the third time, and then not
-tried at every turn.
+"""Failures in a row of scheduled rebuilds: where they are kept; reported at the third, then retried later.
 
 After three failures of the same inputs the next attempt comes when something has changed, or six days later,
 so that a weekly schedule goes on trying. What fails before the inputs are known is tried at every turn, for
@@ -209,9 +208,7 @@ class FailureStreak:
 
 
 def gist(failure: Exception) -> str:
-    """A digest of what failed: the same for the same cause, whatever numbers or encoded messages it is told
-    with.
-    """
+    """A digest of what failed: the same for the same cause, whatever numbers or encoded messages it has."""
     if isinstance(failure, ClientError):
         return fingerprint.digest(failure.operation_name, code_of(failure))
     return fingerprint.digest(type(failure).__name__, re.sub(r"\d+", "#", str(failure)))

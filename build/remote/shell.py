@@ -160,8 +160,7 @@ class Shell:
     def holding(
         self, command: str, *, until: str, root: bool = False, timeout_s: float = 60
     ) -> Iterator[None]:
-        """Start ``command``, wait until it prints the line ``until``, run the block, end its standard input
-        and wait for its end.
+        """Start ``command``, wait for its line ``until``, run the block, end its stdin and wait for its end.
 
         Its standard input ends also when the block fails, or this process does. Raises RemoteError when the
         command ends before that line, with another status than 0, or not within ``timeout_s`` seconds.

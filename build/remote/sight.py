@@ -1,6 +1,4 @@
-"""Whether there is a file at an address, as far as this machine can tell: the one who will download it may
-see more, or less.
-"""
+"""Whether there is a file at an address, as this machine sees it: the builder may see more, or less."""
 
 from __future__ import annotations
 

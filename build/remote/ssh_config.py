@@ -45,9 +45,7 @@ def write_config(target: Target, folder: Path, control_socket: Path) -> Path:
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in to a machine, and with what; where nothing is said the user's own ssh configuration
-    decides.
-    """
+    """Who logs in to a machine, and with what; the user's own ssh configuration decides what is not said."""
 
     user: str = ""
     identity: str = ""
@@ -56,9 +54,7 @@ class Login:
 
 
 def write_operators_config(host: str, login: Login, folder: Path, control_socket: Path) -> Path:
-    """A configuration in which ALIAS means ``host`` as this user's own ssh would reach it, host key checked;
-    return its path.
-    """
+    """A configuration in which ALIAS is ``host`` as this user's ssh reaches it, key checked; its path."""
     options = {
         "HostName": host,
         "HostKeyAlias": host if login.port in (0, 22) else f"[{host}]:{login.port}",
@@ -81,9 +77,7 @@ def write_operators_config(host: str, login: Login, folder: Path, control_socket
 def write_hub_config(
     name: str, address: str, user: str, identity: Path, host_keys: Sequence[str], folder: Path
 ) -> Path:
-    """A configuration in which ALIAS means the hub ``name`` at ``address``, with exactly these host keys;
-    return its path.
-    """
+    """A configuration in which ALIAS is the hub ``name`` at ``address`` with these host keys; its path."""
     known_hosts = folder / "known_hosts"
     _write(known_hosts, "".join(f"{name},{address} {key}\n" for key in host_keys))
     options = {
@@ -110,8 +104,7 @@ def write_hub_config(
 
 
 def share(config: Path) -> None:
-    """Open the shared connection: of two who come at once and find none, one would say that it cannot share
-    it.
+    """Open the shared connection: of two who find none at once, one would say that it cannot share.
 
     It closes when nobody has used it for a minute. That the machine cannot be reached is left to the first
     command to say.

@@ -181,9 +181,7 @@ class Reporter:
         console.print(table)
 
     def sheet(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Names and what there is to say of them, for a person: as wide as the terminal, 80 characters where
-        there is none.
-        """
+        """Names and what there is to say of them: as wide as the terminal, or 80 characters."""
         _put(tables.sheet(rows, Console().width))
 
     @property

@@ -1,6 +1,4 @@
-"""How rows fit into a terminal: nothing is cut, an identifier stays in one piece, and prose breaks at its
-spaces.
-"""
+"""How rows fit into a terminal: nothing is cut, identifiers stay whole, prose breaks at its spaces."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ _LONGEST_WORD = 40
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """Characters for each column, ``room`` at the most with the gaps; None where a row has to be shown line
-    by line.
-    """
+    """Characters for each column, ``room`` at most with the gaps; None where a row needs several lines."""
     cells = [[columns[at], *(row[at] for row in rows)] for at in range(len(columns))]
     wanted = [max(len(line) for cell in column for line in (cell.splitlines() or [""])) for column in cells]
     least = [_least(column, most) for column, most in zip(cells, wanted, strict=True)]

@@ -66,9 +66,7 @@ def with_folders(tree: Tree) -> dict[str, Entry]:
 
 
 def as_tar(tree: Tree) -> bytes:
-    """A tar archive of exactly these entries: folders that already exist where it is unpacked keep their
-    owners and modes.
-    """
+    """A tar archive of exactly these entries: folders that are there keep their owners and modes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, entry in sorted(tree.items()):
@@ -86,9 +84,7 @@ def as_tar(tree: Tree) -> bytes:
 
 
 def as_cpio(tree: Tree) -> bytes:
-    """An archive in cpio's "newc" format, as the kernel unpacks its initial file system from
-    (Documentation/driver-api/early-userspace).
-    """
+    """An archive in cpio's "newc" format, from which the kernel unpacks its initial file system."""
     entries = [*with_folders(tree).items(), ("TRAILER!!!", File(b"", 0))]
     return b"".join(
         _cpio_member(number, path, entry) for number, (path, entry) in enumerate(entries, start=1)

@@ -64,9 +64,7 @@ def free_name(family: str, created: datetime) -> str:
 
 
 def family_for(name_filter: str) -> str | None:
-    """The family an AMI name filter asks for ("debian-13-amd64-*" → "debian-13"), or None when no family of
-    ours can match it.
-    """
+    """The family an AMI name filter asks for ("debian-13-amd64-*" → "debian-13"); None if none can match."""
     return next((family for family in FAMILIES if _may_match(name_filter, family)), None)
 
 

@@ -1,6 +1,4 @@
-"""Debian as a base image: what Debian's own EC2 image holds, minus weight, made by mmdebstrap from the host's
-mirror.
-"""
+"""Debian as a base image: what Debian's EC2 image holds, minus weight, by mmdebstrap from a mirror."""
 
 from __future__ import annotations
 
@@ -64,11 +62,10 @@ def guest_files(
     proxies: Mapping[str, str],
     certificates: Sequence[str],
 ) -> dict[str, File]:
-    """The files laid over the system before most packages are installed: those of guest/debian/files and what
-    depends on the host.
-    """
+    """The files laid over the system before most packages: guest/debian/files, and what the host decides."""
     rendered = {
-        "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 {TRUST_TIMER} {_AFTER_A_PANIC}\n",
+        "etc/kernel/cmdline": f"root=UUID={layout.root_uuid} ro console=ttyS0,115200 "
+        f"{TRUST_TIMER} {_AFTER_A_PANIC}\n",
         "etc/fstab": (
             f"UUID={layout.root_uuid} / ext4 errors=remount-ro 0 1\n"
             f"UUID={layout.fstab_esp} /{layout.esp_folder} vfat "

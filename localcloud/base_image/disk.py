@@ -43,9 +43,7 @@ class Layout:
 
 @contextmanager
 def assembling(layout: Layout, raw: Path, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """assemble.sh, waiting for the archive on its stdin and writing its complaints to `log`; ended if the
-    caller fails.
-    """
+    """assemble.sh, waiting for the archive on stdin, complaining to `log`; ended if the caller fails."""
     raw.touch(mode=0o600)
     # the namespace's root is another user to the kernel; nobody else can reach the folder it is in
     raw.chmod(0o666)
@@ -74,9 +72,7 @@ def assembling(layout: Layout, raw: Path, log: IO[bytes]) -> Iterator[subprocess
 
 
 def convert(raw: Path, qcow2: Path) -> None:
-    """The raw disk as a qcow2, uncompressed: what is decompressed at each read costs seconds of every
-    boot.
-    """
+    """The raw disk as a qcow2, uncompressed: decompressing each read costs seconds of every boot."""
     tools.run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(qcow2)], "convert the disk to qcow2")
 
 

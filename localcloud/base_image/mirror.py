@@ -31,9 +31,7 @@ class Source:
         return f"deb [signed-by={KEYRING}] {self.uri} {self.suite} main"
 
     def paragraph(self) -> str:
-        """As a paragraph of a .sources file, for a guest: a mirror on this machine's loopback is named as
-        guests see it.
-        """
+        """As a paragraph of a guest's .sources file: this machine's loopback is named as guests see it."""
         return (
             f"Types: deb\nURIs: {seen_by_guest(self.uri)}\nSuites: {self.suite}\nComponents: main\n"
             f"Signed-By: {KEYRING}\n"
@@ -41,9 +39,7 @@ class Source:
 
 
 def sources(release: str) -> list[Source]:
-    """The suites of a Debian release ("trixie"): itself, its updates and, where the host has a mirror of
-    them, its security updates.
-    """
+    """The suites of a Debian release ("trixie"): itself, updates and, if the host has them, security."""
     archives = host_archives(_indextargets())
     if "Debian" not in archives:
         return _defaults(release)
@@ -54,8 +50,7 @@ def sources(release: str) -> list[Source]:
 
 
 def host_archives(index_targets: str) -> dict[str, str]:
-    """The mirrors of Debian's own archives by label ("Debian", "Debian-Security"), from the lines of `apt-get
-    indextargets`.
+    """The mirrors of Debian's archives by label ("Debian", "Debian-Security"), of `apt-get indextargets`.
 
     Where no package list was ever fetched apt knows neither origin nor label; then the last part of the
     address tells.
@@ -110,8 +105,8 @@ def _indextargets() -> str:
 def _defaults(release: str) -> list[Source]:
     """What mmdebstrap would take by itself, read off a run that downloads nothing."""
     listing = tools.run(
-        ["mmdebstrap", "--quiet", "--variant=custom", "--skip=update,cleanup,check/signed-by", "--format=null",
-         '--setup-hook=cat "$1/etc/apt/sources.list" >&2', release, "/dev/null"],
+        ["mmdebstrap", "--quiet", "--variant=custom", "--skip=update,cleanup,check/signed-by",
+         "--format=null", '--setup-hook=cat "$1/etc/apt/sources.list" >&2', release, "/dev/null"],
         "ask mmdebstrap for its default mirror",
     )  # fmt: skip
     return list(parse_one_line_sources(listing.splitlines()))

@@ -60,9 +60,7 @@ class Apt:
         return sorted(set(re.findall(r"^(lib\S+|zlib1g)$", shown, re.MULTILINE)))
 
     def download(self, names: Sequence[str]) -> list[Path]:
-        """Fetch packages and return their files, in the order of the names; those already there are only
-        checked.
-        """
+        """Fetch packages and return their files, in the order of the names; check those that are there."""
         wanted = self._run(["apt-get", "download", "--print-uris", *names], "look up Debian packages")
         files = [
             self.folder / "debs" / name for name in re.findall(r"^'[^']*' (\S+) \d+", wanted, re.MULTILINE)
@@ -87,9 +85,7 @@ class Apt:
         self._run(["apt-get", "clean"], "delete downloaded packages")
 
     def remember(self, purpose: str, files: Iterable[Path]) -> None:
-        """Note the files fetched for a purpose, so that making an image again within the day need not ask the
-        mirror.
-        """
+        """Note the files fetched for a purpose: another image of the same day need not ask the mirror."""
         (self.folder / f"{purpose}.list").write_text("".join(f"{file}\n" for file in files))
 
     def remembered(self, purpose: str) -> list[Path]:
@@ -119,9 +115,7 @@ class Apt:
 
 
 def contents(deb: Path, wanted: Iterable[str]) -> dict[str, Entry]:
-    """The files and links of a package whose paths ("usr/bin/…") match one of the regular expressions wholly,
-    by path.
-    """
+    """The files and links of a package by path ("usr/bin/…"), where an expression matches the whole path."""
     pattern = re.compile("|".join(f"(?:{expression})$" for expression in wanted))
     process = subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, env=tools.environment()

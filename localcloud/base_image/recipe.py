@@ -1,5 +1,4 @@
-"""What decides the content of a base image, as one digest: what goes into it, not the text of the modules
-that put it there.
+"""What decides the content of a base image, as one digest: what goes into it, not the modules' text.
 
 Counted are the files of its guest, the scripts that run, what is asked of the packaging tools, and for the
 rest a recipe number. What depends on this machine (mirror, proxy, certificates) has example values here.

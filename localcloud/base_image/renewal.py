@@ -33,8 +33,7 @@ _DETAILS = {
 
 
 def ensure(family: str, *, rebuild: bool = False, max_age_days: float = 30, progress: Progress) -> BaseImage:
-    """The newest image of the family, built first where there is none, it is too old or it is built in
-    another way by now.
+    """The newest image of the family; built first where it is missing, too old or of another recipe.
 
     That takes seconds for tiny, about a minute for Debian. Two callers at once build it once. An image that
     cannot be renewed is used as it is, with a word about it. Raises UserError for an unknown family,
@@ -108,9 +107,7 @@ def _alone(family: str, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def _workshop(family: str) -> Iterator[Path]:
-    """An empty folder beside the images, so that finishing is a rename; what an earlier, killed build left is
-    removed first.
-    """
+    """An empty folder beside the images, so that finishing is a rename; a killed build's is removed first."""
     prefix = f".building-{family}-"
     for leftover in catalogue.folder().glob(f"{prefix}*"):
         shutil.rmtree(leftover, ignore_errors=True)

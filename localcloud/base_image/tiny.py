@@ -136,9 +136,7 @@ def load_order(wanted: Iterable[str], modules: Mapping[str, bytes]) -> list[str]
 
 
 def _sort_out(debs: Iterable[Path]) -> tuple[bytes, dict[str, bytes], dict[str, File], Tree, bytes]:
-    """Kernel image, its modules by name, programs by name, library files and links by path, the boot
-    loader.
-    """
+    """Kernel image, its modules and programs by name, library files and links by path, the boot loader."""
     wanted = [
         r"boot/vmlinuz-.*", r"(usr/)?lib/modules/.*/(virtio.*|net_failover|failover|button|evdev)\.ko\.xz",
         r"(usr/)?s?bin/(busybox|blkid)",
@@ -192,9 +190,7 @@ def _library_names(entry: Entry) -> list[str]:
 
 
 def _applets(busybox: File) -> Tree:
-    """A link for each applet; busybox itself is asked for their names, and runs on this host as it will
-    there.
-    """
+    """A link for each applet; busybox itself names them, and runs on this host as it will there."""
     return {
         f"usr/bin/{name}": Link("busybox")
         for name in packages.output_of("busybox", busybox.content, ["--list"]).split()

@@ -1,5 +1,4 @@
-"""Certificates this machine trusts beyond Debian's own set, and how to make everything in a guest trust them
-too.
+"""Certificates this machine trusts beyond Debian's set, and how to make a guest trust them too.
 
 A host behind a proxy that inspects TLS has its own authority in its bundle. An image for this host's local
 cloud must trust it, or no package can be installed in it; on a host without such a thing nothing is added, so

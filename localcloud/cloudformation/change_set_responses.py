@@ -35,7 +35,8 @@ class ChangeSetResponse(StackResponse):
         kind, name = self._get_param("ChangeSetType") or "UPDATE", str(self._get_param("ChangeSetName"))
         if kind not in _KINDS:
             raise ValidationError(
-                message=f"The local cloud's CloudFormation makes change sets of the types {' and '.join(_KINDS)}"
+                message="The local cloud's CloudFormation makes change sets of the types "
+                f"{' and '.join(_KINDS)}"
             )
         stack = self.backend.find(str(self._get_param("StackName")))
         body = self._template(

@@ -1,5 +1,4 @@
-"""Brings a stack to its template: what is missing is made, what differs is changed, what is gone is removed;
-back again when that fails.
+"""Bring a stack to its template: make, change and remove resources, or go back when that fails.
 
 Every change of the model is written down before the next call is made, so that a server that was killed goes
 on where it was.

@@ -10,9 +10,7 @@ from localcloud.ec2.host import Host
 
 
 def install(host: Host) -> None:
-    """From now on moto's CloudFormation is the local cloud's; call it once, before anything asks for a
-    backend.
-    """
+    """From now on moto's CloudFormation is the local cloud's; call it before anything asks for a backend."""
     Stacks.host, Stacks.url_module = host, urls
     host.settlers["stack"] = deploy.settle
     cloudformation_backends.backend = Stacks  # type: ignore[assignment]  # another class with the same addresses

@@ -1,6 +1,4 @@
-"""CloudFormation's actions on stacks; stack sets and the rest are refused (change sets:
-change_set_responses.py).
-"""
+"""CloudFormation's actions on stacks; stack sets are refused, change sets are another module's."""
 
 from __future__ import annotations
 

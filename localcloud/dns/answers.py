@@ -1,6 +1,4 @@
-"""A query and the zones -> the reply an authoritative server gives (RFC 1034 4.3.2, RFC 2308 for what is not
-there).
-"""
+"""A query and the zones -> the reply an authoritative server gives (RFC 1034 4.3.2, RFC 2308)."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ def largest_datagram(query: DNSRecord) -> int:
 
 
 def truncated(reply: DNSRecord) -> DNSRecord:
-    """The same without its records, for whoever has to ask again over TCP; the question stays, resolvers
-    compare it.
-    """
+    """The same without its records, to ask again over TCP; the question stays, resolvers compare it."""
     short = DNSRecord(reply.header, questions=reply.questions)
     short.header.tc = 1
     short.set_header_qa()
@@ -99,9 +95,7 @@ def _look(
 
 
 def _node(zone: Zone, name: str) -> list[RecordSet] | None:
-    """The sets of a name, by a wildcard if need be; [] where only names below it exist; None where there is
-    nothing.
-    """
+    """The sets of a name, also by a wildcard; [] where only names below it exist; None where nothing is."""
     if _exists(zone, name):
         return [one for one in zone.sets if one.name == name]
     encloser = next((parent for parent in _parents(name) if _exists(zone, parent)), zone.name)

@@ -1,6 +1,4 @@
-"""The asterisk of a wildcard: Route 53 takes it as * or as \\052 and lists it as \\052; moto compares and
-lists what it was given.
-"""
+"""The asterisk of a wildcard: Route 53 lists * as \\052, however it was given; moto does not."""
 
 from __future__ import annotations
 

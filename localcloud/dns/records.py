@@ -30,9 +30,7 @@ def records(owner: str, kind: str, ttl: int, values: tuple[str, ...]) -> list[RR
 
 
 def _record(owner: str, kind: str, ttl: int, value: str) -> RR:
-    """By dnslib's reader of zone files; "o" stands for the owner, whose name may hold what such a file would
-    not take.
-    """
+    """By dnslib's reader of zone files; "o" is the owner, whose name may hold what such a file refuses."""
     (made,) = RR.fromZone(f"o. {ttl} IN {kind} {value}")
     return RR(owner, made.rtype, CLASS.IN, ttl, made.rdata)
 

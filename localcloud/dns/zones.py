@@ -68,9 +68,7 @@ def _all_zones() -> Iterator[FakeZone]:
 
 
 def _sets(sets: Iterable[MotoRecordSet]) -> Iterator[RecordSet]:
-    """Routing policies are not played: a weight of 0 and a SECONDARY stand back, everything else is
-    answered.
-    """
+    """Routing policies are not played: a weight of 0 and a SECONDARY are left out, all else is answered."""
     for one in sets:
         if str(one.weight) == "0" or one.failover == "SECONDARY":
             continue

@@ -58,9 +58,7 @@ class LocalBackend(EC2Backend):
         return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
 
     def wake_instance(self, instance_id: str) -> None:
-        """Have an instance looked at soon: its state, volumes, snapshots or forwards are not what is
-        wanted.
-        """
+        """Have an instance looked at soon: its state, volumes, snapshots or forwards are not as wanted."""
         self.host.wake("instance", self, instance_id)
         self.wake_doors(instance_id)
 

@@ -29,9 +29,7 @@ HOLD_LOOK_S = 0.1
 
 
 def runtime_folder(cloud: Path) -> Path:
-    """Where sockets live: short (a unix socket's path has 107 characters at most), private, the same for
-    every process of this user.
-    """
+    """Where sockets live: short (unix sockets' paths have 107 characters), private, one for each user."""
     digest = hashlib.sha256(str(cloud.absolute()).encode()).hexdigest()[:10]
     return Path(tempfile.gettempdir()) / f"hubsmith-{os.getuid()}-{digest}"
 
@@ -119,9 +117,7 @@ class Host:
         self.workers.wake(key, lambda: settle(backend, resource_id))
 
     def wait_out(self, change: str, resource_id: str, still: Callable[[], bool]) -> bool:
-        """Let the time pass that a fault makes a state change take; False when it is not `still` wanted, or
-        the server ends.
-        """
+        """Wait as long as a fault makes a state change take; False when it is not `still` wanted."""
         while self.faults.is_held(change, resource_id):
             if not still() or self.workers.closed:
                 return False

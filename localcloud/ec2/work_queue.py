@@ -1,6 +1,4 @@
-"""Background work: each thing (an instance, a volume, …) is looked at by one thread at a time, and again when
-it was woken meanwhile.
-"""
+"""Background work: one thread at a time looks at each thing, and again when it was woken meanwhile."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ class KeyedQueue:
         self._closed = False
 
     def wake(self, key: Hashable, work: Callable[[], None]) -> None:
-        """Have work() run soon: now in a thread of its own, or right after the run that is going on for this
-        key.
-        """
+        """Have work() run soon: now in a thread of its own, or right after this key's current run."""
         with self._condition:
             if self._closed:
                 return

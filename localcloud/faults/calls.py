@@ -30,9 +30,7 @@ def read(request: Request, body: bytes, services: tuple[str, ...]) -> Call:
 
 
 def _rest(request: Request, service: str) -> str:
-    """The action of a REST request by the service's own description; the method, read as one, where that is
-    of no help.
-    """
+    """The action of a REST request by the service's description; else the method, read as one."""
     try:
         return (
             str(get_service_router(service).match(MotoRequest(request.environ))[0].name)

@@ -74,9 +74,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """call is an action ("RunInstances") or a pattern ("Describe*", "route53:*"); where are patterns of
-    parameters by name.
-    """
+    """call is an action or a pattern ("Describe*", "route53:*"); where are patterns of parameters by name."""
 
     kind: str
     call: str = ""

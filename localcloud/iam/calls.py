@@ -19,9 +19,7 @@ Keys = dict[str, tuple[str, ...]]
 
 
 def call(service: str, operation: str, parameters: Parameters, region: str, account: str) -> JudgedCall:
-    """The call an operation with these parameters is, without what is known of the caller and of the
-    resources' tags.
-    """
+    """The call an operation with these parameters is, without the caller and the resources' tags."""
     place = f"{region}:{account}"
     if service == "ec2":
         return _ec2(operation, parameters, place)
@@ -81,9 +79,7 @@ def _record_keys(parameters: Parameters) -> Keys:
 
 
 def normalized(name: str) -> str:
-    """A record's name as Route 53's condition key has it: lower case, no final dot, all but a-z 0-9 - _ . as
-    octal codes.
-    """
+    """A record's name in Route 53's condition key: lower case, no final dot, all but a-z0-9-_. in octal."""
     bare = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), name.lower().rstrip("."))
     return re.sub(
         r"[^a-z0-9\-_.]", lambda found: "".join(f"\\{byte:03o}" for byte in found[0].encode()), bare

@@ -59,9 +59,7 @@ def named(operation: str, parameters: Parameters, place: str) -> list[str]:
 
 
 def made(operation: str, parameters: Parameters, place: str) -> dict[str, Context]:
-    """The ARNs of what the call makes, whose ids are not known yet, and the tags that each is asked for with,
-    as condition keys.
-    """
+    """The ARNs of what the call makes, without ids, and the tags asked for with each, as condition keys."""
     tags = _specified(parameters)
     return {_arn(kind, "*", place): request_keys(tags.get(kind, ())) for kind in _MADE.get(operation, ())}
 
@@ -90,9 +88,7 @@ def request_keys(tags: Iterable[Any]) -> Context:
 
 
 def id_of(arn: str) -> str | None:
-    """The id at the end of the ARN of something that EC2 has; None for other ARNs and for what is still to be
-    made.
-    """
+    """The id at the end of the ARN of what EC2 has; None for other ARNs and for what is still to be made."""
     kind = _ID.fullmatch(arn.rpartition("/")[2]) if arn.startswith("arn:aws:ec2:") else None
     return kind[0] if kind else None
 

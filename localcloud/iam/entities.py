@@ -1,5 +1,4 @@
-"""The roles and instance profiles that calls name, as they are now: their paths, their boundaries, and who
-passes which role.
+"""The roles and instance profiles that calls name: their paths, boundaries, and who passes which role.
 
 PassRole and iam:PassedToService after
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html: whoever gives a role to an

@@ -1,5 +1,4 @@
-"""The tags that EC2's resources carry, as condition keys: aws:ResourceTag/… and, meaning the same,
-ec2:ResourceTag/….
+"""The tags of EC2's resources as condition keys: aws:ResourceTag/… and, alike, ec2:ResourceTag/….
 
 After https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/control-access-with-tags.html. Keys know no case, so
 two tags whose keys differ in case only are one condition key with two values.

@@ -1,6 +1,4 @@
-"""The credentials of an instance's role: moto's STS keeps them, so GetCallerIdentity knows them and they
-outlive the server.
-"""
+"""The credentials of an instance's role: moto's STS keeps them, so they outlive the server."""
 
 from __future__ import annotations
 

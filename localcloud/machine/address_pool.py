@@ -25,9 +25,7 @@ RANGE = IPv4Network("127.77.0.0/16")
 
 
 def registry_dir() -> Path:
-    """The folder with this host's claims, created if absent, open to every user like the temp folder
-    itself.
-    """
+    """The folder with this host's claims, created if absent, open to every user like the temp folder."""
     folder = Path(tempfile.gettempdir()) / "hubsmith-addresses"
     with contextlib.suppress(FileExistsError):
         folder.mkdir()
@@ -58,9 +56,7 @@ class AddressPool:
         )
 
     def reserve(self, address: str) -> None:
-        """Take the address the kept state names; raises MachineError when another cloud holds its /24 by
-        now.
-        """
+        """Take the address the kept state names; raises MachineError when another cloud now holds its /24."""
         wanted = IPv4Address(address)
         if wanted not in RANGE:
             raise MachineError(f"{address} is not an address of the local cloud ({RANGE})")
@@ -121,9 +117,7 @@ class AddressPool:
 
 
 def why_not_listen(address: str, port: int) -> MachineError | None:
-    """The reason why this user cannot listen on address:port (TCP) right now, with what to do about it; None
-    if they can.
-    """
+    """Why this user cannot listen on address:port (TCP) now, and what to do about it; None if they can."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -28,9 +28,11 @@ __all__ = ["InstanceFacts", "InstanceMetadata", "MetadataServer", "Tree", "ident
 _log = logging.getLogger("hubsmith.localcloud")
 
 # cloud-init asks for 2009-04-04 and the newest of 2016-09-02, 2018-09-24, 2021-03-23; all answer alike.
-_DATES = """2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01 2009-04-04 2011-01-01 2011-05-01 2012-01-12
-2014-02-25 2014-11-05 2015-10-20 2016-04-19 2016-06-30 2016-09-02 2018-03-28 2018-08-17 2018-09-24 2019-10-01 2020-10-27 2021-01-03
-2021-03-23 2021-07-15 2022-09-24 2024-04-11"""
+_DATES = """
+2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01 2009-04-04 2011-01-01 2011-05-01
+2012-01-12 2014-02-25 2014-11-05 2015-10-20 2016-04-19 2016-06-30 2016-09-02 2018-03-28 2018-08-17 2018-09-24
+2019-10-01 2020-10-27 2021-01-03 2021-03-23 2021-07-15 2022-09-24 2024-04-11
+"""
 VERSIONS = ("1.0", *_DATES.split(), "latest")
 MAX_TTL_S = 21600
 POLL_S = 0.1  # so long an end takes at most; every machine has one such server
@@ -48,9 +50,7 @@ class InstanceMetadata:
 
 
 class MetadataServer:
-    """Answers one instance on Machine.metadata_socket; lookup is asked on every request, from a thread of its
-    own.
-    """
+    """Answers one instance on Machine.metadata_socket; lookup is asked on every request, in a thread."""
 
     def __init__(self, socket: Path, lookup: Callable[[], InstanceMetadata]) -> None:
         self.socket = socket
@@ -197,9 +197,7 @@ def _error(status: int) -> Response:
 
 
 def _token_key(socket: Path) -> bytes:
-    """The key tokens are signed with: beside the socket, so that they outlive a restart of the server as the
-    machine does.
-    """
+    """The key tokens are signed with: beside the socket, so that they outlive a restart of the server."""
     path = socket.with_suffix(".key")
     if not path.exists():
         path.touch(mode=0o600)

@@ -56,9 +56,7 @@ class InstanceFacts:
 
 
 def tree(facts: InstanceFacts) -> Tree:
-    """The meta-data tree of an instance; things it does not have are absent, so that asking for them is a
-    quick 404.
-    """
+    """The meta-data tree of an instance; what it does not have is absent, and asking for it a quick 404."""
     return {
         "ami-id": facts.image_id,
         "ami-launch-index": str(facts.launch_index),

@@ -117,9 +117,7 @@ def _some_kernel() -> Iterator[Path | None]:
 
 
 def _kernel_of(image: Path, folder: Path) -> Path | None:
-    """The kernel in the image's EFI system partition, which begins at 1 MiB as sfdisk and the distributions'
-    tools have it.
-    """
+    """The kernel in the image's EFI system partition, which begins at 1 MiB as sfdisk has it."""
     start, kernel = folder / "start.raw", folder / "kernel"
     partition = f"{start}@@1M"
     try:

@@ -1,6 +1,4 @@
-"""One instance as a QEMU machine: a pid and a QMP socket on disk, not a child of the server that started
-it.
-"""
+"""One instance as a QEMU machine: a pid and a QMP socket on disk, not a child of the server."""
 
 from __future__ import annotations
 
@@ -112,9 +110,7 @@ class Machine:
         return str(answer["status"]) if isinstance(answer, dict) else ""
 
     def crashed(self) -> bool:
-        """Did the process end without a word? QEMU removes its pid file when it ends by itself or is told
-        to.
-        """
+        """Did the process end without a word? QEMU removes its pid file when it ends in an orderly way."""
         return self.files.pid.exists() and not self.is_running()
 
     def kill(self) -> None:
@@ -147,9 +143,7 @@ class Machine:
             return b""
 
     def forward(self, address: str, port: int, guest_port: int) -> None:
-        """Let address:port (TCP) of the host reach the guest; raises MachineError if the port is taken or
-        privileged.
-        """
+        """Let address:port (TCP) of the host reach the guest; raises MachineError if the port is taken."""
         problem = self._monitor.human(f"hostfwd_add net0 tcp:{address}:{port}-:{guest_port}")
         if problem:
             raise why_not_listen(address, port) or MachineError(
@@ -187,8 +181,7 @@ class Machine:
         drives.switch_to_overlay(self._monitor, volume_id, overlay)
 
     def save(self, tag: str) -> None:
-        """Save memory, devices and disks under a tag inside the disks; start(spec, saved=tag) goes on from
-        there.
+        """Save memory, devices and disks under a tag inside the disks; start(spec, saved=tag) goes on.
 
         virtio-blk only. The guest's clock stands at the saved time afterwards: whoever restores sets it.
         """

@@ -1,8 +1,7 @@
-"""CodeBuild's projects, where moto has less than `invoke schedule --on aws` needs: UpdateProject, the limit
-of builds at once, projects without a source. Nothing is built: moto's StartBuild only says so.
+"""CodeBuild's projects, where moto has less than `invoke schedule --on aws` needs.
 
-After https://docs.aws.amazon.com/codebuild/latest/APIReference/API_UpdateProject.html: what is not named
-stays, an empty text takes a description or a source version away, and -1 the limit.
+UpdateProject, the limit of builds at once, projects without a source. Nothing is built: moto's StartBuild
+only says so.
 """
 
 from __future__ import annotations
@@ -35,9 +34,7 @@ class ProjectResponse(motos.CodeBuildResponse):
     """moto's, with more of projects."""
 
     def create_project(self) -> ActionResult:
-        """CreateProject: moto's asks for the location of a source that there is not, and forgets the
-        limit.
-        """
+        """CreateProject: moto asks for the location of a source that is not there, and forgets the limit."""
         name = str(self._get_param("name"))
         motos._validate_required_params_project_name(name)
         if name in self.codebuild_backend.codebuild_projects:

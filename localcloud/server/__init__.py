@@ -1,3 +1,1 @@
-"""The server: a process of its own that answers as EC2 and the services beside it, and the commands that
-start and end it.
-"""
+"""The server: a process that answers as EC2 and the services beside it, and the commands around it."""

@@ -58,8 +58,7 @@ def _silent(_: str) -> None:
 
 
 def ensure_up(state: Path | None = None, port: int | None = None, progress: Progress = _silent) -> Endpoint:
-    """Start the server if it is not up, with the instances that ran when it was shut down; wait until it
-    answers.
+    """Start the server if it is not up, with the instances that ran before; wait until it answers.
 
     port None: HUBSMITH_CLOUD_PORT, else 5077 if it is free, else any. Raises MachineError with the end of its
     log, or with the line that lets this user open the instances' ports.
@@ -118,9 +117,7 @@ def _check_environment() -> None:
 
 
 def require_host() -> None:
-    """Raise UserError or MachineError, with the line that mends it, when the server could not run or nobody
-    could reach an instance.
-    """
+    """Raise UserError or MachineError, with a hint, when the server or its addresses could not work."""
     libraries, ports = doctor.libraries(), doctor.low_ports()
     if not libraries.ok:
         raise UserError(
@@ -247,9 +244,7 @@ def _server_pid(folder: Path) -> int:
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
-    """What makes any AWS client talk to this cloud: boto3, the aws CLI (2.13 or PyPI's), Packer,
-    Terraform.
-    """
+    """What makes any AWS client talk to this cloud: boto3, aws CLI (2.13 or PyPI's), Packer, Terraform."""
     return {
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_ACCESS_KEY_ID": endpoint.access_key,

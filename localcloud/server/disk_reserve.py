@@ -1,5 +1,4 @@
-"""A little space kept aside in the state folder: a server that was killed on a full disk must be able to come
-up again.
+"""A little space kept aside in the state folder, so that a server can start again on a full disk.
 
 It writes its endpoint, its state and Pebble's configuration when it does; without the space it would end at
 the first of them.

@@ -30,9 +30,7 @@ def places(cloud: Path, cache: Path) -> tuple[Place, ...]:
 
 
 def taken(files: Iterable[Path], *, shared: bool = True) -> int:
-    """The bytes these files take; shared: also of those that have a second name elsewhere (a base image's
-    layer is the cache's file).
-    """
+    """The bytes these files take; shared: also of those with a second name elsewhere, as in the cache."""
     total = 0
     for path in files:
         try:

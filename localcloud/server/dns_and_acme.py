@@ -48,9 +48,7 @@ class Names:
 
 
 def _answered(host: Host) -> list[Zone]:
-    """The zones; while Pebble is to refuse certificates (a fault), without what would prove to it whose names
-    they are.
-    """
+    """The zones; without what proves to Pebble whose names they are while a fault makes it refuse."""
     zones = public_zones(host.lock)
     if not host.faults.acme_refuses:
         return zones

@@ -1,9 +1,10 @@
-"""The control endpoint, of this cloud only:
+"""The control endpoint of this cloud: faults, and machines that freeze or die.
 
-    GET    /hubsmith/faults        {"faults": [{"number": 1, "kind": "error", …, "left": 2}], "frozen":
-    ["i-…"]} POST   /hubsmith/faults        [fault, …], or {"profile": "like-aws"} DELETE /hubsmith/faults[/N]
-    all, with the delays under way and frozen machines let go; or one POST   /hubsmith/machines/i-…  {"do":
-    "freeze"}, "thaw" or "kill"
+    GET    /hubsmith/faults        {"faults": [{"number": 1, "kind": "error", …, "left": 2}],
+                                   "frozen": ["i-…"]}
+    POST   /hubsmith/faults        [fault, …], or {"profile": "like-aws"}
+    DELETE /hubsmith/faults[/N]    all, with the delays under way and frozen machines let go; or one
+    POST   /hubsmith/machines/i-…  {"do": "freeze"}, "thaw" or "kill"
 
 A POST has to be application/json, which no web page may send here unasked.
 """

@@ -92,9 +92,7 @@ def _make_picklable(ssm_backend: SimpleSystemManagerBackend) -> None:
 
 
 def _reduce_parameters(parameters: ParameterDict) -> tuple[object, ...]:
-    """SSM's parameters are a defaultdict whose constructor takes other arguments than pickle would give
-    it.
-    """
+    """SSM's parameters are a defaultdict whose constructor takes other arguments than pickle gives it."""
     made_with = (parameters.account_id, parameters.region_name)
     return ParameterDict, made_with, parameters.__dict__, None, iter(dict.items(parameters))
 
@@ -188,9 +186,7 @@ class StateStore:
 
 
 def _lay_up(ballast: Path) -> None:
-    """Keep some space for the next time the disk is full, so that what is removed then can be written
-    down.
-    """
+    """Keep some space for the next time the disk is full, so that removals can be written down then."""
     if ballast.exists():
         return
     draft = ballast.with_suffix(".new")

@@ -51,9 +51,7 @@ def machines(folder: Path) -> dict[str, int]:
 
 
 def kernel_faults(console: Path) -> list[KernelFault]:
-    """The newest kernel faults in the file that holds a machine's console; only the end of the file is
-    read.
-    """
+    """The newest kernel faults in a machine's console file; only the end of the file is read."""
     try:
         with console.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))

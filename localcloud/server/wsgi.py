@@ -1,6 +1,4 @@
-"""The HTTP side: moto's server for a few services, one request at a time, every failure an answer AWS could
-give.
-"""
+"""The HTTP side: moto's server for a few services, one request at a time; failures look like AWS's."""
 
 from __future__ import annotations
 
@@ -101,9 +99,7 @@ class CloudApp:
         return response(environ, start_response)
 
     def _delayed(self, call: Call) -> str:
-        """The error a fault answers this call with, if one does; returns after the delay that one asks
-        for.
-        """
+        """The error a fault answers this call with, if any; returns after the delay that a fault asks for."""
         verdict = self._host.faults.meet(call)
         time.sleep(verdict.delay_s)
         return verdict.code
@@ -168,9 +164,7 @@ class CloudApp:
         return response
 
     def _calls(self, request: Request) -> Response:
-        """What was asked for with the credentials of roles (?role=NAME: of that one); DELETE begins a new
-        record.
-        """
+        """What was asked for with the credentials of roles (?role=NAME: one); DELETE begins a new record."""
         if request.method == "DELETE":
             self._guard.forget()
         return Response(
@@ -223,5 +217,6 @@ def _error(service: str, request: Request, status: int, code: str, message: str)
     if service == "ec2":
         text = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>local</RequestID></Response>"
     else:
-        text = f"<ErrorResponse><Error><Type>Receiver</Type>{error}</Error><RequestId>local</RequestId></ErrorResponse>"
+        error = f"<Error><Type>Receiver</Type>{error}</Error>"
+        text = f"<ErrorResponse>{error}<RequestId>local</RequestId></ErrorResponse>"
     return Response(f'<?xml version="1.0" encoding="UTF-8"?>{text}', status, mimetype="text/xml")

@@ -14,9 +14,7 @@ from tests.cloud.workshop import INVOKE, REPO, Done, Workshop
 
 @dataclass(frozen=True)
 class Baking:
-    """A bake of the shipped manifest in a workshop of its own; ``before`` is what its cloud listed when it
-    began.
-    """
+    """A bake of the shipped manifest in its own workshop; ``before`` is what the cloud listed at first."""
 
     workshop: Workshop
     before: dict[str, list[str]]
@@ -24,9 +22,7 @@ class Baking:
 
     @classmethod
     def begin(cls, state: Path) -> Baking:
-        """Start a cloud in the folder ``state``, and the bake; both give way to the tests, whose patience is
-        shorter.
-        """
+        """Start a cloud in the folder ``state``, and the bake; both give way to the tests."""
         environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
         command = ["nice", str(INVOKE)]
         up = subprocess.run(

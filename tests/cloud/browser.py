@@ -1,6 +1,4 @@
-"""A real browser: Chromium without a screen, steered through its DevTools protocol, trusting one root
-only.
-"""
+"""A real browser: Chromium without a screen, steered by its DevTools protocol, trusting one root only."""
 
 from __future__ import annotations
 
@@ -26,9 +24,7 @@ _ANSWER_S = 60
 
 
 class Page:
-    """What a browser shows, through its DevTools protocol; ``profile`` is its user data folder, pictures go
-    to ``folder``.
-    """
+    """What a browser shows, by its DevTools protocol; ``profile`` is user data, pictures go to ``folder``."""
 
     def __init__(self, profile: Path, folder: Path) -> None:
         self.folder = folder
@@ -88,9 +84,7 @@ class Page:
         self.call("Input.insertText", text=text)
 
     def new_notebook(self, timeout_s: float) -> None:
-        """In JupyterLab: press the launcher's card and wait until the kernel is idle; what is typed before is
-        lost.
-        """
+        """In JupyterLab: press the launcher's card, wait until the kernel is idle; earlier keys are lost."""
         card = ".jp-LauncherCard[data-category=Notebook]"
         self.wait_for(f"document.querySelector('{card}') !== null", timeout_s)
         self.click(card)

@@ -1,6 +1,4 @@
-"""A local cloud for the tests: a daemon with a state folder of its own, gone afterwards with everything it
-started.
-"""
+"""A local cloud for the tests: a daemon with its own state folder, gone afterwards with all it started."""
 
 from __future__ import annotations
 
@@ -122,9 +120,7 @@ class open_cloud:  # used as a function
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Command lines of all processes that name the folder or the sockets of its machines: QEMU, socat,
-    servers.
-    """
+    """Command lines of all processes that name the folder or its machines' sockets: QEMU, socat, servers."""
     from localcloud.ec2.host import runtime_folder
 
     names = (str(folder), str(runtime_folder(folder)))

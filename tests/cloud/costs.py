@@ -21,9 +21,7 @@ def cpu_s(pid: int) -> float:
 
 
 def idle_cpu_s(cloud: Customer, seconds: float = 10) -> tuple[float, float]:
-    """Processor seconds that the server, and all its machines together, use while nobody asks anything of
-    them.
-    """
+    """Processor seconds that the server, and all its machines together, use while nobody asks anything."""
     machines = control.machines(cloud.folder).values()
     before = cpu_s(cloud.endpoint.pid), sum(map(cpu_s, machines))
     time.sleep(seconds)

@@ -60,7 +60,8 @@ class Customer:
             "aws_access_key_id": self.endpoint.access_key,
             "aws_secret_access_key": self.endpoint.secret_key,
         }
-        return boto3.client(
+        session: Any = boto3.Session()  # whose stubs want the service as a literal
+        return session.client(
             service, endpoint_url=self.endpoint.url, region_name=region, config=config, **credentials
         )
 

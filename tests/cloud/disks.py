@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 from localcloud.server import control
 from tests.cloud.customer import Customer, Key, until
@@ -40,21 +42,23 @@ def files_on(workshop: Workshop, folder: Path, *image_ids: str) -> list[dict[str
             ec2.attach_volume(
                 VolumeId=volume_id, InstanceId=instance["InstanceId"], Device=f"/dev/sd{letter}"
             )
-            until(
-                lambda v=volume_id: (
-                    ec2.describe_volumes(VolumeIds=[v])["Volumes"][0]["Attachments"][0]["State"] == "attached"
-                ),
-                120,
-            )
+            until(functools.partial(_is_attached, ec2, volume_id), 120)
             said = customer.ssh(instance, _HASH.format(serial=volume_id.replace("-", "")))
             found.append(
                 {name: value for value, _, name in (line.partition("  ") for line in said.splitlines())}
             )
             ec2.detach_volume(VolumeId=volume_id)
-            until(
-                lambda v=volume_id: ec2.describe_volumes(VolumeIds=[v])["Volumes"][0]["State"] == "available",
-                120,
-            )
+            until(functools.partial(_is_available, ec2, volume_id), 120)
             ec2.delete_volume(VolumeId=volume_id)
     ec2.delete_key_pair(KeyName="tests")
     return found
+
+
+def _is_attached(ec2: Any, volume_id: str) -> bool:
+    (volume,) = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
+    return bool(volume["Attachments"][0]["State"] == "attached")
+
+
+def _is_available(ec2: Any, volume_id: str) -> bool:
+    (volume,) = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
+    return bool(volume["State"] == "available")

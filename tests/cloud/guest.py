@@ -127,9 +127,7 @@ class Guest:
 
 
 def until_it_works(attempt: Callable[[], T], timeout_s: float) -> T:
-    """The first result of attempt that is neither false nor an error; its last error after timeout_s
-    seconds.
-    """
+    """The first result of attempt that is neither false nor an error; its last error after timeout_s."""
     end = time.monotonic() + timeout_s
     while True:
         try:

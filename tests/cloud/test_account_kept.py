@@ -1,6 +1,4 @@
-"""A server that is killed has lost nothing of the account: what every listing said before, it says
-afterwards.
-"""
+"""A server that is killed has lost nothing of the account: every listing is the same afterwards."""
 
 from __future__ import annotations
 

@@ -253,9 +253,7 @@ def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(
 
 
 def assert_fenced_in(workshop: Workshop, run: str, subnet: dict[str, str]) -> None:
-    """What the builder of a run is by EC2's own account: for its caller only, encrypted, tagged, and with an
-    end.
-    """
+    """What the builder of a run is by EC2's own account: for its caller only, encrypted, tagged, ending."""
     ec2, ours = workshop.client("ec2"), [{"Name": "tag:hubsmith:run", "Values": [run]}]
     (builder,) = ec2.describe_instances(Filters=ours)["Reservations"][0]["Instances"]
     (volume,) = ec2.describe_volumes(Filters=ours)["Volumes"]

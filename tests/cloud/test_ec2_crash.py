@@ -1,6 +1,4 @@
-"""Machines that crash, freeze or are changed by twenty clients at once; state changes that take their
-time.
-"""
+"""Machines that crash, freeze or are changed by twenty clients at once; slow state changes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The host's disk is full: a clear refusal, nothing lost, machines that wait, and all goes on when there is
-space again.
-"""
+"""The host's disk is full: a clear refusal, nothing lost, machines that wait and go on with new space."""
 
 from __future__ import annotations
 
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import base_image
+from localcloud.machine.machine import Machine
 from localcloud.server import state_store
 from tests.cloud.conftest import open_cloud
 from tests.cloud.customer import FAST, Customer, Key, refused, until
@@ -106,7 +105,7 @@ def _full(cloud: Customer, instance_id: str, data: str, spare: str, folder: Path
     return cloud
 
 
-def _machine(cloud: Customer, instance_id: str):  # noqa: ANN202  # Machine, imported late as conftest does
+def _machine(cloud: Customer, instance_id: str) -> Machine:
     from localcloud.ec2.host import Host
 
     return Host(cloud.folder).machine(instance_id)

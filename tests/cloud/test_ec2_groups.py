@@ -1,6 +1,4 @@
-"""Security groups and their rules, key pairs and the default network, as they are kept: no machine is
-needed.
-"""
+"""Security groups and their rules, key pairs and the default network, as they are kept: no machine."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from build.errors import MachineError
 from build.remote.greeting import greets
 from localcloud import base_image
 from localcloud.ec2.host import runtime_folder
@@ -212,13 +214,7 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
             AllocationId=allocation["AllocationId"], InstanceId=new, AllowReassociation=True
         )
         began = time.monotonic()
-        until(
-            lambda new=new, old=old: (
-                (address, 22) in doors(cloud, new) and (address, 22) not in doors(cloud, old)
-            ),
-            10,
-            "the move",
-        )
+        until(functools.partial(has_moved, cloud, address, old, new), 10, "the move")
         until(lambda: greets(address), 10, "an answer")
         seconds.append(time.monotonic() - began)
     # The best of several: other processes of a busy host are not what is measured.
@@ -226,6 +222,10 @@ def test_a_moved_address_leaves_the_old_machine_and_reaches_the_new_one_within_a
     ec2.disassociate_address(PublicIp=address)
     ec2.release_address(AllocationId=allocation["AllocationId"])
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission(22)])
+
+
+def has_moved(cloud: Customer, address: str, old: str, new: str) -> bool:
+    return (address, 22) in doors(cloud, new) and (address, 22) not in doors(cloud, old)
 
 
 def doors(cloud: Customer, instance_id: str) -> set[tuple[str, int]]:
@@ -254,7 +254,7 @@ def test_addresses_are_as_many_as_the_cloud_was_given(
 
 def test_a_limit_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUBSMITH_ELASTIC_IPS", "five")
-    with pytest.raises(control.MachineError) as caught:
+    with pytest.raises(MachineError) as caught:
         control.ensure_up(tmp_path / "cloud", port=0)
     assert "HUBSMITH_ELASTIC_IPS is 'five'" in str(caught.value.hint)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from build.errors import MachineError
 from localcloud.server import control
 from tests.cloud.conftest import processes_of
 from tests.cloud.customer import Customer, refused, until
@@ -222,6 +223,6 @@ def test_another_clouds_port_is_not_taken_for_ours(fresh_cloud: Customer, tmp_pa
 
 def test_a_cloud_that_cannot_start_says_why(fresh_cloud: Customer, tmp_path: Path) -> None:
     port = int(fresh_cloud.endpoint.url.rpartition(":")[2])
-    with pytest.raises(control.MachineError) as caught:
+    with pytest.raises(MachineError) as caught:
         control.ensure_up(tmp_path / "second", port=port)
     assert f"port {port} is taken" in str(caught.value.hint)

@@ -1,6 +1,4 @@
-"""A lock in a bake: the provisioner gets it, the record knows it, and a changed one is a reason to build
-again.
-"""
+"""A lock in a bake: the provisioner gets it, the record knows it, and a changed one is a reason to build."""
 
 from __future__ import annotations
 

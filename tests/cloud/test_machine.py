@@ -95,9 +95,7 @@ Copy = Callable[[], Guest]
 def copied(
     guest: Guest, folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool
 ) -> Iterator[Copy]:
-    """Makes machines of their own that go on from the shared one's saved state, with their own disk and
-    address.
-    """
+    """Makes machines that go on from the shared one's saved state, with their own disk and address."""
     made: list[Guest] = []
 
     def copy() -> Guest:
@@ -285,7 +283,8 @@ def test_a_machine_outlives_the_process_that_started_it(
         "'02:00:00:00:00:09', "
         "(Drive('vol-orphan', pathlib.Path(a[3]), True),))); os.killpg(0, signal.SIGKILL)"
     )
-    command = [sys.executable, "-c", program, folder / "i-orphan", runtime, layers.path("vol-orphan")]
+    places = map(str, (folder / "i-orphan", runtime, layers.path("vol-orphan")))
+    command = [sys.executable, "-c", program, *places]
     done = subprocess.run(command, cwd=REPO, start_new_session=True, check=False)
     machine = Machine(folder / "i-orphan", runtime)
     try:

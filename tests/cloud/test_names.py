@@ -188,6 +188,7 @@ def test_names_ports_and_the_directorys_certificate_outlive_the_server_and_the_r
     )
     assert after.acme_roots
     assert after.acme_roots != before.acme_roots
+    assert before.acme_roots
     assert before.acme_roots.strip() in after.acme_roots, "what was issued before is as good as it was"
     assert zone_id(cloud)  # one, not two
     assert str(ask(cloud, "kept.example.test").rr[0].rdata) == "127.77.1.2"

@@ -1,6 +1,4 @@
-"""invoke prune: old images and layers go with their snapshots; what somebody uses stays, however old it
-is.
-"""
+"""invoke prune: old images and layers go with their snapshots; what is in use stays, however old."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ NAME = "pruned"
 
 
 class Shelf:
-    """Images with the tags a build puts on them, made of empty volumes' snapshots: retention looks no
-    deeper.
-    """
+    """Images with the tags a build puts on them, made of empty snapshots: retention looks no deeper."""
 
     def __init__(self, workshop: Workshop) -> None:
         self.ec2, self.ssm = workshop.client("ec2"), workshop.client("ssm")

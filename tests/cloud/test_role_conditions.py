@@ -15,9 +15,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_a_role_may_change_what_carries_its_tag(cloud: Customer) -> None:
-    """The condition keys that are tags: of what is there, of what is being made, and of what is being
-    tagged.
-    """
+    """The condition keys that are tags: of what is there, what is being made and what is being tagged."""
     ours = {"Null": {"aws:ResourceTag/Project": "false"}, "StringEquals": {"ec2:ResourceTag/Project": "hub"}}
     statements = [
         {
@@ -92,7 +90,8 @@ def assumed(cloud: Customer, service: str, role: str) -> Any:
     arn = cloud.client("iam").get_role(RoleName=role)["Role"]["Arn"]
     given = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="tests")["Credentials"]
     secrets = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
-    return boto3.client(
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+    return session.client(
         service,
         endpoint_url=cloud.endpoint.url,
         region_name="us-east-1",

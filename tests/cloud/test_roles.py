@@ -98,9 +98,7 @@ def hub(cloud: Customer, zone_id: str) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def imds(cloud: Customer, instance_id: str) -> Iterator[str]:
-    """The instance's metadata service at a URL of this host, by the same socat that carries it into the
-    machine.
-    """
+    """The instance's metadata service at a URL of this host, by the socat that serves the machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -122,9 +120,7 @@ def _listens(port: int) -> bool:
 
 
 def fetched(url: str) -> Any:
-    """The credentials by botocore's own provider, which may try each request once only; None where there are
-    none.
-    """
+    """The credentials by botocore's own provider, with one try for each request; None without any."""
     return InstanceMetadataProvider(InstanceMetadataFetcher(timeout=5, num_attempts=1, base_url=url)).load()
 
 
@@ -136,7 +132,8 @@ def as_role(cloud: Customer, service: str, credentials: Any) -> Any:
         "aws_session_token": key.token,
     }
     config = Config(retries={"total_max_attempts": 1})
-    return boto3.client(
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+    return session.client(
         service, endpoint_url=cloud.endpoint.url, region_name="us-east-1", config=config, **secrets
     )
 

@@ -47,9 +47,7 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def environment(workshop: Workshop) -> Iterator[dict[str, str]]:
-    """What a runner in a cloud has: credentials of the role that the template makes, an endpoint and no
-    memory.
-    """
+    """What a runner in a cloud has: credentials of the template's role, an endpoint and no memory."""
     iam, name = workshop.client("iam"), "scheduled-build"
     trust = {
         "Effect": "Allow",

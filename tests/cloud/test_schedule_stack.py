@@ -283,9 +283,11 @@ def assumed(workshop: Workshop, role: str) -> Any:
     given = credentials(workshop, role)
     keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
 
+    session: Any = boto3.Session()  # whose stubs want the service as a literal
+
     def client(service: str) -> Any:
         token = given["SessionToken"]
-        return boto3.client(
+        return session.client(
             service, endpoint_url=workshop.endpoint, region_name="us-east-1", aws_session_token=token, **keys
         )
 

@@ -25,7 +25,8 @@ mkdir -p /opt/hubsmith /root/.aws
 tar -x -f - -C /opt/hubsmith
 printf '[default]\\naws_access_key_id = test\\naws_secret_access_key = test\\n' > /root/.aws/credentials
 printf '[default]\\nregion = us-east-1\\nendpoint_url = {endpoint}\\n' > /root/.aws/config
-apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends make python3-venv git >/dev/null
+apt-get -qq update
+DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends make python3-venv git >/dev/null
 cd /opt/hubsmith && make .venv/.runtime >/dev/null
 """
 
@@ -68,7 +69,8 @@ def test_a_timer_fires_and_looks(cloud: Customer, tmp_path: Path) -> None:
 
         words = "--check --cloud aws --set image.name=watched --set python.accept_terms=true"
         root(
-            f"""cd /opt/hubsmith && .venv/bin/invoke schedule --on systemd --every "$(date -d '+2 min' '+%a %H:%M')" {words}"""
+            "cd /opt/hubsmith && .venv/bin/invoke schedule --on systemd "
+            f"""--every "$(date -d '+2 min' '+%a %H:%M')" {words}"""
         )
         assert f"{UNIT}.timer" in root("systemctl list-timers --no-legend")
         until(lambda: "due: " in root(f"journalctl --unit {UNIT}.service --no-pager"), 600, "the timer")

@@ -1,6 +1,4 @@
-"""Two ordinary users on one host, each with a cloud of their own: neither meets the other's ports, addresses
-or files.
-"""
+"""Two ordinary users on one host, each with a cloud: neither meets the other's ports or files."""
 
 from __future__ import annotations
 

@@ -38,9 +38,7 @@ class Done:
 
 @dataclass
 class Running:
-    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout when it has
-    ended.
-    """
+    """A command under way; ``lines`` is what it said on stderr so far, ``out`` on stdout at its end."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -144,7 +142,8 @@ class Workshop:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the cloud, as anybody would make it."""
-        return boto3.client(
+        session: Any = boto3.Session()  # whose stubs want the service as a literal
+        return session.client(
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",

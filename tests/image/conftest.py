@@ -1,19 +1,24 @@
 """What image tests can ask for: the machine as root, the stage of the build, a Unix user, a running notebook.
 
-    testinfra's host    the machine, as its login user root                the same with sudo booted,
-    on_builder  skip the test unless the machine was launched from the image, or is the one it is built on
+    testinfra's host    the machine, as its login user
+    root                the same with sudo
+    booted, on_builder  skip the test unless the machine was launched from the image, or is the one it is
+                        built on
     launched, nameless  skip the test unless it was launched with a domain (launched is its launch data), or
-    without one before_reboot       skip the test on the rebooted machine: a reboot changes nothing of what it
-    looks at heavy               skips the test unless the machine is a fresh one nobody else works on; once
-    is enough thorough            the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does:
-    floods, hangs, long ways round person              a Unix user with a password, gone at the end hub
-    a function that opens a browser session with the hub (see hub_client.py) notebook            such a
-    session with that person logged in and their server running kernel              a kernel in that server
-    (see kernel_client.py) prober              the same, with the functions of networks.PROBES neighbour
-    another ordinary user with a running server (see unix_users.py); one for all tests settings            the
-    network that the image gives to users' servers (see networks.py) admin               a session of somebody
-    who administers the hub alone               keeps other tests from the machine meanwhile (see turns.py:
-    two run at once)
+                        without one
+    before_reboot       skip the test on the rebooted machine: a reboot changes nothing of what it looks at
+    heavy               skips the test unless the machine is a fresh one nobody else works on; once is enough
+    thorough            the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods,
+                        hangs, long ways round
+    person              a Unix user with a password, gone at the end
+    hub                 a function that opens a browser session with the hub (see hub_client.py)
+    notebook            such a session with that person logged in and their server running
+    kernel              a kernel in that server (see kernel_client.py)
+    prober              the same, with the functions of networks.PROBES
+    neighbour           another ordinary user with a running server (see unix_users.py); one for all tests
+    settings            the network that the image gives to users' servers (see networks.py)
+    admin               a session of somebody who administers the hub
+    alone               keeps other tests from the machine meanwhile (see turns.py: two run at once)
 
 HUBSMITH_STAGE (builder, candidate, rebooted; running is a machine in use) and HUBSMITH_HUB_URL come from the
 build.

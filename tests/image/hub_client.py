@@ -44,9 +44,7 @@ class Person:
 
 
 def trusting(certificate_pem: str) -> ssl.SSLContext:
-    """A context that accepts this one certificate, whatever name it is for and whoever signed it: the one of
-    this machine.
-    """
+    """A context that accepts this machine's certificate, whatever name it is for and whoever signed it."""
     context = ssl.create_default_context(cadata=certificate_pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is not a root
     context.check_hostname = False
@@ -191,7 +189,7 @@ class HubClient:
 
     def socket(self, path: str) -> websocket.WebSocket:
         """Open a websocket to ``path`` of one of the user's servers, as a page of it would."""
-        opened = websocket.WebSocket(sslopt={"context": self.context})
+        opened: Any = websocket.WebSocket(sslopt={"context": self.context})  # its connect() has no types
         address = urlsplit(self.servers_url)
         opened.connect(
             f"{'wss' if address.scheme == 'https' else 'ws'}://{address.netloc}{path}",
@@ -199,6 +197,7 @@ class HubClient:
             origin=self.servers_url,
             timeout=self.timeout_s,
         )
+        assert isinstance(opened, websocket.WebSocket)
         return opened
 
     def cookies(self, path: str) -> str:

@@ -23,7 +23,7 @@ class Kernel:
         self.client = client
         self.kernel_id = kernel_id
         self.server = server
-        self.socket: websocket.WebSocket | None = None
+        self._socket: websocket.WebSocket | None = None
 
     @classmethod
     def start(cls, client: HubClient, name: str = "python3", server: str = "") -> Kernel:
@@ -43,8 +43,7 @@ class Kernel:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.socket:
-            self.socket.close()
+        self.disconnect()
         if kind is None:
             self.client.server_api("DELETE", f"kernels/{self.kernel_id}", self.server).raise_for_status()
 
@@ -58,7 +57,7 @@ class Kernel:
         deadline = time.monotonic() + self.client.timeout_s
         while True:
             try:
-                self.socket = self.client.socket(
+                self._socket = self.client.socket(
                     f"{self.client.base(self.server)}api/kernels/{self.kernel_id}/channels"
                 )
                 self._ask("kernel_info_request", {})
@@ -68,6 +67,18 @@ class Kernel:
                 time.sleep(1)
             else:
                 return
+
+    def disconnect(self) -> None:
+        """Close the websocket; the kernel goes on."""
+        if self._socket:
+            self._socket.close()
+
+    @property
+    def socket(self) -> websocket.WebSocket:
+        """The websocket, which `connect` opens."""
+        if self._socket is None:
+            raise HubError(f"kernel {self.kernel_id} is not connected")
+        return self._socket
 
     def run(self, code: str) -> str:
         """Run ``code`` and return what it printed and its value, without blank lines around.
@@ -81,9 +92,7 @@ class Kernel:
         )
 
     def _is_open(self) -> bool:
-        """Read what came since the last question, which answers the server's pings; False when it said
-        goodbye.
-        """
+        """Read what came since the last question, which answers pings; False when the server said goodbye."""
         self.socket.settimeout(0.1)
         try:
             while self.socket.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:

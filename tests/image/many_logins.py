@@ -95,9 +95,7 @@ def attempt(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def flood(address: str, name: str | None = None) -> None:
-    """Until the process is ended, or whoever started it was. Who is turned away comes again after a
-    second.
-    """
+    """Until the process is ended, or its parent was. Who is turned away comes again after a second."""
     signal.alarm(FLOOD_ENDS_S)
     token = Client(address).open_page()
 

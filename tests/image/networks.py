@@ -116,6 +116,5 @@ def asked(kernel: Kernel, expression: str) -> Any:
 
 def namespace(root: Host, person: Person, server: str = "") -> str:
     """The network namespace that one of the user's servers is in."""
-    return root.check_output(
-        f"readlink /proc/$(systemctl show --value --property MainPID {unit_of(person, server)})/ns/net"
-    )
+    pid = f"$(systemctl show --value --property MainPID {unit_of(person, server)})"
+    return str(root.check_output(f"readlink /proc/{pid}/ns/net"))

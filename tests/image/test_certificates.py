@@ -27,6 +27,7 @@ UNITS = (
 @pytest.mark.usefixtures("before_reboot")
 def test_certbot_renews_when_lets_encrypt_says_so(root: Host) -> None:
     version = re.search(r"certbot (\d+)\.(\d+)", root.check_output(f"{CERTBOT} --version"))
+    assert version
     assert tuple(map(int, version.groups())) >= (4, 1)
 
 
@@ -148,4 +149,4 @@ def test_a_new_certificate_is_served_and_no_notebook_notices(
         again = Kernel(fresh, kernel.kernel_id)
         again.connect()
         assert again.run("kept + 1") == "42"
-        again.socket.close()
+        again.disconnect()

@@ -21,7 +21,8 @@ STATE = r"""
 IDENTITY = """
 cat /etc/machine-id
 cut -d' ' -f2 /etc/ssh/ssh_host_*_key.pub
-sha256sum /srv/jupyterhub/cookie_secret /srv/jupyterhub/*.env /srv/jupyterhub/*.token /etc/hubsmith/tls/*.pem | cut -d' ' -f1
+cd /srv/jupyterhub
+sha256sum cookie_secret *.env *.token /etc/hubsmith/tls/*.pem | cut -d' ' -f1
 """
 AGAIN = (
     "for folder in /var/lib/hubsmith/build/[0-9]*/; do cd $folder && bash ./run_install.sh > "

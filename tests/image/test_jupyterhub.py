@@ -34,7 +34,7 @@ threading.Thread(target=tool.serve_forever, daemon=True).start()
 def version_of(root: Host, package: str, prefix: str) -> str:
     """By that environment's Python, as nobody: the users' one can be changed by some of them."""
     code = f"from importlib.metadata import version; print(version('{package}'))"
-    return root.check_output(f"cd / && runuser --user nobody -- {prefix}/bin/python -I -c %s", code)
+    return str(root.check_output(f"cd / && runuser --user nobody -- {prefix}/bin/python -I -c %s", code))
 
 
 @pytest.mark.usefixtures("before_reboot")

@@ -16,8 +16,8 @@ PREFIX = "/opt/anaconda"
 
 STALE = textwrap.dedent("""
     import importlib.util, pathlib, site, struct, sys
-    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython ipykernel zmq jedi pip".split()
-    for package in packages:
+    packages = "jupyterhub jupyter_server jupyterlab notebook tornado traitlets sqlalchemy/orm IPython"
+    for package in [*packages.split(), "ipykernel", "zmq", "jedi", "pip"]:
         folder = pathlib.Path(site.getsitepackages()[0], package)
         for source in folder.rglob("*.py"):
             if {"test", "tests"} & set(source.parts):
@@ -62,8 +62,10 @@ WHEEL = textwrap.dedent("""
         wheel.writestr("hubsmith_probe/__init__.py", "answer = 42\\n")
         info = "hubsmith_probe-1.0.dist-info/"
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hubsmith-probe\\nVersion: 1.0\\n")
-        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in wheel.namelist()) + info + "RECORD,,\\n")
+        tags = "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\n" + tags)
+        files = [*wheel.namelist(), info + "RECORD"]
+        wheel.writestr(info + "RECORD", "".join(f"{name},,\\n" for name in files))
 """)
 
 
@@ -131,7 +133,7 @@ def test_nobody_is_in_the_group_yet(host: Host, stage: str) -> None:
 
 def python(root: Host, code: str) -> str:
     """What the users' Python prints, as nobody: whoever may change it must not get more by this."""
-    return root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code)
+    return str(root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code))
 
 
 def test_servers_start_from_compiled_modules(root: Host) -> None:
@@ -151,9 +153,7 @@ def test_packages_fit_together(root: Host) -> None:
 
 @pytest.mark.usefixtures("on_builder")
 def test_what_was_locked_is_what_is_there(root: Host, host: Host) -> None:
-    """Of pip's packages those that conda or an installer has not brought; those for other Pythons are left
-    out.
-    """
+    """Of pip's packages those that neither conda nor an installer has brought, for this Python."""
     if not host.file(f"{LOCK}/pip.txt").exists:
         pytest.skip("built without a lock")
     assert python(root, LOCKED) == ""

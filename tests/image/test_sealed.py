@@ -44,7 +44,7 @@ EMPTY = ("var/log/wtmp", "var/log/btmp", "var/log/lastlog")
 
 def found(root: Host, command: str) -> list[str]:
     """Lines of a command run in the image's root folder."""
-    return root.check_output(f"cd {ROOT} && {command}").splitlines()
+    return str(root.check_output(f"cd {ROOT} && {command}")).splitlines()
 
 
 def among(root: Host, files: list[str], pattern: str) -> list[str]:

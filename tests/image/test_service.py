@@ -99,7 +99,9 @@ class TestRunning:
         self, root: Host, unit: str, bound: float, record_property: Callable[[str, object], None]
     ) -> None:
         last = root.check_output(f"systemd-analyze security --no-pager {unit} | tail -1")
-        exposure = float(re.search(r"([0-9.]+) [A-Z]+", last)[1])
+        found = re.search(r"([0-9.]+) [A-Z]+", last)
+        assert found, last
+        exposure = float(found[1])
         record_property(f"exposure of {unit}", exposure)  # goes into the JUnit file
         assert exposure <= bound
 

@@ -57,9 +57,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @contextmanager
 def _holding(ssh_config: str | None, *, exclusively: bool) -> Iterator[None]:
-    """The file that says how the machine is reached stands for it: it is the same for all who test it in this
-    run.
-    """
+    """The file that says how the machine is reached stands for it: all who test it in this run share it."""
     if not ssh_config:  # somebody's own pytest, of one process
         yield
         return

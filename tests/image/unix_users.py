@@ -27,17 +27,13 @@ except operator.HubError as exc:
 
 
 def unit_of(person: Person, server: str = "") -> str:
-    """The systemd unit of one of the user's servers; SystemdSpawner escapes what a unit's name cannot
-    have.
-    """
+    """The systemd unit of one of the user's servers, escaped as SystemdSpawner does."""
     return f"jupyter-{person.name.replace('@', 'X40')}{'-N' + server if server else ''}-singleuser.service"
 
 
 @contextmanager
 def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[Person]:
-    """Somebody with a password, and gone afterwards; with a ``domain`` the name is one that needs
-    escaping.
-    """
+    """Somebody with a password, gone afterwards; with a ``domain`` the name needs escaping."""
     one = Person(f"test-{secrets.token_hex(4)}{domain}", secrets.token_urlsafe(16))
     with host.sudo():
         make = (

@@ -1,6 +1,4 @@
-"""What a machine lacks, and what becomes of it: `cloud.doctor` tells, `make` installs or prints the one line
-to run.
-"""
+"""What a machine lacks: `cloud.doctor` tells, `make` installs it or prints the one line to run."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ TABLE = (
 
 @pytest.fixture
 def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two packages are missing, KVM does not work, ports below 1024 are root's, and this is an ordinary
-    user.
-    """
+    """Two packages are missing, KVM does not work, ports below 1024 are root's; an ordinary user."""
     table = tmp_path / "host_packages.txt"
     table.write_text(TABLE)
     ports = tmp_path / "ip_unprivileged_port_start"

@@ -1,6 +1,4 @@
-"""The image tests' browser: what it does when the hub's proxy ends an idle connection just as the next
-request comes.
-"""
+"""The image tests' browser: what it does when the hub's proxy ends an idle connection at a request."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Proxy:
-    """Answers the first request of each connection and ends the connection instead of answering the
-    second.
-    """
+    """Answers the first request of each connection and ends it instead of answering the second."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))

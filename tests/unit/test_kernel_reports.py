@@ -37,8 +37,9 @@ def test_a_machine_that_ended_before_the_test_began_is_left_out(tmp_path: Path) 
     os.utime(console, (1000, 1000))
     assert kernel_reports.found_below(tmp_path, 999) != ""
     assert kernel_reports.found_below(tmp_path, 1001) == ""
-    command = ["sh", "-c", "echo runs; read line", pid]  # names its pid file, as QEMU does
+    command = ["sh", "-c", "echo runs; read line", str(pid)]  # names its pid file, as QEMU does
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
         assert process.stdout.readline() == b"runs\n", "before, its command line may be empty"
         pid.write_text(f"{process.pid}\n")
         assert kernel_reports.found_below(tmp_path, 1001) != "", (

@@ -17,6 +17,14 @@ REPO = Path(__file__).parents[2]
 PRODUCT = [*(REPO / "build").rglob("*.py"), *(REPO / "localcloud").rglob("*.py"), REPO / "tasks.py"]
 
 
+def test_a_modules_first_line_stands_alone() -> None:
+    """docs/explanation/rooms.md is made of them."""
+    docstrings = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in PRODUCT}
+    first_lines = {path: (text or "").partition("\n")[0] for path, text in docstrings.items()}
+    cut = [str(path) for path, line in first_lines.items() if not line.endswith((".", "?"))]
+    assert cut == [], "shorten their first sentences"
+
+
 @functools.cache
 def imports(path: Path) -> set[str]:
     found: set[str] = set()

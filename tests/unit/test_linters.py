@@ -1,12 +1,14 @@
-"""ruff, mypy and shellcheck have nothing to say."""
+"""ruff, mypy and shellcheck have nothing to say, and see everything."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from mypy.main import process_options
 
 REPO = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -30,9 +32,62 @@ def test_mypy_strict() -> None:
     assert run(str(BIN / "mypy")) == ""
 
 
-def test_spelling() -> None:
+def test_ruff_sees_every_python_file() -> None:
+    shown = run_for_output(str(BIN / "ruff"), "check", "--show-files", ".").splitlines()
+    seen = {Path(name).relative_to(REPO).as_posix() for name in shown}
+    assert sorted(python_files() - seen) == [], "add it to extend-include in pyproject.toml"
+
+
+def test_mypy_sees_every_python_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPO)
+    sources, _ = process_options([])
+    seen = {Path(source.path).as_posix() for source in sources if source.path}
+    assert sorted(python_files() - seen) == [], "add it to files in pyproject.toml"
+
+
+def python_files() -> set[str]:
+    return {name for name in files() if is_python(REPO / name)}
+
+
+def is_python(path: Path) -> bool:
+    """By its suffix; a program without one by its first line, or by what it is."""
+    if path.suffix:
+        return path.suffix == ".py"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    if text.startswith("#!"):
+        return "python" in text.partition("\n")[0]
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return False
+    return any(isinstance(statement, (ast.Import, ast.ImportFrom)) for statement in body)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_one"),
+    [
+        ("program", "#!/usr/bin/python3 -I\nprint()\n", True),
+        ("program", '"""Run as `python program`."""\nimport sys\n', True),
+        ("program", "#!/bin/sh\nset -e\n", False),
+        ("README", "Read\n", False),
+        ("template.j2", "import sys\n", False),
+    ],
+)
+def test_what_a_python_file_is(tmp_path: Path, name: str, text: str, is_one: bool) -> None:
+    (tmp_path / name).write_text(text)
+    assert is_python(tmp_path / name) is is_one
+
+
+def files() -> list[str]:
     listed = run_for_output("git", "ls-files", "-co", "--exclude-standard").splitlines()
-    assert run(str(BIN / "codespell"), *[name for name in listed if (REPO / name).is_file()]) == ""
+    return [name for name in listed if (REPO / name).is_file()]
+
+
+def test_spelling() -> None:
+    assert run(str(BIN / "codespell"), *files()) == ""
 
 
 @pytest.mark.parametrize(
@@ -51,8 +106,7 @@ def test_what_github_reads(schema: str, pattern: str) -> None:
 
 
 def test_shellcheck_on_every_script() -> None:
-    listed = run_for_output("git", "ls-files", "-co", "--exclude-standard").splitlines()
-    scripts = [name for name in listed if (REPO / name).is_file() and is_shell(REPO / name)]
+    scripts = [name for name in files() if is_shell(REPO / name)]
     assert "build/bake/scripts/seal.sh" in scripts
     assert run(str(BIN / "shellcheck"), "--external-sources", *scripts) == ""
 

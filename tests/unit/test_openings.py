@@ -1,6 +1,4 @@
-"""What a notebook may do to its machine: the rules of the image tests, and the manifest's word beside
-them.
-"""
+"""What a notebook may do to its machine: the rules of the image tests, and the manifest's word."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Folders of this machine: XDG's, or what HUBSMITH_STATE and HUBSMITH_CACHE say; nobody else may look into
-them.
-"""
+"""Folders of this machine: XDG's, or what HUBSMITH_STATE and HUBSMITH_CACHE say; private to the user."""
 
 from __future__ import annotations
 

@@ -1,3 +1,1 @@
-"""What an image is made of, as digests: what reaches the machine, in a form that fits into tags; and what has
-changed.
-"""
+"""What an image is made of, as digests that fit into tags: what reaches the machine, and what has changed."""

@@ -1,5 +1,4 @@
-"""What Hubsmith itself sends to a builder, beside the provisioners: another version of it makes another
-image.
+"""What Hubsmith itself sends to a builder, beside the provisioners: if that changes, so does the image.
 
 Counted are Hubsmith's version, the scripts and the user data as they are sent, and a recipe number for each
 step that does something to a builder with calls or commands written in Python. No source file is counted, so

@@ -1,11 +1,11 @@
 """Fingerprints: what provisioners send to a builder, as a chain of digests that is the same on every machine.
 
     content of a provisioner     = sha256 over its name and what it sends: the files that are laid over /
-    (path, owner, group, mode,
-                                   content as rendered), its install.sh, its variables as the script reads
-                                   them, and what the manifest's lock gives it, if there is one
-    fingerprint of a provisioner = sha256 over the fingerprint before it (first: the id of the base image) and
-    its content
+                                   (path, owner, group, mode, content as rendered), its install.sh, its
+                                   variables as the script reads them, and what the manifest's lock gives
+                                   it, if there is one
+    fingerprint of a provisioner = sha256 over the fingerprint before it (first: the id of the base image)
+                                   and its content
 
 What is not sent is not in it: the text of provisioner.yaml, a comment of a template, a file beside
 install.sh, times, and where the checkout is. What Hubsmith itself sends is counted apart
@@ -44,9 +44,7 @@ LOCKED = "locked:"
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one provisioner: `content` is its own part, `digest` everything up to and including it (64 hex
-    digits each).
-    """
+    """Of one provisioner: `content` is its own part, `digest` all up to and with it (64 hex digits each)."""
 
     provisioner: str
     digest: str
@@ -117,8 +115,6 @@ def _entry(entry: FileEntry) -> list[object]:
 
 
 def _part(use: ProvisionerUse, path: str, entry: FileEntry) -> str:
-    """A template counts with its own text: a value that has changed is named itself, and not all templates
-    that hold it.
-    """
+    """A template counts with its own text: a changed value is named, not all templates that hold it."""
     source = of_bytes((use.folder / path).read_bytes()) if path.endswith(".j2") and not entry.link_to else ""
     return digest(*(_entry(entry)[:-1] if source else _entry(entry)), source)

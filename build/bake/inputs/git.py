@@ -17,9 +17,7 @@ def git_revision(folder: Path) -> str | None:
 
 
 def files_at(folder: Path, revision: str) -> list[str]:
-    """The files below ``folder`` in a commit, relative to it; none where git, or this clone, does not know
-    the commit.
-    """
+    """The files below ``folder`` in a commit, relative to it; none where git does not know the commit."""
     command = ["git", "-C", str(folder), "ls-tree", "-r", "--name-only", "-z", revision]
     try:
         done = subprocess.run(

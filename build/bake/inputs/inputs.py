@@ -3,13 +3,16 @@
 A record stays on the machine that built; tags go wherever the image is seen, so a runner without any state
 can compare:
 
-    hubsmith:fingerprint     everything from the base image to the last provisioner, in one digest
-    (fingerprint.py) hubsmith:provisioners    name=digest of each provisioner's own content, in order
-    hubsmith:settings        name=digest of what else of the manifest, and of Hubsmith itself, gets into the
-    image hubsmith:version         Hubsmith's version hubsmith:scheme          in which way these digests are
-    made (fingerprint.SCHEME) hubsmith:parts           8 characters for each file and variable of the
-    provisioners, and each thing that Hubsmith itself sends
-                             (builder_version.py): 3 bytes of its name's digest, 3 of its content's
+    hubsmith:fingerprint   everything from the base image to the last provisioner, in one digest
+                           (fingerprint.py)
+    hubsmith:provisioners  name=digest of each provisioner's own content, in order
+    hubsmith:settings      name=digest of what else of the manifest, and of Hubsmith itself, gets into the
+                           image
+    hubsmith:version       Hubsmith's version
+    hubsmith:scheme        in which way these digests are made (fingerprint.SCHEME)
+    hubsmith:parts         8 characters for each file and variable of the provisioners, and each thing that
+                           Hubsmith itself sends (builder_version.py): 3 bytes of its name's digest, 3 of
+                           its content's
 
 The fingerprint decides whether anything changed; the others only serve to say what. EC2 allows 256 characters
 in a tag, so long ones go on in hubsmith:parts:2 and so on; where even that is too short, the parts are left
@@ -42,9 +45,7 @@ COUNTED_DIFFERENTLY = (
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a build would be made of, or what the tags of an image tell of it (then digests are short and
-    parts have no names).
-    """
+    """What a build would be made of; or what an image's tags tell of it (short digests, unnamed parts)."""
 
     base_id: str
     base_name: str
@@ -177,9 +178,7 @@ def _provisioners(now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]
 
 
 def _parts(start: str, now: Inputs, marks: Mapping[str, str], gone: Mapping[str, str]) -> Iterator[str]:
-    """The files and variables that are not the same: of the provisioner whose parts start like this, or ("")
-    of Hubsmith itself.
-    """
+    """The files and variables that differ: of the provisioner with this prefix, or ("") of Hubsmith."""
     before = tag_values.unpacked(tags.PARTS, marks)
     if not before:
         return

@@ -1,6 +1,4 @@
-"""The files of a provisioner that reach the machine: those below files/, laid over /, with templates
-rendered.
-"""
+"""The files of a provisioner that reach the machine: those below files/, with templates rendered."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A plugin of pytest for the image tests: each of its processes works on one machine of those that share the
-run.
+"""A plugin of pytest for the image tests: each process works on one of the machines that share the run.
 
 HUBSMITH_MACHINES is a JSON list of {"ssh_config": PATH, "hub_url": URL}. pytest-xdist numbers its processes
 gw0, gw1, …; one that is started in place of another has a new number. In a folder of its own, so that nothing

@@ -1,5 +1,4 @@
-"""A plugin of pytest for the image tests: the commands of testinfra go through shells that stay open on the
-machine.
+"""A plugin of pytest for the image tests: testinfra's commands go through shells that stay open.
 
 testinfra runs each command with an ssh of its own and, as root, a sudo. On an emulated machine a sudo takes
 0.2 s, and the tests of one machine run hundreds of them. Here each process of pytest keeps one shell open for
@@ -35,9 +34,7 @@ class Lost(Exception):
 
 
 class OpenShell:
-    """A POSIX shell on the machine, started by the command line ``start``; ``runner`` is the shell that runs
-    each command.
-    """
+    """A POSIX shell on the machine, started by ``start``; ``runner`` is the shell that runs each command."""
 
     def __init__(self, start: list[str], runner: str) -> None:
         self._runner = runner
@@ -136,9 +133,7 @@ class OpenShellBackend(SshBackend):  # type: ignore[misc]  # testinfra is not ty
 
 
 def without_sudo(line: str) -> str | None:
-    """What root's shell is to run, if testinfra (BaseBackend.get_sudo_command) has made the line of it; else
-    None.
-    """
+    """What root's shell is to run, if testinfra (BaseBackend.get_sudo_command) made the line; else None."""
     if not line.startswith(_AS_ROOT):
         return None
     try:

@@ -39,9 +39,7 @@ class LaunchBuilder(Step[Bake]):
 
 
 def how_to_look_inside(state: Bake) -> str | None:
-    """For ``--on-failure keep``: how to reach the machines that stay, and how to get rid of them; None when
-    there is none.
-    """
+    """For ``--on-failure keep``: how to reach the machines that stay, and end them; None without any."""
     machines = _kept(state)
     if not machines:
         return None

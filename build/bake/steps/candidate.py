@@ -10,8 +10,7 @@ ROLE = "candidate"
 
 
 class LaunchCandidate(Step[Bake]):
-    """Boot the image on an instance of its own; on several, which share the tests, where the manifest says
-    so.
+    """Boot the image on an instance of its own, or on several that share the tests.
 
     Needs: image_id, network. Produces: candidates.
     """

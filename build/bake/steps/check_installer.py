@@ -1,5 +1,4 @@
-"""The installer of the users' Python, looked for before anything is launched: half an hour later is late for
-a wrong version.
+"""The installer of the users' Python, looked for before anything is launched: later costs half an hour.
 
 It is the builder that downloads it, so only what is certain is an error: that every address was asked and
 none has it. What this machine cannot see (a mirror of the builder's network, a file on the builder) is said,
@@ -27,9 +26,7 @@ _LOOPBACK = re.compile(r"localhost$|127\.|\[?::1\]?$")
 
 @dataclass(frozen=True)
 class ChosenInstaller:
-    """Its distribution and its addresses for the base image's processors, in the order in which the builder
-    tries them.
-    """
+    """Its distribution and its addresses for the base image's processors, in the order of the builder."""
 
     distribution: str
     urls: tuple[str, ...]
@@ -61,9 +58,7 @@ class CheckInstaller(Step[Bake]):
 
 
 def installer_of(use: ProvisionerUse, architecture: str) -> ChosenInstaller | None:
-    """What a provisioner that installs the users' packages is going to download, if its distribution has an
-    installer.
-    """
+    """What a provisioner of the users' packages will download, if its distribution has an installer."""
     distribution = str(use.values.get("distribution"))
     installers = cast(Mapping[str, Any], use.values.get("installers") or {})
     if not use.definition.lock or not installers.get(distribution):

@@ -17,8 +17,7 @@ _DEVICE = "/dev/sdf"
 
 
 class InspectImageFiles(Step[Bake]):
-    """Attach a volume made of the image's snapshot to the candidate, mounted read-only, and run the tests of
-    its files.
+    """Attach a volume of the image's snapshot to the candidate, read-only, and run the tests of its files.
 
     Needs: candidate, snapshot_ids. Adds to: tests.
     """
@@ -26,9 +25,7 @@ class InspectImageFiles(Step[Bake]):
     title = "look at the image's files from outside"
 
     def run(self, state: Bake) -> None:
-        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py there is nothing to
-        do.
-        """
+        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py it does nothing."""
         test = state.manifest.tests_folder / OUTSIDE_TEST
         if not test.is_file():
             state.report.note(f"no {OUTSIDE_TEST}: skipped")
@@ -64,9 +61,7 @@ class InspectImageFiles(Step[Bake]):
         return volume_id
 
     def cleanup(self, state: Bake) -> None:
-        """An attached volume ends with the candidate; one that an interrupt left before that is deleted
-        here.
-        """
+        """An attached volume ends with the candidate; one that an interrupt left before is deleted here."""
         for volume in state.clients.ec2.describe_volumes(Filters=tags.having(tags.RUN, state.run.id))[
             "Volumes"
         ]:

@@ -38,9 +38,7 @@ class Provision(Step[Bake]):
         self.title = f"provision {use.name}"
 
     def run(self, state: Bake) -> None:
-        """Raises RemoteError with the provisioner's file and line and its last output, or UserError for a
-        template.
-        """
+        """Raises RemoteError with the provisioner's file, line and last output; UserError for a template."""
         if state.layer and self._number < state.layer.depth:
             state.report.note("already in the layer")
             return
@@ -107,9 +105,7 @@ def given(use: ProvisionerUse, folder: str) -> list[file_tree.FileEntry]:
 
 
 def _standard_variables(state: Bake) -> dict[str, str]:
-    """What every provisioner gets beside its own variables: the login user, and mirrors as clients know
-    them.
-    """
+    """What every provisioner gets beside its own variables: the login user, and mirrors by clients' names."""
     mirrors = state.manifest.builder.mirrors
     variables = {
         "HUBSMITH_LOGIN_USER": state.base.login_user,

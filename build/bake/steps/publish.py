@@ -10,8 +10,7 @@ from build.pipeline import Step
 
 
 class PublishImage(Step[Bake]):
-    """Share the image with whom the manifest names, tag it and its snapshots as published, then let the SSM
-    parameter point to the image.
+    """Share the image as the manifest says, tag it and its snapshots, then point the SSM parameter to it.
 
     Needs: image_id, snapshot_ids.
     """

@@ -1,6 +1,4 @@
-"""A build that starts from a layer: the layer's image, and a builder brought back to where the layer was
-taken.
-"""
+"""A build that starts from a layer: the layer's image, and a builder brought back to that point."""
 
 from __future__ import annotations
 

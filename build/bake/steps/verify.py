@@ -53,9 +53,7 @@ def run_tests(
     stage: str,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Run these test files on instances that share them, note what came out, and raise HubsmithError naming
-    the tests that failed.
-    """
+    """Run these test files on instances that share them; raise HubsmithError naming those that failed."""
     started = time.monotonic()
     targets = [machine.target for machine in machines]
     guard = partial(watched, state, machines)

@@ -37,9 +37,7 @@ def check(
 
 
 def _admins(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
-    """`admin` is the login user of Debian's images, and Ubuntu's sudoers gives the group of that name
-    everything.
-    """
+    """`admin` is the login user of Debian's images; Ubuntu's sudoers gives that group everything."""
     for index, user in enumerate(settings.hub.admin_users):
         if complaint := admin_problem(user, settings.base.login_user):
             yield ("hub", "admin_users", index), f"{user} {complaint}"

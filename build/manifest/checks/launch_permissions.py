@@ -1,6 +1,4 @@
-"""Rules of publish.launch_permissions: what EC2 or a licence would refuse at the end of a build is refused
-before it.
-"""
+"""Rules of publish.launch_permissions: what EC2 or a licence would refuse at the end, refused before."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a build does with the lock beside its manifest: it has to be of this manifest, and goes to the
-provisioner that says `lock:`.
-"""
+"""What a build does with the lock beside its manifest: check it, give it to the provisioner with `lock:`."""
 
 from __future__ import annotations
 
@@ -62,9 +60,7 @@ def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Se
 
 @dataclass(frozen=True)
 class Locked:
-    """A lock, the tree it was read from, its name for a person, and the profiles of the manifest that reads
-    it.
-    """
+    """A lock, the tree it was read from, its name for a person, and the profiles of its reader."""
 
     lock: Lock
     tree: MapNode
@@ -99,9 +95,7 @@ class Locked:
 
 
 def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
-    """Those made of what the manifest asks for, whichever section has them: what asks for the same may share
-    it.
-    """
+    """Those made of what the manifest asks for, in any section: what asks for the same may share it."""
     distribution, arch, wanted = distribution_of(use), ARCH[base.architecture], made_of(use, base)
     for _, packages in locked.sections():
         found = packages.get(distribution, {}).get(arch)

@@ -5,11 +5,12 @@
       venv:                   a distribution
         x86_64:               the processors, as uname -m has them
           made_of: {…}        what the manifest asked for; a build that asks for something else is refused
-          conda: |            channel/subdir/file#sha256:…, as conda's @EXPLICIT has it, without the address
-          in front of channels pip: |              name==version with the sha256 of its files, as pip reads it
+          conda: |            channel/subdir/file#sha256:…, as conda's @EXPLICIT has it, without the
+                              address in front of channels
+          pip: |              name==version with the sha256 of its files, as pip reads it
     profiles:
-      local+big:              the same for a manifest with these profiles applied, in order; without any it is
-      above
+      local+big:              the same for a manifest with these profiles applied, in order; without any
+                              it is above
         venv: …
 
 `invoke lock` writes it (build/lock/); what a build does with it is in lockfile.py.
@@ -36,7 +37,8 @@ CONDA_ENTRY = re.compile(
     r"(?P<package>\S+/(noarch|linux-\w+)/[^\s/#]+\.(conda|tar\.bz2))#sha256:[0-9a-f]{64}\n"
 )
 PIP_ENTRY = re.compile(
-    r"(?P<name>[\w.-]+)( @ |==)(?P<version>\S+)(?P<marker> ; [^\\\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    r"(?P<name>[\w.-]+)( @ |==)(?P<version>\S+)(?P<marker> ; [^\\\n]+)?"
+    r"( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
 )
 
 

@@ -1,6 +1,4 @@
-"""The files of packages that a manifest names: what they ask for goes into the settings, as if it stood in
-the manifest itself.
-"""
+"""The files of packages that a manifest names: their contents go into the settings as if written there."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ from build.manifest.yaml.salvage import Salvaged
 def gather(
     salvaged: Salvaged[ManifestFile], tree: Node, folder: Path
 ) -> tuple[ManifestFile | None, tuple[Problem, ...]]:
-    """The settings with the packages and channels of python.requirements and python.environment, and what is
-    wrong with the files.
+    """The settings with what python.requirements and python.environment ask for, and the files' mistakes.
 
     What the manifest names comes first, except for channels: the file's own have precedence, as with conda.
     """

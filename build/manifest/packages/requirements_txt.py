@@ -91,9 +91,7 @@ def _complaint(line: str) -> str | None:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
-    """Line and column where each begins, and the line without its comment; a backslash at the end joins the
-    next one.
-    """
+    """Line and column of each, and the line without its comment; a backslash at the end joins the next."""
     begun: tuple[int, int] | None = None
     parts: list[str] = []
     for number, line in enumerate([*text.splitlines(), ""], start=1):

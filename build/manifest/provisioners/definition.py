@@ -163,7 +163,8 @@ class LockSettings(Section):
     )
     overrides: f.RelativeFile | None = Field(
         default=None,
-        description="What holds whatever packages ask for (uv's --override), in a lock too, a file in its folder",
+        description="What holds whatever packages ask for (uv's --override), in a lock too, "
+        "a file in its folder",
     )
 
     def files(self) -> tuple[tuple[str, str | None], ...]:
@@ -224,9 +225,7 @@ class ProvisionerUse:
 
 
 def type_of(value: object) -> VariableType | None:
-    """The name this file has for the type of a value; None for null and for what YAML knows but a shell does
-    not (dates).
-    """
+    """The name this file has for the type of a value; None for null and for types a shell lacks (dates)."""
     if isinstance(value, bool):
         return "boolean"
     kinds: tuple[tuple[type | tuple[type, ...], VariableType], ...] = (

@@ -1,5 +1,4 @@
-"""One provisioner folder: its provisioner.yaml, checked against the schema and against what else is in the
-folder.
+"""One provisioner folder: its provisioner.yaml, checked against the schema and the rest of the folder.
 
 provisioners/<name>/provisioner.yaml    summary, needs, timeout_minutes, variables, files
 provisioners/<name>/install.sh          run as root with the variables in its environment
@@ -121,9 +120,7 @@ def _locked(definition: Definition, path: Path) -> Iterator[Finding]:
 
 
 def _files(definition: Definition, tree: Path) -> Iterator[Finding]:
-    """Owners and modes are those of files: a folder is made where it is missing and left alone where it
-    exists.
-    """
+    """Owners and modes are those of files: a folder is made where it is missing, else left alone."""
     here = {
         "/" + path.relative_to(tree).as_posix().removesuffix(".j2")
         for path in tree.rglob("*")

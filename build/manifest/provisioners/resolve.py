@@ -219,9 +219,7 @@ def _value(entry: Listed, key: str, variable: Variable, settings: ManifestFile) 
 
 
 def _referred(variable: Variable, settings: ManifestFile | None) -> object:
-    """What the manifest has at the key named by `from` (a section as a mapping); None where it has
-    nothing.
-    """
+    """What the manifest has at the key named by `from` (a section as a mapping); None where it has none."""
     here: object = settings if variable.from_ else None
     for part in (variable.from_ or "").split("."):
         here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
@@ -229,9 +227,7 @@ def _referred(variable: Variable, settings: ManifestFile | None) -> object:
 
 
 def environment(use: ProvisionerUse) -> dict[str, str]:
-    """The variables as install.sh sees them: upper case; null is empty, lists one entry a line, mappings
-    JSON.
-    """
+    """The variables as install.sh sees them: upper case; null is empty, lists are lines, mappings JSON."""
     return {name.upper(): _as_text(value) for name, value in sorted(use.values.items())}
 
 
@@ -252,7 +248,5 @@ def _as_json(value: object) -> str:
 
 
 def template_variables(use: ProvisionerUse) -> dict[str, object]:
-    """The variables as templates below files/ see them: by their own names, as plain values JSON can
-    carry.
-    """
+    """The variables as templates below files/ see them: by their own names, as plain JSON values."""
     return {name: to_plain(value) for name, value in use.values.items()}

@@ -55,7 +55,7 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # configuration files, not HTML
+        autoescape=False,  # noqa: S701 - configuration files, not HTML
     )
 
 

@@ -69,14 +69,13 @@ class Python(Section):
     )
     environment: f.RelativeFile | None = Field(
         default=None,
-        description="An environment.yml beside the manifest with more of both, and with channels that go first",
+        description="An environment.yml beside the manifest with more of both, and with channels "
+        "that go first",
     )
 
 
 def _version_floor(value: str) -> str | None:
-    """6.1.1 mends GHSA-hx46-2cv3-mh6g and the token regression after it; 5.5.4 is the same for the 5
-    series.
-    """
+    """6.1.1 mends GHSA-hx46-2cv3-mh6g and the token regression after it; 5.5.4 is the same for series 5."""
     parts = tuple(int(part) for part in re.findall(r"\d+", value)[:3])
     if not re.fullmatch(r"\d+\.\d+\.\d+", value):
         return "should be a full version such as 6.1.1, in quotes"
@@ -89,13 +88,12 @@ def _version_floor(value: str) -> str | None:
 
 
 class Network(Section):
-    """What users' servers reach, and from which addresses; each user's servers have a network namespace of
-    that user.
-    """
+    """What users' servers reach, and from which addresses; each user's servers have their own namespace."""
 
     addresses: f.UserNetwork = Field(
         default="100.64.0.0/10",
-        description="Network from which users' servers get their addresses; nothing else of the machine may use it",
+        description="Network from which users' servers get their addresses; nothing else of the machine "
+        "may use it",
     )
     internet: bool = Field(default=True, description="Let users' servers connect to the internet")
     allowed: f.PrivateNetworks = Field(
@@ -114,9 +112,7 @@ class Network(Section):
 
 
 class Hub(Section):
-    """JupyterHub's own settings, baked into /etc/jupyterhub; subdomains are given to each hub when it is
-    launched.
-    """
+    """JupyterHub's own settings, baked into /etc/jupyterhub; subdomains are set when a hub is launched."""
 
     version: Annotated[str, f.checked(_version_floor)] | None = Field(
         default=None, description="Exact JupyterHub version; null: the provisioner's own"

@@ -1,6 +1,4 @@
-"""The distributions of the users' Python: what each reads of the manifest, and whose terms its channels come
-under.
-"""
+"""The distributions of the users' Python: what each reads of the manifest, and its channels' terms."""
 
 from __future__ import annotations
 
@@ -14,8 +12,7 @@ LICENCES = "https://www.anaconda.com/pricing/terms-of-service-faqs"
 
 
 def used(values: Mapping[str, object], arch: Arch) -> dict[str, object]:
-    """The values of a provisioner that says `lock:`, without what its distribution, on these processors, does
-    not read.
+    """The values of a provisioner that says `lock:`, but those that its distribution does not read here.
 
     What is left decides the fingerprint: a new pin of another distribution's installer, or for other
     processors, makes no other image.

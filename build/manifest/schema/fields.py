@@ -1,5 +1,4 @@
-"""The types of single values: EC2's, SSM's and JupyterHub's own rules, each with its complaint in plain
-words.
+"""The types of single values: rules of EC2, SSM and JupyterHub, each with its complaint in plain words.
 
 A rule says what the value should be ("should be …"); what it is instead is added by yaml/messages.py.
 """
@@ -132,9 +131,7 @@ def _ipv4_network(value: str) -> str | None:
 
 
 def _user_network(value: str) -> str | None:
-    """Each user number from 1500 to 59999 has an address in it, and none of them is to hide a host of the
-    internet.
-    """
+    """Each user number from 1500 to 59999 has an address in it, and none may hide a host of the internet."""
     complaint = _ipv4_network(value)
     if complaint:
         return complaint

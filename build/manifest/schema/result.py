@@ -22,7 +22,8 @@ class Tests(Section):
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
     accepted_openings: f.Openings = Field(
         default=(),
-        description="What notebooks may do to the machine beside what the tests know: lines that the tests have told",
+        description="What notebooks may do to the machine beside what the tests know: lines that the tests "
+        "have told",
     )
     machines: int = Field(
         default=1,
@@ -96,9 +97,7 @@ class Layers(Section):
 
 
 class DataVolume(Section):
-    """The volume that outlives the instances of a hub: homes, the hub's database, certificates, the users'
-    registry.
-    """
+    """The volume that outlives a hub's instances: homes, database, certificates, the users' registry."""
 
     size_gib: int = Field(
         default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow"
@@ -133,11 +132,13 @@ class Launch(Section):
         default=72,
         ge=1,
         le=8760,
-        description="The administrator's first password works for so long, unless it is used and changed before",
+        description="The administrator's first password works for so long, unless it is used and changed "
+        "before",
     )
     permissions_boundary: f.PolicyArn | None = Field(
         default=None,
-        description="Managed policy that bounds what the hub's role may ever do; null: the role has no boundary",
+        description="Managed policy that bounds what the hub's role may ever do; null: the role has no "
+        "boundary",
     )
     staging: bool = Field(
         default=False,

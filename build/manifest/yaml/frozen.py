@@ -10,9 +10,7 @@ Value = TypeVar("Value", covariant=True)
 
 
 class FrozenMap(Mapping[Key, Value]):
-    """A mapping without a way to change it; unlike types.MappingProxyType it can be copied, pickled and
-    hashed.
-    """
+    """A mapping that cannot be changed; unlike types.MappingProxyType it can be copied and pickled."""
 
     __slots__ = ("_items",)
 

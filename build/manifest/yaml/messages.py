@@ -156,9 +156,7 @@ def keys_at(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
 
 
 def annotation_at(model: object, path: KeyPath) -> object:
-    """The type the schema has at `path` (without None and constraints); None where the schema has nothing
-    there.
-    """
+    """The type the schema has at `path` (without None and constraints); None where the schema has none."""
     here = _bare(model)
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):

@@ -1,6 +1,4 @@
-"""A YAML document as a small tree of frozen nodes in which every key and value knows its file, line and
-column.
-"""
+"""A YAML document as a small tree of frozen nodes: each key and value knows its file, line and column."""
 
 from __future__ import annotations
 
@@ -92,8 +90,9 @@ Node = Scalar | ListNode | MapNode
 
 
 def without_echoes(unread: Sequence[Problem], problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """All of them, each once, but for what only follows from the `unread`: that a value nobody could read is
-    missing, or that the section with it is not complete.
+    """All of them, each once, without what only follows from the `unread`.
+
+    That is that such a value is missing, or that the section with it is not complete.
     """
     causes = [(problem.file, f"{problem.key}.") for problem in unread]
 
@@ -127,16 +126,12 @@ def find(node: Node, path: KeyPath) -> Node | None:
 
 
 def place_of(node: Node, path: KeyPath) -> Mark:
-    """Where to point for the value at `path`: at the value itself, or at its key if the value is a whole
-    mapping.
-    """
+    """Where to point for the value at `path`: at the value, or at its key if the value is a mapping."""
     return mark_of(node, path, key=isinstance(find(node, path), MapNode))
 
 
 def mark_of(node: Node, path: KeyPath, *, key: bool = False) -> Mark:
-    """The place of the value at `path` (or of its key); where it is absent, that of the nearest key above
-    it.
-    """
+    """The place of the value at `path` (or of its key); where it is absent, that of the nearest key above."""
     mark = node.mark
     for index, part in enumerate(path):
         child = _child(node, part)

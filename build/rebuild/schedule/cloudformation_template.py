@@ -1,5 +1,4 @@
-"""A CloudFormation template: EventBridge Scheduler starts a CodeBuild project, which runs what every other
-schedule runs.
+"""A CloudFormation template: EventBridge Scheduler starts a CodeBuild project, which runs the rebuild.
 
 Each role may do what its part needs and no more; logs are kept for three months; a failed build sends a
 message to a topic.
@@ -53,8 +52,8 @@ def document(job: Job, manifest: Manifest, source: Source, notify: str = "") -> 
     """The template as CloudFormation reads it."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Rebuilds the image {manifest.image.name} when something has changed ({job.when}); written by "
-        "invoke schedule",
+        "Description": f"Rebuilds the image {manifest.image.name} when something has changed ({job.when}); "
+        "written by invoke schedule",
         "Resources": {
             "Logs": _resource(
                 "AWS::Logs::LogGroup", {"LogGroupName": f"/hubsmith/{job.name}", "RetentionInDays": _LOG_DAYS}
@@ -190,9 +189,7 @@ def _topic_policy() -> Properties:
 
 
 def _rule(job: Job) -> Properties:
-    """One message a failed build; after three failures in a row the runs pause by themselves
-    (build/rebuild/attempts.py).
-    """
+    """One message a failed build; after three failures in a row runs pause (build/rebuild/failures.py)."""
     return {
         "Description": f"A rebuild of the image {job.image} failed",
         "EventPattern": {
@@ -212,7 +209,8 @@ def _rule(job: Job) -> Properties:
                         "status": "$.detail.build-status",
                         "logs": "$.detail.additional-information.logs.deep-link",
                     },
-                    "InputTemplate": f'"The rebuild of the image {job.image} ended as <status>. Its log: <logs>"',
+                    "InputTemplate": f'"The rebuild of the image {job.image} ended as <status>. '
+                    'Its log: <logs>"',
                 },
             }
         ],

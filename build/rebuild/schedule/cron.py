@@ -35,9 +35,7 @@ def _silent(command: str) -> str:
 
 
 def install(job: Job) -> str:
-    """Write the lines into the crontab, in the place of those that were there; return what there is to
-    know.
-    """
+    """Write the lines into the crontab, in place of those that were there; return what there is to know."""
     _write(_without(job.name, _read()) + lines(job))
     return "`crontab -l` shows the two lines"
 

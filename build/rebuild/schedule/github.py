@@ -23,7 +23,8 @@ def workflow(job: Job, region: str) -> str:
     """
     runs = "\n".join(f"      - run: {_scalar(line)}" for line in job.lines(INVOKE))
     return f"""\
-# Written by `invoke schedule --on github`. Set the repository variable AWS_ROLE_ARN to a role that GitHub may assume.
+# Written by `invoke schedule --on github`.
+# Set the repository variable AWS_ROLE_ARN to a role that GitHub may assume.
 name: {job.name}
 on:
   schedule:

@@ -1,5 +1,4 @@
-"""What a role needs in order to build, as IAM statements: of the whole account only what was made by a build
-may be changed or copied.
+"""What a role needs in order to build, as IAM statements: it may change and copy only what builds made.
 
 Tags are what tells it apart, so they are given in the call that makes something, or to what a build has made
 already: whoever may tag anything may change anything.

@@ -26,9 +26,7 @@ def folder() -> Path:
 
 
 def install(job: Job) -> str:
-    """Write and start the timer; return what there is to know. Raises UserError where systemd does not
-    run.
-    """
+    """Write and start the timer; return what there is to know. Raises UserError without a running systemd."""
     _require()
     folder().mkdir(parents=True, exist_ok=True)
     for name, content in units(job).items():

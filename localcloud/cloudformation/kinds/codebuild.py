@@ -16,9 +16,7 @@ _LEFT_OUT: Properties = {
 
 
 class Project:
-    """Ref is its name. What is within its properties is checked by botocore's description of
-    CreateProject.
-    """
+    """Ref is its name. What is within its properties is checked by botocore's model of CreateProject."""
 
     known = frozenset({
         "Artifacts", "ConcurrentBuildLimit", "Description", "Environment", "LogsConfig", "Name",

@@ -24,9 +24,7 @@ class Role:
         return Made(role["RoleName"], {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
-        """PutRolePolicy of each; of a role that is there: trust and description, and the policies that are
-        gone.
-        """
+        """PutRolePolicy of each; of a role that is there: trust, description, and removed policies."""
         iam, policies = clients("iam"), _policies(properties)
         if before is not None:
             iam.update_assume_role_policy(

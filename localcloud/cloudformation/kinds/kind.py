@@ -35,9 +35,7 @@ class Kind(Protocol):
         """The one call that makes it; ``name`` is for those that the template gives none."""
 
     def fill(self, clients: Clients, made: Made, properties: Properties, before: Properties | None) -> None:
-        """All that the first call could not say; after it, or (``before``: what it had) to bring it up to
-        date.
-        """
+        """What the first call could not say; after it, or to update a resource (``before``: what it had)."""
 
     def delete(self, clients: Clients, made: Made) -> None:
         """Remove it. ClientError when there is none."""

@@ -1,5 +1,4 @@
-"""moto's instances, volumes, snapshots and images with what a real machine adds: layers on disk and honest
-states.
+"""moto's instances, volumes, snapshots and images, with layers on disk and the states of real machines.
 
 Serialization reads attributes by the snake_case names of the API's members, so a property here is a field of
 the answer.

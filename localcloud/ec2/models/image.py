@@ -46,9 +46,7 @@ class BlockDevice:
 
 
 class LocalAmi(Ami):
-    """An image with the block device mappings it was made with; moto's own constructor would invent a volume
-    and a snapshot.
-    """
+    """An image with the mappings it was made with; moto's constructor would invent volume and snapshot."""
 
     def __init__(
         self,
@@ -93,9 +91,7 @@ class LocalAmi(Ami):
 
     @property
     def state(self) -> str:
-        """pending, available, failed; one that is available is shown as pending for as long as a fault says
-        so.
-        """
+        """pending, available, failed; a fault may keep an available one pending for a while."""
         faults = self.ec2_backend.host.faults
         held = faults.is_held("image", self.id) or any(
             faults.is_held("snapshot", found) for found in self.snapshot_ids

@@ -93,9 +93,7 @@ class LocalInstance(Instance):
     block_device_mapping: dict[str, Attachment]  # type: ignore[assignment]  # moto keeps copies of attachments here, we the attachments
 
     def become(self, state: str, *, code: str = "", message: str = "") -> None:
-        """Enter a state, for a reason if there is one ("Client.UserInitiatedShutdown", "User initiated
-        shutdown").
-        """
+        """Enter a state, with a reason if any ("Client.UserInitiatedShutdown", "User initiated shutdown")."""
         if state in GOALS:
             self.ec2_backend.host.faults.begin(GOALS[state], self.id)
         self._state = InstanceState(state, STATE_CODES[state])

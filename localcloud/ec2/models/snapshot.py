@@ -41,9 +41,7 @@ class LocalSnapshot(Snapshot):
 
     @property
     def status(self) -> str:
-        """pending, completed, error; a snapshot that is taken stays pending for as long as a fault says
-        so.
-        """
+        """pending, completed, error; a fault may keep a snapshot that is taken pending for a while."""
         held = self.ec2_backend.host.faults.is_held("snapshot", self.id)
         return "pending" if held and self.__dict__["status"] == "completed" else str(self.__dict__["status"])
 

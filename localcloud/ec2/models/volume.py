@@ -34,9 +34,7 @@ class Attachment(VolumeAttachment):
 
 
 class LocalVolume(Volume):
-    """A volume is a qcow2 layer; taking a snapshot freezes that layer and gives the volume a new one on top
-    of it.
-    """
+    """A volume is a qcow2 layer; a snapshot freezes that layer and puts a new one on top of it."""
 
     def __init__(self, backend: LocalBackend, volume_id: str, size: int, zone: Zone) -> None:
         super().__init__(backend, volume_id, size, zone)
@@ -55,9 +53,7 @@ class LocalVolume(Volume):
         return "in-use" if self.attachment else "available"
 
     def name_next_layer(self) -> str:
-        """The id of the layer that will be the volume's next head; kept, so that a crash in between leaves a
-        trace.
-        """
+        """The id of the layer that will be the volume's next head; kept, so that a crash leaves a trace."""
         if self.next_layer is None:
             self._heads += 1
             self.next_layer = f"{self.id}.{self._heads}"

@@ -1,3 +1,1 @@
-"""What follows on the machines, in the background: each resource is brought to the state that EC2's records
-say it has.
-"""
+"""Reconcile machines in the background: bring each resource to the state that EC2's records give it."""

@@ -89,9 +89,7 @@ def settle(backend: LocalBackend, instance_id: str) -> None:
 
 
 def _wake_those_who_wait_for(backend: LocalBackend, freed: frozenset[Forward]) -> None:
-    """The new machine of an address that moved may have come too early: only now the old one has let it
-    go.
-    """
+    """The new machine of an address that moved may have come too early: the old one lets it go only now."""
     if not freed:
         return
     for sibling in backend.siblings():

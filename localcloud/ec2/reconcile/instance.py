@@ -57,9 +57,7 @@ def _boot(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> N
 
 
 def _waited_out(backend: LocalBackend, instance: LocalInstance) -> bool:
-    """Let the time pass that a fault makes this transition take; False when another state is wanted by
-    then.
-    """
+    """Wait as long as a fault makes this transition take; False when another state is wanted by then."""
     state = instance.state
     return state in GOALS and backend.host.wait_out(
         GOALS[state], instance.id, lambda: instance.state == state

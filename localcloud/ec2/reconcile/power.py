@@ -16,8 +16,7 @@ from localcloud.machine.machine import Machine, MachineSpec
 
 _log = logging.getLogger("hubsmith.localcloud.power")
 
-# How long a guest may take to power down before it is ended: EC2 waits minutes, a person at a laptop does
-# not.
+# How long a guest may take to power down before it is ended: EC2 waits minutes, a person does not.
 POWERDOWN_S = 90.0
 # A guest that is still in its firmware misses the power button, so it is pressed again.
 PRESS_AGAIN_S = 10
@@ -76,9 +75,7 @@ def serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
-    """What is done while the machine is off: its controller chosen, its disks grown and frozen as asked for;
-    the lock is held.
-    """
+    """What is done while the machine is off: controller chosen, disks grown and frozen; the lock is held."""
     instance.controller = backend.host.controller
     for attachment in instance.attachments:
         snapshots.catch_up(backend, attachment.volume)

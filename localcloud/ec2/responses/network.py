@@ -49,9 +49,7 @@ class NetworkActions(LocalActions):
         return self._then_forward(EC2Response.modify_security_group_rules(self))  # type: ignore[arg-type]  # we are one
 
     def modify_network_interface_attribute(self) -> ActionResult:
-        """ModifyNetworkInterfaceAttribute: moto's, which takes groups that there are not and tells the
-        instance nothing.
-        """
+        """ModifyNetworkInterfaceAttribute: moto takes unknown groups and does not tell the instance."""
         self.error_on_dryrun()
         instance = self.backend.get_network_interface(self.text("NetworkInterfaceId")).instance
         wanted = self.values("Groups")

@@ -14,9 +14,7 @@ class SharingActions(LocalActions):
     """Attributes of images and snapshots."""
 
     def modify_image_attribute(self) -> ActionResult:
-        """ModifyImageAttribute: the description and IMDS support, which moto leaves out; launch permissions
-        are kept by moto.
-        """
+        """ModifyImageAttribute: description and IMDS support, which moto leaves out; permissions it keeps."""
         image = images.get(self.backend, self.text("ImageId"))
         self.error_on_dryrun()
         changes = {name: self._get_param(name) for name in ("Description", "ImdsSupport")}

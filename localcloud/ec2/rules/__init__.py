@@ -1,3 +1,1 @@
-"""EC2's rules, one file per resource, as pure changes of the model: what is allowed, and what it does to the
-records.
-"""
+"""EC2's rules, one file per resource, as pure changes of the model: what is allowed, and its effect."""

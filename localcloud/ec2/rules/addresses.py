@@ -46,9 +46,7 @@ def take_public_address(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def limit(backend: LocalBackend) -> int:
-    """How many Elastic IPs a region may have: as many as there are addresses, unless the cloud was given
-    another limit.
-    """
+    """How many Elastic IPs a region may have: as many as there are addresses, or the cloud's own limit."""
     return (
         backend.host.addresses.SIZE
         if backend.host.elastic_ip_limit is None

@@ -1,6 +1,4 @@
-"""The base images of the cache as AMIs: each has an id made from its name, so it is the same on every
-computer.
-"""
+"""The base images of the cache as AMIs: each has an id made from its name, the same everywhere."""
 
 from __future__ import annotations
 

@@ -61,9 +61,7 @@ _FIELDS["network-interface.addresses.association.public-ip"] = _FIELDS["ip-addre
 
 
 def reservations(backend: LocalBackend, instance_ids: list[str], filters: Filters) -> list[Reservation]:
-    """The reservations with those of their instances that are meant; raises EC2's error for an unknown id or
-    filter.
-    """
+    """The reservations with those of their instances that are meant; raises EC2's error for unknown ids."""
     wanted = {backend.instance(instance_id).id for instance_id in instance_ids}
     if unseen := [instance_id for instance_id in wanted if backend.is_hidden(instance_id)]:
         raise instance_not_found(unseen[0])

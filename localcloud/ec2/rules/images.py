@@ -36,9 +36,7 @@ class RegisterRequest:
 
 
 def usable(backend: LocalBackend, image_id: str) -> LocalAmi:
-    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available
-    yet.
-    """
+    """The image to launch from; raises EC2's error when it is malformed, unknown, gone or not available."""
     image = get(backend, image_id)
     if image.state != "available":
         raise Ec2Error(

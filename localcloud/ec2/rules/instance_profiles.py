@@ -60,9 +60,7 @@ def associate(
 def replace(
     backend: LocalBackend, association_id: str, profile: InstanceProfile
 ) -> IamInstanceProfileAssociation:
-    """ReplaceIamInstanceProfileAssociation: the instance has a profile all along, the association a new
-    id.
-    """
+    """ReplaceIamInstanceProfileAssociation: the instance keeps a profile, the association has a new id."""
     instance_id = _by_id(backend, association_id).instance_id
     return _bind(backend, backend.instance(instance_id), profile)
 

@@ -11,9 +11,7 @@ from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 
 
 def check(backend: LocalBackend, name: str, architecture: str) -> None:
-    """Raise EC2's error for a type that does not exist, is not offered in the region or does not fit the
-    image.
-    """
+    """Raise EC2's error for a type that is unknown, not offered in the region or wrong for the image."""
     if name not in INSTANCE_TYPES:
         raise invalid_value(name, "InstanceType")
     offers = INSTANCE_TYPE_OFFERINGS["region"].get(backend.region_name, [])

@@ -1,6 +1,4 @@
-"""Start, stop, reboot, terminate, modify: EC2's state machine. What follows happens in
-reconcile/instance.py.
-"""
+"""Start, stop, reboot, terminate, modify: EC2's state machine. What follows is reconciled later."""
 
 from __future__ import annotations
 

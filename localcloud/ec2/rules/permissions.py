@@ -1,5 +1,4 @@
-"""Who else may launch an image (launchPermission) or copy its snapshots (createVolumePermission), and what
-forbids it to be public.
+"""Who else may launch an image or copy its snapshots, and what forbids it to be public.
 
 Rules and words: ModifyImageAttribute, ModifySnapshotAttribute and "Block public access" in EC2's API
 reference and user guides.

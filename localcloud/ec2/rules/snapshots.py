@@ -114,9 +114,7 @@ def make_next_layer(backend: LocalBackend, volume: LocalVolume) -> Path:
 
 
 def catch_up(backend: LocalBackend, volume: LocalVolume) -> None:
-    """Grow a volume nobody writes to, if that is asked for, and take its pending snapshots; the lock is
-    held.
-    """
+    """Grow a volume nobody writes to, if asked for, and take its pending snapshots; the lock is held."""
     if volume.next_layer is not None:
         # A server that was killed had begun to: the guest may have written there, so the volume goes on in
         # it, wanted or not.

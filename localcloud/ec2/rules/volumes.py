@@ -89,9 +89,7 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
 
 
 def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
-    """The key's name is recorded; moto's KMS would cost 30 MB of memory, and the layers are not encrypted
-    anyway.
-    """
+    """The key's name is recorded; moto's KMS would cost 30 MB, and the layers are not encrypted anyway."""
     named = request.kms_key_id or "alias/aws/ebs"
     return (
         named
@@ -103,9 +101,7 @@ def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
 def plan_disks(
     backend: LocalBackend, image: LocalAmi, mappings: tuple[Mapping[str, Any], ...]
 ) -> tuple[Disk, ...]:
-    """The disks of an instance: the image's mappings overlaid by the request's; everything is checked,
-    nothing made.
-    """
+    """The disks of an instance: the image's mappings overlaid by the request's; all is checked, none made."""
     disks = {
         device.device: Disk(
             device.device,

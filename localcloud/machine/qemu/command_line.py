@@ -26,9 +26,7 @@ PORTS = 8
 
 @dataclass(frozen=True)
 class MachineFiles:
-    """Where one machine keeps what; the sockets are in a folder with a short name (108 bytes are Linux's
-    limit).
-    """
+    """Where one machine keeps what; the sockets are in a short-named folder (Linux allows 108 bytes)."""
 
     pid: Path
     log: Path

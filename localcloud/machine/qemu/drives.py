@@ -50,9 +50,7 @@ def detach(monitor: Monitor, volume_id: str) -> None:
 
 
 def grow(monitor: Monitor, volume_id: str, size: int) -> None:
-    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where its controller
-    cannot.
-    """
+    """Make an attached disk `size` bytes large; raises MachineError with QEMU's words where it refuses."""
     top = _top_node(monitor, volume_id)
     if top is None:
         raise MachineError(f"{volume_id} is not attached")
@@ -60,8 +58,7 @@ def grow(monitor: Monitor, volume_id: str, size: int) -> None:
 
 
 def switch_to_overlay(monitor: Monitor, volume_id: str, overlay: Path) -> None:
-    """Let the guest go on writing into overlay, which exists; what was written to until now is read-only from
-    here on.
+    """Let the guest go on writing into overlay, which exists; what it wrote to before is read-only now.
 
     Done already, it is done: a server that was killed before it could note the switch asks for it again.
     """
@@ -97,9 +94,7 @@ def _top_node(monitor: Monitor, volume_id: str) -> _Node | None:
 
 
 def _path(file: str) -> str:
-    """The path in QEMU's name of a file; one with a backing file of another name than its header's is
-    described in JSON.
-    """
+    """The path in QEMU's name of a file, which is JSON where the backing file is not its header's."""
     return (
         str(json.loads(file.removeprefix("json:"))["file"]["filename"]) if file.startswith("json:") else file
     )

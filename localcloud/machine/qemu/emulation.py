@@ -1,5 +1,4 @@
-"""How QEMU emulates a machine's processors (TCG) where KVM does not run them: all of a machine's processors
-share one thread.
+"""How QEMU emulates a machine's processors (TCG) without KVM: all of them share one thread.
 
 With a thread for each processor a build makes its image in six minutes instead of nine, but machines die of
 it:
@@ -30,7 +29,8 @@ _SHARE = 16  # of this machine's memory, at most one part in so many
 
 def accel_option() -> str:
     """The value of -accel for an emulated machine."""
-    return f"tcg,thread=single,tb-size={translations_mib(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))}"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"tcg,thread=single,tb-size={translations_mib(memory)}"
 
 
 def translations_mib(memory_bytes: int) -> int:

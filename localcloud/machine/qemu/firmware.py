@@ -26,9 +26,7 @@ _UNWANTED = {"requires-smm", "enrolled-keys", "secure-boot"}
 
 @dataclass(frozen=True)
 class Firmware:
-    """The code, shared and read-only, and the template of the variables each machine has its own copy of;
-    both raw.
-    """
+    """The code, shared and read-only, and the template of each machine's own variables; both raw."""
 
     code: Path
     variables: Path

@@ -1,5 +1,4 @@
-"""Which QEMU runs the machines: this system's, or Debian 13's out of the cache where this system's emulates
-badly.
+"""Which QEMU runs the machines: this system's, or Debian 13's from the cache where that emulates badly.
 
 `localcloud/machine/emulator.py` fetches the one in the cache. HUBSMITH_QEMU names another program for all
 machines.
@@ -31,9 +30,7 @@ _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 @dataclass(frozen=True)
 class Program:
-    """A QEMU: the words its command line begins with, what its environment needs, and the first line of what
-    --version prints.
-    """
+    """A QEMU: the first words of its command line, its environment, and the first line of --version."""
 
     command: tuple[str, ...]
     banner: str

@@ -41,9 +41,7 @@ class Monitor:
         return [dict(item) for item in answer] if isinstance(answer, list) else []
 
     def human(self, line: str, *, timeout_s: float = TIMEOUT_S) -> str:
-        """Run a line of the human monitor, which reports failure only as text: the caller judges what is
-        returned.
-        """
+        """Run a line of the human monitor, which reports failure as text: the caller judges the answer."""
         return str(self.execute("human-monitor-command", {"command-line": line}, timeout_s=timeout_s)).strip()
 
     def release(self) -> str:
@@ -55,9 +53,7 @@ class Monitor:
     def execute_until(
         self, command: str, arguments: Mapping[str, object], event: str, device: str, *, timeout_s: float
     ) -> None:
-        """Run a command and wait for its event about that device; raises MachineError after timeout_s
-        seconds.
-        """
+        """Run a command and wait for its event about that device; raises MachineError after timeout_s."""
 
         async def conversation(client: QMPClient) -> None:
             def is_wanted(message: Message) -> bool:

@@ -1,5 +1,4 @@
-"""Saved states of machines, which are inside their disks: a state fits only the QEMU version and the board it
-was saved with.
+"""Saved states of machines, inside their disks: a state fits only the QEMU version and board it is of.
 
 Each is stored under a name that says both ("booted@q35-10.0.13"), so that one that does not fit is recognised
 before QEMU tries it.
@@ -23,8 +22,7 @@ def stored_name(tag: str, release: str) -> str:
 
 
 def discard_misfits(drives: Sequence[Drive], tag: str, release: str) -> list[str]:
-    """Delete the states of this tag that QEMU ``release`` cannot go on from, where none of them fits; returns
-    their names.
+    """Delete the states of this tag when QEMU ``release`` can go on from none of them; their names.
 
     The machine must not be running.
     """

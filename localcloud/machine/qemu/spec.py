@@ -19,9 +19,7 @@ class Drive:
 
     @property
     def serial(self) -> str:
-        """What the guest finds it by, as on EC2: the volume id without the dash (20 characters, virtio-blk's
-        and NVMe's limit).
-        """
+        """What the guest finds it by, as on EC2: the volume id without the dash (20 characters at most)."""
         return self.volume_id.replace("-", "")
 
 

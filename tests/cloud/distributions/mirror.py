@@ -39,9 +39,7 @@ PYTHONS = ("3.11.2", "3.13.5")  # of Debian 12, the oldest system of the tests, 
 
 @dataclass
 class Mirror:
-    """Its address, its files by path, what was asked of it, and the paths whose first answer breaks off
-    half-way.
-    """
+    """Its address, its files by path, what was asked of it, and the paths that break off the first time."""
 
     url: str
     files: dict[str, bytes]

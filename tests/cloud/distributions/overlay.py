@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from test_python import LOCK, LOCKED
+
 from build.bake.inputs import provisioner_files
 from build.bake.steps.provision import given
 from build.manifest import Manifest, environment
 from build.remote import file_tree
 from build.remote.shell import exports
-from tests.image.test_python import LOCK, LOCKED
 
 REPO = Path(__file__).parents[3]
 PREFIX = "/opt/anaconda"
@@ -29,7 +30,8 @@ _MOUNT = """
 mount -t overlay overlay -o lowerdir=/,upperdir="$1/upper",workdir="$1/work" "$1/root"
 mount --rbind /dev "$1/root/dev"; mount -t proc proc "$1/root/proc"; mount -t tmpfs tmpfs "$1/root/run"
 mkdir -p "$1/root/run/hubsmith/apt"
-[ ! -e "$1/root/etc/resolv.conf" ] || [ -s "$1/root/etc/resolv.conf" ] || cat /etc/resolv.conf > "$1/root/etc/resolv.conf"
+resolv="$1/root/etc/resolv.conf"
+[ ! -e "$resolv" ] || [ -s "$resolv" ] || cat /etc/resolv.conf > "$resolv"
 echo up; read -r _ || true
 """
 

@@ -1,6 +1,4 @@
-"""A site without internet for conda: the shipped manifest in a folder of its own, whose builds ask the tests'
-mirror (mirror.py).
-"""
+"""A site without internet for conda: the shipped manifest in its own folder, with the tests' mirror."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ dependencies:
 
 @dataclass(frozen=True)
 class Site:
-    """A project on a site without internet for conda: its mirror has another address here than on its
-    machines.
-    """
+    """A project on a site without internet for conda: its machines know the mirror by another address."""
 
     project: Project
     mirror: Mirror

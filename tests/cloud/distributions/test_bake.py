@@ -37,9 +37,7 @@ CLIENTS = ("conftest", "hub_client", "kernel_client", "turns")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, workshop: Workshop) -> Iterator[Site]:
-    """The shipped manifest in a folder of its own, with an environment.yml and what people do among the image
-    tests.
-    """
+    """The shipped manifest in its own folder, with an environment.yml and tests of what people do."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(REPO / "manifest.yaml", folder)
     (folder / "provisioners").symlink_to(REPO / "provisioners")

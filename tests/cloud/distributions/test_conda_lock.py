@@ -1,6 +1,4 @@
-"""Miniforge with a lock: conda and pip install exactly its files, and nothing is worked out on the
-builder.
-"""
+"""Miniforge with a lock: conda and pip install exactly its files, and the builder solves nothing."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
+from test_python import MISFITS
 
 from build.manifest import Manifest, load
 from tests.cloud.distributions import mirror as mirrors
 from tests.cloud.distributions.mirror import Mirror
 from tests.cloud.distributions.overlay import PREFIX, Root, overlay
-from tests.image.test_python import MISFITS
 
 REPO = Path(__file__).parents[3]
 FILE = f"/Distribution-1.0-{platform.machine()}.sh"

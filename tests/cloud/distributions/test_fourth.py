@@ -1,6 +1,4 @@
-"""A fourth distribution is a file of four functions: all that /opt/anaconda has to be, the provisioner makes
-of any.
-"""
+"""A fourth distribution is a file of four functions: the provisioner makes /opt/anaconda of any."""
 
 from __future__ import annotations
 

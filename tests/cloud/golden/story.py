@@ -1,6 +1,4 @@
-"""A launched hub as its operator and its users have it; what one test finds out is kept for those after
-it.
-"""
+"""A launched hub as its operator and users have it; what one test finds out is kept for later ones."""
 
 from __future__ import annotations
 

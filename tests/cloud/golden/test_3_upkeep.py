@@ -1,6 +1,4 @@
-"""Looking after it: is it well, does it pass the image's tests, a browser for its operator, what its role
-did.
-"""
+"""Looking after it: is it well, does it pass the image's tests, a browser for its operator, its role."""
 
 from __future__ import annotations
 

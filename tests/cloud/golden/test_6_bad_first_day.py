@@ -1,6 +1,4 @@
-"""A hub that has a bad first day: the administrator's password is not in SSM yet, and the ACME server
-refuses.
-"""
+"""A hub that has a bad first day: no administrator's password in SSM yet, and the ACME server refuses."""
 
 from __future__ import annotations
 

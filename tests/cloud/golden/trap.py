@@ -14,7 +14,8 @@ NEW_ADMIN = "mallory"
 _CONFIGURATION = "c.ServerApp.extra_static_paths = ['/home/{name}/trap']\n"
 _SCRIPT = """\
 async hub => {
-    const found = {}, add = {method: "POST", body: JSON.stringify({usernames: ["mallory"], admin: true}), credentials: "include"};
+    const found = {}, body = JSON.stringify({usernames: ["mallory"], admin: true});
+    const add = {method: "POST", body, credentials: "include"};
     const attempt = async (name, act) => {
         try { found[name] = String(await act()); } catch (problem) { found[name] = problem.name; }
     };
@@ -43,9 +44,7 @@ async hub => {
 
 
 def lay(name: str) -> str:
-    """The commands, for root, that put it into a user's home before the server starts; the user can do the
-    same.
-    """
+    """Root's commands to put it into a user's home before the server starts; the user can do the same."""
     home = f"/home/{name}"
     page, configuration = (
         base64.b64encode(text.encode()).decode()

@@ -14,9 +14,7 @@ from tests.cloud.workshop import Build, Workshop
 
 @pytest.fixture(scope="package")
 def image(workshop: Workshop, greeting: Build) -> str:
-    """A published tiny image that stands in the channel, from which a test of the bake may have taken the
-    first.
-    """
+    """A published tiny image that stands in the channel; a test of the bake may have taken the first."""
     rows = json.loads(workshop.invoke("images", "--json").out)
     in_channel = any(row["id"] == greeting.done.last and row["channel"] == "stable" for row in rows)
     return (greeting if in_channel else Build.of(workshop)).done.last

@@ -19,9 +19,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json"
 
 @pytest.fixture
 def boundary(other: Site) -> Iterator[str]:
-    """As docs/howto/aws.md creates it; its role is gone before it, for IAM deletes no policy that is in
-    use.
-    """
+    """As docs/howto/aws.md creates it; its role goes first, for IAM deletes no policy that is in use."""
     iam = other.workshop.client("iam")
     arn = str(
         iam.create_policy(PolicyName="hubsmith-hub", PolicyDocument=DOCUMENT.read_text())["Policy"]["Arn"]

@@ -1,6 +1,4 @@
-"""A launch on a cloud that has a bad day: each refusal is told in words, nothing is lost, and the next launch
-completes it.
-"""
+"""A launch on a cloud that has a bad day: refusals are told, nothing is lost, the next completes it."""
 
 from __future__ import annotations
 

@@ -13,9 +13,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_killed_at_each_step_and_repeated_it_completes(other: Site) -> None:
-    """One chain: each launch is killed a step later than the one before, so that the last one finds all the
-    others' halves.
-    """
+    """One chain: each launch is killed a step later, so that the last one finds all the others' halves."""
     told = []
     for step in steps():
         running = other.start(*other.arguments())

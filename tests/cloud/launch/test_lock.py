@@ -1,6 +1,4 @@
-"""The lock of a hub, with a real Systems Manager endpoint and several machines that want it at the same
-moment.
-"""
+"""The lock of a hub, with a real Systems Manager endpoint and several machines that want it at once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a launch makes: instance, address, name, group, disk, role and password; what is listed and said of it
-afterwards.
-"""
+"""What a launch makes: instance, address, name, group, disk, role and password; and what is said of it."""
 
 from __future__ import annotations
 

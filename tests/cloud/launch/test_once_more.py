@@ -1,6 +1,4 @@
-"""A launch of a hub that is there: it keeps what is right, mends what differs, and brings back what is
-gone.
-"""
+"""A launch of a hub that is there: it keeps what is right, mends what differs, restores what is gone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The first password's parameter: deleted by the machine when it has been used, and never made again for the
-same administrator.
-"""
+"""The first password's parameter: deleted by the machine after use, never made again for that person."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A newer image in place of the instance that runs: only when asked, and the old one comes back when the new
-one fails.
-"""
+"""A newer image in place of the instance that runs: only when asked; if it fails, the old one returns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Accounts and passwords, from the admin page to the first login; named servers; a name that needs
-escaping.
-"""
+"""Accounts and passwords, from the admin page to the first login; named servers; an escaped name."""
 
 from __future__ import annotations
 
@@ -28,6 +26,13 @@ print(first_password.state_of(sys.argv[1]))
 """
 
 
+def password_on(page: str) -> str:
+    """The new password that an administrator is shown."""
+    found = re.search(r'id="new-password">([^<]+)<', page)
+    assert found
+    return found[1]
+
+
 @pytest.fixture(scope="module")
 def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) -> Iterator[Person]:
     """Added on the admin page, with the password an administrator gave out; its name needs escaping in
@@ -38,7 +43,7 @@ def newcomer(host: Host, nameless: None, before_reboot: None, admin: HubClient) 
     name = f"ada.{secrets.token_hex(3)}@example.org"
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     page = admin.submit("/hub/passwords", name=name)
-    yield Person(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+    yield Person(name, password_on(page.text))
     admin.hub_api("DELETE", f"users/{name}")
     with host.sudo():
         host.run_test("userdel --force --remove -- %s", name)
@@ -145,7 +150,7 @@ def test_who_is_deleted_loses_the_way_in_and_keeps_the_files(
     admin.hub_api("POST", "users", json={"usernames": [name], "admin": False}).raise_for_status()
     try:
         page = admin.submit("/hub/passwords", name=name)
-        leaver = Person(name, re.search(r'id="new-password">([^<]+)<', page.text)[1])
+        leaver = Person(name, password_on(page.text))
         hub().login(leaver)
         admin.hub_api("DELETE", f"users/{name}").raise_for_status()
         with pytest.raises(LoginRefused):

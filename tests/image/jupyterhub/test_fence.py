@@ -60,7 +60,8 @@ except OSError:
 print(count, flush=True)
 time.sleep(600)
 '''
-process = subprocess.Popen([sys.executable, "-S", "-c", bomb], stdout=subprocess.PIPE, text=True, start_new_session=True)
+command = [sys.executable, "-S", "-c", bomb]
+process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 print(process.stdout.readline())
 """
 

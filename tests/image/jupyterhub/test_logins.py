@@ -38,12 +38,12 @@ def wrong(name: str, **more: Any) -> dict[str, Any]:
 
 def hub_address(root: Host) -> str:
     """Where the hub itself listens, behind its proxy."""
-    return root.check_output("sed --quiet 's/^HUB_URL=//p' /run/hubsmith/network/hub.env")
+    return str(root.check_output("sed --quiet 's/^HUB_URL=//p' /run/hubsmith/network/hub.env"))
 
 
 def median_s(results: list[dict[str, Any]]) -> float:
     assert [one["status"] for one in results] == [IN] * len(results)
-    return statistics.median(one["seconds"] for one in results)
+    return float(statistics.median(one["seconds"] for one in results))
 
 
 @pytest.mark.usefixtures("thorough")
@@ -56,10 +56,10 @@ def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, person: P
     new_names = median_s(many_logins.run(root, tries=ten, flood={"address": new_address()}))
     # a busy host is slower now, and faster then
     usual = max(before, median_s(many_logins.run(root, tries=ten)))
-    print(
-        f"median of ten logins: {usual:.2f} s; in floods with one name: {one_name:.2f} s, with new names: "
-        f"{new_names:.2f} s"
-    )  # noqa: T201
+    print(  # noqa: T201
+        f"median of ten logins: {usual:.2f} s; in floods with one name: {one_name:.2f} s, "
+        f"with new names: {new_names:.2f} s"
+    )
     assert max(one_name, new_names) <= 2 * usual
 
 

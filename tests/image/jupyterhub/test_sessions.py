@@ -96,9 +96,8 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def state_of(root: Host, name: str) -> str:
-    return next(
-        row["state"] for row in json.loads(root.check_output(f"{USERS} list --json")) if row["name"] == name
-    )
+    rows = json.loads(root.check_output(f"{USERS} list --json"))
+    return next(str(row["state"]) for row in rows if row["name"] == name)
 
 
 def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> None:

@@ -1,6 +1,4 @@
-"""Who may have a server: open accounts of the hub's users, whoever asks for it; and what starts one cannot be
-led astray.
-"""
+"""Who may have a server: open accounts of the hub's users, whoever asks; and starting one is safe."""
 
 from __future__ import annotations
 
@@ -86,7 +84,8 @@ file = "/run/UNIT/UNIT.env"
 if os.path.lexists(file):
     os.unlink(file)
 os.symlink("/srv/jupyterhub/hubsmith-probe", file)
-subprocess.Popen(["sh", "-c", "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"], start_new_session=True)
+deaf = "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"
+subprocess.Popen(["sh", "-c", deaf], start_new_session=True)
 """
 
 

@@ -1,6 +1,4 @@
-"""A hub that was launched with subdomains: each user has an origin, and the hub's pages are on its own
-alone.
-"""
+"""A hub that was launched with subdomains: each user has an origin, and the hub has one of its own."""
 
 from __future__ import annotations
 

@@ -91,6 +91,6 @@ def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: 
     kernel.run("kept = 41")
     root.run_test(f"systemctl restart {unit}")
     notebook.wait_until_up()
-    kernel.socket.close()
+    kernel.disconnect()
     kernel.connect()
     assert kernel.run("kept + 1") == "42"

@@ -1,6 +1,4 @@
-"""Run in a notebook: others' processes, IPC objects and keys, and what the notebook itself is privileged
-to.
-"""
+"""Run in a notebook: others' processes, IPC objects and keys, and the notebook's own privileges."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Run in a notebook: paths outside of the home that it can write or should not read, programs with others'
-rights, devices.
-"""
+"""Run in a notebook: paths outside of the home that it can write or should not read; devices."""
 
 from __future__ import annotations
 

@@ -27,7 +27,10 @@ DAEMON = textwrap.dedent("""
 WITHIN = "ip netns exec jupyter-UID"
 PLANT = f"""set -e
 cat > /run/hubsmith-probe.py << 'END'{DAEMON}END
-listen() {{ systemd-run --quiet --unit hubsmith-probe-$1 --property NetworkNamespacePath=$2 python3 /run/hubsmith-probe.py $3 $4; }}
+listen() {{
+    systemd-run --quiet --unit hubsmith-probe-$1 --property NetworkNamespacePath=$2 \\
+        python3 /run/hubsmith-probe.py $3 $4
+}}
 cp /bin/true /usr/local/bin/hubsmith-probe && chmod 4755 /usr/local/bin/hubsmith-probe
 mkdir /run/hubsmith-probe-bus && mount --bind /run/dbus /run/hubsmith-probe-bus
 mknod --mode 0666 /var/lib/hubsmith-probe-device c 1 3
@@ -45,15 +48,18 @@ nsenter --target PID --ipc ipcmk --shmem 64
 nft insert rule inet hubsmith from_users_to_machine ip daddr HUB tcp dport 7010 accept
 nft insert rule inet hubsmith from_users oifname 'jup*' accept
 timeout 120 sh -c 'until ss -lnt | grep -q :7010 && {WITHIN} ss -lnt | grep -q :7009; do sleep 0.5; done'
-timeout 120 sh -c 'until [ -S /run/hubsmith-probe.sock ] && {WITHIN} ss -lx | grep -q @hubsmith-probe; do sleep 0.5; done'
+timeout 120 sh -c 'until [ -S /run/hubsmith-probe.sock ] && {WITHIN} ss -lx | grep -q @hubsmith-probe
+do sleep 0.5; done'
 """
 REMOVE = """
 systemctl stop 'hubsmith-probe-*'
 umount /run/hubsmith-probe-bus; rmdir /run/hubsmith-probe-bus
 rm -f /usr/local/bin/hubsmith-probe /var/lib/hubsmith-probe-device /opt/hub/hubsmith-probe /etc/hubsmith/probe
-rm -f /run/hubsmith-probe.py /etc/hubsmith-probe.pem /run/hubsmith-probe.sock; rmdir /var/lib/hubsmith-probe-folder
+rm -f /run/hubsmith-probe.py /etc/hubsmith-probe.pem /run/hubsmith-probe.sock
+rmdir /var/lib/hubsmith-probe-folder
 chmod 700 /home/OTHER
-nsenter --target PID --ipc sh -c 'ipcs --shmems | awk "/root/ {print \\$2}" | xargs --no-run-if-empty --max-args=1 ipcrm --shmem-id'
+nsenter --target PID --ipc sh -c 'ipcs --shmems | awk "/root/ {print \\$2}" |
+    xargs --no-run-if-empty --max-args=1 ipcrm --shmem-id'
 systemctl reload hubsmith-network
 """
 LINES = """

@@ -91,9 +91,7 @@ RULES = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """Openings that neither a rule nor the manifest knows, and lines of the manifest that accept nothing any
-    more.
-    """
+    """Openings that neither a rule nor the manifest knows, and lines of the manifest that accept nothing."""
 
     unknown: tuple[str, ...]
     idle: tuple[str, ...]

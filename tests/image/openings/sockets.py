@@ -1,6 +1,4 @@
-"""Run in a notebook: sockets of others that it can connect to, by path, by name and by address, and the names
-on buses.
-"""
+"""Run in a notebook: sockets of others that it can connect to, by path, name and address; buses."""
 
 from __future__ import annotations
 
@@ -96,12 +94,18 @@ def _by_address(addresses: Iterable[tuple[str, str, str, int]]) -> Iterator[str]
                 waiting.register(probe, event, f"network: {protocol} {called}")
         while answered := waiting.select(PATIENCE_S):
             for key, _ in answered:
-                probe = waiting.unregister(key.fileobj).fileobj
+                probe = _unregistered(waiting, key)
                 if _is_open(probe, key.events):
                     yield str(key.data)
                 probe.close()
         for key in list(waiting.get_map().values()):
-            key.fileobj.close()
+            _unregistered(waiting, key).close()
+
+
+def _unregistered(waiting: selectors.DefaultSelector, key: selectors.SelectorKey) -> socket.socket:
+    found = waiting.unregister(key.fileobj).fileobj
+    assert isinstance(found, socket.socket)
+    return found
 
 
 def _asked(protocol: str, address: str, port: int) -> socket.socket | None:

@@ -55,9 +55,7 @@ class Listener:
 
 
 def openings(kernel: Kernel, root: Host, person: Person, settings: Settings) -> list[str]:
-    """One line "KIND: WHAT" for each, sorted; none of them names a process or a user that is there by
-    chance.
-    """
+    """One line "KIND: WHAT" for each, sorted; none names a process or a user that is there by chance."""
     facts = {
         "home": root.user(person.name).home,
         "groups": [root.user(person.name).gid],
@@ -153,9 +151,7 @@ def _shared(paths: Sequence[str], root: Host, person: Person) -> set[str]:
 
 
 def _packages(paths: Sequence[str], root: Host) -> dict[str, str]:
-    """Debian's packages that the files are of; of what is older than the merged /usr it knows them by their
-    other names.
-    """
+    """Debian's packages that the files are of, which knows what is older than the merged /usr otherwise."""
     names = {name: path for path in paths for name in (path, path.removeprefix("/usr"))}
     told = root.run(
         f"dpkg-query --search {' '.join(map(shlex.quote, names))} 2> /dev/null"

@@ -1,6 +1,4 @@
-"""What decides the content of a base image: what goes into it, and not the text of the modules that put it
-there.
-"""
+"""What decides the content of a base image: what goes into it, and not the modules' text."""
 
 from __future__ import annotations
 
@@ -111,9 +109,7 @@ def test_what_else_is_done_is_what_the_recipe_numbers_stand_for(
 
 
 def tiny_made(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The archives of an image of example packages. What counts by itself has example values, or is left
-    out.
-    """
+    """The archives of an image of example packages. What counts by itself has example values, or none."""
     modules = dict.fromkeys(("virtio_net", "button", "virtio_blk"), b"\x00depends=\x00")
     program, library = File(b"needs libexample.so.1", 0o755), File(b"a library")
     found = (b"kernel", modules, {"busybox": program}, {"lib/libexample.so.1": library}, b"loader")
@@ -169,7 +165,7 @@ def disk_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
             return 0
 
     monkeypatch.setattr(disk, "_as_root", list)
-    monkeypatch.setattr(disk.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(tools, "run", lambda command, _: said.append(command))
     with disk.assembling(recipe.LAYOUT, tmp_path / "raw", io.BytesIO()):
         pass
@@ -178,9 +174,7 @@ def disk_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_no_kernel_of_a_base_image_panics_over_a_late_timer() -> None:
-    """Where QEMU's main thread got too little of a busy host, "IO-APIC + timer doesn't work" ended two of
-    four boots.
-    """
+    """Two of four boots panicked ("IO-APIC + timer doesn't work") where QEMU's main thread had to wait."""
     written = debian.guest_files(recipe.LAYOUT, [], {}, [])["etc/kernel/cmdline"].content.decode()
     assert "no_timer_check" in written.split()
     assert "no_timer_check" in tiny.COMMAND_LINE.split()

@@ -17,7 +17,8 @@ from localcloud.cloudformation import install as cloudformation
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.moto_patches import codebuild
-from localcloud.server import daemon, state_store
+from localcloud.server import state_store
+from localcloud.server.services import SERVICES
 from localcloud.server.wsgi import CloudApp, QuietHandler
 from tests.web import answering
 
@@ -25,7 +26,7 @@ Client = Callable[[str], Any]
 
 
 def forget() -> None:
-    for service in daemon.SERVICES.values():
+    for service in SERVICES.values():
         for account in service.values():
             account.clear()
 
@@ -47,6 +48,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         host.close()
     forget()
     # Other tests of this process have moto's own, which needs no server.
+    known: Any
     for known in (cloudformation_backends, *cloudformation_backends.values()):
         known.backend = CloudFormationBackend
 
@@ -65,7 +67,7 @@ def client(host: Host) -> Client:
 
 def restart(host: Host) -> None:
     """What a server that ends and comes up again does to its state: all that is there afterwards was kept."""
-    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, SERVICES, host.lock)
     keeper.save()
     forget()
-    state_store.load(keeper.path, daemon.SERVICES)
+    state_store.load(keeper.path, SERVICES)

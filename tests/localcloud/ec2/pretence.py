@@ -1,6 +1,4 @@
-"""QEMU and qemu-img as far as a test of the model needs them: what runs, what is open, and no disk is ever
-spoilt.
-"""
+"""QEMU and qemu-img as far as a test of the model needs them: what runs, what is open, nothing spoilt."""
 
 from __future__ import annotations
 
@@ -133,9 +131,7 @@ class Pretended:
 
 
 class Queue:
-    """In the place of Workers: what is to be looked at waits until the test has it looked at, in any
-    order.
-    """
+    """In the place of Workers: what is to be looked at waits until the test wants it, in any order."""
 
     closed = False
 

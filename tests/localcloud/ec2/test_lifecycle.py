@@ -1,6 +1,4 @@
-"""Instances, volumes and snapshots in any order of requests, background work, crashes and restarts; only QEMU
-is pretended.
-"""
+"""Instances, volumes and snapshots in any order of requests, crashes and restarts; QEMU is pretended."""
 
 from __future__ import annotations
 
@@ -67,7 +65,7 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.machines = Machines()
-        self.patches = [
+        self.patches: list[Any] = [
             patch("localcloud.machine.layer_store.run_qemu_img", qemu_img),
             patch.object(reconcile_volumes, "GUEST_UP_S", 0),
             patch.object(Host, "machine", lambda _, instance_id: self.machines(instance_id)),
@@ -98,9 +96,7 @@ class Life(RuleBasedStateMachine):
         return ec2_backends[ACCOUNT][REGION]  # type: ignore[return-value]
 
     def _save(self) -> None:
-        """What is on disk after a kill -9; the fuse, if one burns: at which write, and whether that one still
-        succeeds.
-        """
+        """What is on disk after a kill -9; the fuse: at which write, and whether that one still succeeds."""
         left, written = self.fuse or (0, True)
         if left != 1 or written:
             self.kept = pickle.dumps(self.backend)

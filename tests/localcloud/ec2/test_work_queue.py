@@ -31,9 +31,13 @@ def test_a_key_woken_while_it_is_worked_on_runs_again_and_never_twice_at_once() 
     assert (most, runs) == (1, 2)
 
 
+def wait_for(gate: threading.Event) -> None:
+    gate.wait(10)
+
+
 def test_keys_do_not_wait_for_each_other() -> None:
     workers, gate, done = KeyedQueue(), threading.Event(), threading.Event()
-    workers.wake("slow", lambda: gate.wait(10) and None)
+    workers.wake("slow", lambda: wait_for(gate))
     workers.wake("quick", done.set)
     assert done.wait(10)
     assert workers.busy("slow")

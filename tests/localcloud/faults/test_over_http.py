@@ -39,15 +39,14 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def client(host: Host) -> Client:
-    return Client(CloudApp(host, {"pid": 1}))
+    return Client(CloudApp(host, lambda: {"pid": 1}))
 
 
 @pytest.fixture
 def url(host: Host) -> Iterator[str]:
     """The same over a real socket."""
-    with answering(
-        make_server("127.0.0.1", 0, CloudApp(host, {"pid": 1}), threaded=True, request_handler=QuietHandler)
-    ) as server:
+    app = CloudApp(host, lambda: {"pid": 1})
+    with answering(make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -1,6 +1,4 @@
-"""Permissions boundaries and PassRole, over HTTP: IAM's errors, its condition keys, and rights that are an
-intersection.
-"""
+"""Permissions boundaries and PassRole, over HTTP: IAM's errors, condition keys, intersected rights."""
 
 from __future__ import annotations
 
@@ -127,8 +125,8 @@ def test_a_policy_that_is_in_use_or_has_versions_is_not_deleted(client: Client, 
         == "DeleteConflict: Cannot delete a policy attached to entities."
     )
     ask(client, "DeleteRole", RoleName="hub")
-    more = {"PolicyDocument": policy({"Action": "ssm:*", "Resource": "*"}), "SetAsDefault": "true"}
-    ask(client, "CreatePolicyVersion", PolicyArn=boundary, **more)
+    wider = policy({"Action": "ssm:*", "Resource": "*"})
+    ask(client, "CreatePolicyVersion", PolicyArn=boundary, PolicyDocument=wider, SetAsDefault="true")
     assert ask(client, "DeletePolicy", PolicyArn=boundary).startswith(
         "DeleteConflict: This policy has more than one version."
     )

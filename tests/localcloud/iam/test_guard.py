@@ -72,12 +72,12 @@ def test_what_the_policy_allows_reaches_the_service_and_the_rest_does_not(
 def test_the_policies_are_those_of_now(client: Client, issued: AssumedRole, role: Any) -> None:
     role.policies.clear()
     assert get_parameter(client, issued) == "AccessDeniedException"
-    attached = iam_backends[ACCOUNT]["aws"].create_policy("", "/", json.dumps(READ), "managed", {})
+    attached = iam_backends[ACCOUNT]["aws"].create_policy("", "/", json.dumps(READ), "managed", [])
     role.managed_policies[attached.arn] = attached
     assert get_parameter(client, issued) == "ParameterNotFound"
     narrow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
     role.permissions_boundary_arn = (
-        iam_backends[ACCOUNT]["aws"].create_policy("", "/", json.dumps(narrow), "boundary", {}).arn
+        iam_backends[ACCOUNT]["aws"].create_policy("", "/", json.dumps(narrow), "boundary", []).arn
     )
     assert get_parameter(client, issued) == "AccessDeniedException"
 
@@ -122,7 +122,7 @@ def test_credentials_that_expired_long_ago_are_forgotten(
 
 def test_the_record_names_what_was_judged_and_can_be_begun_anew(client: Client, issued: AssumedRole) -> None:
     get_parameter(client, issued, "/other")
-    (record,) = client.get("/hubsmith/calls?role=hub").json or ()
+    (record,) = client.get("/hubsmith/calls?role=hub").json or [{}]
     assert (record["session"], record["action"], record["allowed"]) == ("i-1", "ssm:GetParameter", False)
     assert record["resources"] == [f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/other"]
     assert record["context"]["aws:principalarn"] == [f"arn:aws:iam::{ACCOUNT}:role/hub"]

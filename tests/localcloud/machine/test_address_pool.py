@@ -1,6 +1,4 @@
-"""Addresses of local clouds: unique on the host, kept through restarts, free again when a cloud has
-vanished.
-"""
+"""Addresses of local clouds: unique on the host, kept through restarts, free when a cloud is gone."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from build.errors import MachineError
 from localcloud.base_image import debian, disk, tiny
 from localcloud.machine import emulator, kvm_probe
+from localcloud.machine.layer_store import run_qemu_img
 from localcloud.machine.machine import Drive
 from localcloud.machine.qemu import emulation, program, saved_states
 from localcloud.machine.qemu.program import Program
@@ -70,7 +72,7 @@ def test_a_qemu_emulates_well_from_the_version_that_was_measured(
 
 
 def test_the_processors_of_a_machine_share_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulation.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**21}.__getitem__)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**21}.__getitem__)
     assert emulation.accel_option() == "tcg,thread=single,tb-size=512"
 
 
@@ -153,15 +155,15 @@ class TestSavedStates:
     @pytest.fixture
     def drive(self, tmp_path: Path) -> Drive:
         found = Drive("vol-1", tmp_path / "root.qcow2", boot=True)
-        saved_states.run_qemu_img("create", "-q", "-f", "qcow2", found.path, "1M")
+        run_qemu_img("create", "-q", "-f", "qcow2", found.path, "1M")
         return found
 
     def save(self, drive: Drive, *names: str) -> None:
         for name in names:
-            saved_states.run_qemu_img("snapshot", "-q", "-c", name, drive.path)
+            run_qemu_img("snapshot", "-q", "-c", name, drive.path)
 
     def names(self, drive: Drive) -> list[str]:
-        found = json.loads(saved_states.run_qemu_img("info", "--output=json", drive.path))
+        found = json.loads(run_qemu_img("info", "--output=json", drive.path))
         return sorted(state["name"] for state in found.get("snapshots", []))
 
     def test_one_of_the_same_version_is_kept(self, drive: Drive) -> None:

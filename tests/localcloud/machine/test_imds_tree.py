@@ -105,9 +105,7 @@ def test_cloud_init_finds_the_whole_tree_in_its_versions(
 
 
 def _crawled(guest: Guest, folder: str) -> Tree:
-    """What cloud-init's MetadataMaterializer does: follow every entry, folders by their slash, keys by their
-    number.
-    """
+    """What cloud-init's MetadataMaterializer does: follow every entry, folders by slash, keys by number."""
     found: dict[str, Any] = {}
     for entry in guest.get(folder).text.split("\n"):
         if folder.endswith("public-keys/"):

@@ -18,9 +18,7 @@ from localcloud.machine.kvm_probe import accelerator
 
 @dataclass(frozen=True)
 class Host:
-    """A host with /dev/kvm, a kernel in /boot and a QEMU that does what its script says; calls has a line for
-    every boot.
-    """
+    """A host with /dev/kvm, a kernel in /boot and a scripted QEMU; calls has a line for every boot."""
 
     folder: Path
 

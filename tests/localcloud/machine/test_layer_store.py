@@ -1,6 +1,4 @@
-"""Layers of a local cloud; what calls qemu-img is marked vm, because a machine without QEMU's tools may run
-the rest.
-"""
+"""Layers of a local cloud; what calls qemu-img is marked vm, so that the rest needs no QEMU."""
 
 from __future__ import annotations
 

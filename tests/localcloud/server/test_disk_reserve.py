@@ -1,6 +1,4 @@
-"""The space that is kept aside: once, given back when it is all there is, set aside again when there is
-more.
-"""
+"""The space that is kept aside: once, given back when it is all there is, and set aside again later."""
 
 from __future__ import annotations
 

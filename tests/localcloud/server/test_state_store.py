@@ -19,6 +19,7 @@ from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.ec2.models import LocalInstance, LocalVolume
 from localcloud.server import daemon, state_store
+from localcloud.server.services import SERVICES
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 
@@ -34,21 +35,21 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def forget() -> None:
-    for service in daemon.SERVICES.values():
+    for service in SERVICES.values():
         for account in service.values():
             account.clear()
 
 
 def backend(service: str, region: str = REGION) -> Any:
-    known: BackendDict[Any] = daemon.SERVICES[service]
+    known: BackendDict[Any] = SERVICES[service]
     return known[ACCOUNT][region]
 
 
 def keep_and_restore(host: Host) -> None:
-    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, SERVICES, host.lock)
     keeper.save()
     forget()
-    assert state_store.load(keeper.path, daemon.SERVICES) is not None
+    assert state_store.load(keeper.path, SERVICES) is not None
 
 
 def test_ec2_comes_back_with_groups_rules_keys_and_tags(host: Host) -> None:
@@ -62,6 +63,7 @@ def test_ec2_comes_back_with_groups_rules_keys_and_tags(host: Host) -> None:
     assert isinstance(restored, LocalBackend)
     assert restored is not ec2
     found = restored.get_security_group_from_id(group.id)
+    assert found
     assert [(rule.from_port, rule.cidr_ipv4) for rule in found.ingress_rules] == [(443, "0.0.0.0/0")]
     assert found.get_tags()[0]["value"] == "b"
     assert list(restored.key_pairs) == ["mine"]
@@ -104,7 +106,7 @@ def test_zones_and_roles_come_back(host: Host) -> None:
 
 
 def test_no_file_is_an_empty_cloud(host: Host) -> None:
-    assert state_store.load(host.folder / state_store.FILE_NAME, daemon.SERVICES) is None
+    assert state_store.load(host.folder / state_store.FILE_NAME, SERVICES) is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_file_that_cannot_be_read_says_why(host: Host, content: bytes, words: 
     path = host.folder / state_store.FILE_NAME
     path.write_bytes(content)
     with pytest.raises(state_store.UnreadableStateError, match=words):
-        state_store.load(path, daemon.SERVICES)
+        state_store.load(path, SERVICES)
 
 
 def test_an_unreadable_state_is_set_aside_with_its_disks(host: Host) -> None:
@@ -157,7 +159,7 @@ def test_an_unreadable_state_is_set_aside_with_its_disks(host: Host) -> None:
 
 def test_an_older_state_never_replaces_a_newer_one(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads have changed the model; the one that took its copy first comes last to the disk."""
-    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, SERVICES, host.lock)
     written: list[bytes] = []
     contents = iter([b"old", b"new"])
     may_write_old = threading.Event()
@@ -195,7 +197,7 @@ def test_an_older_state_never_replaces_a_newer_one(host: Host, monkeypatch: pyte
 
 
 def test_a_crash_while_writing_leaves_the_state_before(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper = state_store.StateStore(host.folder, daemon.SERVICES, host.lock)
+    keeper = state_store.StateStore(host.folder, SERVICES, host.lock)
     backend("ec2").create_key_pair("before", "ed25519", {})
     keeper.save()
 
@@ -207,12 +209,12 @@ def test_a_crash_while_writing_leaves_the_state_before(host: Host, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         keeper.save()
     forget()
-    state_store.load(keeper.path, daemon.SERVICES)
+    state_store.load(keeper.path, SERVICES)
     assert list(backend("ec2").key_pairs) == ["before"]
 
 
 def test_the_state_says_what_it_is_without_being_unpickled(host: Host) -> None:
     backend("ec2")
-    line, _, body = state_store.dump(daemon.SERVICES).partition(b"\n")
+    line, _, body = state_store.dump(SERVICES).partition(b"\n")
     assert json.loads(line)["schema"] == state_store.SCHEMA
-    assert set(pickle.loads(body)) == set(daemon.SERVICES)
+    assert set(pickle.loads(body)) == set(SERVICES)

@@ -11,7 +11,8 @@ from build.errors import CloudError
 
 
 def test_it_returns_what_was_seen_and_tells_what_it_waits_for() -> None:
-    states, told = iter(["pending", "pending", "running"]), []
+    states = iter(["pending", "pending", "running"])
+    told: list[str] = []
     seen = wait_until(
         lambda: next(states),
         lambda s: s == "running",

@@ -1,6 +1,4 @@
-"""Hubsmith is part of what an image is made of by what it sends to a builder, and not by the text of its
-source files.
-"""
+"""Hubsmith is part of an image by what it sends to a builder, and not by the text of its source files."""
 
 from __future__ import annotations
 
@@ -34,7 +32,8 @@ from build.manifest import load
 manifest = load(Path(sys.argv[1]), profiles=["layered"])
 now = inputs.of(manifest, *sys.argv[2:])
 keys = [layers.key_of(now, number) for number in range(len(manifest.provisioners))]
-print(json.dumps({"tags": now.tags(), "layers": keys, "changes": inputs.diff_tags(now, json.load(sys.stdin))}))
+changes = inputs.diff_tags(now, json.load(sys.stdin))
+print(json.dumps({"tags": now.tags(), "layers": keys, "changes": changes}))
 """
 
 
@@ -51,9 +50,7 @@ class Checkout:
         file.write_text(text.replace(old, new), encoding="utf-8")
 
     def counted(self, image: Mapping[str, str]) -> Any:
-        """The tags of an image and the keys of its layers as this copy makes them, and what changed since
-        ``image``.
-        """
+        """The tags of an image and its layers' keys as this copy makes them; what changed since ``image``."""
         command = [sys.executable, "-c", PROGRAM, str(TINY), *BASE]
         done = subprocess.run(
             command, cwd=self.folder, input=json.dumps(image), capture_output=True, text=True, check=False

@@ -43,9 +43,7 @@ def digest(folder: Path, values: dict[str, object] | None = None, base: str = BA
 
 
 def test_it_is_a_sha256_the_same_on_every_machine(folder: Path) -> None:
-    """Written down once for each SCHEME: where the same input gets another number, SCHEME has to be counted
-    up.
-    """
+    """Written down once for each SCHEME: where the same input gets another number, count SCHEME up."""
     assert (
         digest(folder, {"packages": ("a", "b"), "n": 1})
         == "25f03d1c40e8021045a6bd5a23079afcf35d5d03fee4d225455691f2568240dc"

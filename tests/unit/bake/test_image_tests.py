@@ -13,6 +13,7 @@ import pytest
 from build.bake import image_tests
 from build.errors import HubsmithError
 from build.manifest import Manifest
+from build.remote import ssh_config
 from build.report.reporter import Reporter
 
 
@@ -44,7 +45,7 @@ def test_a_pytest_that_wrote_no_results_could_not_run(
 ) -> None:
     """As when a plugin cannot be imported: its status is that of a run with failures."""
     monkeypatch.setattr(image_tests, "_pytest", lambda *_: 1)
-    monkeypatch.setattr(image_tests.ssh_config, "share", lambda _: None)
+    monkeypatch.setattr(ssh_config, "share", lambda _: None)
     way = image_tests.SshTarget(tmp_path / "ssh_config", "127.0.0.1")
     manifest = cast(Manifest, None)  # of which only the real _pytest knows anything
     with pytest.raises(HubsmithError, match="could not run: pytest ended with status 1") as caught:

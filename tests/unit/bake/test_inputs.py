@@ -1,6 +1,4 @@
-"""What the tags of an image tell of it is enough to say what changed, down to files, and fits into EC2's
-limits.
-"""
+"""What the tags of an image tell is enough to say what changed, down to files, within EC2's limits."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_the_address_that_is_asked_for_is_the_one_connected_to(
     monkeypatch: pytest.MonkeyPatch, address: str, used: str
 ) -> None:
     run = SimpleNamespace(key="key")
-    here = SimpleNamespace(**vars(state(address=address)), run=run, host_keys=[])
+    here: Any = SimpleNamespace(**vars(state(address=address)), run=run, host_keys=[])
     monkeypatch.setattr(instances, "_run", lambda *_: "i-1")
     seen = {"PublicIpAddress": "203.0.113.7", "PrivateIpAddress": "10.0.0.7"}
     monkeypatch.setattr(instances, "wait_for_state", lambda *_, timeout_s: seen)

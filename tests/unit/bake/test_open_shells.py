@@ -82,9 +82,7 @@ def test_a_connection_that_cannot_be_opened_is_told_with_the_reason() -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """testinfra's host, with programs called ssh and sudo that note that they were called, and run the rest
-    here.
-    """
+    """testinfra's host, with programs called ssh and sudo that note their calls and run the rest here."""
     for program, run in {"ssh": 'exec /bin/sh -c "$last"', "sudo": 'exec "$@"'}.items():
         (file := tmp_path / program).write_text(
             f"#!/bin/sh\nfor last; do :; done\necho {program} >> {tmp_path}/called\n{run}\n"

@@ -1,6 +1,4 @@
-"""What can be known to go wrong is said before anything is made, with the key of the manifest that has to
-change.
-"""
+"""What can be known to go wrong is said before anything is made, with the manifest's key to change."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A panic or an oops ends what a build waits for at once, and is what its error says; a stall is a
-warning.
-"""
+"""A panic or an oops ends what a build waits for, and is what its error says; a stall is a warning."""
 
 from __future__ import annotations
 
@@ -167,7 +165,8 @@ def test_a_wait_for_ssh_in_vain_names_a_stall_as_the_likely_cause(state: Any, ec
     ec2.console = recorded("tiny-stall-then-panic").partition("before")[0]
     with pytest.raises(
         RemoteError,
-        match=r"^ssh on i-1 took longer than .*; the likely cause: the machine's kernel reported an RCU stall 58\.2 s",
+        match=r"^ssh on i-1 took longer than .*; the likely cause: "
+        r"the machine's kernel reported an RCU stall 58\.2 s",
     ):
         instances.wait_for_ssh(state, builder)
 

@@ -50,13 +50,16 @@ class Wire:
             "ec2", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
         client.meta.events.register("provide-client-params.ec2.*", self._called)
-        client.meta.events.register("before-call.ec2.*", self._answered)
+        # What it returns is the answer, which types-boto3 does not know of.
+        answered: Any = self._answered
+        client.meta.events.register("before-call.ec2.*", answered)
         return client
 
     def _called(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
         if not model.name.startswith(("Describe", "Get")):
-            self.log += [f"EC2 {model.name}", *(f"    {name}: {self._value(name, value)}" for name, value in sorted(params.items())
-                                                if name not in _NOT_IN_THE_IMAGE)]  # fmt: skip
+            in_image = sorted(each for each in params.items() if each[0] not in _NOT_IN_THE_IMAGE)
+            self.log.append(f"EC2 {model.name}")
+            self.log += [f"    {name}: {self._value(name, value)}" for name, value in in_image]
 
     def _value(self, name: str, value: object) -> str:
         assert self.state is not None
@@ -146,9 +149,7 @@ class Channel:
 
 
 def _shown(data: bytes) -> Iterator[str]:
-    """What goes to a command's standard input: a script by its name, an archive by what is in it, else its
-    text.
-    """
+    """What goes to a command's standard input: a script by name, an archive by its content, else text."""
     if data in _SCRIPTS:
         yield f"<{_SCRIPTS[data]}>"
     elif b"ustar" in data[:512]:

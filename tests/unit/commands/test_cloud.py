@@ -62,9 +62,8 @@ def test_it_says_how_much_is_at_stake_and_a_yes_empties_it(
 
 
 def test_where_nobody_can_answer_nothing_is_removed(environment: dict[str, str], tmp_path: Path) -> None:
-    command = [INVOKE, "cloud.reset"]
     done = subprocess.run(
-        command,
+        [INVOKE, "cloud.reset"],
         cwd=REPO,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -185,9 +185,7 @@ def test_invoke_asks_before_it_does_anything(tmp_path: Path) -> None:
 
 
 def test_the_list_of_commands_loads_no_large_library() -> None:
-    """Commands import what they need when they run: with all of it `invoke --list` took four times as
-    long.
-    """
+    """Commands import what they need when they run: `invoke --list` with all took four times as long."""
     large = ("boto3", "botocore", "pydantic", "paramiko", "moto", "localcloud.server")
     program = f"import sys, tasks; print([name for name in {large!r} if name in sys.modules])"
     done = subprocess.run(

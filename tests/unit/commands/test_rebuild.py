@@ -16,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from invoke import Program
 
+from build import paths
 from build.errors import UserError
 from build.manifest import Manifest, load
 from build.rebuild import due as rebuilder
@@ -88,7 +89,7 @@ def test_what_was_missed_is_made_up_for_once(
     rebuild("--check", "--scheduled", *catch_up)
     assert "no run was missed since daily 00:00" in capsys.readouterr().err
     rebuild("--check")  # by hand: no run of the schedule
-    (last,) = rebuilder.paths.state_dir().glob("rebuild-*.last")
+    (last,) = paths.state_dir().glob("rebuild-*.last")
     days_ago = time.time() - 3 * 24 * 3600
     os.utime(last, (days_ago, days_ago))
     assert rebuilder.is_overdue(tiny, EVERY_DAY)

@@ -1,6 +1,4 @@
-"""schedule: it installs, shows and removes, and says what it was given wrong. systemctl and crontab are
-stand-ins.
-"""
+"""schedule: it installs, shows and removes, and says what is wrong. systemctl and crontab are stubs."""
 
 from __future__ import annotations
 

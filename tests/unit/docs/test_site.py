@@ -30,7 +30,7 @@ LINKS = {
 def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
     assert PYTHON.exists(), "run `make docs` once: it makes the environment of the documentation"
     command = [
-        PYTHON,
+        str(PYTHON),
         "-m",
         "sphinx",
         "--fail-on-warning",
@@ -38,9 +38,9 @@ def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
         "--keep-going",
         "--quiet",
         "-d",
-        site.parent / "trees",
-        source,
-        site,
+        str(site.parent / "trees"),
+        str(source),
+        str(site),
     ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

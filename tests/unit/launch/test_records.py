@@ -1,6 +1,4 @@
-"""The records of a hub in the local cloud's Route 53, which lists an asterisk as AWS does: made, kept, taken
-over, removed.
-"""
+"""The records of a hub in the local cloud's Route 53: made, kept, taken over, removed; asterisks."""
 
 from __future__ import annotations
 
@@ -18,6 +16,7 @@ from build.errors import UserError
 from build.hubs.hub import Hub
 from build.hubs.models import Address
 from build.launch import dns
+from build.launch.address import own_address
 from build.launch.dns import FindZone, UpsertDnsRecords, find_zone
 from build.launch.options import CliOptions, resolve_options
 from build.launch.state import LaunchState
@@ -79,7 +78,7 @@ def launch(clients: Clients, *overrides: str, **options: Any) -> LaunchState:
         clients,
         report,
     )
-    own = dns.own_address(clients, HUB)
+    own = own_address(clients, HUB)
     if own is None:
         marks: Any = [
             {
@@ -126,7 +125,9 @@ def test_with_subdomains_there_are_two_and_another_launch_makes_none(clients: Cl
     assert listed(clients) == {"hub.example.test. A": [ip], "\\052.hub.example.test. A": [ip]}
     assert state.changes == [f"{name} points to {ip}" for name in BOTH]
     assert run(launch(clients, "hub.subdomains=true")).changes == []
-    assert dns.remove_records(state, find_zone(clients, HUB.domain), ip) is None  # type: ignore[arg-type]
+    zone = find_zone(clients, HUB.domain)
+    assert zone
+    dns.remove_records(state, zone, ip)
     assert listed(clients) == {}
 
 

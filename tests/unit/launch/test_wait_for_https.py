@@ -1,6 +1,4 @@
-"""What a hub that does not answer yet is taken for, by what its instance said last and what its kernel
-reports.
-"""
+"""What a hub that does not answer yet is taken for, by its instance's last words and its kernel."""
 
 from __future__ import annotations
 
@@ -125,7 +123,8 @@ def test_a_wait_in_vain_names_a_stall_and_not_what_an_earlier_launch_knew(
     ec2.console += recorded("debian-12-lockup")
     with pytest.raises(
         HubsmithError,
-        match=r"^hub\.example\.org took longer than .*; the likely cause: the machine's kernel reported a hung",
+        match=r"^hub\.example\.org took longer than .*; the likely cause: "
+        r"the machine's kernel reported a hung",
     ):
         wait_for_https.wait(launch, "127.0.0.1")
 
@@ -147,7 +146,8 @@ def test_a_hub_whose_certificate_leaves_out_users_hosts_is_as_well_as_it_will_be
     certificate: Any = SimpleNamespace(names=("hub.example.org",), self_signed=False)
     with pytest.raises(
         HubsmithError,
-        match=r"its certificate is not for \*\.hub\.example\.org: no certificate from the ACME server: it refuses",
+        match=r"its certificate is not for \*\.hub\.example\.org: "
+        "no certificate from the ACME server: it refuses",
     ):
         _judge(launch, HttpsProbe("its certificate is for hub.example.org", certificate), set())
     certificate.names = launch.names

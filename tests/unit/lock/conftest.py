@@ -1,6 +1,4 @@
-"""A project whose provisioner python installs what is locked, and registries on loopback that have a few
-packages.
-"""
+"""A project whose provisioner python installs what is locked, and small registries on loopback."""
 
 from __future__ import annotations
 
@@ -118,7 +116,8 @@ def project(tmp_path: Path, index: Index, cache: Path, monkeypatch: pytest.Monke
         "provisioner.yaml": PROVISIONER,
         "install.sh": "true\n",
         "own.in": "lab   # what starts servers\n",
-        "own.txt": f"base==1.0 \\\n    --hash=sha256:{index.sha256('base', '1.0')}\n    # via lab\nlab==1.0\n",
+        "own.txt": f"base==1.0 \\\n    --hash=sha256:{index.sha256('base', '1.0')}\n"
+        "    # via lab\nlab==1.0\n",
     }.items():
         (made.provisioner / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,4 @@
-"""A small project (manifest, three provisioners, a tests folder) in a temporary folder that is the current
-one.
-"""
+"""A small project (manifest, three provisioners, a tests folder) in a temporary current folder."""
 
 from __future__ import annotations
 

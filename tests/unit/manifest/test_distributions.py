@@ -1,6 +1,4 @@
-"""The users' Python in the manifest: installers, channels and Anaconda's terms, told before anything is
-launched.
-"""
+"""The users' Python in the manifest: installers, channels and Anaconda's terms, told beforehand."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_nothing_in_a_manifest_can_be_changed(project: Project) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         manifest.region = "eu-central-1"  # type: ignore[misc]  # that is the point
     with pytest.raises(ValidationError):
-        manifest.builder.address = "private"  # type: ignore[misc]  # that is the point
+        manifest.builder.address = "private"
     with pytest.raises(TypeError):
         manifest.image.tags["a"] = "b"  # type: ignore[index]  # that is the point
     with pytest.raises(TypeError):

@@ -1,6 +1,4 @@
-"""Profiles and --set: what they change, in which order, and that mistakes in them are told where they
-stand.
-"""
+"""Profiles and --set: what they change, in which order, and where their mistakes are told."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Provisioners: values found, checked and given to scripts and templates; mistakes told in the file they are
-in.
-"""
+"""Provisioners: values found, checked and given to scripts and templates; mistakes told in their file."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from build.hubs import instances
 from build.hubs.hub import Hub
+from build.launch import address, volume
 from build.operate import status
 from build.operate.status import Part, has_panicked, kernel_part, parts_of
 from tests.consoles import Ec2, recorded
@@ -104,9 +106,9 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Part], list[Part
     """The parts of a hub that runs, by what is on its console and how it answers from outside."""
     instance: Any = SimpleNamespace(id="i-1", state="running", public_ip="127.77.0.1", subdomains=False)
     well = Part("other", True, "", {})
-    monkeypatch.setattr(status.instances, "of_hub", lambda *_: [instance])
-    monkeypatch.setattr(status.address, "own_address", lambda *_: None)
-    monkeypatch.setattr(status.volume, "own_volume", lambda *_: None)
+    monkeypatch.setattr(instances, "of_hub", lambda *_: [instance])
+    monkeypatch.setattr(address, "own_address", lambda *_: None)
+    monkeypatch.setattr(volume, "own_volume", lambda *_: None)
     for name in ("_instance", "_volume", "_name", "_boot"):
         monkeypatch.setattr(status, name, lambda *_: well)
     monkeypatch.setattr(status, "_inside", lambda *_, **__: [Part("hub", True, "asked", {})])

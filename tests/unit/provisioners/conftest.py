@@ -1,6 +1,4 @@
-"""Programs of the image, importable as they are there: each folder of modules on the path, for the length of
-a test.
-"""
+"""Programs of the image, importable as they are there: their folders are on the path during a test."""
 
 from __future__ import annotations
 
@@ -20,14 +18,14 @@ FOLDERS = [
         "certificates/files/usr/lib/hubsmith/lib",
         "network/files/usr/lib/hubsmith/lib",
         "jupyterhub/files/usr/lib/hubsmith/hub",
-        "boot/files/usr/lib/hubsmith/boot",
+        "boot/files/usr/lib/hubsmith",
     )
 ]
 
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[Callable[[str], ModuleType]]:
-    """A function that imports a module of the image by its name, such as hubsmith_hub.userdb or volume."""
+    """A function that imports a module of the image by its name: hubsmith_hub.userdb, boot.volume."""
     before, path, known = sys.dont_write_bytecode, list(sys.path), set(sys.modules)
     sys.path[:0] = map(str, FOLDERS)
     sys.dont_write_bytecode = True

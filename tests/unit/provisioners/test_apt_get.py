@@ -1,6 +1,4 @@
-"""apt-get for provisioners: a mirror in the place of the archive, and nothing asked of apt that is there
-already.
-"""
+"""apt-get for provisioners: a mirror in the archive's place; nothing asked of apt that is there."""
 
 from __future__ import annotations
 
@@ -55,18 +53,38 @@ def system(tmp_path: Path) -> System:
     ("file", "text", "read"),
     [
         ("debian.sources", "URIs: mirror+file:///etc/apt/mirrors/debian.list\n", f"URIs: {MIRROR}\n"),
-        ("debian.sources", "URIs: mirror+file:///etc/apt/mirrors/debian-security.list\n", f"URIs: {MIRROR}-security\n"),
+        (
+            "debian.sources",
+            "URIs: mirror+file:///etc/apt/mirrors/debian-security.list\n",
+            f"URIs: {MIRROR}-security\n",
+        ),
         ("debian.sources", "URIs: https://cdn.example.net/debian/\n", f"URIs: {MIRROR}\n"),
         ("ubuntu.sources", "URIs: http://us-east-1.example.net/ubuntu/\n", f"URIs: {MIRROR}\n"),
-        ("ubuntu.sources", "URIs: http://security.example.net/ubuntu\nSuites: x-security\n", f"URIs: {MIRROR}\nSuites: x-security\n"),
+        (
+            "ubuntu.sources",
+            "URIs: http://security.example.net/ubuntu\nSuites: x-security\n",
+            f"URIs: {MIRROR}\nSuites: x-security\n",
+        ),
         # arm64's archive
         ("ubuntu.sources", "URIs: http://us-east-1.ports.example.net/ubuntu-ports/\n", f"URIs: {MIRROR}\n"),
         ("one.list", "deb http://ports.example.net/ubuntu-ports noble main\n", f"deb {MIRROR} noble main\n"),
-        ("one.list", "deb [a=b] http://deb.example.net/debian trixie main\n", f"deb [a=b] {MIRROR} trixie main\n"),
-        ("one.list", "deb http://security.example.net/debian-security x-security main\n", f"deb {MIRROR}-security x-security main\n"),
-        ("other.list", "deb https://packages.example.com/tools stable main\n", "deb https://packages.example.com/tools stable main\n"),
+        (
+            "one.list",
+            "deb [a=b] http://deb.example.net/debian trixie main\n",
+            f"deb [a=b] {MIRROR} trixie main\n",
+        ),
+        (
+            "one.list",
+            "deb http://security.example.net/debian-security x-security main\n",
+            f"deb {MIRROR}-security x-security main\n",
+        ),
+        (
+            "other.list",
+            "deb https://packages.example.com/tools stable main\n",
+            "deb https://packages.example.com/tools stable main\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_mirror_takes_the_archives_place_and_leaves_no_trace(
     system: System, file: str, text: str, read: str
 ) -> None:

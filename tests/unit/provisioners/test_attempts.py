@@ -1,6 +1,4 @@
-"""Failed logins: what counts as one address, how the delay grows and fades, and that nothing is ever
-locked.
-"""
+"""Failed logins: what counts as one address, how the delay grows and fades; nothing is ever locked."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ def known(attempts: ModuleType, clock: Clock) -> Any:
 
 def wait(known: Any, clock: Clock, address: str, name: str) -> float:
     """Seconds until the next attempt."""
-    return max(0.0, known.due(address, name) - clock())
+    return max(0.0, float(known.due(address, name)) - clock())
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))

@@ -1,6 +1,4 @@
-"""A wheel that is not the locked one is never unpacked: a checksum that is only shown to the eye checks
-nothing.
-"""
+"""A wheel that is not the locked one is never unpacked: a checksum that is only shown checks nothing."""
 
 from __future__ import annotations
 

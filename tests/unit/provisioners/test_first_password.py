@@ -54,7 +54,7 @@ def first(program: Callable[[str], ModuleType]) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def people(program: Callable[[str], ModuleType]) -> ModuleType:
-    return program("people")
+    return program("boot.people")
 
 
 def test_the_first_login_is_accepted_and_must_change_it(first: ModuleType, machine: Machine) -> None:

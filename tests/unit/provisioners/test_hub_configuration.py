@@ -34,9 +34,7 @@ class Config(dict[str, Any]):
 def configured(
     program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Config]:
-    """A function from --set values to the configuration; JupyterHub itself, which is not here, is not looked
-    at.
-    """
+    """A function from --set values to the configuration; JupyterHub itself, which is not here, is unused."""
     program("hubsmith_hub.machine")
     monkeypatch.setattr(program("hubsmith_hub.network"), "hub_url", lambda: "http://100.64.0.1:881")
     monkeypatch.setattr(sys, "path", list(sys.path))

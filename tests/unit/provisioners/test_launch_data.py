@@ -1,6 +1,4 @@
-"""launch.json as a machine reads it: what is right passes, what is wrong is told with its key, and nothing is
-guessed.
-"""
+"""launch.json as a machine reads it: wrong values are told with their key, and nothing is guessed."""
 
 from __future__ import annotations
 

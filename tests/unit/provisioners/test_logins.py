@@ -1,6 +1,4 @@
-"""The queue of logins: who goes at once, who waits, who is turned away; time is the test's own but for what
-threads need.
-"""
+"""The queue of logins: who goes at once, who waits, who is turned away; time is mostly the test's own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Addresses, rules and resolvers of users' servers; what they do on a machine is
-tests/image/test_network.py's.
-"""
+"""Addresses, rules and resolvers of users' servers, without a machine (tests/image/network)."""
 
 from __future__ import annotations
 
@@ -179,7 +177,7 @@ class TestResolver:
 
 class TestRules:
     def rules(self, ruleset: ModuleType, settings: ModuleType, **chosen: object) -> str:
-        return ruleset.ruleset(settings.Settings(POOL, **chosen), [IPv4Address("169.254.169.253")])
+        return str(ruleset.ruleset(settings.Settings(POOL, **chosen), [IPv4Address("169.254.169.253")]))
 
     def test_only_its_own_table_is_replaced(self, ruleset: ModuleType, settings: ModuleType) -> None:
         text = self.rules(ruleset, settings)

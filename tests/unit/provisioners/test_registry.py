@@ -1,6 +1,4 @@
-"""Users and their numbers outlive machines: any life of a hub, replayed on any later machine, gives the same
-people.
-"""
+"""Users and their numbers outlive machines: any life of a hub gives the same people on a later one."""
 
 from __future__ import annotations
 
@@ -108,7 +106,8 @@ ACTIONS = st.lists(
 def test_any_life_of_a_hub_keeps_everybodys_number(
     userdb: ModuleType, actions: list[tuple[str, str, str]]
 ) -> None:
-    machine, numbers, anaconda = Machine(userdb), {}, 987
+    machine, anaconda = Machine(userdb), 987
+    numbers: dict[str, int] = {}
     for step, (action, name, group) in enumerate(actions):
         if action == "relaunch":
             anaconda -= 1  # another image gives its own groups other numbers

@@ -1,6 +1,4 @@
-"""Security updates on the machines of an image: by themselves, or not at all, as the base provisioner's
-variable says.
-"""
+"""Security updates on an image's machines: by themselves or not at all, as the base provisioner says."""
 
 from __future__ import annotations
 

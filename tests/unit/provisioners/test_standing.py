@@ -28,7 +28,8 @@ class Machine:
     """Its accounts, and which groups and which expiry each has."""
 
     def __init__(self, accounts: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.accounts, self.shadow, self.member_of = accounts, folder / "shadow", {}
+        self.accounts, self.shadow = accounts, folder / "shadow"
+        self.member_of: dict[str, list[int]] = {}
         self.expires: dict[str, str] = {}
         groups = [SimpleNamespace(gr_name=name, gr_gid=gid) for name, gid in GROUPS.items()]
         monkeypatch.setattr(

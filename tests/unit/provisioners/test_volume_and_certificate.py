@@ -1,6 +1,4 @@
-"""What a boot decides before it touches anything: is this disk to be formatted, is it time to ask for a
-certificate again?
-"""
+"""What a boot decides first: may this disk be formatted, is it time to ask for a certificate again?"""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 
 @pytest.fixture(scope="module")
 def volume(program: Callable[[str], ModuleType]) -> ModuleType:
-    return program("volume")
+    return program("boot.volume")
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +26,16 @@ def attempts(program: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @given(
-    st.lists(st.sampled_from(["ext4", "xfs", "dos", "gpt", "LVM2_member", "crypto_LUKS", "swap"]), max_size=2, unique=True),
+    st.lists(
+        st.sampled_from(["ext4", "xfs", "dos", "gpt", "LVM2_member", "crypto_LUKS", "swap"]),
+        max_size=2,
+        unique=True,
+    ),
     st.sampled_from([None, "hubsmith-data", "other"]),
-    st.booleans(), st.booleans(), st.booleans(),
-)  # fmt: skip
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_a_disk_is_formatted_only_if_nothing_is_on_it(
     volume: ModuleType, signatures: list[str], label: str | None, partitions: bool, zeros: bool, marked: bool
 ) -> None:
@@ -86,14 +91,20 @@ class TestRealFiles:
     @pytest.mark.parametrize(
         ("make", "words"),
         [
-            (["mkfs.ext4", "-q", "-F", "-L", "photos"], "its file system is called photos, not hubsmith-data"),
+            (
+                ["mkfs.ext4", "-q", "-F", "-L", "photos"],
+                "its file system is called photos, not hubsmith-data",
+            ),
             (["mkfs.ext4", "-q", "-F"], "its file system is called nothing, not hubsmith-data"),
             (["mkswap"], "it holds swap"),
-            (["sh", "-c", 'echo precious | dd of="$0" bs=1 seek=9000 conv=notrunc'], "it has no file system, and is not blank either"),
+            (
+                ["sh", "-c", 'echo precious | dd of="$0" bs=1 seek=9000 conv=notrunc'],
+                "it has no file system, and is not blank either",
+            ),
             (["sh", "-c", 'echo "label: gpt" | sfdisk --quiet "$0"'], "it has partitions"),
         ],
         ids=["another's", "unnamed", "swap", "unknown", "partitions"],
-    )  # fmt: skip
+    )
     def test_anything_else_is_left_as_it_is(
         self, volume: ModuleType, disk: Path, make: list[str], words: str
     ) -> None:
@@ -143,7 +154,7 @@ class TestCertificates:
         return module
 
     @pytest.fixture
-    def launched(self, program: Callable[[str], ModuleType]) -> object:
+    def launched(self, program: Callable[[str], ModuleType]) -> Any:
         return program("hubsmith_machine.launch").Launch(
             domain="hub.example.test", acme_directory="https://localhost:14000/dir"
         )
@@ -179,18 +190,18 @@ class TestCertificates:
             capture_output=True,
         )
 
-    def test_what_is_kept_is_served(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_what_is_kept_is_served(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path)
         found = acme.usable(launched)
         assert found.names == ("hub.example.test", "127.0.0.1")
         assert 28 <= found.days_left <= 30
         assert int(found.serial, 16) > 0
 
-    def test_another_names_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_another_names_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path, name="other.example.test")
         assert acme.usable(launched) is None
 
-    def test_one_without_its_key_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_one_without_its_key_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path)
         subprocess.run(
             [
@@ -205,34 +216,32 @@ class TestCertificates:
         )
         assert acme.usable(launched) is None
 
-    def test_a_broken_one_is_not(self, acme: ModuleType, launched: object, tmp_path: Path) -> None:
+    def test_a_broken_one_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path)
         (tmp_path / "live/hub.example.test/fullchain.pem").write_text("cut off")
         assert acme.usable(launched) is None
 
     def test_a_rehearsals_is_not_kept_for_the_real_thing(
-        self, acme: ModuleType, launched: object, tmp_path: Path
+        self, acme: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path, server="https://acme-staging-v02.api.letsencrypt.org/directory")
         assert acme.usable(replace(launched, acme_directory=None)) is None
 
-    def test_the_real_one_does_for_a_rehearsal(
-        self, acme: ModuleType, launched: object, tmp_path: Path
-    ) -> None:
+    def test_the_real_one_does_for_a_rehearsal(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
         self.make(tmp_path, server=acme.LETS_ENCRYPT)
         assert acme.usable(
             replace(launched, acme_directory="https://acme-staging-v02.api.letsencrypt.org/directory")
         )
 
     def test_with_subdomains_it_has_to_be_for_users_hosts_too(
-        self, acme: ModuleType, launched: object, tmp_path: Path
+        self, acme: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path)
         assert acme.usable(replace(launched, subdomains=True)) is None
         assert acme.for_the_hub_alone(replace(launched, subdomains=True))
 
     def test_one_for_users_hosts_does_without_them(
-        self, acme: ModuleType, launched: object, tmp_path: Path
+        self, acme: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path, more=",DNS:*.hub.example.test")
         assert acme.usable(launched)
@@ -243,7 +252,7 @@ class TestCertificates:
         )
 
     def test_certbot_is_asked_for_every_name_under_one(
-        self, acme: ModuleType, launched: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, acme: ModuleType, launched: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked, said = tmp_path / "asked", tmp_path / "certbot"
         said.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
@@ -267,10 +276,8 @@ class TestCertificates:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> ModuleType:
-        """The boot's part; what the proxy serves is in a folder, ACME gives nothing, and systemd is not
-        asked.
-        """
-        module, ensure = program("certificate"), program("hubsmith_certificate.ensure")
+        """The boot's part; the proxy's files are in a folder, ACME gives nothing, systemd is not asked."""
+        module, ensure = program("boot.certificate"), program("hubsmith_certificate.ensure")
         served = tmp_path / "served"
         monkeypatch.setattr(program("hubsmith_certificate.pem"), "SERVED", served)
         monkeypatch.setattr(module, "CERTIFICATE", served / "fullchain.pem")
@@ -282,7 +289,7 @@ class TestCertificates:
         monkeypatch.setattr(ensure, "deploy", lambda _: None)
         return module
 
-    def test_a_self_signed_one_is_for_users_hosts_too(self, boot: ModuleType, launched: object) -> None:
+    def test_a_self_signed_one_is_for_users_hosts_too(self, boot: ModuleType, launched: Any) -> None:
         for one, names in (
             (launched, ["hub.example.test"]),
             (replace(launched, subdomains=True), ["hub.example.test", "*.hub.example.test"]),
@@ -291,7 +298,7 @@ class TestCertificates:
             assert list(boot.pem.read(boot.CERTIFICATE.read_text()).names[: len(names)]) == names
 
     def test_where_subdomains_are_new_and_no_certificate_is_to_be_had_the_hubs_own_stays(
-        self, boot: ModuleType, launched: object, tmp_path: Path
+        self, boot: ModuleType, launched: Any, tmp_path: Path
     ) -> None:
         self.make(tmp_path)
         assert boot.certificate(replace(launched, subdomains=True)) == ("acme", "it refuses")
@@ -301,7 +308,7 @@ class TestCertificates:
 def test_the_proxy_looks_at_hosts_on_a_hub_with_subdomains(
     program: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options, launch = program("proxy_options"), program("hubsmith_machine.launch").Launch
+    options, launch = program("boot.proxy_options"), program("hubsmith_machine.launch").Launch
     monkeypatch.setattr(options, "OPTIONS", tmp_path / "run" / "proxy.env")
     options.proxy_options(launch(domain="hub.example.test", subdomains=True))
     assert options.OPTIONS.read_text() == "HOST_ROUTING=--host-routing\n"

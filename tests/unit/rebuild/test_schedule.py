@@ -1,6 +1,4 @@
-"""What `invoke schedule` writes is what systemd, cron, GitHub and CloudFormation take, and each runs the same
-commands.
-"""
+"""What `invoke schedule` writes is what systemd, cron, GitHub and CloudFormation take and run."""
 
 from __future__ import annotations
 
@@ -82,9 +80,7 @@ def test_the_timer_makes_up_for_what_was_slept_through() -> None:
 
 @pytest.fixture
 def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A crontab program that keeps its lines in a file: this machine may have none, and nobody's own is to be
-    touched.
-    """
+    """A crontab program that keeps its lines in a file: nobody's own crontab is to be touched."""
     program, table = tmp_path / "bin" / "crontab", tmp_path / "table"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table} 2>/dev/null; else cat >{table}; fi\n')
@@ -206,9 +202,7 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
 
 
 def test_the_build_tags_and_copies_nothing_that_is_not_its_own(manifest: Manifest) -> None:
-    """By the evaluator that the local cloud enforces policies with: whoever may tag an instance could end it
-    afterwards.
-    """
+    """By the local cloud's evaluator: whoever may tag an instance could end it afterwards."""
     role = json.dumps(
         document(JOB, manifest, SOURCE)["Resources"]["BuildRole"]["Properties"]["Policies"][0][
             "PolicyDocument"
@@ -301,9 +295,7 @@ def _call_form(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_real_project_and_schedule_take_the_properties(account: Any) -> None:
-    """CloudFormation says success for what it does not know; the services themselves, and botocore's models,
-    do not.
-    """
+    """CloudFormation accepts what it does not know; the services and botocore's models do not."""
     role = "arn:aws:iam::123456789012:role/x"
     wanted = project(JOB, SOURCE) | {
         "ServiceRole": role,

@@ -1,6 +1,4 @@
-"""Who may reach the builder: what the manifest says, else this machine as a service in the internet sees
-it.
-"""
+"""Who may reach the builder: what the manifest says, else this machine as the internet sees it."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_one_that_greets() -> None:
 
 def test_who_comes_later_is_greeted_though_the_first_never_is() -> None:
     with server(
-        lambda number, connection: number == 2 and connection.sendall(b"SSH-2.0-dropbear\r\n")
+        lambda number, connection: connection.sendall(b"SSH-2.0-dropbear\r\n") if number == 2 else None
     ) as port:
         there, seconds = seconds_of(port, 30)
     assert there

@@ -1,6 +1,4 @@
-"""The one ssh connection of a build, against a server on loopback that runs what it is told in a shell of
-this machine.
-"""
+"""The one ssh connection of a build, against a server on loopback with a shell of this machine."""
 
 from __future__ import annotations
 
@@ -14,6 +12,7 @@ from collections.abc import Iterator
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from build.errors import RemoteError
 from build.remote import keys
@@ -29,17 +28,18 @@ class Guest(paramiko.ServerInterface):
     """Lets in who has the one key, and notes who has tried."""
 
     def __init__(self, lets_in: SshKey) -> None:
-        self._lets_in, self.tried = lets_in.public.split()[1], []
+        self._lets_in = lets_in.public.split()[1]
+        self.tried: list[str] = []
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self.tried.append(username)
-        return paramiko.AUTH_SUCCESSFUL if key.get_base64() == self._lets_in else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if key.get_base64() == self._lets_in else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         # paramiko answers the request after this function; an sshd's client has that answer before a

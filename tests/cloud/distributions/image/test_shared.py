@@ -11,19 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import unix_user
 from hub_client import HubClient, Person
 from kernel_client import Kernel
 from testinfra.host import Host
+from unix_users import unix_user
 
 MIRROR = Path(__file__).with_name("mirror.txt")
 PREFIX = "/opt/anaconda"
 
 
 def in_a_shell(root: Host, who: Person, command: str) -> tuple[int, str]:
-    """How a command ends in a login shell of theirs, on a site whose conda channels are the mirror's; and all
-    it said.
-    """
+    """How a command ends in their login shell, where conda's channels are the mirror's; and what it said."""
     alias = f"export CONDA_CHANNEL_ALIAS={MIRROR.read_text().strip()}/conda; cd"
     done = root.run("cd / && runuser --login %s --command %s 2>&1", who.name, f"{alias}; {command}")
     return done.rc, done.stdout.strip()

@@ -8,15 +8,17 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import rattler
 
 ROOT = Path("@PREFIX@")
 sys.path.insert(0, str(ROOT / "standin"))
 
 
 def settings() -> dict[str, list[str]]:
-    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; a real conda reads all of
-    YAML.
-    """
+    """Sections of the .condarc files, the user's on top: {channels: [...], ...}; no other YAML."""
     found: dict[str, list[str]] = {}
     for file in (Path.home() / ".condarc", ROOT / ".condarc"):
         section = ""
@@ -31,7 +33,7 @@ def settings() -> dict[str, list[str]]:
     return found
 
 
-def refuse(error: str, about: str) -> None:
+def refuse(error: str, about: str) -> NoReturn:
     sys.exit(f"\n{error}: {about}")
 
 
@@ -45,10 +47,10 @@ def cache(prefix: Path) -> Path:
         except PermissionError:
             continue
         return folder
-    return refuse("NoWritablePkgsDirError", str(folders))
+    refuse("NoWritablePkgsDirError", str(folders))
 
 
-def explicit(file: str) -> list[object]:
+def explicit(file: str) -> "list[rattler.RepoDataRecord]":
     """The records of a list of addresses (@EXPLICIT); nothing is solved."""
     import rattler
 
@@ -91,7 +93,7 @@ async def change(prefix: Path, specs: list[str], file: str | None, *, remove: bo
         history.write(f"# {'remove' if remove else 'update'} specs: {specs}\n")
 
 
-async def solved(specs: list[str]) -> list[object]:
+async def solved(specs: list[str]) -> "list[rattler.RepoDataRecord]":
     import rattler
     from rattler.exceptions import SolverError
 

@@ -13,13 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, "/usr/lib/hubsmith")
+sys.path.insert(0, "/usr/lib/hubsmith/hub")
 sys.path.insert(0, "/usr/lib/hubsmith/lib")
-
-import certificate
-import hub_secrets
-import people
-import proxy_options
-import volume
+from boot import certificate, hub_secrets, people, proxy_options, volume
+from hubsmith_hub.accounts import AccountError
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
 from hubsmith_machine.parameters import ParameterError, Parameters
@@ -39,7 +37,7 @@ FAILURES = (
     subprocess.SubprocessError,
     volume.VolumeError,
     ParameterError,
-    people.accounts.AccountError,
+    AccountError,
 )
 
 

@@ -1,6 +1,4 @@
-"""The certificate that the proxy serves, always at the same place: the domain's, or self-signed where there
-is no other.
-"""
+"""The certificate that the proxy serves, always at one place: the domain's, or else a self-signed one."""
 
 from __future__ import annotations
 
@@ -95,9 +93,7 @@ def _make(names: list[str]) -> tuple[bytes, bytes]:
 
 
 def _names(launch: Launch) -> list[str]:
-    """Everything this machine may be called in a browser: domain, host name, addresses as it and as EC2 sees
-    them.
-    """
+    """Everything this machine may be called in a browser: domain, host name, its own and EC2's addresses."""
     own = subprocess.run(
         ["hostname", "--all-ip-addresses"], capture_output=True, check=False, text=True
     ).stdout.split()

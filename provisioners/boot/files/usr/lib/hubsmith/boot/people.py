@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import pwd
 import subprocess
-import sys
 from pathlib import Path
 
+from hubsmith_hub import accounts, first_password, registry, userdb
 from hubsmith_machine.launch import Launch
 from hubsmith_machine.parameters import PASSWORD, ParameterError, Parameters
-
-sys.path.insert(0, "/usr/lib/hubsmith/hub")
-from hubsmith_hub import accounts, first_password, registry, userdb
 
 log = logging.getLogger("hubsmith-boot")
 
@@ -53,7 +50,7 @@ def administrator(launch: Launch, parameters: Parameters) -> None:
         return
     if not accounts.exists(name):
         accounts.create(name)
-    if not accounts.is_ordinary(name) or pwd.getpwnam(name).pw_uid < accounts.FIRST_UID:
+    if not accounts.is_ordinary(name) or pwd.getpwnam(name).pw_uid < userdb.FIRST_UID:
         raise ValueError(
             f"launch.json: admin: {name} is an account of the machine itself: launch with another --admin"
         )
@@ -69,9 +66,7 @@ def administrator(launch: Launch, parameters: Parameters) -> None:
 
 
 def _first_password(name: str, hours: int, parameters: Parameters) -> None:
-    """The one from SSM, where the account has none; or where nobody has used the one before, and a launch has
-    made another.
-    """
+    """The one from SSM, where the account has none, or where a launch has made another and none was used."""
     found = first_password.state_of(name)
     is_needed = found == "unfinished" or (found == "none" and not accounts.has_password(name))
     if not is_needed and found not in ("waiting", "expired"):

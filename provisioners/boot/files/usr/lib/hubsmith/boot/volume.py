@@ -1,6 +1,4 @@
-"""The data volume: found by its serial, formatted if blank, mounted at /data, and from there over the folders
-that are to last.
-"""
+"""The data volume: found by its serial, formatted if blank, mounted at /data and over what is to last."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import mounts
+from boot import mounts
 from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")
@@ -59,9 +57,7 @@ def attach(launch: Launch) -> str | None:
 
 
 def is_blank(disk: Disk) -> bool:
-    """May it be formatted? Only what has never been written to, or what an earlier boot had begun to
-    format.
-    """
+    """May it be formatted? Only what was never written to, or what an earlier boot began to format."""
     if disk.signatures or disk.has_partitions:
         return False
     return disk.ends_are_zero or disk.is_marked

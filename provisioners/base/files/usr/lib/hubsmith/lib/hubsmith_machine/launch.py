@@ -67,9 +67,7 @@ class Launch:
         return (self.domain, f"*.{self.domain}") if self.subdomains else (self.domain,)
 
     def aws_environment(self) -> dict[str, str]:
-        """What a program that talks to AWS is started with: the instance's own role, and nothing of anybody's
-        home.
-        """
+        """What a program that talks to AWS is started with: the instance's role, nothing of a home."""
         endpoint = {"AWS_ENDPOINT_URL": self.aws_endpoint_url} if self.aws_endpoint_url else {}
         nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
         region = {"AWS_DEFAULT_REGION": self.region or "us-east-1"}

@@ -1,6 +1,4 @@
-"""How far the machine is: in /run/hubsmith/status.json, and in the SSM parameter `status`, which `invoke
-launch` watches.
-"""
+"""How far the machine is: in /run/hubsmith/status.json, and in SSM's `status` for `invoke launch`."""
 
 from __future__ import annotations
 

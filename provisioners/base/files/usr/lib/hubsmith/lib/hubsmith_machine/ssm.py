@@ -1,5 +1,4 @@
-"""Gets, puts and deletes the hub's SSM parameters; run by parameters.py with certbot's Python, which has
-boto3.
+"""Gets, puts and deletes the hub's SSM parameters; run by certbot's Python, which has boto3.
 
     ssm.py REGION PREFIX
 

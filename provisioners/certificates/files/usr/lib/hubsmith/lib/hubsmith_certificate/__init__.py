@@ -1,3 +1,1 @@
-"""The certificate of a machine with a domain: looked at (pem), got and renewed by certbot (acme), tried again
-in time (attempts).
-"""
+"""The certificate of a machine with a domain: read (pem), got by certbot (acme), retried (attempts)."""

@@ -1,5 +1,4 @@
-"""One certificate for the machine's domain, by certbot and dns-route53 with the instance's role, in
-/etc/letsencrypt.
+"""One certificate for the machine's domain, by certbot and dns-route53 with the instance's role.
 
 With subdomains it is for `*.domain` too, which needs nothing more of the role: the TXT record of both
 challenges has one name.
@@ -36,11 +35,13 @@ _GRACE_S = 15  # certbot takes its TXT record away when it is told to stop
 # An ACME server that has never heard of the account: it was made anew (Pebble at each start), or the account
 # was ended there.
 _FORGOTTEN = re.compile(
-    r"accountDoesNotExist|unable to find (an )?existing account|account[^.\n]{0,40} (not found|does not exist)",
+    r"accountDoesNotExist|unable to find (an )?existing account"
+    r"|account[^.\n]{0,40} (not found|does not exist)",
     re.IGNORECASE,
 )
 _SAID_ANYWAY = re.compile(
-    r"Saving debug log|Ask for help|See the logfile|^Requesting a certificate|^Renewing|^Account registered|^Simulating|^\s*$|^- - -"
+    r"Saving debug log|Ask for help|See the logfile|^Requesting a certificate|^Renewing|^Account registered"
+    r"|^Simulating|^\s*$|^- - -"
 )
 
 

@@ -44,7 +44,7 @@ def pause_s(earlier: list[float], now: float) -> float:
     """
     if not earlier:
         return 0
-    pause = min(FIRST_PAUSE_S * 2 ** min(len(earlier) - 1, 10), LONGEST_PAUSE_S)
+    pause: float = min(FIRST_PAUSE_S * 2 ** min(len(earlier) - 1, 10), LONGEST_PAUSE_S)
     # A clock that was set back must not stop it for ever.
     return min(max(earlier[-1] + pause - now, 0), pause)
 

@@ -1,6 +1,4 @@
-"""The steps shared by the boot program, the timers and `certificate renew`: get what is missing, serve what
-is there.
-"""
+"""The steps that boot, timers and `certificate renew` share: get what is missing, serve what is there."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ class NotServedError(Exception):
 
 
 def at_boot(launch: Launch, limit_s: float) -> str | None:
-    """Put the domain's certificate in place, got within ``limit_s`` seconds where there is none; or why there
-    is none.
-    """
+    """Put the domain's certificate in place, got within ``limit_s`` seconds; else why there is none."""
     problem = None
     if acme.usable(launch) is None:
         problem = _attempt(launch, limit_s)
@@ -30,9 +26,7 @@ def at_boot(launch: Launch, limit_s: float) -> str | None:
 
 
 def when_due(launch: Launch, limit_s: float) -> str | None:
-    """The timer's: nothing while there is one, or while it is too early to ask again; or why there is
-    none.
-    """
+    """The timer's: nothing while there is one or it is too early to ask again; else why there is none."""
     if acme.usable(launch) is None:
         wait_s = attempts.pause_s(attempts.failures(), time.time())
         if wait_s > 0:

@@ -1,6 +1,4 @@
-"""What Hubsmith adds to JupyterHub: Unix accounts made and given passwords in the browser, limits that grow
-with the machine.
-"""
+"""What Hubsmith adds to JupyterHub: Unix accounts and passwords in the browser, and limits."""
 
 import sys
 

@@ -1,6 +1,4 @@
-"""What JupyterHub's API of users does otherwise here: it knows accounts, ends what it is told to end, and
-renames nobody.
-"""
+"""What JupyterHub's users API does otherwise here: it knows accounts, ends sessions, renames nobody."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ class OneUser(UserAPIHandler):
 
     @needs_scope("delete:users")
     async def delete(self, user_name: str) -> None:
-        """Close the account, end the user's servers, cookies and tokens, and answer 204 when all that is
-        done.
-        """
+        """Close the account, end the user's servers, cookies and tokens, and then answer 204."""
         user = _found(self, user_name)
         if user.name != self.current_user.name:
             self.authenticator.delete_user(user)
@@ -49,9 +45,7 @@ class OneUser(UserAPIHandler):
 
     @needs_scope("admin:users")
     async def patch(self, user_name: str) -> None:
-        """Change what JupyterHub keeps of a user, but for the name, which is that of the account and of the
-        files.
-        """
+        """Change what JupyterHub keeps of a user, but not the name, which is the account's and the files'."""
         told = self.get_json_body()
         if isinstance(told, dict) and told.get("name", user_name) != user_name:
             raise web.HTTPError(400, f"{user_name} cannot be renamed: add another user, and remove this one")

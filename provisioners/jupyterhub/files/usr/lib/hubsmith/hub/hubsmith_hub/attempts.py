@@ -1,5 +1,4 @@
-"""Failed logins, counted per address and per address and name, and how long the next attempt from there
-waits.
+"""Failed logins by address, and by address and name; and how long the next attempt from there waits.
 
 The delay grows with failures and fades with time; it has a cap, and nothing is ever locked. Whoever fails at
 somebody's name makes only themselves wait: the name's owner comes from another address. A class behind one
@@ -55,9 +54,7 @@ def name_delay(failures: float) -> float:
 
 
 def address_delay(failures: float) -> float:
-    """Seconds between attempts from one address, whatever the names: none for the first ten failures, then up
-    to 2.
-    """
+    """Seconds between attempts from one address: none for the first ten failures, then up to 2."""
     return max(0.0, min(_ADDRESS_STEP_S * (failures - _FREE_FAILURES), _LONGEST_ADDRESS_DELAY_S))
 
 

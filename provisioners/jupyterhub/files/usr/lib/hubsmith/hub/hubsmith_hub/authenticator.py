@@ -1,6 +1,4 @@
-"""PAM logins of the hub's users, whose accounts are made, opened and closed by acts of an administrator
-only.
-"""
+"""PAM logins of the hub's users, whose accounts only administrators make, open and close."""
 
 from __future__ import annotations
 
@@ -29,14 +27,13 @@ from hubsmith_hub import (
 from hubsmith_hub.pages import InitialPasswords, OwnPassword
 
 _BUSY_PAGE = """<!DOCTYPE html>
-<html lang="en"><title>Too many failed logins</title><h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
+<html lang="en"><title>Too many failed logins</title>
+<h1>Too many failed logins</h1><p>{}</p><p><a href="">Back</a></p></html>
 """
 
 
 class HubsmithAuthenticator(PAMAuthenticator):
-    """A user added on the admin page gets a Unix account; one deleted there keeps the files and loses the way
-    in.
-    """
+    """A user added on the admin page gets a Unix account; one deleted there keeps only the files."""
 
     create_system_users = True
     _logins: logins.Logins | None = None

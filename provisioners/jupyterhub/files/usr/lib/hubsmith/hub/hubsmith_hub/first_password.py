@@ -1,5 +1,4 @@
-"""The administrator's first password, which SSM knows too: how long it works, and that the first login has to
-change it.
+"""The administrator's first password, also in SSM: how long it works; the first login must change it.
 
 It is told by its hash in /etc/shadow: whoever gives the account another password, in whatever way, is done
 with it. The file is beside the hub's database, on the data volume, so that a machine that takes over knows as
@@ -90,9 +89,7 @@ def accept_login(name: str) -> bool:
 
 
 def lock_expired() -> list[str]:
-    """Lock the accounts whose first password nobody has used in time, until somebody gives them another;
-    their names.
-    """
+    """Lock accounts whose first password nobody used in time, until they get another; their names."""
     overdue = [
         name
         for name in load()

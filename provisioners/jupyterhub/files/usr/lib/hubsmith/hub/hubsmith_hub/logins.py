@@ -1,5 +1,4 @@
-"""The order in which passwords are looked at, so that a flood of wrong ones from one address does not hold up
-logins from others.
+"""The order of password checks: a flood of wrong ones from one address does not delay other addresses.
 
 An address without recent failures has the one pool of threads, for one attempt at a time. All other attempts
 wait until they are due (`attempts`), in a bounded queue where addresses take turns, and go through a small

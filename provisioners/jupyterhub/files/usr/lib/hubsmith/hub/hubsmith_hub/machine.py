@@ -15,9 +15,7 @@ def processors(limit: float | str | None) -> float | None:
 
 
 def memory(limit: str | None) -> str | int | None:
-    """Memory: "2G" stays (JupyterHub reads it), "50%" is half of what the machine has in bytes, None is no
-    limit.
-    """
+    """Memory: "2G" stays (JupyterHub reads it), "50%" is half of the machine's in bytes, None is no limit."""
     if limit is None or not limit.endswith("%"):
         return limit
     return int(_share(limit) * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -19,9 +19,7 @@ _SETTLED_S = 60
 
 
 def hub_url() -> str:
-    """Where the hub listens: users' servers, its proxy and this machine's programs reach it there, and nobody
-    else.
-    """
+    """Where the hub listens: only users' servers, its proxy and this machine's programs reach it there."""
     return settings.read().hub_url
 
 

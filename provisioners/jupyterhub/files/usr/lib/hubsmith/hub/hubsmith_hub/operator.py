@@ -1,6 +1,4 @@
-"""The running hub as seen by root of its machine: calls of its API with the token that the boot program
-made.
-"""
+"""The running hub as root of its machine sees it: API calls with the token that the boot program made."""
 
 from __future__ import annotations
 

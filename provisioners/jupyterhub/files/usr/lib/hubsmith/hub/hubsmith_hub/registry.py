@@ -1,5 +1,4 @@
-"""Who the hub's users are, kept on the data volume: a machine that replaces this one has the same people with
-the same numbers.
+"""Who the hub's users are, kept on the data volume: a replaced machine has the same people and numbers.
 
 A machine without a data volume keeps none. On one with it, the boot program puts everybody into the machine's
 own files before the hub starts; from then on whatever changes those files, here or by hand, is noted
@@ -45,9 +44,7 @@ class Changing:
 
 @contextmanager
 def changing() -> Iterator[Changing | None]:
-    """Hold the registry while accounts change, and note afterwards what they are; None on a machine that
-    keeps none.
-    """
+    """Hold the registry while accounts change, then note what they are; None on a machine without one."""
     if not IN_USE.exists():
         yield None
         return
@@ -59,9 +56,7 @@ def changing() -> Iterator[Changing | None]:
 
 
 def knows(name: str, uid: int) -> bool:
-    """Is this one of the users it keeps? Always so on a machine that keeps none. Raises ValueError,
-    OSError.
-    """
+    """Is this one of its users? Always so on a machine that keeps none. Raises ValueError, OSError."""
     if not IN_USE.exists():
         return True
     user = load().users.get(name)

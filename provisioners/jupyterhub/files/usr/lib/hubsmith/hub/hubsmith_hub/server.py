@@ -1,5 +1,4 @@
-"""The hub's own HTTP server: small requests only, and the addresses of clients as the proxy saw them, not as
-clients wish.
+"""The hub's own HTTP server: small requests only, and clients' addresses as the proxy saw them.
 
 JupyterHub makes a tornado.httpserver.HTTPServer; tornado lets the class and its defaults be configured
 before.

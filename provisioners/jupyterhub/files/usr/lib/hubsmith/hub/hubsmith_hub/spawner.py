@@ -1,12 +1,11 @@
-"""SystemdSpawner with a unit for each of a user's servers, in that user's slice and network, for open
-accounts of the hub's users alone.
-"""
+"""SystemdSpawner with a unit for each server, in its user's slice and network, for open accounts only."""
 
 from __future__ import annotations
 
 import pwd
 import shutil
 from pathlib import Path
+from typing import Any
 
 from jupyterhub.orm import APIToken
 from systemdspawner import SystemdSpawner, systemd
@@ -25,6 +24,7 @@ class HubsmithSpawner(SystemdSpawner):
     servers of a user.
     """
 
+    unit_extra_properties: dict[str, Any]
     _token_id: int | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -54,9 +54,7 @@ class HubsmithSpawner(SystemdSpawner):
         return started
 
     def get_env(self) -> dict[str, str]:
-        """SystemdSpawner.start() has just drawn a port of the machine; it is the user's namespace that
-        counts.
-        """
+        """SystemdSpawner.start() has just drawn a port of the machine; the user's namespace counts."""
         others = [spawner for spawner in self.user.spawners.values() if spawner is not self]
         self.port = network.port_beside(
             {*(one.port for one in others), *(one.server.port for one in others if one.server)}
@@ -64,11 +62,11 @@ class HubsmithSpawner(SystemdSpawner):
         environment: dict[str, str] = super().get_env()
         return environment
 
-    def get_state(self) -> dict[str, object]:
+    def get_state(self) -> dict[str, Any]:
         """With which of the user's tokens is the server's own (see sessions.py)."""
         return {**super().get_state(), "token_id": self._token_id}
 
-    def load_state(self, state: dict[str, object]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Undo `get_state`."""
         super().load_state(state)
         self._token_id = state.get("token_id")

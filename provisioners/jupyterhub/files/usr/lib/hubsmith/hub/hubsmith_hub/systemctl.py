@@ -1,5 +1,4 @@
-"""What the hub asks of systemd beside starting a server: to end its unit for certain, and to bound what a
-user takes.
+"""What the hub asks of systemd beside starting a server: to end units for certain, and to limit users.
 
 All are coroutines, so that the hub goes on meanwhile. They raise SystemctlError with systemctl's own words.
 """

@@ -1,5 +1,4 @@
-"""passwd, shadow, group and gshadow as text: who of the hub's users is in them, and how they are put (back)
-into them.
+"""passwd, shadow, group and gshadow as text: which of the hub's users are in them, and put back there.
 
 Nothing here reads or writes a file; registry.py does.
 """
@@ -116,9 +115,7 @@ def merged(kept: Users, files: Files, skipped: frozenset[str] = frozenset()) -> 
 
 
 def replayed(kept: Users, files: Files) -> tuple[Files, dict[str, str]]:
-    """The files with everybody who is kept in them; and {name: why} of those for whom this machine has no
-    place.
-    """
+    """The files with everybody who is kept in them; and {name: why} of those without a place here."""
     passwd, shadow, group, gshadow = (
         _rows(text) for text in (files.passwd, files.shadow, files.group, files.gshadow)
     )

@@ -1,5 +1,4 @@
-"""Tells systemd that the hub's event loop turns; one that hangs is killed, and started again (WatchdogSec= of
-jupyterhub.service).
+"""Tells systemd that the hub's event loop turns; WatchdogSec= of jupyterhub.service kills a hanging one.
 
 Users' servers go on meanwhile. The protocol is that of sd_notify(3).
 """

@@ -1,6 +1,4 @@
-"""Names and addresses that belong to a user's number, and whether the machine uses any of these addresses
-itself.
-"""
+"""Names and addresses that belong to a user's number, and whether the machine uses any of them itself."""
 
 from __future__ import annotations
 
@@ -33,9 +31,7 @@ def interface_of(uid: int) -> str:
 
 
 def hardware_address(address: IPv4Address, *, inside: bool) -> str:
-    """A locally administered MAC address: systemd-udevd gives another one to interfaces whose address nobody
-    chose.
-    """
+    """A locally administered MAC address: systemd-udevd replaces one that nobody chose."""
     return ":".join(f"{byte:02x}" for byte in (2, int(inside), *address.packed))
 
 

@@ -1,6 +1,4 @@
-"""The resolv.conf of users' servers: their loopback is their own, so systemd-resolved's 127.0.0.53 is not
-there.
-"""
+"""The resolv.conf of users' servers, whose own loopback has no systemd-resolved at 127.0.0.53."""
 
 from __future__ import annotations
 

@@ -113,9 +113,7 @@ def _to_the_machine(settings: Settings, users: str) -> str:
 
 
 def _through_the_machine(settings: Settings, users: str) -> str:
-    """Other users and link-local addresses come before what the manifest allows, so that it cannot open
-    them.
-    """
+    """Other users and link-local addresses come before the manifest's rules, which cannot open them."""
     return f"""\
     chain forward {{
         type filter hook forward priority filter; policy accept;
