@@ -15,6 +15,7 @@ from build.errors import MachineError
 from localcloud import doctor
 from localcloud.machine import emulator
 from localcloud.server import control
+from localcloud.server.endpoint import is_locked
 
 
 def test_closed_ports_are_said_before_anything_is_started(
@@ -93,23 +94,23 @@ def test_down_ends_a_server_that_is_coming_up(coming_up: Path) -> None:
     starting = threading.Thread(target=up)
     starting.start()
     deadline = time.monotonic() + 30
-    while not control.is_locked(coming_up) and time.monotonic() < deadline:
+    while not is_locked(coming_up) and time.monotonic() < deadline:
         time.sleep(0.01)
     control.down(coming_up)
-    assert not control.is_locked(coming_up)
+    assert not is_locked(coming_up)
     starting.join(30)
     assert [str(error) for error in failed] == ["the local cloud did not come up"]
 
 
 def test_one_that_is_interrupted_leaves_no_server(coming_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: Path) -> None:
-        if control.is_locked(coming_up):
+        if is_locked(coming_up):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(control, "find", interrupt)
     with pytest.raises(KeyboardInterrupt):
         control.ensure_up(coming_up)
-    assert not control.is_locked(coming_up)
+    assert not is_locked(coming_up)
 
 
 def test_a_second_start_waits_for_the_first(coming_up: Path) -> None:

@@ -138,7 +138,7 @@ def test_an_empty_value_is_none() -> None:
 def test_every_option_with_a_value_is_refused_without_one() -> None:
     for name, argument in options():
         if argument.takes_value:
-            option = f"--{argument.name.strip('_').replace('_', '-')}"
+            option = f"--{str(argument.name).strip('_').replace('_', '-')}"
             with pytest.raises(UserError, match="needs a value"):
                 command_line.check([name, option], CONTEXTS)
 

@@ -38,9 +38,12 @@ def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.Monke
     )
     ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    report: Any = SimpleNamespace(
-        warn=warnings.append, result=lambda line: warnings.append(f"result: {line}") or True
-    )
+
+    def result(line: str) -> bool:
+        warnings.append(f"result: {line}")
+        return True
+
+    report: Any = SimpleNamespace(warn=warnings.append, result=result)
     clients: Any = SimpleNamespace(ec2=ec2)
     return SshSession(
         tmp_path / "config",
@@ -105,10 +108,10 @@ def test_what_cannot_be_printed_is_kept_in_a_file(
 ) -> None:
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
 
-    def full(_: str) -> None:
+    def full(_: str) -> bool:
         raise HubsmithError("cannot write to standard output: no space left on device")
 
-    way.report.result = full  # type: ignore[method-assign]  # a disk that is full
+    monkeypatch.setattr(way.report, "result", full)
     with pytest.raises(HubsmithError, match="no space left") as caught:
         way.show("0")
     kept = tmp_path / "state/hubs/hub.example.org/not-printed"
@@ -121,17 +124,17 @@ def test_what_nobody_reads_is_kept_too(
 ) -> None:
     """As with `| head -1`."""
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
-    way.report.result = lambda _: False  # type: ignore[method-assign]  # the reader has gone
+    monkeypatch.setattr(way.report, "result", lambda _: False)
     with pytest.raises(HubsmithError, match="nobody reads"):
         way.show("0")
     assert (tmp_path / "state/hubs/hub.example.org/not-printed").read_text() == "said\n"
 
 
 def test_a_line_is_printed_before_the_command_has_ended(
-    way: SshSession, tmp_path: Path, warnings: list[str]
+    way: SshSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that breaks later takes no password back."""
     (tmp_path / "ssh").write_text("#!/bin/sh\necho ada\nwhile [ ! -e $0.seen ]; do /bin/sleep 0.05; done\n")
-    seen: Any = (tmp_path / "ssh.seen").write_text
-    way.report.result = seen  # type: ignore[method-assign]  # the command ends when its line was printed
+    seen = (tmp_path / "ssh.seen").write_text
+    monkeypatch.setattr(way.report, "result", seen)  # the command ends when its line was printed
     assert way.show("0") is True
