@@ -1,5 +1,6 @@
-"""A package as pip takes it ("Requirement Specifiers" in its documentation), and what an image cannot use of
-that.
+"""A package as pip takes it, and what an image cannot use of that.
+
+The form is that of "Requirement Specifiers" in pip's documentation.
 """
 
 from __future__ import annotations
