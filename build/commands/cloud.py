@@ -86,12 +86,15 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
     with cli_session() as report:
         from localcloud.server import control, disk_usage
 
+        found = control.status()
+        control.check_reset(found.folder, cache=cache)
         size = disk_usage.readable(
-            sum(place.size for place in control.status().places if cache or place.what != "cache")
+            sum(place.size for place in found.places if cache or place.what != "cache")
         )
+        kept = next(place.path for place in found.places if place.what == "cache")
         gone = (
-            "Every instance, volume and image of the local "
-            f"cloud{' and the cache of base images' * cache}, {size},"
+            f"Every instance, volume and image of the local cloud in {found.folder}"
+            f"{f' and the cache of base images in {kept}' if cache else ''}, {size},"
         )
         confirm(f"{gone} will be gone", yes=yes)
         with report.step("reset the local cloud"):

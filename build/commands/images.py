@@ -13,8 +13,12 @@ from build.errors import UserError
 @manifest_task()
 def check(choice: ManifestOptions) -> None:
     """Check the manifest: every mistake, with its line and column."""
+    from build.bake import image_tests
+    from build.bake.plan import test_files
+
     with cli_session() as report:
         manifest = choice.load(building=True)
+        image_tests.collect(manifest, test_files(manifest))
         if manifest.not_reproducible:
             report.note(manifest.not_reproducible)
         report.result(
@@ -28,14 +32,16 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
 
     Launches nothing. A base image of the local cloud that is missing is made.
     """
-    from build.bake import layers, plan_table
+    from build.bake import image_tests, layers, plan_table
     from build.bake.inputs.inputs import Inputs
     from build.bake.plan import plan as plan_of
+    from build.bake.plan import test_files
     from build.bake.published import facts_of, newest_published
     from build.bake.steps.source_image import find as find_base_image
 
     with cli_session() as report:
         chosen = choice.load(building=True)
+        image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         newest = newest_published(chosen, clients, report.warn)
         base = find_base_image(clients, chosen.base)
@@ -69,11 +75,14 @@ def build_ami(
     json: bool = False,
 ) -> None:
     """Build an image, test it, publish it and print its id."""
+    from build.bake import image_tests
+    from build.bake.plan import test_files
     from build.bake.recipe import bake
 
     with cli_session(verbose=verbose) as report:
         when_failed = parse_on_failure(on_failure)
         chosen = choice.load(building=True)
+        image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)
@@ -116,6 +125,7 @@ def verify(
     from build.bake.recipe import verify as verify_image
     from build.hubs.hub import Hub
     from build.images import verify_host as verifier
+    from build.launch.options import is_image_id
     from build.operate.ssh import ssh_session
     from build.remote.ssh_target import SshTarget
 
@@ -125,6 +135,8 @@ def verify(
                 "verify needs one of --ami, --domain and --host",
                 hint="invoke verify --ami ami-…, or --domain hub.example.org",
             )
+        if ami and not is_image_id(ami):
+            raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
         chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)

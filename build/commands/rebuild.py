@@ -95,8 +95,9 @@ def _run(
 
     when_failed, limit = parse_on_failure(options.on_failure), rebuilder.age_limit(options.max_age)
     chosen = load(choice, counter)
-    if options.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(options.catch_up)):
-        report.note(f"no run was missed since {options.catch_up}")
+    catch_up = options.catch_up
+    if catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(catch_up, "--catch-up")):
+        report.note(f"no run was missed since {catch_up}")
         return None
     if not options.check:
         _rebuild(chosen, options, report, counter, limit, when_failed)
