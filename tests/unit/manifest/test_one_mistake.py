@@ -31,6 +31,8 @@ RULELESS = {
     ("hub", "environment"),
 }
 """Of text that may be anything, or of a mapping with keys of one's own."""
+TEXT_OR_LIST = {("builder", "caller_cidr")}
+"""A mistake in such a list is told at its item."""
 
 
 @dataclass
@@ -160,7 +162,9 @@ Mistake = Callable[[dict[str, Any], random.Random], tuple[Path_, bool]]
 def wrong_type(value: dict[str, Any], chance: random.Random) -> tuple[Path_, bool]:
     path = chance.choice([path for path in leaves(value) if path not in RULELESS])
     wrong = (
-        ("7", "true", "2026-11-29") if isinstance(at(value, path), list) else ("[[]]", "[a]", "2026-11-29")
+        ("7", "true", "2026-11-29")
+        if isinstance(at(value, path), list) or path in TEXT_OR_LIST
+        else ("[[]]", "[a]", "2026-11-29")
     )
     at(value, path[:-1])[path[-1]] = Raw(chance.choice(wrong))
     return path, False
