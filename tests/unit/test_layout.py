@@ -71,7 +71,7 @@ LOCAL_CLOUD = (
 )  # fmt: skip
 BUILD = (
     "commands", "rebuild", ("images", "operate", "launch"), "hubs", ("bake", "lock"), "cloud_config",
-    "remote", ("manifest", "aws"), "pipeline", "report",
+    "remote", "manifest", "aws", "pipeline", "report",
     "image_contract", "kernel_console", "paths", "bash", "errors",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")
