@@ -55,8 +55,9 @@ def life(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
     life = Life()
     life.begin()
     life.host.pace = Pace(image_s=10, snapshot_s=20, snapshot_s_per_gib=30)
-    monkeypatch.setattr(snapshots, "EVERY_S", 15)
-    yield life
+    with monkeypatch.context() as patched:  # undone before the life, which has patched it too
+        patched.setattr(snapshots, "EVERY_S", 15)
+        yield life
     clock.now += 3600
     life.teardown()
 
