@@ -19,9 +19,7 @@ from build.image_contract import UNITS, USERS_PROGRAM
 if TYPE_CHECKING:
     from build.operate.user_changes import Changes
 
-KEY = {
-    "operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"
-}
+KEY = {"operator-key": "FILE  Private key to log in with (default: the hub's key on this machine)"}
 
 
 @manifest_task(help=JSON)
@@ -98,7 +96,7 @@ def users(
 ) -> None:
     """List, add, reset or remove users; prints first passwords once.
 
-    Changes nothing where one name or one line of a file is wrong.
+    If a name or a line of a file is wrong, nothing is changed.
     """
     from build.hubs.hub import Hub
     from build.operate import user_changes
@@ -160,7 +158,7 @@ def ssh(choice: ManifestOptions, domain: str = "", operator_key: str = "", comma
     help=DOMAIN
     | KEY
     | {
-        "follow": "Go on as lines come, until Ctrl-C",
+        "follow": "Print new lines as they come, until Ctrl-C",
         "lines": "NUMBER  How many of the last lines (default: 200)",
         "unit": f"NAME  Of this systemd unit; can be repeated (default: {', '.join(UNITS)})",
         "console": "The serial console instead, which needs no ssh",
@@ -203,8 +201,8 @@ def logs(
 def open_(choice: ManifestOptions, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
     """Open a hub in a browser that finds and trusts it.
 
-    Whatever this machine's DNS and CAs say: for hubs of the local cloud, and
-    for names that are not yet known everywhere.
+    It needs neither this machine's DNS nor its CAs: for hubs of the local
+    cloud, and for names that are not yet known everywhere.
     """
     from build.hubs.hub import Hub
     from build.operate import browser as browsers

@@ -30,7 +30,7 @@ def check(choice: ManifestOptions) -> None:
 def plan(choice: ManifestOptions, json: bool = False) -> None:
     """Show what a build would do, from what, and why.
 
-    Launches nothing. A base image of the local cloud that is missing is made.
+    Launches nothing. The local cloud's base image is built if it is missing.
     """
     from build.bake import image_tests, layers, plan_table
     from build.bake.inputs.inputs import Inputs
@@ -64,7 +64,7 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
     | {
         "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
         "no-cache": "Do not start from a layer of an earlier build",
-        "verbose": "Show the output of commands on a terminal too",
+        "verbose": "Show the output of commands too; without a terminal it is always shown",
     },
 )
 def build_ami(
@@ -100,7 +100,7 @@ def build_ami(
         "port": "NUMBER  With --host: port of its sshd",
         "known-hosts": "FILE  With --host: its host key (default: your own known_hosts)",
         "heavy": "With --host, --domain: also run disruptive tests (load, restarts, 100 MB)",
-        "verbose": "Show every test on a terminal too",
+        "verbose": "Show every test too; without a terminal they are always shown",
     }
 )
 def verify(

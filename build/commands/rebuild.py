@@ -33,8 +33,7 @@ STALE = 3
         "check": "Only say whether a build is due; exit code 3 if it is",
         "no-cache": "Do not start from a layer of an earlier build",
         "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
-        "catch-up": "TIME  Do nothing unless the last scheduled run was before this time of the week: "
-        '"Mon 03:00"',
+        "catch-up": 'TIME  Run only if the scheduled run at this time of the week was missed: "Mon 03:00"',
         "scheduled": "For timers: print nothing on success; count failures, and pause after three in a row",
     },
 )

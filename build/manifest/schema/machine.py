@@ -115,8 +115,8 @@ class Builder(Section):
     )
     caller_cidr: f.CallerCidrs | None = Field(
         default=None,
-        description="Who may ssh to the builder, a network or a list of them; null: this machine's address, "
-        "asked of caller_ip_url",
+        description="Who may ssh to the builder, and to a hub as its operator: a network or a list; "
+        "null: this machine's address, asked of caller_ip_url",
     )
     caller_ip_url: f.Url = Field(
         default="https://checkip.amazonaws.com",
