@@ -81,6 +81,7 @@ def test_state_changes_take_the_time_they_are_asked_to(cloud: Ec2Client) -> None
         time.sleep(0.3)
     assert len(seen) > 5
     assert (found["Progress"], max(seen) < 100) == ("100%", True)
+    ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig=FAST)
     with refused("InvalidAMIID.Unavailable"):
         faults.add(url, [{"kind": "state", "change": "image", "seconds": 60}])
         copy = ec2.copy_image(SourceImageId=image, SourceRegion="us-east-1", Name="slower")["ImageId"]
