@@ -132,7 +132,9 @@ def collect(manifest: Manifest, files: Sequence[Path]) -> int:
     if done.returncode == _ALL_PASSED:
         return sum("::" in line for line in done.stdout.splitlines())
     if done.returncode == _NOTHING_COLLECTED:
-        raise manifest.problem(("tests", "pytest_args"), "leaves no test to run")
+        if manifest.tests.pytest_args:
+            raise manifest.problem(("tests", "pytest_args"), "leaves no test to run")
+        raise manifest.problem(("tests", "folder"), f"pytest finds no test in {manifest.tests.folder}")
     if done.returncode == _USAGE:
         said = [line for line in done.stderr.splitlines() if "error:" in line]
         words = said[-1].partition("error:")[2].strip() if said else done.stderr.strip()

@@ -192,6 +192,7 @@ def test_snapshots_of_all_volumes_of_an_instance_and_a_copy_of_one(
     copied = ec2.copy_snapshot(
         SourceSnapshotId=one["SnapshotId"], SourceRegion="us-east-1", Description="copy", Encrypted=True
     )
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[copied["SnapshotId"]], WaiterConfig=FAST)
     ec2.delete_snapshot(SnapshotId=one["SnapshotId"])
     (found,) = ec2.describe_snapshots(SnapshotIds=[copied["SnapshotId"]])["Snapshots"]
     assert (found["State"], found["Description"], found["Encrypted"]) == ("completed", "copy", True)

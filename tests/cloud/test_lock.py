@@ -33,7 +33,7 @@ variables:
   packages: {from: python.packages, type: list}
 """,
     "provisioners/python/install.sh": "true\n",
-    "tests/image/test_image.py": "",
+    "tests/image/test_image.py": "def test_nothing() -> None: ...\n",
     "requirements.txt": "greet   # says hello\n",
 }
 
