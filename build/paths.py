@@ -30,7 +30,8 @@ def _folder(own: str, xdg: str, default: str) -> Path:
     folder = folder.absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+        # By the rights that opening a file has, which capabilities may widen; access(2) has the real user's.
+        usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
     except OSError:
         usable = False
     if not usable:
