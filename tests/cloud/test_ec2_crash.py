@@ -75,8 +75,12 @@ def test_state_changes_take_the_time_they_are_asked_to(cloud: Ec2Client) -> None
         "SnapshotId"
     ]
     seen = set()
-    while (found := ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0])["State"] == "pending":
-        assert ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "pending"
+    while True:
+        of_image = ec2.describe_images(ImageIds=[image])["Images"][0]["State"]  # asked first: it ends later
+        found = ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]
+        if found["State"] != "pending":
+            break
+        assert of_image == "pending"
         seen.add(int(found["Progress"].rstrip("%")))
         time.sleep(0.3)
     assert len(seen) > 5
