@@ -31,7 +31,7 @@ class Changes:
         made = cls(*map(_each_once, ((*given["--add"], *listed), given["--reset"], given["--remove"])))
         twice = sorted(set(made.remove) & {*made.add, *made.reset})
         if twice:
-            raise UserError(f"--remove {twice[0]}: the same name is to be added or to get a new password")
+            raise UserError(f"--remove {twice[0]}: --add, --from or --reset names this user too")
         return made
 
     @property

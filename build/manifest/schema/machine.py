@@ -30,7 +30,7 @@ class Base(Section):
         default=None, description="Systems Manager parameter that holds the id of the base image"
     )
     id: f.ImageId | None = Field(
-        default=None, description="Id of the base image: a build that is to be repeated exactly"
+        default=None, description="Id of the base image, so that every build starts from the same one"
     )
     login_user: f.UserName = Field(
         default="admin",

@@ -125,7 +125,7 @@ def test_one_name_that_cannot_be_changed_and_nothing_is() -> None:
         (["Ada"], [], [], "--add Ada: 'Ada' cannot be"),
         ([], ["a;b"], [], "--reset a;b"),
         ([], [], [""], "--remove : ''"),
-        (["ada"], [], ["ada"], "--remove ada: the same name is to be added"),
+        (["ada"], [], ["ada"], "--remove ada: --add, --from or --reset names this user too"),
     ],
 )
 def test_names_of_options_are_checked_before_the_hub_is_asked(
