@@ -87,10 +87,20 @@ def connect(cloud: Cloud) -> Clients:
         raise UserError(str(exc), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from exc
     sts = session.client("sts", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     ec2 = session.client("ec2", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    ec2.meta.events.register_first("needs-retry.ec2.RunInstances", _no_capacity_is_final)
     ssm = session.client("ssm", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     route53 = session.client("route53", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     iam = session.client("iam", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     return Clients(cloud, sts.get_caller_identity()["Account"], ec2, ssm, route53, iam)
+
+
+def _no_capacity_is_final(response: tuple[Any, dict[str, Any]] | None, **_: object) -> None:
+    """EC2 says with a 500 that a zone has no capacity, which botocore would repeat for more than a minute.
+
+    Another zone or type is the better answer, and there may be a dozen of them to try.
+    """
+    if response and response[1].get("Error", {}).get("Code") == "InsufficientInstanceCapacity":
+        response[0].status_code = 400
 
 
 def client(cloud: Cloud, service: str, token: str | None = None) -> Client:

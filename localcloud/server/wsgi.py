@@ -48,6 +48,7 @@ StartResponse = Callable[..., Any]
 _GROWS = re.compile(
     r"(Allocate|Change|Copy|Create(?!Tags)|Import|Modify(Volume)$|Put|Register|Request|Run|Start|Upload)"
 )
+_CODE = re.compile(rb"<Code>([\w.]+)</Code>")
 NO_SPACE = "InsufficientStorage"  # EC2 has no word for it: its disks are never full
 RESERVE_BYTES = 16 << 20
 _READS = re.compile(r"(Describe|Get|List)")
@@ -139,6 +140,8 @@ class CloudApp:
                 message = f"This was done, but would be forgotten if the local cloud ended now: {unsaved}."
                 return _error(service, request, 500, NO_SPACE, message)
         self._host.finish_answer()
+        if service == "ec2":
+            _give_status(response)
         if service == "route53" and self._host.faults.route53_pending:
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
         if service == "route53":
@@ -186,6 +189,12 @@ class QuietHandler(MotoRequestHandler):
     def connection_dropped(self, error: BaseException, environ: Environ | None = None) -> None:
         """There is no next request to wait for."""
         self.close_connection = True
+
+
+def _give_status(response: Response) -> None:
+    """moto answers each of EC2's errors with 400: the status of some decides whether clients try again."""
+    if response.status_code == 400 and (code := _CODE.search(response.data)):
+        response.status_code = STATUS.get(code[1].decode(), 400)
 
 
 def _faulty(request: Request, call: Call, code: str) -> Response:
