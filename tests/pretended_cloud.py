@@ -1,4 +1,4 @@
-"""The local cloud in this process, with its API on a socket: only QEMU is pretended, and no instance boots."""
+"""The local cloud in this process, with its API on a socket: QEMU is pretended, and no instance boots."""
 
 from __future__ import annotations
 

@@ -126,7 +126,10 @@ def _rows(there: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     rows = []
     for fault in there["faults"]:
         place = next((fault[key] for key in ("call", "change", "resource", "zone") if key in fault), "")
-        details = [fault.get("code") or fault.get("instance_type", ""), f"{fault['seconds']:g} s" if "seconds" in fault else ""]
+        details = [
+            fault.get("code") or fault.get("instance_type", ""),
+            f"{fault['seconds']:g} s" if "seconds" in fault else "",
+        ]
         details += [f"where {name}={pattern}" for name, pattern in fault.get("where", {}).items()]
         left = "always" if fault["left"] is None else f"{fault['left']} times"
         rows.append(

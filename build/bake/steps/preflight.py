@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from build.aws import placements
+from build.aws.placements import Placement
 from build.bake import launch_permissions
 from build.bake.inputs import inputs
 from build.bake.state import Bake
@@ -12,7 +14,7 @@ from build.pipeline import Step
 class Preflight(Step[Bake]):
     """Check names, sizes, instance types, and whether the image may be shared.
 
-    Needs: base. Produces: inputs.
+    Needs: base. Produces: inputs, placements.
     """
 
     title = "preflight"
@@ -21,7 +23,7 @@ class Preflight(Step[Bake]):
         """Raises UserError for the first thing that cannot work."""
         check_name_free(state)
         check_root_volume(state)
-        check_instance_types(state)
+        state.placements = find_placements(state)
         launch_permissions.check(state)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
@@ -51,24 +53,62 @@ def check_root_volume(state: Bake) -> None:
         )
 
 
-def check_instance_types(state: Bake) -> None:
-    """Each type must be offered in the region and run the base image's architecture."""
-    wanted = list(state.manifest.builder.instance_types)
-    offered = state.clients.ec2.describe_instance_type_offerings(
-        Filters=[{"Name": "instance-type", "Values": wanted}]
-    )["InstanceTypeOfferings"]
-    missing = sorted(set(wanted) - {str(offer["InstanceType"]) for offer in offered})
+def find_placements(state: Bake) -> tuple[Placement, ...]:
+    """Each type of ``builder.instance_types`` in each subnet whose zone offers it, in order of preference.
+
+    A type that is not offered is left out with a warning. Raises UserError when none is left, and for a type
+    that cannot run the base image.
+    """
+    wanted, subnets = state.manifest.builder.instance_types, _subnets(state)
+    offers = placements.offers(state.clients.ec2, wanted)
+    in_reach = {kind for kind, zone in offers if not subnets or zone in subnets.values()}
+    missing = [kind for kind in wanted if kind not in in_reach]
+    where = state.clients.cloud.region
+    if state.manifest.builder.subnet_id:
+        where = f"{', '.join(subnets.values())}, where builder.subnet_id is"
+    if not in_reach:
+        raise _refused(state, f"{', '.join(missing)} not offered in {where}")
     if missing:
-        raise UserError(
-            f"builder.instance_types: {', '.join(missing)} not offered in {state.clients.cloud.region}",
-            where=str(state.manifest.path),
-        )
-    described = state.clients.ec2.describe_instance_types(InstanceTypes=wanted)["InstanceTypes"]  # type: ignore[arg-type]  # any string EC2 knows
-    for kind in described:
+        state.report.warn(f"builder.instance_types: {', '.join(missing)} not offered in {where}: left out")
+    offered = [kind for kind in wanted if kind in in_reach]
+    _check_types(state, offered)
+    if not subnets:
+        return tuple(Placement(kind) for kind in offered)
+    return tuple(
+        Placement(kind, subnet_id, zone)
+        for kind in offered
+        for subnet_id, zone in subnets.items()
+        if (kind, zone) in offers
+    )
+
+
+def _subnets(state: Bake) -> dict[str, str]:
+    """{id: zone} of the subnet that is named, else of the default ones, if there are any."""
+    ec2, subnet_id = state.clients.ec2, state.manifest.builder.subnet_id
+    if subnet_id:
+        found = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    else:
+        found = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    by_zone = sorted(found, key=lambda subnet: subnet["AvailabilityZone"])
+    return {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in by_zone}
+
+
+def _check_types(state: Bake, instance_types: list[str]) -> None:
+    """Each must run the base image's architecture, and say which of its disks is which."""
+    for kind in placements.described(state.clients.ec2, instance_types):
         architectures = kind.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
         if state.base.architecture not in architectures:
-            raise UserError(
-                f"builder.instance_types: {kind['InstanceType']} runs {', '.join(architectures)}, not "
-                f"{state.base.architecture}",
-                where=str(state.manifest.path),
+            raise _refused(
+                state,
+                f"{kind['InstanceType']} runs {', '.join(architectures)}, not {state.base.architecture}",
             )
+        if placements.hides_volume_ids(kind):
+            raise _refused(
+                state,
+                f"{kind['InstanceType']} {placements.NO_VOLUME_IDS}",
+                hint=placements.NITRO_HINT,
+            )
+
+
+def _refused(state: Bake, why: str, hint: str | None = None) -> UserError:
+    return UserError(f"builder.instance_types: {why}", where=str(state.manifest.path), hint=hint)

@@ -45,7 +45,7 @@ class CreateSecurityGroup(Step[Bake]):
                 for port in (SSH, HTTP, HTTPS)
             ],
         )
-        state.network = BuilderNetwork(vpc_id, state.manifest.builder.subnet_id, cidr, self._group_id)
+        state.network = BuilderNetwork(vpc_id, cidr, self._group_id)
 
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""
