@@ -11,7 +11,7 @@ from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
 from build.hubs.models import Address
-from build.launch.state import LaunchState
+from build.launch.state import Billed, LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.hubs.hub import Hub
 
+_DOLLARS_A_MONTH = 3.65  # docs/explanation/costs.md
 GIVEN = "hubsmith:given"
 """On an address that the manifest named: destroy lets go of it and does not release it."""
 
@@ -70,6 +71,7 @@ class EnsureAddress(Step[LaunchState]):
                 ),
             ) from exc
         state.record_change(f"allocated the address {made['PublicIp']}")
+        state.billed[made["AllocationId"]] = Billed(f"the address {made['PublicIp']}", _DOLLARS_A_MONTH)
         return Address(made["AllocationId"], made["PublicIp"])
 
 

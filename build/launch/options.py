@@ -39,7 +39,8 @@ class LaunchOptions:
 
     defaults: Defaults
     image_id: str | None
-    instance_type: str
+    instance_types: tuple[str, ...]
+    """In order of preference."""
     subnet_id: str | None
     data_size_gib: int | None
     """None: as it is; a new volume gets the manifest's size."""
@@ -86,7 +87,7 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     return LaunchOptions(
         defaults=defaults,
         image_id=options.ami or None,
-        instance_type=defaults.instance_type,
+        instance_types=(options.instance_type,) if options.instance_type else defaults.types,
         subnet_id=defaults.subnet_id,
         data_size_gib=options.data_size or None,
         email=defaults.email,

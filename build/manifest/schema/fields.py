@@ -180,6 +180,7 @@ Region = Annotated[str, matching(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", "an AWS region
 InstanceType = Annotated[
     str, matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type such as t3.large")
 ]
+MoreInstanceTypes = Annotated[tuple[InstanceType, ...], checked(_unique)]
 InstanceTypes = Annotated[tuple[InstanceType, ...], Field(min_length=1), checked(_unique)]
 Owner = Annotated[
     str,

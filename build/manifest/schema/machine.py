@@ -124,12 +124,14 @@ class Builder(Section):
     """The instance on which the image is put together, and the network it stands in."""
 
     instance_types: f.InstanceTypes = Field(
-        default=("t3.large", "t3a.large"), description="In order of preference; each is tried in every zone that offers it"
+        default=("t3.large", "t3a.large"),
+        description="In order of preference; each is tried in every zone that offers it",
     )
     root_volume: RootVolume = Field(default_factory=RootVolume, description="Its root volume")
     vpc_id: f.VpcId | None = Field(default=None, description="VPC of the builder; null: the default one")
     subnet_id: f.SubnetId | None = Field(
-        default=None, description="Subnet of the builder; null: those of the default VPC, a zone after the other"
+        default=None,
+        description="Subnet of the builder; null: those of the default VPC, one zone after the other",
     )
     address: Literal["public", "private"] = Field(
         default="public", description="Which of its addresses the build connects to"

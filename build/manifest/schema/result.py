@@ -9,6 +9,8 @@ from pydantic import Field
 from build.manifest.schema import fields as f
 from build.manifest.schema.fields import Section
 
+USUAL_INSTANCE_TYPE = "t3.large"
+
 
 class Tests(Section):
     """The image tests: test_image.py and test_<provisioner>.py of each provisioner used."""
@@ -111,7 +113,14 @@ class DataVolume(Section):
 class Launch(Section):
     """Defaults of launching a hub from the image; the options of `invoke launch` go before them."""
 
-    instance_type: f.InstanceType = Field(default="t3.large", description="Instance type of the hub")
+    instance_type: f.InstanceType | None = Field(
+        default=None, description="Instance type of the hub; it is tried before instance_types"
+    )
+    instance_types: f.MoreInstanceTypes = Field(
+        default=(),
+        description="Types for the hub in order of preference, for zones without capacity; "
+        "without any type it is t3.large",
+    )
     data_volume: DataVolume = Field(
         default_factory=DataVolume, description="The volume with everything that has to last"
     )
@@ -150,3 +159,9 @@ class Launch(Section):
     ready_minutes: f.Minutes = Field(
         default=30, description="How long it may take until the hub answers over https"
     )
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The instance types to try, in order."""
+        first = (self.instance_type,) if self.instance_type else ()
+        return tuple(dict.fromkeys((*first, *self.instance_types))) or (USUAL_INSTANCE_TYPE,)
