@@ -52,6 +52,11 @@ def check_zone(backend: LocalBackend, name: str, zone: str) -> None:
         raise no_capacity(name, zone)
 
 
+def has_nvme(name: str) -> bool:
+    """Are EBS volumes of the type NVMe devices, whose serial is the volume's id? Not on Xen."""
+    return bool(INSTANCE_TYPES[name]["EbsInfo"]["NvmeSupport"] != "unsupported")
+
+
 def machine_size(name: str) -> tuple[int, int]:
     """(virtual processors, MiB of memory) of a machine of that type.
 

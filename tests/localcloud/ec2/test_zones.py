@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.ec2.reconcile.volumes import drive
 from localcloud.faults.fault import Fault
 from tests.pretended_cloud import IMAGE, PretendedCloud, pretended_cloud
 
@@ -37,6 +38,15 @@ def test_a_zone_that_does_not_offer_a_type_refuses_it(cloud: PretendedCloud) -> 
         run(cloud, "t3.nano", SubnetId=subnets(cloud)["us-east-1e"])
     assert caught.value.response["Error"]["Code"] == "Unsupported"
     assert "choosing us-east-1a, us-east-1b" in str(caught.value)
+
+
+@pytest.mark.parametrize(("instance_type", "named"), [("t3.nano", True), ("t2.nano", False)])
+def test_a_volume_carries_its_id_where_it_is_an_nvme_device(
+    cloud: PretendedCloud, instance_type: str, named: bool
+) -> None:
+    run(cloud, instance_type)
+    (instance,) = cloud.backend.local_instances()
+    assert [drive(cloud.backend, attachment).named for attachment in instance.attachments] == [named]
 
 
 def test_capacity_is_of_a_zone_and_a_type(cloud: PretendedCloud) -> None:
