@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from build.hubs.hub import Hub
     from build.hubs.models import Zone
 
-_NAMING = ("A", "AAAA", "CNAME")
+_NAMING = ("A", "AAAA", "CNAME", "HTTPS", "SVCB")
+"""Types that say where browsers connect to; HTTPS and SVCB may carry addresses of their own (RFC 9460)."""
 
 
 def records_of(clients: Clients, zone: Zone, *names: str) -> list[Any]:

@@ -36,7 +36,9 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone, or a record points elsewhere and --take-over is missing."""
+        """Raises UserError when there is no zone or more than one, or a record points elsewhere and
+        --take-over was not given.
+        """
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
@@ -44,7 +46,7 @@ class FindZone(Step[LaunchState]):
                 f" {_LONGEST_WITH_SUBDOMAINS}",
                 hint="a shorter --domain",
             )
-        state.zone = find_zone(state.clients, state.hub.domain)
+        state.zone = _the_only_zone(state.clients, state.hub.domain)
         if state.zone is None:
             if state.options.dns:
                 raise UserError(
@@ -142,7 +144,7 @@ class UpsertDnsRecords(Step[LaunchState]):
         gone = [
             {"Action": "DELETE", "ResourceRecordSet": record}
             for record in there
-            if record["Type"] in ("AAAA", "CNAME")
+            if record["Type"] in ("AAAA", "CNAME", "HTTPS", "SVCB")
         ]
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
@@ -197,17 +199,36 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
 
 
 def find_zone(clients: Clients, domain: str) -> Zone | None:
-    """The public hosted zone that holds ``domain``: the longest match."""
+    """The public hosted zone that holds ``domain``: the longest match, the first of several of that name."""
+    return next(iter(zones_of(clients, domain)), None)
+
+
+def zones_of(clients: Clients, domain: str) -> list[Zone]:
+    """Every public hosted zone of the longest name that holds ``domain``; Route 53 allows several."""
     pages = clients.route53.get_paginator("list_hosted_zones").paginate()
     found = [
-        zone
+        Zone(zone["Id"].rpartition("/")[2], zone["Name"].rstrip("."))
         for page in pages
         for zone in page["HostedZones"]
         if not zone.get("Config", {}).get("PrivateZone")
     ]
-    zones = {zone["Name"].rstrip("."): zone["Id"].rpartition("/")[2] for zone in found}
-    name = longest_match(domain, zones)
-    return Zone(zones[name], name) if name is not None else None
+    name = longest_match(domain, (zone.name for zone in found))
+    return [zone for zone in found if zone.name == name]
+
+
+def _the_only_zone(clients: Clients, domain: str) -> Zone | None:
+    """Only one of two zones of a name is asked by resolvers, and certbot may write into the other one."""
+    zones = zones_of(clients, domain)
+    if len(zones) > 1:
+        ids = ", ".join(zone.id for zone in zones)
+        raise UserError(
+            f"there are {len(zones)} public hosted zones {zones[0].name}: {ids}",
+            hint=(
+                f"delete those that {zones[0].name} is not delegated to: `dig NS {zones[0].name}` and "
+                "`aws route53 get-hosted-zone --id ID` show the name servers"
+            ),
+        )
+    return zones[0] if zones else None
 
 
 def longest_match(domain: str, zones: Iterable[str]) -> str | None:

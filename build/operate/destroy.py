@@ -49,11 +49,10 @@ class RemoveDnsRecords(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """A record that points elsewhere is somebody else's."""
-        own, zone = (
-            address.own_address(state.clients, state.hub),
-            dns.find_zone(state.clients, state.hub.domain),
-        )
-        if own and zone:
+        own = address.own_address(state.clients, state.hub)
+        if own is None:
+            return
+        for zone in dns.zones_of(state.clients, state.hub.domain):
             dns.remove_records(state, zone, own.ip)
 
 

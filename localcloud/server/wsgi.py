@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -50,6 +51,7 @@ _GROWS = re.compile(
 )
 _CODE = re.compile(rb"<Code>([\w.]+)</Code>")
 NO_SPACE = "InsufficientStorage"  # EC2 has no word for it: its disks are never full
+ROUTE53_S = 1.0
 RESERVE_BYTES = 16 << 20
 _READS = re.compile(r"(Describe|Get|List)")
 
@@ -64,6 +66,7 @@ class CloudApp:
         self._host = host
         self._identity = identity
         self._guard = Guard()
+        self._changed = -math.inf  # Route 53's records, by time.monotonic()
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -142,11 +145,18 @@ class CloudApp:
         self._host.finish_answer()
         if service == "ec2":
             _give_status(response)
-        if service == "route53" and self._host.faults.route53_pending:
+        if service == "route53" and self._is_pending(action):
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
         if service == "route53":
             response.data = asterisk.as_listed(response.data)
         return response
+
+    def _is_pending(self, action: str) -> bool:
+        """Are Route 53's servers still to learn of a change? Up to a minute there, a moment here."""
+        if action == "ChangeResourceRecordSets":
+            self._changed = time.monotonic()
+        recent = time.monotonic() - self._changed < ROUTE53_S
+        return recent or self._host.faults.route53_pending
 
     def _full(self) -> str:
         """Why nothing new can be made, if so. Said before anything is changed."""
