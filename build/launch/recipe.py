@@ -14,7 +14,7 @@ from build.aws.session import Clients
 from build.hubs import lock
 from build.hubs import operator_key as hubs_operator_key
 from build.hubs.hub import Hub
-from build.launch import leftovers, password
+from build.launch import leftovers, password, user_data
 from build.launch.address import EnsureAddress, MoveAddress
 from build.launch.dns import FindZone, UpsertDnsRecords
 from build.launch.image import FindHubImage
@@ -67,6 +67,7 @@ def launch(
     """
     with lock.held(hub, clients, "launch"), report.logging_to(hub.folder / "launch.log"):
         hubs_operator_key.ensure_key(hub, operator_key)
+        user_data.check_size(hub, options, clients.cloud)
         state = LaunchState(hub, options, manifest, clients, report)
         try:
             Runner[LaunchState](report).run(steps(), state)

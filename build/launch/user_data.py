@@ -9,11 +9,14 @@ from collections.abc import Sequence
 import yaml
 
 from build.aws.session import Cloud
+from build.errors import UserError
 from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.launch.options import STAGING_DIRECTORY, USUAL_PASSWORD_HOURS, LaunchOptions
 
 SCHEMA = 1
+_LIMIT = 16384  # bytes before base64 (EC2 API reference, RunInstances)
+_ANY_VOLUME = "vol-0123456789abcdef0"
 LAUNCH_JSON, OPERATOR_KEYS = "/etc/hubsmith/launch.json", "/etc/hubsmith/operator_keys"
 
 
@@ -81,6 +84,17 @@ def render(data: dict[str, object], operator_keys: Sequence[str]) -> str:
         ],
     }
     return "#cloud-config\n" + yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=4096)
+
+
+def check_size(hub: Hub, options: LaunchOptions, cloud: Cloud) -> None:
+    """EC2 would refuse too long user data only when address and volume are made. Raises UserError."""
+    keys = operator_keys(hub, options)
+    size = len(render(launch_data(hub, options, cloud, _ANY_VOLUME), keys).encode())
+    if size > _LIMIT:
+        raise UserError(
+            f"launch.operator_keys: {len(keys)} keys make {size} bytes of user data; EC2 takes {_LIMIT}",
+            hint="name fewer keys, or ed25519 keys: they are a seventh as long as RSA keys of 4096 bits",
+        )
 
 
 def _file(path: str, content: str) -> dict[str, str]:

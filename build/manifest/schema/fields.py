@@ -21,6 +21,7 @@ SECONDS_PER_DAY = 24 * 3600
 _SHARE = r"([1-9]\d?|100)%"
 _SMALLEST_USER_NETWORK = 16
 _USER_NETWORKS = ("100.64.0.0/10", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+_MOST_OPEN_CIDRS = 29
 MAX_TAGS = 50
 """Tags EC2 allows on one resource."""
 
@@ -97,6 +98,23 @@ def _open_cidr(value: str) -> str | None:
     """As _cidr, but the whole world is allowed: a hub is for browsers."""
     complaint = _cidr(value)
     return None if complaint == "would open ssh to everyone" else complaint
+
+
+def _few(cidrs: tuple[str, ...]) -> str | None:
+    """Amazon VPC quotas: 60 inbound rules in a security group, counted for IPv4 and IPv6 by themselves.
+
+    A hub has two for each network (443 and 80), and needs room for its operator's own.
+    """
+    for name, count in (
+        ("IPv4", sum(":" not in cidr for cidr in cidrs)),
+        ("IPv6", sum(":" in cidr for cidr in cidrs)),
+    ):
+        if count > _MOST_OPEN_CIDRS:
+            return (
+                f"has {count} {name} networks: a security group has room for {_MOST_OPEN_CIDRS} "
+                "(60 rules, two for each network)"
+            )
+    return None
 
 
 def _ipv4_network(value: str) -> str | None:
@@ -203,7 +221,12 @@ PublicParameter = Annotated[
 ParameterTemplate = Annotated[str, checked(_template)]
 Channel = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,31}", "a word of small letters, digits and dashes")]
 Cidr = Annotated[str, checked(_cidr)]
-OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min_length=1), checked(_unique)]
+OpenCidrs = Annotated[
+    tuple[Annotated[str, checked(_open_cidr)], ...],
+    Field(min_length=1),
+    checked(_unique),
+    checked(_few),
+]
 UserNetwork = Annotated[str, checked(_user_network)]
 PrivateNetworks = Annotated[tuple[Annotated[str, checked(_ipv4_network)], ...], checked(_unique)]
 AllocationId = Annotated[
