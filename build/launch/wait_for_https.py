@@ -18,6 +18,7 @@ from build.errors import CloudError, HubsmithError
 from build.hubs import https_probe
 from build.hubs.https_probe import HttpsProbe, Trust
 from build.hubs.models import Certificate
+from build.launch.caller_ingress import https_allowed
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -84,15 +85,16 @@ def wait(state: LaunchState, ip: str) -> Certificate | None:
         return _judge(state, seen, failures)
 
     try:
-        return wait_until(
-            look,
-            lambda seen: seen.ok,
-            what=state.hub.domain,
-            describe=lambda seen: seen.problem,
-            timeout_s=state.options.defaults.ready_minutes * 60,
-            on_wait=state.report.waiting,
-            interval_s=_EVERY_S,
-        ).certificate
+        with https_allowed(state):
+            return wait_until(
+                look,
+                lambda seen: seen.ok,
+                what=state.hub.domain,
+                describe=lambda seen: seen.problem,
+                timeout_s=state.options.defaults.ready_minutes * 60,
+                on_wait=state.report.waiting,
+                interval_s=_EVERY_S,
+            ).certificate
     except CloudError as exc:
         _check_kernel(state, now=True)
         raise HubsmithError(

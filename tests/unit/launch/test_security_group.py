@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from build.launch.security_group import UNTIL, IngressRule, in_words, rules_for, rules_of
-from build.operate.ssh_ingress import _plain
+from build.launch.security_group import UNTIL, IngressRule, _plain, in_words, rules_for, rules_of
 
 
 def until(delta: timedelta) -> str:
