@@ -187,8 +187,8 @@ def _root_volume(state: Bake) -> EbsBlockDeviceTypeDef:
         volume["Iops"] = root.iops
     if root.throughput is not None:
         volume["Throughput"] = root.throughput
-    if root.kms_key_id is not None:
-        volume["KmsKeyId"] = root.kms_key_id
+    if state.kms_key_arn is not None:
+        volume["KmsKeyId"] = state.kms_key_arn
     return volume
 
 

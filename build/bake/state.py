@@ -91,6 +91,8 @@ class Bake:
     """The image the builder is launched from: the base image, or that of the layer."""
     placements: tuple[Placement, ...] = field(init=False)
     """Where instances of the run can be, in order of preference."""
+    kms_key_arn: str | None = None
+    """What the disks are encrypted with; None: the account's default key."""
     network: BuilderNetwork = field(init=False)
     builder: Instance = field(init=False)
     builder_is_sealed: bool = False

@@ -42,6 +42,8 @@ class LaunchState:
     group_id: str = field(init=False)
     address: Address = field(init=False)
     volume_id: str = field(init=False)
+    kms_key_arn: str | None = None
+    """What a new data volume is encrypted with; None: the account's default key."""
     volume_is_new: bool = False
     """This launch has made it, and no instance has written to it."""
     instance_id: str = field(init=False)

@@ -31,6 +31,8 @@ class FindSubnet(Step[LaunchState]):
     def run(self, state: LaunchState) -> None:
         """Raises UserError when no subnet serves, or an instance type cannot be a hub's."""
         there = volume.own_volume(state.clients, state.hub)
+        if there is None:
+            volume.find_key(state)
         zone = there["AvailabilityZone"] if there else None
         running = instances.of_hub(state.clients, state.hub)
         subnets = _subnets(state, zone, running[-1].subnet_id if running else None)

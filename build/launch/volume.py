@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import encryption, tags
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError, UserError
@@ -73,6 +73,12 @@ def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
     return alive[0] if alive else None
 
 
+def find_key(state: LaunchState) -> None:
+    """The key for a volume that is to be made. Raises UserError when there is no such key."""
+    if key := state.options.defaults.data_volume.kms_key_id:
+        state.kms_key_arn = encryption.key_arn(state.clients, "launch.data_volume.kms_key_id", key)
+
+
 def move_to_subnets_zone(state: LaunchState) -> None:
     """Put the volume that this launch has made into the zone of ``state.subnet``: as it is blank, another.
 
@@ -108,8 +114,8 @@ def _create(state: LaunchState, more_tags: Mapping[str, str]) -> None:
         "Encrypted": True,
         "TagSpecifications": tags.specifications(marks, "volume"),
     }
-    if defaults.kms_key_id:
-        request["KmsKeyId"] = defaults.kms_key_id
+    if state.kms_key_arn:
+        request["KmsKeyId"] = state.kms_key_arn
     state.volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
     state.volume_is_new = True
     state.record_change(f"created the data volume {state.volume_id}, {size} GiB, in {state.subnet.zone}")

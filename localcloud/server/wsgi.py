@@ -34,6 +34,7 @@ SERVICES = (
     "ec2",
     "events",
     "iam",
+    "kms",
     "logs",
     "route53",
     "scheduler",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from build.aws import placements
+from build.aws import encryption, placements
 from build.aws.placements import Placement
 from build.bake import launch_permissions
 from build.bake.inputs import inputs
@@ -14,7 +14,7 @@ from build.pipeline import Step
 class Preflight(Step[Bake]):
     """Check names, sizes, instance types, and whether the image may be shared.
 
-    Needs: base. Produces: inputs, placements.
+    Needs: base. Produces: inputs, placements, kms_key_arn.
     """
 
     title = "preflight"
@@ -25,6 +25,9 @@ class Preflight(Step[Bake]):
         check_root_volume(state)
         state.placements = find_placements(state)
         launch_permissions.check(state)
+        if key := state.manifest.builder.root_volume.kms_key_id:
+            setting = "builder.root_volume.kms_key_id"
+            state.kms_key_arn = encryption.key_arn(state.clients, setting, key)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
         state.inputs = inputs.of(state.manifest, state.base.id, state.base.name, state.base.login_user)

@@ -72,7 +72,9 @@ class RootVolume(Section):
     throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, gp3 only")
     encrypted: bool = Field(default=True, description="Encrypt the volume and the snapshots of the image")
     kms_key_id: str | None = Field(
-        default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key"
+        default=None,
+        min_length=1,
+        description="Key to encrypt with (id, alias or ARN) instead of the account's EBS default key",
     )
 
     @model_validator(mode="after")

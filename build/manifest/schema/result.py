@@ -106,7 +106,9 @@ class DataVolume(Section):
     )
     type: Literal["gp3", "gp2"] = Field(default="gp3", description="EBS volume type")
     kms_key_id: str | None = Field(
-        default=None, min_length=1, description="Key to encrypt with instead of the account's EBS default key"
+        default=None,
+        min_length=1,
+        description="Key to encrypt with (id, alias or ARN) instead of the account's EBS default key",
     )
 
 

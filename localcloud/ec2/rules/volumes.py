@@ -14,7 +14,7 @@ from moto.ec2.utils import random_volume_id
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, invalid_value, missing_parameter, volume_not_found
 from localcloud.ec2.models import LocalAmi, LocalVolume
-from localcloud.ec2.rules import snapshots, volume_types
+from localcloud.ec2.rules import encryption, snapshots, volume_types
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,13 @@ def create(backend: LocalBackend, request: VolumeRequest, zone: str) -> LocalVol
     if (found := backend.get_zone_by_name(zone)) is None:
         raise Ec2Error("InvalidZone.NotFound", f"The zone '{zone}' does not exist.")
     source = backend.snapshots[request.snapshot_id] if request.snapshot_id else None
-    encrypted = request.encrypted or bool(request.kms_key_id) or bool(source and source.encrypted)
+    encrypted = encryption.is_encrypted(
+        backend, request.encrypted, request.kms_key_id, source and source.encrypted
+    )
     volume = LocalVolume(backend, random_volume_id(), size, found)  # type: ignore[abstract]  # moto's model is none at run time
     volume.snapshot_id = request.snapshot_id
     volume.encrypted = encrypted
-    volume.kms_key_id = _kms_key(backend, request) if encrypted else None
+    volume.kms_key_id = encryption.key_arn(backend, request.kms_key_id) if encrypted else None
     volume.volume_type = request.volume_type
     volume.iops = request.iops or volume_types.DEFAULT_IOPS.get(request.volume_type)
     volume.throughput = request.throughput or volume_types.DEFAULT_THROUGHPUT.get(request.volume_type)
@@ -86,16 +88,6 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
             "InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set."
         )
     return size
-
-
-def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
-    """The key's name is recorded; moto's KMS would cost 30 MB, and the layers are not encrypted anyway."""
-    named = request.kms_key_id or "alias/aws/ebs"
-    return (
-        named
-        if named.startswith("arn:")
-        else f"arn:{backend.partition}:kms:{backend.region_name}:{backend.account_id}:{named}"
-    )
 
 
 def plan_disks(

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from build.aws import tags
+from build.aws.session import client
 from build.errors import CloudError, UserError
 from build.hubs import operator_key
 from build.hubs.hub import Hub
@@ -176,4 +177,21 @@ def test_a_type_that_cannot_be_a_hubs_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(UserError, match=words):
         launch(cloud, instance_type=instance_type)
+    assert volumes(cloud) == []
+
+
+def test_a_new_volume_is_encrypted_with_the_key_that_an_alias_names(cloud: PretendedCloud) -> None:
+    kms = client(cloud.clients.cloud, "kms")
+    made = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/hubs", TargetKeyId=made["KeyId"])
+    launch(cloud, "launch.data_volume.kms_key_id=alias/hubs")
+    own = own_volume(cloud.clients, HUB)
+    assert own is not None
+    assert own["KmsKeyId"] == made["Arn"]
+    launch(cloud, "launch.data_volume.kms_key_id=alias/gone")  # the volume is there, with its key
+
+
+def test_a_key_that_is_not_there_is_refused_before_anything_is_made(cloud: PretendedCloud) -> None:
+    with pytest.raises(UserError, match=r"launch\.data_volume\.kms_key_id: alias/gone"):
+        launch(cloud, "launch.data_volume.kms_key_id=alias/gone")
     assert volumes(cloud) == []
