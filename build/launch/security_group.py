@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from build.aws import tags
 from build.aws.errors import code_of
 from build.bake.run import owner
+from build.errors import UserError
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -83,9 +84,14 @@ class EnsureSecurityGroup(Step[LaunchState]):
     title = "find or make the security group"
 
     def run(self, state: LaunchState) -> None:
-        """Rules that the operator's tasks opened for a while stay until they expire."""
+        """Rules that the operator's tasks opened for a while stay until they expire.
+
+        Raises UserError for a group in another VPC than the subnet's.
+        """
         ec2 = state.clients.ec2
         found = own_group(state.clients, state.hub)
+        if found and found.get("VpcId") != state.subnet.vpc_id:
+            raise _elsewhere(state, found)
         if found:
             state.group_id = found["GroupId"]
         else:
@@ -112,6 +118,15 @@ class EnsureSecurityGroup(Step[LaunchState]):
                 GroupId=state.group_id, IpPermissions=[rule.permission for rule in new]
             )
             state.record_change(f"opened {', '.join(in_words(rule) for rule in new)}")
+
+
+def _elsewhere(state: LaunchState, group: SecurityGroupTypeDef) -> UserError:
+    vpc_id, subnet = group.get("VpcId"), state.subnet
+    return UserError(
+        f"the security group {group['GroupId']} of {state.hub.domain} is in {vpc_id}, but {subnet.subnet_id} "
+        f"is in {subnet.vpc_id}",
+        hint=f"choose a subnet in {vpc_id}; if the hub has no instance, delete the group instead",
+    )
 
 
 def rule_for_a_while(port: int, cidr: str, lifetime: timedelta) -> IngressRule:

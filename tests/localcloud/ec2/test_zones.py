@@ -27,9 +27,8 @@ def subnets(cloud: PretendedCloud) -> dict[str, str]:
 
 def run(cloud: PretendedCloud, instance_type: str, **more: Any) -> str:
     """Where the instance is launched."""
-    made = cloud.clients.ec2.run_instances(
-        ImageId=IMAGE, InstanceType=instance_type, MinCount=1, MaxCount=1, **more
-    )
+    request: Any = {"ImageId": IMAGE, "InstanceType": instance_type, "MinCount": 1, "MaxCount": 1}
+    made = cloud.clients.ec2.run_instances(**request, **more)
     return str(made["Instances"][0]["Placement"]["AvailabilityZone"])
 
 

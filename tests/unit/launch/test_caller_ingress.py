@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from build.launch import caller_ingress
 from build.launch.caller_ingress import contains, https_allowed
-from build.launch.security_group import in_words, rules_of
+from build.launch.security_group import authorize, in_words, rule_for_a_while, rules_of
 from build.manifest import Builder, Launch
 from build.pipeline import Interrupted
 from tests.pretended_cloud import PretendedCloud, pretended_cloud
@@ -74,8 +74,8 @@ def test_a_caller_whom_the_manifest_lets_in_needs_nothing(
 
 def test_a_rule_that_a_killed_launch_left_is_taken_over(cloud: PretendedCloud) -> None:
     launch = state(cloud, "10.0.0.0/8")
-    left = caller_ingress.rule_for_a_while(443, CALLER, caller_ingress._LONGER)
-    caller_ingress.authorize(cloud.clients, launch.group_id, left)
+    left = rule_for_a_while(443, CALLER, timedelta(minutes=10))
+    authorize(cloud.clients, launch.group_id, left)
     with https_allowed(launch):
         assert open_to(launch) == [f"443 to {CALLER}"]
     assert open_to(launch) == []

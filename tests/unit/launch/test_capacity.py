@@ -19,6 +19,7 @@ from build.launch import instance, leftovers
 from build.launch.address import EnsureAddress
 from build.launch.options import CliOptions, resolve_options
 from build.launch.password import EnsurePassword, parameter_of
+from build.launch.security_group import EnsureSecurityGroup
 from build.launch.state import LaunchState
 from build.launch.subnet import FindSubnet
 from build.launch.volume import EnsureVolume, own_volume
@@ -195,3 +196,25 @@ def test_a_key_that_is_not_there_is_refused_before_anything_is_made(cloud: Prete
     with pytest.raises(UserError, match=r"launch\.data_volume\.kms_key_id: alias/gone"):
         launch(cloud, "launch.data_volume.kms_key_id=alias/gone")
     assert volumes(cloud) == []
+
+
+def test_a_group_in_another_vpc_is_told_with_both(cloud: PretendedCloud) -> None:
+    state = launch(cloud)
+    vpc_id = cloud.clients.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    marks: Any = tags.specifications(HUB.tags, "security-group")
+    group = cloud.clients.ec2.create_security_group(
+        GroupName=HUB.name, Description="a hub", VpcId=vpc_id, TagSpecifications=marks
+    )["GroupId"]
+    words = (
+        f"the security group {group} of hub.example.test is in {vpc_id}, but {state.subnet.subnet_id} is in"
+    )
+    with pytest.raises(UserError, match=words):
+        EnsureSecurityGroup().run(state)
+
+
+def test_a_new_password_is_shown_though_its_tags_are_not_listed_yet(
+    cloud: PretendedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud.clients.ssm, "list_tags_for_resource", lambda **_: {"TagList": []})
+    assert launch(cloud).password
+    assert launch(cloud).password is None, "nobody knows whether it was shown"
