@@ -20,7 +20,9 @@ class Tests(Section):
     folder: f.RelativePath = Field(
         default="tests/image", description="Where they are, seen from the manifest"
     )
-    timeout_minutes: f.Minutes = Field(default=30, description="Time limit of one run of them")
+    timeout_minutes: f.Minutes = Field(
+        default=30, description="Time limit of one run of them; three times that for the look from outside"
+    )
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
     accepted_openings: f.Openings = Field(
         default=(),

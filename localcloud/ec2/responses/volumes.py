@@ -27,6 +27,7 @@ class VolumeActions(LocalActions):
             kms_key_id=self.optional("KmsKeyId"),
             iops=self._get_param("Iops"),
             throughput=self._get_param("Throughput"),
+            initialization_rate=self._get_param("VolumeInitializationRate"),
         )
         volume = volumes.create(self.backend, request, self.text("AvailabilityZone"))
         volume.add_tags(self.tags().get("volume", {}))

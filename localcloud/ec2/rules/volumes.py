@@ -28,6 +28,7 @@ class VolumeRequest:
     kms_key_id: str | None = None
     iops: int | None = None
     throughput: int | None = None
+    initialization_rate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,22 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
         raise Ec2Error(
             "InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set."
         )
+    _check_rate(request)
     return size
+
+
+def _check_rate(request: VolumeRequest) -> None:
+    """VolumeInitializationRate: a volume is warm at once here, so it is only checked."""
+    rate = request.initialization_rate
+    if rate is None:
+        return
+    if not request.snapshot_id:
+        raise Ec2Error(
+            "InvalidParameterCombination",
+            "VolumeInitializationRate is supported for volumes from snapshots only.",
+        )
+    if not 100 <= rate <= 300:
+        raise invalid_value(rate, "VolumeInitializationRate", "Valid range: 100 - 300")
 
 
 def plan_disks(
