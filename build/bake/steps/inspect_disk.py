@@ -85,8 +85,9 @@ class InspectImageFiles(Step[Bake]):
             "VolumeType": "gp3",
             "TagSpecifications": tags.specifications(state.run.tags, "volume"),
         }
+        at_a_rate: CreateVolumeRequestTypeDef = {**request, "VolumeInitializationRate": _MIB_A_SECOND}
         try:
-            made = state.clients.ec2.create_volume(**{**request, "VolumeInitializationRate": _MIB_A_SECOND})
+            made = state.clients.ec2.create_volume(**at_a_rate)
         except ClientError as exc:
             if code_of(exc) not in _NO_RATE:
                 raise
