@@ -21,7 +21,7 @@ _HINTS = {
     "InvalidClientTokenId": "check the credentials: `aws sts get-caller-identity`",
     "ExpiredToken": "log in again, then run the same command",
     "RequestExpired": "log in again, then run the same command; is this machine's clock right?",
-    "InsufficientInstanceCapacity": "add more types to builder.instance_types, or try again later",
+    "InsufficientInstanceCapacity": "try again later; a build takes more types from builder.instance_types",
     "VcpuLimitExceeded": "ask for a higher EC2 quota, or put a smaller type into builder.instance_types",
     "OptInRequired": "enable the region or subscribe to the base image first",
 }

@@ -201,7 +201,7 @@ def _network(manifest: Manifest) -> dict[str, object]:
     builder = manifest.builder
     return {
         "vpc": builder.vpc_id or "the default VPC",
-        "subnet": builder.subnet_id or "one of the default VPC, in a zone that offers the instance type",
+        "subnet": " or ".join(builder.subnets) or "one of the default VPC, in a zone that offers the type",
         "address": builder.address,
         "ssh_from": builder.caller_cidr or f"this machine's address, as {builder.caller_ip_url} sees it",
     }

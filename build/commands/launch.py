@@ -25,7 +25,7 @@ _GOES_ON = "the same command again goes on from here"
         "admin": "NAME  The hub's administrator; the first password is printed once (default: launch.admin)",
         "ami": "AMI-ID  Launch this image (default: the newest published one)",
         "instance-type": "TYPE  Instance type (default: launch.instance_type, then launch.instance_types)",
-        "subnet": "SUBNET-ID  (default: launch.subnet_id, else a default subnet)",
+        "subnet": "SUBNET-ID  (default: launch.subnet_id, launch.subnet_ids, else a default subnet)",
         "data-size": "GIB  Size of the data volume; a larger one than it has grows it",
         "operator-key": "FILE  Private key to log in with from now on (default: one made for this hub)",
         "staging": "Use Let's Encrypt's staging directory",

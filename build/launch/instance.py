@@ -143,8 +143,9 @@ def _launch(state: LaunchState) -> str:
         raise CloudError(f"the instance of {state.hub.domain} is gone", hint="run this again")
 
     def run(placement: Placement) -> str:
-        if placement.zone != state.subnet.zone:
-            state.subnet = SubnetChoice(state.subnet.vpc_id, placement.subnet_id or "", placement.zone)
+        before = state.subnet.zone
+        state.subnet = SubnetChoice(state.subnet.vpc_id, placement.subnet_id or "", placement.zone)
+        if placement.zone != before:
             volume.move_to_subnets_zone(state)
         instance_id = _run(state, placement)
         state.record_change(f"launched {instance_id} ({placement}) from {state.image.id}")
@@ -167,8 +168,8 @@ def _no_capacity(state: LaunchState, error: ClientError) -> CloudError:
     hints = ["add types to launch.instance_types", "try again later"]
     if volume.own_volume(state.clients, state.hub):
         hints.append("the data volume cannot leave its zone")
-    elif state.options.subnet_id:
-        hints.append("leave launch.subnet_id out, so that other zones are tried")
+    elif state.options.subnet_ids:
+        hints.append("name subnets of other zones in launch.subnet_ids")
     return CloudError(
         f"no capacity for {' or '.join(state.options.instance_types)} in {', '.join(zones)}; the last answer "
         f"to RunInstances: {error.response['Error'].get('Message')} ({code_of(error)})",

@@ -41,7 +41,8 @@ class LaunchOptions:
     image_id: str | None
     instance_types: tuple[str, ...]
     """In order of preference."""
-    subnet_id: str | None
+    subnet_ids: tuple[str, ...]
+    """In order of preference; none: those of the default VPC."""
     data_size_gib: int | None
     """None: as it is; a new volume gets the manifest's size."""
     email: str
@@ -88,7 +89,7 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
         defaults=defaults,
         image_id=options.ami or None,
         instance_types=(options.instance_type,) if options.instance_type else defaults.types,
-        subnet_id=defaults.subnet_id,
+        subnet_ids=(options.subnet,) if options.subnet else defaults.subnets,
         data_size_gib=options.data_size or None,
         email=defaults.email,
         admin=defaults.admin,

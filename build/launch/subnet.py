@@ -48,8 +48,8 @@ class FindSubnet(Step[LaunchState]):
 
 def _subnets(state: LaunchState, zone: str | None, running_in: str | None) -> list[SubnetTypeDef]:
     """Those that come into question, ordered by zone."""
-    if state.options.subnet_id:
-        return [_given(state, state.options.subnet_id, zone)]
+    if state.options.subnet_ids:
+        return _given(state, zone)
     ec2 = state.clients.ec2
     if running_in:
         return ec2.describe_subnets(SubnetIds=[running_in])["Subnets"]
@@ -69,21 +69,27 @@ def _subnets(state: LaunchState, zone: str | None, running_in: str | None) -> li
     return sorted(in_zone, key=lambda subnet: subnet["AvailabilityZone"])
 
 
-def _given(state: LaunchState, subnet_id: str, zone: str | None) -> SubnetTypeDef:
+def _given(state: LaunchState, zone: str | None) -> list[SubnetTypeDef]:
+    """Those that are named, in their order, as far as they are in the zone of the data volume."""
+    named = state.options.subnet_ids
+    words = f"--subnet {' or '.join(named)}"
     try:
-        found = state.clients.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"][0]
+        found = state.clients.ec2.describe_subnets(SubnetIds=named)["Subnets"]
     except ClientError as exc:
-        raise UserError(f"--subnet {subnet_id}: {exc.response['Error'].get('Message')}") from exc
-    if zone and found["AvailabilityZone"] != zone:
+        raise UserError(f"{words}: {exc.response['Error'].get('Message')}") from exc
+    if len({subnet["VpcId"] for subnet in found}) > 1:
+        raise UserError(f"{words}: the subnets are of several VPCs, and a security group is of one")
+    zones = [subnet["AvailabilityZone"] for subnet in found]
+    if zone and zone not in zones:
         raise UserError(
-            f"--subnet {subnet_id} is in {found['AvailabilityZone']}, but the data volume of "
-            f"{state.hub.domain} is in {zone}",
+            f"{words} is in {' or '.join(zones)}, but the data volume of {state.hub.domain} is in {zone}",
             hint=(
                 f"choose a subnet in {zone}; to move, make a volume from a snapshot of the old one there "
                 "and give it its tags"
             ),
         )
-    return found
+    in_zone = [subnet for subnet in found if zone in (None, subnet["AvailabilityZone"])]
+    return sorted(in_zone, key=lambda subnet: named.index(subnet["SubnetId"]))
 
 
 def _placements(state: LaunchState, subnets: list[SubnetTypeDef], zone: str | None) -> tuple[Placement, ...]:

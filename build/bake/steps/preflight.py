@@ -67,8 +67,8 @@ def find_placements(state: Bake) -> tuple[Placement, ...]:
     in_reach = {kind for kind, zone in offers if not subnets or zone in subnets.values()}
     missing = [kind for kind in wanted if kind not in in_reach]
     where = state.clients.cloud.region
-    if state.manifest.builder.subnet_id:
-        where = f"{', '.join(subnets.values())}, where builder.subnet_id is"
+    if state.manifest.builder.subnets:
+        where = f"{' or '.join(sorted(set(subnets.values())))}, where builder's subnets are"
     if not in_reach:
         raise _refused(state, f"{', '.join(missing)} not offered in {where}")
     if missing:
@@ -86,14 +86,19 @@ def find_placements(state: Bake) -> tuple[Placement, ...]:
 
 
 def _subnets(state: Bake) -> dict[str, str]:
-    """{id: zone} of the subnet that is named, else of the default ones, if there are any."""
-    ec2, subnet_id = state.clients.ec2, state.manifest.builder.subnet_id
-    if subnet_id:
-        found = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
-    else:
+    """{id: zone} of the subnets that are named, else of the default ones, if there are any."""
+    ec2, named = state.clients.ec2, state.manifest.builder.subnets
+    if not named:
         found = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
-    by_zone = sorted(found, key=lambda subnet: subnet["AvailabilityZone"])
-    return {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in by_zone}
+        by_zone = sorted(found, key=lambda subnet: subnet["AvailabilityZone"])
+        return {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in by_zone}
+    by_id = {subnet["SubnetId"]: subnet for subnet in ec2.describe_subnets(SubnetIds=named)["Subnets"]}
+    if len({subnet["VpcId"] for subnet in by_id.values()}) > 1:
+        raise UserError(
+            "builder.subnet_ids: the subnets are of several VPCs, and a security group is of one",
+            where=str(state.manifest.path),
+        )
+    return {subnet_id: by_id[subnet_id]["AvailabilityZone"] for subnet_id in named}
 
 
 def _check_types(state: Bake, instance_types: list[str]) -> None:

@@ -65,13 +65,13 @@ def find_vpc(state: Bake) -> str:
     builder = state.manifest.builder
     if builder.vpc_id:
         return builder.vpc_id
-    if builder.subnet_id:
-        return state.clients.ec2.describe_subnets(SubnetIds=[builder.subnet_id])["Subnets"][0]["VpcId"]
+    if builder.subnets:
+        return state.clients.ec2.describe_subnets(SubnetIds=[builder.subnets[0]])["Subnets"][0]["VpcId"]
     vpcs = state.clients.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     if not vpcs:
         raise UserError(
             f"{state.clients.cloud.region} has no default VPC",
-            hint="set builder.vpc_id and builder.subnet_id",
+            hint="set builder.subnet_ids",
             where=str(state.manifest.path),
         )
     return vpcs[0]["VpcId"]

@@ -36,10 +36,10 @@ def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -
 
 def _network(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
     builder = settings.builder
-    if builder.vpc_id and not builder.subnet_id:
+    if builder.vpc_id and not builder.subnets:
         yield (
             ("builder", "vpc_id"),
-            "needs builder.subnet_id beside it: without a subnet EC2 launches in the default VPC",
+            "needs builder.subnet_ids beside it: without a subnet EC2 launches in the default VPC",
         )
     if builder.address == "private" and not builder.caller_cidr:
         yield (

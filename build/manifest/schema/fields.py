@@ -214,6 +214,7 @@ VpcId = Annotated[str, matching(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC id suc
 SubnetId = Annotated[
     str, matching(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "a subnet id such as subnet-0123456789abcdef0")
 ]
+SubnetIds = Annotated[tuple[SubnetId, ...], checked(_unique)]
 PublicParameter = Annotated[
     str,
     matching(r"(/[A-Za-z0-9_.-]+)+", "a parameter name such as /aws/service/debian/release/13/latest/amd64"),

@@ -133,7 +133,11 @@ class Builder(Section):
     vpc_id: f.VpcId | None = Field(default=None, description="VPC of the builder; null: the default one")
     subnet_id: f.SubnetId | None = Field(
         default=None,
-        description="Subnet of the builder; null: those of the default VPC, one zone after the other",
+        description="Subnet of the builder; it is tried before subnet_ids",
+    )
+    subnet_ids: f.SubnetIds = Field(
+        default=(),
+        description="Subnets of one VPC, tried in this order; without any those of the default VPC, by zone",
     )
     address: Literal["public", "private"] = Field(
         default="public", description="Which of its addresses the build connects to"
@@ -156,3 +160,9 @@ class Builder(Section):
         default_factory=Timeouts, description="Seconds to wait for what EC2 and the builder do"
     )
     mirrors: Mirrors = Field(default_factory=Mirrors, description="Package registries")
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """The subnets to try, in order; none: those of the default VPC."""
+        first = (self.subnet_id,) if self.subnet_id else ()
+        return tuple(dict.fromkeys((*first, *self.subnet_ids)))

@@ -129,7 +129,11 @@ class Launch(Section):
         default_factory=DataVolume, description="The volume with everything that has to last"
     )
     subnet_id: f.SubnetId | None = Field(
-        default=None, description="Subnet of the hub; null: one of the default VPC"
+        default=None, description="Subnet of the hub; it is tried before subnet_ids"
+    )
+    subnet_ids: f.SubnetIds = Field(
+        default=(),
+        description="Subnets of one VPC, tried in this order; without any those of the default VPC, by zone",
     )
     allocation_id: f.AllocationId | None = Field(
         default=None, description="Elastic IP to use; null: the hub's own, made when there is none"
@@ -163,6 +167,12 @@ class Launch(Section):
     ready_minutes: f.Minutes = Field(
         default=30, description="How long it may take until the hub answers over https"
     )
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """The subnets to try, in order; none: those of the default VPC."""
+        first = (self.subnet_id,) if self.subnet_id else ()
+        return tuple(dict.fromkeys((*first, *self.subnet_ids)))
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def test_the_vpc_is_the_one_that_is_named_else_the_subnets_else_the_default_one(
 def test_an_account_without_a_default_vpc_is_told_which_settings_it_needs() -> None:
     with pytest.raises(UserError, match="no default VPC") as caught:
         find_vpc(state())
-    assert caught.value.hint == "set builder.vpc_id and builder.subnet_id"
+    assert caught.value.hint == "set builder.subnet_ids"
 
 
 @pytest.mark.parametrize(("address", "public"), [("public", True), ("private", False)])

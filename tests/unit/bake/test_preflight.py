@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,11 +21,15 @@ def state(
     runs: str = "x86_64",
     nvme: str = "required",
     zones: Sequence[str] = ("us-east-1a", "us-east-1b"),
+    vpcs: Mapping[str, str] = MappingProxyType({}),
     **settings: Any,
 ) -> Any:
     """Of a build in an account with these images of its own, whose region has these types in these zones."""
     offers = [{"InstanceType": kind, "Location": zone} for kind in offered for zone in zones]
-    subnets = [{"SubnetId": subnet, "AvailabilityZone": zone} for zone, subnet in SUBNETS.items()]
+    subnets = [
+        {"SubnetId": subnet, "AvailabilityZone": zone, "VpcId": vpcs.get(zone, "vpc-1")}
+        for zone, subnet in SUBNETS.items()
+    ]
     pages = SimpleNamespace(paginate=lambda **_: [{"InstanceTypeOfferings": offers}])
     ec2 = SimpleNamespace(
         describe_images=lambda Owners, Filters: {"Images": list(images)},
@@ -104,7 +108,7 @@ def test_without_any_type_that_the_region_has_there_is_no_build() -> None:
 def test_a_subnet_that_is_named_is_the_only_one_and_its_zone_has_to_offer_the_type() -> None:
     named = SUBNETS["us-east-1b"]
     assert [one.subnet_id for one in preflight.find_placements(state(subnet_id=named))] == [named]
-    with pytest.raises(UserError, match=r"t3\.large not offered in us-east-1b, where builder\.subnet_id is"):
+    with pytest.raises(UserError, match=r"t3\.large not offered in us-east-1b, where builder's subnets are"):
         preflight.find_placements(state(subnet_id=named, zones=("us-east-1a",)))
 
 
@@ -119,3 +123,13 @@ def test_an_instance_type_whose_disks_do_not_carry_their_volumes_id() -> None:
     ) as caught:
         preflight.find_placements(state(nvme="unsupported"))
     assert "t3.large instead of t2.large" in str(caught.value.hint)
+
+
+def test_several_subnets_are_tried_in_the_order_of_the_manifest() -> None:
+    named = (SUBNETS["us-east-1b"], SUBNETS["us-east-1a"])
+    found = preflight.find_placements(state(subnet_ids=named))
+    assert tuple(one.subnet_id for one in found) == named
+    found = preflight.find_placements(state(subnet_id=named[1], subnet_ids=named))
+    assert tuple(one.subnet_id for one in found) == (named[1], named[0])
+    with pytest.raises(UserError, match=r"builder\.subnet_ids: the subnets are of several VPCs"):
+        preflight.find_placements(state(subnet_ids=named, vpcs={"us-east-1a": "vpc-2"}))

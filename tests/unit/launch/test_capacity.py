@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from build.aws import tags
 from build.aws.session import client
 from build.errors import CloudError, UserError
+from build.hubs import instances as hub_instances
 from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.hubs.models import HubImage
@@ -218,3 +219,42 @@ def test_a_new_password_is_shown_though_its_tags_are_not_listed_yet(
     monkeypatch.setattr(cloud.clients.ssm, "list_tags_for_resource", lambda **_: {"TagList": []})
     assert launch(cloud).password
     assert launch(cloud).password is None, "nobody knows whether it was shown"
+
+
+def subnets(cloud: PretendedCloud) -> dict[str, str]:
+    """{zone: its default subnet}."""
+    default: Any = [{"Name": "default-for-az", "Values": ["true"]}]
+    found = cloud.clients.ec2.describe_subnets(Filters=default)["Subnets"]
+    return {subnet["AvailabilityZone"]: subnet["SubnetId"] for subnet in found}
+
+
+def test_subnets_that_are_named_are_tried_in_their_order(cloud: PretendedCloud) -> None:
+    by_zone = subnets(cloud)
+    named = f"launch.subnet_ids=[{by_zone['us-east-1d']}, {by_zone['us-east-1b']}]"
+    state = launch(cloud, named)
+    assert [placement.zone for placement in state.placements] == ["us-east-1d"] * 2 + ["us-east-1b"] * 2
+    lack(cloud, "us-east-1d", "*")
+    assert launched(cloud, instance._launch(state)) == ("t3.nano", "us-east-1b")
+    # from here on the volume decides
+    assert {placement.zone for placement in launch(cloud, named, replace=True).placements} == {"us-east-1b"}
+    with pytest.raises(
+        UserError, match=r"is in us-east-1d, but the data volume of hub\.example\.test is in us-east-1b"
+    ):
+        launch(cloud, subnet=by_zone["us-east-1d"])
+
+
+def test_subnets_of_several_vpcs_are_refused(cloud: PretendedCloud) -> None:
+    ec2 = cloud.clients.ec2
+    vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    other = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    with pytest.raises(UserError, match="the subnets are of several VPCs"):
+        launch(cloud, f"launch.subnet_ids=[{subnets(cloud)['us-east-1a']}, {other}]")
+
+
+def test_an_instance_of_any_of_the_types_is_as_wished(cloud: PretendedCloud) -> None:
+    lack(cloud, "us-east-1a", "t3.nano")
+    state = launch(cloud)
+    current = hub_instances.look(cloud.clients, instance._launch(state))
+    assert instance.differences(state, current) == []
+    state = launch(cloud, "launch.instance_types=[t3.small, t3.large]")
+    assert instance.differences(state, current) == ["it is a t3.micro, not a t3.small or t3.large"]

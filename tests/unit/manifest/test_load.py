@@ -73,7 +73,7 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file(project: Project) ->
         "manifest.yaml:11:15 builder.root_volume.size_gib: should be a whole number, is 'big'",
         "manifest.yaml:13:3 builder.adress: unknown key; did you mean 'address'?",
         "manifest.yaml:14:3 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, "
-        "subnet_id, address, caller_cidr, "
+        "subnet_id, subnet_ids, address, caller_cidr, "
         "caller_ip_url, lifetime_minutes, timeouts, mirrors",
         "manifest.yaml:21:5 provisioners.0: there is no provisioner 'bse'; did you mean 'base'?",
         "manifest.yaml:22:11 provisioners.1: hub needs base, which has to come before it",
@@ -190,7 +190,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "address: public",
             "vpc_id: vpc-0123456789abcdef0",
-            "13:11 builder.vpc_id: needs builder.subnet_id beside it",
+            "13:11 builder.vpc_id: needs builder.subnet_ids beside it",
         ),
         (
             "address: public",
