@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from botocore.exceptions import ClientError
 
 from build.aws.placements import Placement, first_with_capacity
+from localcloud.faults.fault import Fault
+from tests.pretended_cloud import IMAGE, pretended_cloud
 
 SMALL_A, SMALL_B = (Placement("t3.large", f"subnet-{zone}", f"us-east-1{zone}") for zone in "ab")
 OTHER = Placement("m7i.large", "subnet-a", "us-east-1a")
@@ -47,3 +51,22 @@ def test_what_is_not_a_lack_of_capacity_is_not_tried_again() -> None:
 def test_the_last_refusal_is_raised_when_nothing_is_left() -> None:
     with pytest.raises(ClientError, match="Unsupported"):
         tried(dict.fromkeys([SMALL_A, SMALL_B], "InsufficientInstanceCapacity") | {OTHER: "Unsupported"})
+
+
+def requests(code: str) -> int:
+    """How often RunInstances is sent when it is refused once with this code."""
+    with pretended_cloud() as cloud:
+        cloud.host.faults.set(Fault("error", call="RunInstances", code=code, times=1))
+        sent: list[object] = []
+        # What a handler returns would be the answer.
+        cloud.clients.ec2.meta.events.register(
+            "before-send.ec2.RunInstances", lambda request, **_: sent.append(request)
+        )
+        with suppress(ClientError):
+            cloud.clients.ec2.run_instances(ImageId=IMAGE, InstanceType="t3.nano", MinCount=1, MaxCount=1)
+        return len(sent)
+
+
+def test_a_lack_of_capacity_is_not_repeated_by_the_client_itself() -> None:
+    assert requests("InsufficientInstanceCapacity") == 1
+    assert requests("InternalError") == 2
