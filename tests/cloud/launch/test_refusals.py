@@ -17,7 +17,7 @@ pytestmark = pytest.mark.vm
     [
         (["launch", "--domain", "hub"], "--domain hub: not a host name"),
         (["launch"], "--domain is required"),
-        (["launch", "--domain", "hub.example.test"], "--email is missing"),
+        (["launch", "--domain", "hub.example.test"], "--email is required"),
         (["status", "--domain", "nobody.example.test"], "there is no hub nobody.example.test"),
         (["ssh", "--domain", "nobody.example.test"], "no instance of nobody.example.test"),
     ],
