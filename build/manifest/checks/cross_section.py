@@ -21,6 +21,7 @@ _OF_HUBS = "/hubsmith/hubs"
 def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -> tuple[Problem, ...]:
     """Everything wrong between the sections of a manifest whose sections are right by themselves."""
     found = (
+        *_network(settings),
         *_admins(settings),
         *_launch_admin(settings),
         *_parameter(settings),
@@ -31,6 +32,20 @@ def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -
         *(distributions.terms(settings) if building else ()),
     )
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)
+
+
+def _network(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    builder = settings.builder
+    if builder.vpc_id and not builder.subnets:
+        yield (
+            ("builder", "vpc_id"),
+            "needs builder.subnet_ids beside it: without a subnet EC2 launches in the default VPC",
+        )
+    if builder.address == "private" and not builder.caller_cidr:
+        yield (
+            ("builder", "address"),
+            "private needs builder.caller_cidr: the address that builder.caller_ip_url tells is a public one",
+        )
 
 
 def _admins(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
