@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from build.aws import snapshots
 from build.bake.steps import image
 
 
@@ -33,12 +34,18 @@ class Account:
 def created(code: str, tagged: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(image, "_LISTED_S", 2)
     monkeypatch.setattr(image, "describing_tags", lambda _: {})
+    monkeypatch.setattr(image, "root_volume_of", lambda *_: "vol-1")
+    monkeypatch.setattr(snapshots, "wait_until_allowed", lambda *_, **__: None)
     state: Any = SimpleNamespace(
         clients=SimpleNamespace(ec2=Account(code, tagged)),
         builder=SimpleNamespace(id="i-1"),
         run=SimpleNamespace(id="run-1"),
         image_name="x-1",
-        manifest=SimpleNamespace(image=SimpleNamespace(description="", tags={})),
+        report=SimpleNamespace(waiting=lambda _: None),
+        manifest=SimpleNamespace(
+            image=SimpleNamespace(description="", tags={}),
+            builder=SimpleNamespace(timeouts=SimpleNamespace(image_s=60)),
+        ),
     )
     return image._create(state)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from build.hubs.hub import Hub
-from build.launch import volume
+from build.launch import destroy, volume
 from build.launch.destroy import RemoveOrKeepDataVolume
 
 
@@ -17,7 +17,7 @@ def test_a_data_volume_that_is_kept_has_its_price(monkeypatch: pytest.MonkeyPatc
     state: Any = SimpleNamespace(
         hub=Hub("hub.example.org"), clients=None, report=SimpleNamespace(note=told.append)
     )
-    monkeypatch.setattr(volume, "own_volume", lambda *_: {"VolumeId": "vol-1", "Size": 50})
+    monkeypatch.setattr(destroy, "own_volume", lambda *_: {"VolumeId": "vol-1", "Size": 50})
     monkeypatch.setattr(volume, "wait_for", lambda *_: None)
     monkeypatch.setattr(volume, "snapshot", lambda *_: "snap-1")
     RemoveOrKeepDataVolume(with_data=False).run(state)
