@@ -9,6 +9,8 @@ HOST_PACKAGES := localcloud/install-host-packages.sh
 
 .DEFAULT_GOAL := help
 .PHONY: help setup host-packages test-packages shell setup-aws build-ami check plan test test-fast test-all lint format bench bench-cloud mutants requirements reference docs clean
+# Folders: without a rule `make build` would say that there is nothing to be done, and end with 0.
+.PHONY: build tests localcloud provisioners
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -96,3 +98,12 @@ docs: $(VENV)/.docs ## build the documentation in docs/_build
 
 clean: ## remove .venv and tool caches; images stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+build:
+	@echo "make build: not a target; did you mean make build-ami?" >&2; exit 2
+
+tests:
+	@echo "make tests: not a target; did you mean make test?" >&2; exit 2
+
+localcloud provisioners:
+	@echo "make $@: not a target; make help lists them" >&2; exit 2

@@ -5,21 +5,25 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from invoke import Collection
+from invoke import Collection, Exit
 
-from build.commands import (
-    cloud,
-    cloud_faults,
-    command_line,
-    hubs,
-    images,
-    launch,
-    lock,
-    rebuild,
-    schedule,
-    upkeep,
-)
-from build.commands.command import Command
+try:
+    from build.commands import (
+        cloud,
+        cloud_faults,
+        command_line,
+        hubs,
+        images,
+        launch,
+        lock,
+        rebuild,
+        schedule,
+        upkeep,
+    )
+    from build.commands.command import Command
+except ModuleNotFoundError as missing:  # an Invoke of one's own has only itself
+    hint = "run `make setup`, then .venv/bin/invoke, or `make shell`"
+    raise Exit(f"error: {missing.name} is not installed for this invoke\nhint: {hint}", code=2) from None
 
 
 def _named(*commands: Command, room: str = "") -> dict[str, Command]:

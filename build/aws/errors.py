@@ -5,12 +5,16 @@ from __future__ import annotations
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidConfigError,
     LoginError,
     NoAuthTokenError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
     RefreshWithMFAUnsupportedError,
     SSOError,
     TokenRetrievalError,
@@ -60,6 +64,7 @@ _NO_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
+_CONFIGURATION = (ConfigNotFound, ConfigParseError, InvalidConfigError, ProfileNotFound)
 _STILL_EXPIRED = "the refreshed credentials are still expired"
 """Part of the RuntimeError that botocore raises when AWS_CREDENTIAL_EXPIRATION has passed."""
 
@@ -82,6 +87,13 @@ def explain(error: BaseException) -> HubsmithError | None:
         return UserError(
             f"no usable AWS credentials: {error}",
             hint="run `aws configure` or `aws sso login`, or set AWS_PROFILE",
+        )
+    if isinstance(error, _CONFIGURATION):
+        return UserError(str(error), hint="check AWS_PROFILE, AWS_CONFIG_FILE and ~/.aws/config")
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+        return UserError(
+            f"{error}: not an address",
+            hint="check AWS_ENDPOINT_URL and the like, and endpoint_url in ~/.aws/config",
         )
     if isinstance(error, EndpointConnectionError):
         return CloudError(str(error), hint="check the network; `invoke cloud.status` shows the local cloud")

@@ -24,7 +24,9 @@ from build.report.reporter import Reporter
 _PLUGINS = Path(__file__).with_name("pytest_plugins")
 Guard = Callable[[Callable[[], object]], AbstractContextManager[object]]
 """Makes what surrounds a run out of what breaks the run off."""
-_ALL_PASSED, _SOME_FAILED, _NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
+_ALL_PASSED, _SOME_FAILED, _USAGE, _NOTHING_COLLECTED = 0, 1, 4, 5  # pytest's exit codes
+_MUST_PASS = ("builder", "candidate")
+"""Stages in which a run whose tests were all skipped has shown nothing."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,49 @@ def run_with_config(
             f"the image tests could not run: pytest ended with status {status}",
             hint=f"see {folder}/build.log",
         )
-    return read(junit)
+    summary = read(junit)
+    if not summary.passed and not summary.failed and (not summary.skipped or stage in _MUST_PASS):
+        raise manifest.problem(
+            ("tests", "pytest_args"), "let no test run: an image that nothing has tested is not published"
+        )
+    return summary
+
+
+def collect(manifest: Manifest, files: Sequence[Path]) -> int:
+    """How many tests pytest finds in ``files`` with the manifest's arguments; it runs none of them.
+
+    Raises ManifestError when there are none, or when pytest does not start with them.
+    """
+    if not files:
+        raise manifest.problem(("tests", "folder"), f"no test of its provisioners in {manifest.tests.folder}")
+    nowhere = MachineUnderTest(Path(os.devnull), "127.0.0.1")
+    command = [*_command(manifest, files, [nowhere]), "--collect-only", "--numprocesses=0"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=_environment(manifest, {"HUBSMITH_STAGE": "builder", **_environment_of([nowhere])}),
+        cwd=manifest.folder,
+        check=False,
+    )
+    if done.returncode == _ALL_PASSED:
+        return sum("::" in line for line in done.stdout.splitlines())
+    if done.returncode == _NOTHING_COLLECTED:
+        raise manifest.problem(("tests", "pytest_args"), "leaves no test to run")
+    if done.returncode == _USAGE:
+        said = [line for line in done.stderr.splitlines() if "error:" in line]
+        words = said[-1].partition("error:")[2].strip() if said else done.stderr.strip()
+        raise manifest.problem(("tests", "pytest_args"), f"pytest refuses them: {words}")
+    raise manifest.problem(
+        ("tests", "folder"), f"pytest cannot read the tests: {_last_complaint(done.stdout)}"
+    )
+
+
+def _last_complaint(output: str) -> str:
+    """Where a test file could not be imported, and why, on one line."""
+    lines = [line.removeprefix("E   ").strip() for line in output.splitlines() if line.startswith("E   ")]
+    broken = [line for line in output.splitlines() if line.startswith("ERROR ")]
+    return " | ".join((*broken[:1], *lines[-1:])) or output.strip()[-200:]
 
 
 def read(junit: Path) -> TestSummary:
@@ -148,9 +192,27 @@ def _pytest(
     report: Reporter,
     guard: Guard,
 ) -> int:
-    command = [
+    command = [*_command(manifest, files, machines), f"--junit-xml={junit}"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=_environment(manifest, environment),
+        cwd=manifest.folder,
+    ) as process:
+        try:
+            with guard(process.terminate):
+                return _follow(process, manifest.tests.timeout_minutes, report)
+        except BaseException:
+            process.terminate()
+            raise
+
+
+def _command(manifest: Manifest, files: Sequence[Path], machines: Sequence[MachineUnderTest]) -> list[str]:
+    return [
         *(sys.executable, "-m", "pytest", *(str(path) for path in files)),
-        *(f"--hosts=ssh://{ssh_config.ALIAS}", f"--ssh-config={machines[0].config}", f"--junit-xml={junit}"),
+        *(f"--hosts=ssh://{ssh_config.ALIAS}", f"--ssh-config={machines[0].config}"),
         # A folder of image tests stands on its own: no settings and no conftest.py from above it.
         *(f"--rootdir={manifest.folder}", f"--confcutdir={manifest.tests_folder}", "-c", os.devnull),
         *("--import-mode=importlib", "-o", f"pythonpath={manifest.folder}"),
@@ -165,27 +227,16 @@ def _pytest(
             *manifest.tests.pytest_args,
         ),
     ]
-    variables = {
+
+
+def _environment(manifest: Manifest, of_machines: Mapping[str, str]) -> dict[str, str]:
+    return {
         **os.environ,
-        **environment,
+        **of_machines,
         "HUBSMITH_ACCEPTED_OPENINGS": json.dumps(manifest.tests.accepted_openings),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=variables,
-        cwd=manifest.folder,
-    ) as process:
-        try:
-            with guard(process.terminate):
-                return _follow(process, manifest.tests.timeout_minutes, report)
-        except BaseException:
-            process.terminate()
-            raise
 
 
 def _processes(manifest: Manifest, machines: Sequence[MachineUnderTest]) -> list[str]:

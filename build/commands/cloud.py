@@ -32,7 +32,7 @@ def up(_: Context, base: Several = None) -> None:
 
 @command()
 def down(_: Context) -> None:
-    """Shut its machines down and stop it."""
+    """Shut down its machines, and stop the local cloud."""
     with cli_session() as report, report.step("stop the local cloud"):
         from localcloud.server import control
 
@@ -41,7 +41,7 @@ def down(_: Context) -> None:
 
 @command(help=JSON)
 def status(_: Context, json: bool = False) -> None:
-    """Show whether it runs, where, and its machines."""
+    """Show whether the local cloud runs, and its machines."""
     with cli_session() as report:
         from localcloud.server import control
 
@@ -51,7 +51,7 @@ def status(_: Context, json: bool = False) -> None:
 
 @command()
 def env(_: Context) -> None:
-    """Print shell lines that point AWS clients at it.
+    """Print shell lines that point AWS clients to it.
 
     eval "$(invoke cloud.env)"
     """
@@ -64,9 +64,9 @@ def env(_: Context) -> None:
 
 @command()
 def ca(_: Context) -> None:
-    """Print the root of its certificates, as PEM.
+    """Print the local cloud's root certificates, as PEM.
 
-    As each cloud.up adds one, the newest first.
+    Each cloud.up adds one. The newest comes first.
     """
     with cli_session() as report:
         from localcloud.server import control
@@ -79,19 +79,22 @@ def ca(_: Context) -> None:
 
 @command(help={"yes": "Do not ask", "cache": "Also empty the cache of base images and packages"})
 def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
-    """Remove everything it holds: instances, volumes, images.
+    """Remove all instances, volumes and images in it.
 
     Base images stay cached, unless --cache is given.
     """
     with cli_session() as report:
         from localcloud.server import control, disk_usage
 
+        found = control.status()
+        control.check_reset(found.folder, cache=cache)
         size = disk_usage.readable(
-            sum(place.size for place in control.status().places if cache or place.what != "cache")
+            sum(place.size for place in found.places if cache or place.what != "cache")
         )
+        kept = next(place.path for place in found.places if place.what == "cache")
         gone = (
-            "Every instance, volume and image of the local "
-            f"cloud{' and the cache of base images' * cache}, {size},"
+            f"Every instance, volume and image of the local cloud in {found.folder}"
+            f"{f' and the cache of base images in {kept}' if cache else ''}, {size},"
         )
         confirm(f"{gone} will be gone", yes=yes)
         with report.step("reset the local cloud"):

@@ -17,17 +17,17 @@ _HELP = {
     "delay": "CALL=SECONDS  Let a call take longer",
     "times": "NUMBER  How often --error and --delay happen (default: always)",
     "where": "PARAMETER=PATTERN  Only for such calls: InstanceType=t3.nano; can be repeated",
-    "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached "
-    "or optimized take longer",
-    "hide": "RESOURCE=SECONDS  Let Describe overlook each new instance, volume, snapshot, image or "
-    "security-group for so long; * is all",
+    "state": "CHANGE=SECONDS  Delay a change of state: running, stopped, terminated, image, snapshot, "
+    "volume, attached, detached or optimized",
+    "hide": "RESOURCE=SECONDS  Hide each new instance, volume, snapshot, image or security-group (or *, "
+    "all of them) from Describe",
     "no-capacity": "ZONE=TYPE  Let a zone have no capacity for an instance type: us-east-1a=t3.large, "
     "'us-east-1?=t3.*'",
     "route53-pending": "Let Route 53's changes stay PENDING",
     "acme-refuse": "Let Pebble refuse every certificate",
     "profile": "NAME  A set of faults: like-aws (AWS's times), throttled",
-    "freeze": "INSTANCE-ID  Stop a machine in the middle of what it does",
-    "thaw": "INSTANCE-ID  Let it go on",
+    "freeze": "INSTANCE-ID  Pause a machine",
+    "thaw": "INSTANCE-ID  Resume a machine",
     "kill": "INSTANCE-ID  End a machine as a crash would",
     "clear": "NUMBER|all  Remove a fault",
 }
@@ -52,7 +52,7 @@ def faults(
     clear: str = "",
     json: bool = False,
 ) -> None:
-    """Make it fail on request; list and clear its faults.
+    """Make calls and machines fail; list and clear faults.
 
     A restart of the local cloud clears them too.
     """

@@ -7,10 +7,12 @@ call, call nothing, and end with 0. Here a command takes its own options, and -h
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from invoke import Collection, ParserContext
 
+from build import VERSION
 from build.commands.command import Command
 from build.errors import UserError
 from build.report.reporter import Reporter
@@ -18,6 +20,11 @@ from build.report.reporter import Reporter
 HELP = ("-h", "--help")
 _LIST = ("-l", "--list")
 _NOT_OURS = ("--", "--complete", "--print-completion-script")
+_HARMLESS = ("--no-dedupe", "-d", "--debug", *_LIST)
+_WITH_VALUE = ("-f", "--config", "-r", "--search-root", "-D", "--list-depth", "-F", "--list-format")
+"""Options of Invoke's own that may stand before a command. The others do nothing, or not what they say: with
+--dry a command would do all that it does without.
+"""
 
 Groups = Mapping[str, Mapping[str, Command]]
 """title -> name as it is typed -> command"""
@@ -29,7 +36,7 @@ def prepare(arguments: Sequence[str], namespace: Collection, groups: Groups) -> 
 
     Otherwise Invoke goes on.
     """
-    if len(arguments) == 1 and arguments[0] in _LIST:
+    if not arguments or (len(arguments) == 1 and arguments[0] in (*_LIST, "help")):
         Reporter().result("\n".join(listing(groups)))
         raise SystemExit(0)
     try:
@@ -43,8 +50,9 @@ def prepare(arguments: Sequence[str], namespace: Collection, groups: Groups) -> 
 
 
 def listing(groups: Groups) -> Iterator[str]:
-    """The commands in groups, a line each, within 80 columns."""
+    """The version, and the commands in groups, a line each, within 80 columns."""
     width = max(len(name) for commands in groups.values() for name in commands)
+    yield f"Hubsmith {VERSION}"
     yield "usage: invoke COMMAND [OPTION]...   (invoke COMMAND -h lists the options)"
     for title, commands in groups.items():
         yield f"\n{title}"
@@ -54,24 +62,47 @@ def listing(groups: Groups) -> Iterator[str]:
 def check(arguments: Sequence[str], commands: Contexts) -> None:
     """Raises UserError for the first word or option that the command before it does not have.
 
-    What stands before the first command is Invoke's own.
+    Also for an option that lacks its value, or has one of another kind.
+
+    What stands before the first command is Invoke's own; of that only what changes nothing is let through.
     """
     command: ParserContext | None = None
-    words = iter(arguments)
-    for place, word in enumerate(words):
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
         if word in _NOT_OURS:
             return
         if word in commands:
             command = commands[word]
-        elif word.startswith("-"):
-            if command is not None and word not in HELP:
-                _check_option(command, word)
-                if _takes_next(command, word):
-                    next(words, None)
-        elif command is not None or place == 0:
-            raise UserError(
-                f"{word}: not a command", hint=_nearest(word, commands, "`invoke --list` shows the commands")
-            )
+        elif command is None:
+            _check_before_commands(word, words, commands)
+        elif not word.startswith("-"):
+            raise UserError(f"{word}: not a command", hint=_hint_for_word(word, command, commands))
+        elif word not in HELP:
+            _check_option(command, word)
+            _check_value(command, word, words)
+
+
+def _check_before_commands(word: str, words: list[str], commands: Contexts) -> None:
+    """The command, or an option of Invoke's that needs no more than to be there."""
+    if not word.startswith("-"):
+        raise UserError(
+            f"{word}: not a command", hint=_nearest(word, commands, "`invoke --list` shows the commands")
+        )
+    option, equals, _ = word.partition("=")
+    if option in _WITH_VALUE and not equals and words:
+        words.pop(0)
+    elif option not in (*_HARMLESS, *_WITH_VALUE, *HELP):
+        raise UserError(
+            f"invoke has no option {option} before a command",
+            hint="options stand behind the command: `invoke COMMAND -h` lists them",
+        )
+
+
+def _hint_for_word(word: str, command: ParserContext, commands: Contexts) -> str:
+    if word.endswith((".yaml", ".yml")) and "--manifest" in command.flags:
+        return f"did you mean --manifest {word}?"
+    return _nearest(word, commands, "`invoke --list` shows the commands")
 
 
 def _check_option(command: ParserContext, word: str) -> None:
@@ -89,6 +120,36 @@ def _check_option(command: ParserContext, word: str) -> None:
         f"`invoke {command.name} -h` lists its options",
     )
     raise UserError(f"invoke {command.name} has no option {option}", hint=hint)
+
+
+def _check_value(command: ParserContext, word: str, words: list[str]) -> None:
+    """Take the value of an option from the words, and look at it."""
+    option, equals, value = word.partition("=")
+    if not word.startswith("--") and len(word) > 2 and not equals:
+        option, value = word[:2], word[2:]  # -cVALUE, or -yn
+        if not _takes_next(command, option):
+            return
+    elif not _takes_next(command, option):
+        if equals:
+            raise UserError(f"{option} takes no value", hint=f"`invoke {command.name} -h` lists the options")
+        return
+    elif not equals:
+        value = words.pop(0) if words and not _is_option(command, words[0]) else ""
+    if not value:
+        raise UserError(f"{option} needs a value", hint=_usage(command, option))
+    if command.flags[option].kind is int and not re.fullmatch(r"[+-]?\d+", value):
+        raise UserError(f"{option} {value}: should be a whole number", hint=_usage(command, option))
+
+
+def _is_option(command: ParserContext, word: str) -> bool:
+    """Whether a word is an option rather than a value that begins with a dash."""
+    name = word.partition("=")[0]
+    return name in command.flags or name in command.inverse_flags or name in HELP
+
+
+def _usage(command: ParserContext, option: str) -> str:
+    """The option with its value, and what it is for."""
+    return f"{option} {command.flags[option].help or 'VALUE'}"
 
 
 def _takes_next(command: ParserContext, word: str) -> bool:

@@ -5,6 +5,7 @@ The local cloud is imported where it is used: whoever works on AWS alone has not
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Iterator
@@ -104,7 +105,9 @@ def cli_session(
         report.failure(HubsmithError("stopped"))
         raise Exit(code=1) from None
     except Exception as exc:
-        known = exc if isinstance(exc, HubsmithError) else explain(exc) or _not_installed(exc)
+        known = (
+            exc if isinstance(exc, HubsmithError) else explain(exc) or _not_installed(exc) or _of_system(exc)
+        )
         report.failure(known or _unexpected())
         raise Exit(code=known.exit_code if known else 1) from None
 
@@ -113,8 +116,16 @@ def confirm(what: str, *, yes: bool, hint: str = "--yes skips the question") -> 
     """Ask, unless --yes was given. Raises UserError when the answer is no, or nobody is there to give one."""
     if yes:
         return
-    if not sys.stdin.isatty() or input(f"{what}. Type 'yes': ").strip() != "yes":
+    if not sys.stdin.isatty() or answer_to(f"{what}. Type 'yes': ") != "yes":
         raise UserError("nothing was removed", hint=hint)
+
+
+def answer_to(question: str) -> str:
+    """What is typed, without blanks around it; nothing after Ctrl-D."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        return ""
 
 
 def parse_on_failure(on_failure: str) -> OnFailure:
@@ -138,10 +149,37 @@ def _not_installed(exc: Exception) -> HubsmithError | None:
     return None
 
 
+_OF_THE_USER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR)
+_MOST = 500  # characters of a message
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _of_system(exc: Exception) -> HubsmithError | None:
+    """What the system refuses: rights, a name, a read-only or a full disk."""
+    if not isinstance(exc, OSError) or exc.errno not in (*_OF_THE_USER, *_OF_THE_DISK):
+        return None
+    said = (exc.strerror or str(exc)).lower()
+    message = f"{exc.filename}: {said}" if exc.filename else said
+    if exc.errno in _OF_THE_USER:
+        return UserError(message[:_MOST], hint="check the name, the owner and the mode of the file")
+    return HubsmithError(
+        message, hint="`df -h` shows which disk is full; `invoke cloud.status` what is kept where"
+    )
+
+
 def _unexpected() -> HubsmithError:
     """A bug of ours: two lines for the screen, the rest for the log."""
-    log = paths.state_dir() / "debug.log"
-    with log.open("a", encoding="utf-8") as file:
-        file.write(traceback.format_exc() + "\n")
-    last = traceback.format_exc().strip().splitlines()[-1]
-    return HubsmithError(f"unexpected: {last}", hint=f"this is a bug; the details are in {log}")
+    details = traceback.format_exc()
+    last = details.strip().splitlines()[-1]
+    return HubsmithError(f"unexpected: {last}", hint=f"this is a bug; the details {_kept(details)}")
+
+
+def _kept(details: str) -> str:
+    """Where the details are: in the state folder, or where else something can be written."""
+    try:
+        log = paths.state_dir() / "debug.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{details}\n")
+    except (UserError, OSError):
+        return f"could not be kept:\n{details}"
+    return f"are in {log}"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from json import loads
+from typing import TYPE_CHECKING
 
 from invoke import Exit
 
 from build.commands.common import JSON, cli_session, connect_to
 from build.commands.launch import DOMAIN
 from build.commands.options import ManifestOptions, Several, manifest_task
-from build.errors import HubsmithError, UserError
+from build.errors import HubsmithError
 from build.image_contract import UNITS, USERS_PROGRAM
 
-KEY = {
-    "operator-key": "FILE  Private key to log in with (default: the one that launch made or was given here)"
-}
+if TYPE_CHECKING:
+    from build.operate.user_changes import Changes
+
+KEY = {"operator-key": "FILE  Private key to log in with (default: the hub's key on this machine)"}
 
 
 @manifest_task(help=JSON)
@@ -73,9 +76,10 @@ def status(
     | {
         "list": "List the users (the default)",
         "add": "NAME  Add a user; can be repeated; the first password is printed once",
-        "from": "FILE  Add the users named in this file, one a line",
+        "from": "FILE  Add the users named in this file: one a line, or CSV with a column username",
         "reset": "NAME  Give a user a new password; can be repeated",
         "remove": "NAME  Close a user's account; the files stay; can be repeated",
+        "dry-run": "Only show what would change",
     },
 )
 def users(
@@ -87,42 +91,50 @@ def users(
     from_: str = "",
     reset: Several = None,
     remove: Several = None,
+    dry_run: bool = False,
     json: bool = False,
 ) -> None:
-    """List, add, reset or remove users; prints first passwords once."""
+    """List, add, reset or remove users; prints first passwords once.
+
+    If a name or a line of a file is wrong, nothing is changed.
+    """
     from build.hubs.hub import Hub
+    from build.operate import user_changes
     from build.operate.ssh import ssh_session
 
     with cli_session() as report:
-        adding = [*(add or ()), *_names_in(from_)]
-        # one at a time, as the machine's own program takes them
-        resets = [("reset", [name]) for name in reset or ()]
-        jobs = [("add -", adding), *resets, ("remove", remove or []), ("list", ["all"] if list else [])]
-        hub, chosen = Hub.named(domain), choice.load()
-        wanted = [(what, names) for what, names in jobs if names] or [("list", [])]
+        hub = Hub.named(domain)
+        changes = user_changes.Changes.wanted(add or (), from_, reset or (), remove or ())
+        chosen = choice.load()
         with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as session:
-            for verb in sorted({what.split()[0] for what, _ in wanted}):
+            jobs = _jobs(changes, list=list)
+            for verb in sorted({what.split()[0] for what, _ in jobs}):
                 session.require(f"users --{verb}")
-            for what, names in wanted:
+            rows = []
+            if changes.any:
+                rows = user_changes.rows(changes, loads(session.run(f"{USERS_PROGRAM} list --json")))
+            if dry_run:
+                report.document(
+                    [dict(zip(user_changes.COLUMNS, row, strict=True)) for row in rows]
+                ) if json else (report.table(user_changes.COLUMNS, rows))
+                return
+            for what, names in jobs:
                 data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
                 if not session.show(_users_line(what, names, json=json), data=data):
                     report.note("done")
 
 
-def _users_line(what: str, names: Several, *, json: bool) -> str:
+def _jobs(changes: Changes, *, list: bool) -> Sequence[tuple[str, Sequence[str]]]:
+    """What the machine's own program is asked for, with the names; it takes one reset at a time."""
+    resets = [("reset", (name,)) for name in changes.reset]
+    jobs = [("add -", changes.add), *resets, ("remove", changes.remove), ("list", ("all",) if list else ())]
+    return [(what, names) for what, names in jobs if names] or [("list", ())]
+
+
+def _users_line(what: str, names: Sequence[str], *, json: bool) -> str:
     """The command line on the machine; names to add go through standard input, however many they are."""
-    given = "".join(f" {shlex.quote(name)}" for name in names or ()) if what in ("reset", "remove") else ""
+    given = "".join(f" {shlex.quote(name)}" for name in names) if what in ("reset", "remove") else ""
     return f"{USERS_PROGRAM} {what}{given}" + (" --json" if json else "")
-
-
-def _names_in(file: str) -> list[str]:
-    if not file:
-        return []
-    try:
-        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UserError(f"--from {file}: {exc}") from exc
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 @manifest_task(
@@ -146,7 +158,7 @@ def ssh(choice: ManifestOptions, domain: str = "", operator_key: str = "", comma
     help=DOMAIN
     | KEY
     | {
-        "follow": "Go on as lines come, until Ctrl-C",
+        "follow": "Print new lines as they come, until Ctrl-C",
         "lines": "NUMBER  How many of the last lines (default: 200)",
         "unit": f"NAME  Of this systemd unit; can be repeated (default: {', '.join(UNITS)})",
         "console": "The serial console instead, which needs no ssh",
@@ -189,8 +201,8 @@ def logs(
 def open_(choice: ManifestOptions, domain: str = "", browser: str = "", dry_run: bool = False) -> None:
     """Open a hub in a browser that finds and trusts it.
 
-    Whatever this machine's DNS and CAs say: for hubs of the local cloud, and
-    for names that are not yet known everywhere.
+    It needs neither this machine's DNS nor its CAs: for hubs of the local
+    cloud, and for names that are not yet known everywhere.
     """
     from build.hubs.hub import Hub
     from build.operate import browser as browsers

@@ -13,8 +13,12 @@ from build.errors import UserError
 @manifest_task()
 def check(choice: ManifestOptions) -> None:
     """Check the manifest: every mistake, with its line and column."""
+    from build.bake import image_tests
+    from build.bake.plan import test_files
+
     with cli_session() as report:
         manifest = choice.load(building=True)
+        image_tests.collect(manifest, test_files(manifest))
         if manifest.not_reproducible:
             report.note(manifest.not_reproducible)
         report.result(
@@ -26,16 +30,18 @@ def check(choice: ManifestOptions) -> None:
 def plan(choice: ManifestOptions, json: bool = False) -> None:
     """Show what a build would do, from what, and why.
 
-    Launches nothing. A base image of the local cloud that is missing is made.
+    Launches nothing. The local cloud's base image is built if it is missing.
     """
-    from build.bake import layers, plan_table
+    from build.bake import image_tests, layers, plan_table
     from build.bake.inputs.inputs import Inputs
     from build.bake.plan import plan as plan_of
+    from build.bake.plan import test_files
     from build.bake.published import facts_of, newest_published
     from build.bake.steps.source_image import find as find_base_image
 
     with cli_session() as report:
         chosen = choice.load(building=True)
+        image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         newest = newest_published(chosen, clients, report.warn)
         base = find_base_image(clients, chosen.base)
@@ -58,7 +64,7 @@ def plan(choice: ManifestOptions, json: bool = False) -> None:
     | {
         "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
         "no-cache": "Do not start from a layer of an earlier build",
-        "verbose": "Show the output of commands on a terminal too",
+        "verbose": "Show the output of commands too; without a terminal it is always shown",
     },
 )
 def build_ami(
@@ -69,11 +75,14 @@ def build_ami(
     json: bool = False,
 ) -> None:
     """Build an image, test it, publish it and print its id."""
+    from build.bake import image_tests
+    from build.bake.plan import test_files
     from build.bake.recipe import bake
 
     with cli_session(verbose=verbose) as report:
         when_failed = parse_on_failure(on_failure)
         chosen = choice.load(building=True)
+        image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         image_id = bake(chosen, clients, report, when_failed, no_cache=no_cache)
         report.document({"image_id": image_id}) if json else report.result(image_id)
@@ -91,7 +100,7 @@ def build_ami(
         "port": "NUMBER  With --host: port of its sshd",
         "known-hosts": "FILE  With --host: its host key (default: your own known_hosts)",
         "heavy": "With --host, --domain: also run disruptive tests (load, restarts, 100 MB)",
-        "verbose": "Show every test on a terminal too",
+        "verbose": "Show every test too; without a terminal they are always shown",
     }
 )
 def verify(
@@ -116,6 +125,7 @@ def verify(
     from build.bake.recipe import verify as verify_image
     from build.hubs.hub import Hub
     from build.images import verify_host as verifier
+    from build.launch.options import is_image_id
     from build.operate.ssh import ssh_session
     from build.remote.ssh_target import SshTarget
 
@@ -125,6 +135,8 @@ def verify(
                 "verify needs one of --ami, --domain and --host",
                 hint="invoke verify --ami ami-…, or --domain hub.example.org",
             )
+        if ami and not is_image_id(ami):
+            raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
         chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from build.commands.common import JSON, cli_session, connect_to
+from build.commands.common import JSON, answer_to, cli_session, connect_to
 from build.commands.options import ManifestOptions, manifest_task
 from build.errors import UserError
 from build.report.reporter import Reporter
@@ -25,8 +25,9 @@ _GOES_ON = "the same command again goes on from here"
         "admin": "NAME  The hub's administrator; the first password is printed once (default: launch.admin)",
         "ami": "AMI-ID  Launch this image (default: the newest published one)",
         "instance-type": "TYPE  Instance type (default: launch.instance_type, then launch.instance_types)",
-        "subnet": "SUBNET-ID  (default: launch.subnet_id, launch.subnet_ids, else a default subnet)",
-        "data-size": "GIB  Size of the data volume; a larger one than it has grows it",
+        "subnet": "SUBNET-ID  Subnet of the instance (default: launch.subnet_id, launch.subnet_ids, else "
+        "a default subnet)",
+        "data-size": "GIB  Size of the data volume; a larger number grows one that is there",
         "operator-key": "FILE  Private key to log in with from now on (default: one made for this hub)",
         "staging": "Use Let's Encrypt's staging directory",
         "no-dns": "Leave DNS alone; print the record to create",
@@ -61,7 +62,7 @@ def launch(
     """
     from build.hubs.hub import Hub
     from build.launch import recipe
-    from build.launch.options import CliOptions, resolve_options
+    from build.launch.options import CliOptions, check_email, resolve_options
 
     with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
@@ -81,6 +82,7 @@ def launch(
             no_wait,
         )
         wanted = resolve_options(chosen, options)
+        check_email(chosen, wanted)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
         _tell(done, report, json=json)
 
@@ -132,9 +134,5 @@ def destroy(
 
 def _ask(hub: Hub, *, with_data: bool) -> None:
     lost = "with all homes, notebooks and users" if with_data else "but for its data volume"
-    try:
-        answer = input(f"{hub.domain} will be gone, {lost}. Type its name: ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() != hub.domain:
+    if answer_to(f"{hub.domain} will be gone, {lost}. Type its name: ").lower() != hub.domain:
         raise UserError("nothing was removed", hint="--yes skips the question")

@@ -21,7 +21,8 @@ CHANGED = 3
 def lock(choice: ManifestOptions, upgrade: bool = False, diff: bool = False, json: bool = False) -> None:
     """Lock the users' packages in a file beside the manifest.
 
-    With hashes. Prints the file's name. A build then installs exactly those.
+    The file has hashes too; its name is printed. A build installs exactly those
+    packages.
     """
     from build.lock import diff as differences
     from build.lock.resolve import resolve

@@ -42,14 +42,16 @@ class ManifestOptions:
 
         ``building``: the terms of what is to be installed have to be accepted.
         """
+        from build import bash
         from build.manifest import load
 
         return load(
-            Path(self.manifest),
+            Path(self.manifest).expanduser(),
             profiles=self.profile or (),
             cloud=self.cloud or None,
             overrides=self.set or (),
             building=building,
+            bash=bash.complaint,
         )
 
 

@@ -33,8 +33,7 @@ STALE = 3
         "check": "Only say whether a build is due; exit code 3 if it is",
         "no-cache": "Do not start from a layer of an earlier build",
         "on-failure": "cleanup|keep  keep leaves the machine of a failed build running (default: cleanup)",
-        "catch-up": "TIME  Do nothing unless the last scheduled run was before this time of the week: "
-        '"Mon 03:00"',
+        "catch-up": 'TIME  Run only if the scheduled run at this time of the week was missed: "Mon 03:00"',
         "scheduled": "For timers: print nothing on success; count failures, and pause after three in a row",
     },
 )
@@ -95,8 +94,9 @@ def _run(
 
     when_failed, limit = parse_on_failure(options.on_failure), rebuilder.age_limit(options.max_age)
     chosen = load(choice, counter)
-    if options.catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(options.catch_up)):
-        report.note(f"no run was missed since {options.catch_up}")
+    catch_up = options.catch_up
+    if catch_up and not rebuilder.is_overdue(chosen, WeeklyTime.parse(catch_up, "--catch-up")):
+        report.note(f"no run was missed since {catch_up}")
         return None
     if not options.check:
         _rebuild(chosen, options, report, counter, limit, when_failed)

@@ -105,6 +105,11 @@ def _options(choice: ManifestOptions) -> tuple[str, ...]:
     which = ["--cloud", choice.cloud] if choice.cloud else []
     several = (("--profile", choice.profile), ("--set", choice.set))
     more = [word for option, values in several for value in values or () for word in (option, value)]
+    if broken := next((word for word in (*where, *more) if not word.isprintable()), None):
+        raise UserError(
+            f"{broken!r}: cannot be an option of a schedule, which has one line",
+            hint="write it into the manifest",
+        )
     return (*where, *which, *more)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @manifest_task(
     help=JSON
-    | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove what this run left, ended or not"}
+    | {"dry-run": "Only show what would be removed", "run": "RUN-ID  Remove only what this run has made"}
 )
 def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: bool = False) -> None:
     """Remove what builds that died have left behind."""
@@ -32,7 +32,7 @@ def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: b
             report.document([asdict(leftover) for leftover in leftovers])
         else:
             report.table(sweeper.COLUMNS, [sweeper.cells(leftover) for leftover in leftovers])
-        report.note(f"{len(leftovers)} leftover(s) {'leftovers' if dry_run else 'removed'}")
+        report.note(f"{len(leftovers)} leftover(s) {'found' if dry_run else 'removed'}")
 
 
 @manifest_task(
@@ -40,7 +40,7 @@ def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: b
     | {
         "dry-run": "Only show what would be removed",
         "yes": "Do not ask",
-        "scheduled": "For timers, after rebuild --scheduled: silent about failures it has reported",
+        "scheduled": "For timers, after rebuild --scheduled: do not repeat a failure that it has reported",
     }
 )
 def prune(
@@ -52,7 +52,7 @@ def prune(
 ) -> None:
     """Remove images and layers that retention does not keep.
 
-    With their snapshots; never one that is in use.
+    Their snapshots go too. Images that are in use stay.
     """
     from build.images import retention
 

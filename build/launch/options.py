@@ -10,7 +10,9 @@ from build.image_contract import USUAL_PASSWORD_HOURS
 from build.manifest import Launch as Defaults
 from build.manifest import Manifest
 from build.manifest.checks.cross_section import admin_problem
+from build.manifest.checks.email import lets_encrypt_problem
 
+EXAMPLE_EMAIL = "you@your-university.edu"
 STAGING_DIRECTORY = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
 
@@ -77,10 +79,10 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     defaults = _checked(manifest, {key: value for key, value in given.items() if value})
     if not defaults.email:
         raise UserError(
-            "--email is required (Let's Encrypt's account)",
-            hint="--email ADDRESS, or launch.email in the manifest",
+            "--email is required (address of the Let's Encrypt account)",
+            hint=f"Example: --email {EXAMPLE_EMAIL}, or launch.email in the manifest",
         )
-    if options.ami and not re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", options.ami):
+    if options.ami and not is_image_id(options.ami):
         raise UserError(f"--ami {options.ami}: not the id of an image", hint="`invoke images` lists them")
     if options.data_size < 0 or options.data_size > 16384:
         raise UserError(f"--data-size {options.data_size}: should be 1 to 16384 GiB")
@@ -100,6 +102,20 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
         replace=options.replace,
         wait=not options.no_wait,
     )
+
+
+def check_email(manifest: Manifest, wanted: LaunchOptions) -> None:
+    """Raise UserError for an address that Let's Encrypt would refuse when everything else has been made.
+
+    The local cloud has an ACME server of its own, which takes any.
+    """
+    if manifest.cloud == "aws" and (complaint := lets_encrypt_problem(wanted.email)):
+        raise UserError(f"--email {wanted.email} {complaint}", hint=f"Example: --email {EXAMPLE_EMAIL}")
+
+
+def is_image_id(text: str) -> bool:
+    """Whether EC2 could know an image by it."""
+    return re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", text) is not None
 
 
 _OPTION_OF = {

@@ -7,13 +7,14 @@ The order of the layers, later ones winning: the file, the profile named like th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from build.errors import ManifestError, Problem, UserError
 from build.manifest.checks import cross_section
 from build.manifest.model import Manifest
 from build.manifest.packages import lockfile, lockfile_format, package_files
+from build.manifest.provisioners.contents import Bash
 from build.manifest.provisioners.definition import ProvisionerUse
 from build.manifest.provisioners.resolve import resolve
 from build.manifest.schema import CLOUDS, ManifestFile
@@ -21,6 +22,8 @@ from build.manifest.yaml.files import display, read
 from build.manifest.yaml.messages import UNKNOWN_KEY, did_you_mean, validate
 from build.manifest.yaml.nodes import KeyPath, ListNode, MapNode, Mark, Node, Scalar, find, without_echoes
 from build.manifest.yaml.overlay import OverrideError, assign, merge, parse_override
+from build.manifest.yaml.parse import parse
+from build.manifest.yaml.salvage import salvage
 
 Override = tuple[KeyPath, Node]
 _ABOUT: Mapping[str, KeyPath] = {"cloud": ("cloud",), "region": ("region",), "image": ("image", "name")}
@@ -33,27 +36,41 @@ def load(
     cloud: str | None = None,
     overrides: Sequence[str] = (),
     building: bool = True,
+    bash: Bash | None = None,
 ) -> Manifest:
     """The manifest at `path` with the profiles and the `--set` values laid over it.
 
     Without `building` nobody is asked for the terms of what would be installed, and no lock is read: who
-    launches or lists images installs nothing.
+    launches or lists images installs nothing. `bash` is asked about the provisioners' scripts.
 
     Raises ManifestError with everything wrong in it (and in the provisioners it uses), UserError when the
     file is absent, a `--profile` is unknown or a `--set` cannot be read.
     """
+    path = path.expanduser()
     if not path.is_file():
-        raise UserError(
-            f"there is no {display(path)}",
-            hint="run this in the folder of the manifest, or name it with --manifest",
-        )
+        raise _no_file(path)
     choice = ChosenProfiles(
-        tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building
+        tuple(profiles), cloud, tuple(parse_override(text) for text in overrides), building, bash
     )
     document, problems = read(path)
     if document is None:
         raise ManifestError(problems)
     return _assemble(path.absolute(), document, problems, choice)
+
+
+def _no_file(path: Path) -> UserError:
+    """Why there is no manifest at a path."""
+    if str(path) == "-" or path.is_fifo() or path.is_char_device():
+        return UserError(
+            f"{path}: should be a file: provisioners and tests are looked up beside it",
+            hint="write it into the folder of the provisioners, and name it with --manifest",
+        )
+    if path.is_dir():
+        return UserError(f"{display(path)} is a folder", hint=f"--manifest {display(path / 'manifest.yaml')}")
+    return UserError(
+        f"there is no {display(path)}",
+        hint="run this in the folder of the manifest, or name it with --manifest",
+    )
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,7 @@ class ChosenProfiles:
     cloud: str | None
     overrides: tuple[Override, ...]
     building: bool
+    bash: Bash | None
 
     def all_overrides(self) -> tuple[Override, ...]:
         """`--set` in order, then `--cloud`, which wins."""
@@ -78,7 +96,7 @@ def _assemble(path: Path, document: MapNode, unread: Sequence[Problem], choice: 
     for name in applied:
         tree = merge(tree, available[name])
     tree, refused = _override(tree, choice.all_overrides())
-    settings, uses, wrong = _check(tree, path.parent, building=choice.building)
+    settings, uses, wrong = _check(tree, path.parent, choice)
     problems = without_echoes(unread, [*malformed, *refused, *wrong, *_check_hidden(own, available)])
     if problems or settings is None:
         raise ManifestError(problems, _about(tree))
@@ -143,8 +161,18 @@ def _split(document: MapNode) -> tuple[MapNode, dict[str, Node], list[Problem]]:
     problems = [
         problem for name, entry in section.entries.items() for problem in _malformed(name, entry.value)
     ]
+    problems += _misnamed(section)
     available = {name: _as_mapping(entry.value) for name, entry in section.entries.items()}
     return own, available, problems
+
+
+def _misnamed(section: MapNode) -> Iterator[Problem]:
+    """`AWS` would be a profile that nothing applies."""
+    for name, entry in section.entries.items():
+        meant = name.strip().lower()
+        if meant in CLOUDS and name != meant:
+            message = f"is not applied by --cloud {meant}: did you mean {meant!r}?"
+            yield entry.mark.problem(("profiles", name), message)
 
 
 def _as_mapping(node: Node) -> Node:
@@ -195,15 +223,39 @@ def _override(tree: Node, overrides: Sequence[Override]) -> tuple[Node, list[Pro
     return tree, refused
 
 
+_PLACEHOLDERS: Mapping[KeyPath, Node] = {
+    ("image",): parse("{name: x}", "")[0] or MapNode(Mark(""), {}),
+    ("image", "name"): Scalar(Mark(""), "x", "x"),
+    ("provisioners",): parse("[x]", "")[0] or MapNode(Mark(""), {}),
+}
+"""What stands in for what a manifest must have, so that the rest of one without it can be checked."""
+
+
 def _check(
-    tree: Node, folder: Path, *, building: bool
+    tree: Node, folder: Path, choice: ChosenProfiles
 ) -> tuple[ManifestFile | None, tuple[ProvisionerUse, ...], list[Problem]]:
     """The settings and provisioners of a complete tree, and everything wrong with it."""
-    settings, problems = validate(tree, ManifestFile)
-    between = cross_section.check(settings, tree, folder, building=building) if settings else ()
-    settings, misnamed = package_files.gather(settings, tree, folder) if settings else (None, ())
-    uses, misused = resolve(tree, settings, folder)
-    return settings, uses, [*problems, *misused, *between, *misnamed]
+    building = choice.building
+    right = salvage(tree, ManifestFile, _PLACEHOLDERS)
+    between = cross_section.check(right, tree, folder, building=building)
+    settings, misnamed = package_files.gather(right, tree, folder)
+    gathered = replace(right, model=settings)
+    resolved = resolve(tree, gathered, folder, building=building, bash=choice.bash)
+    found = [*right.problems, *resolved.problems, *between, *misnamed]
+    for values in resolved.standing_in:
+        found += _standing_in(tree, values, folder, building=building, known=found)
+    return gathered.whole, resolved.uses, found
+
+
+def _standing_in(
+    tree: Node, values: Mapping[KeyPath, Node], folder: Path, *, building: bool, known: Sequence[Problem]
+) -> list[Problem]:
+    """What is wrong with a provisioner's values, by the rules of the keys that they stand in for."""
+    for path, value in values.items():
+        tree = assign(tree, path, value)
+    right = salvage(tree, ManifestFile, _PLACEHOLDERS)
+    found = (*right.problems, *cross_section.check(right, tree, folder, building=building))
+    return [problem for problem in found if problem not in known]
 
 
 def _check_hidden(own: Node, available: Mapping[str, Node]) -> Iterator[Problem]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from build import image_contract, kernel_console
 from build.aws import parameters
@@ -32,6 +35,53 @@ _TIMEOUT_S = 900
 _PATIENCE = {"ConnectTimeout": "10", "ConnectionAttempts": "30", "ServerAliveInterval": "15"}
 _OPTIONS = {**ssh_config.SHARED, **_PATIENCE}
 _SSH_FAILED = 255  # ssh's own exit status, where any other is that of the command (ssh(1))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class _Printed:
+    """Lines that are said once, such as passwords: what cannot be printed goes into a file."""
+
+    def __init__(self, report: Reporter, domain: str) -> None:
+        self.report, self.domain = report, domain
+        self.lines: list[str] = []
+        self.unprinted: list[str] = []
+        self.problem: HubsmithError | None = None
+
+    def line(self, text: str) -> None:
+        """Print a line, or keep it."""
+        self.lines.append(text)
+        try:
+            if self.problem is None:
+                if self.report.result(text):
+                    return
+                self.problem = HubsmithError("nobody reads standard output any more")
+        except HubsmithError as error:
+            self.problem = error
+        self.unprinted.append(text)
+
+    def __enter__(self) -> _Printed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.problem is None:
+            return
+        path = Hub.named(self.domain).folder / "not-printed"
+        with open(
+            path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
+        ) as file:
+            file.writelines(f"{text}\n" for text in self.unprinted)
+        raise HubsmithError(
+            self.problem.message,
+            hint=f"what could not be printed is in {path}: remove it when you have read it",
+        )
 
 
 @dataclass(frozen=True)
@@ -63,16 +113,44 @@ class SshSession:
 
         For what is said once, such as a new password, even where the next thing failed.
         """
-        done = self._run(line, data)
-        if done.stdout.strip():
-            self.report.result(done.stdout.rstrip("\n"))
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+            told = self._show_lines(line, data, errors)
+            errors.seek(0)
+            done = replace(told, stderr=errors.read())
         self._check(line, done)
         for warning in done.stderr.splitlines():
             self.report.warn(warning)
         return bool(done.stdout.strip())
 
-    def _run(self, line: str, data: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def _show_lines(self, line: str, data: str, errors: IO[str]) -> _Done:
+        """Print each line as it comes: a connection that breaks later takes none of them back."""
+        process = subprocess.Popen(
+            self.command(line, root=True),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+        )
+        limit = threading.Timer(_TIMEOUT_S, process.kill)
+        limit.start()
+        try:
+            with process, _Printed(self.report, self.target.name) as printed:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                with suppress(BrokenPipeError), process.stdin as into:
+                    into.write(data)
+                for said in process.stdout:
+                    printed.line(said.rstrip("\n"))
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            limit.cancel()
+        return _Done(process.returncode, "\n".join(printed.lines), "")
+
+    def _run(self, line: str, data: str) -> _Done:
+        done = subprocess.run(
             self.command(line, root=True),
             input=data,
             capture_output=True,
@@ -80,8 +158,9 @@ class SshSession:
             timeout=_TIMEOUT_S,
             check=False,
         )
+        return _Done(done.returncode, done.stdout, done.stderr)
 
-    def _check(self, line: str, done: subprocess.CompletedProcess[str]) -> None:
+    def _check(self, line: str, done: _Done) -> None:
         if done.returncode != 0:
             cause = self.explain() if done.returncode == _SSH_FAILED else ""
             message = f"'{line}' on {self.target.address} ended with status {done.returncode}"

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
 from build.errors import UserError
 from build.manifest import Ownership
+from build.manifest.provisioners import templates
 
 
 @dataclass(frozen=True)
@@ -78,30 +77,16 @@ def _entry(
 
 
 def _render(path: Path, variables: Mapping[str, object]) -> bytes:
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML
-    )
     try:
-        return environment.from_string(path.read_text(encoding="utf-8")).render(dict(variables)).encode()
-    except jinja2.TemplateSyntaxError as exc:
-        raise UserError(f"not a valid template: {exc.message}", where=f"{path}:{exc.lineno}") from exc
-    except jinja2.UndefinedError as exc:
+        return templates.render(path.read_text(encoding="utf-8"), variables).encode()
+    except UnicodeDecodeError as error:
+        raise UserError("not UTF-8 text", where=str(path)) from error
+    except templates.TemplateError as error:
         raise UserError(
-            f"{exc.message}",
-            where=f"{path}:{_line_of(exc)}",
-            hint="declare it under variables: in provisioner.yaml",
-        ) from exc
-
-
-def _line_of(exc: jinja2.UndefinedError) -> int:
-    line, trace = 1, exc.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+            error.message,
+            where=f"{path}:{error.line}",
+            hint="declare variables under variables: in provisioner.yaml",
+        ) from error
 
 
 def _tar_info(entry: FileEntry) -> tarfile.TarInfo:

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +20,6 @@ from typing import IO
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -38,6 +37,18 @@ class Timing:
     seconds: float
 
 
+class _Stderr(Console):
+    """rich's console on stderr; a reader that has gone changes no exit code."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, highlight=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """In place of rich's own, which ends the process with exit code 1."""
+        self.quiet = True
+        _give_up(sys.stderr)
+
+
 @dataclass
 class Reporter:
     """One voice for a task.
@@ -49,7 +60,7 @@ class Reporter:
     quiet: bool = False
     verbose: bool = False
     timings: list[Timing] = field(default_factory=list)
-    _console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+    _console: Console = field(default_factory=_Stderr)
     _log: IO[str] | None = None
     _live: Live | None = None
     _step: str = ""
@@ -79,9 +90,9 @@ class Reporter:
             with self._spinning():
                 yield
         except BaseException:
-            self._end(title, "[red]✗[/red]", "failed")
+            self._end(title, Text("✗", style="red"), "failed")
             raise
-        self._end(title, "[dim]✓[/dim]" if self._cleaning else "[green]✓[/green]", "done")
+        self._end(title, Text("✓", style="dim" if self._cleaning else "green"), "done")
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -128,16 +139,19 @@ class Reporter:
 
     def failure(self, error: HubsmithError) -> None:
         """The last words of a task that failed: what, where, what to do next."""
-        self._write(f"error: {error}")
-        self._console.print(f"[bold red]error:[/bold red] {escape(str(error))}")
+        self._last_words("error:", "bold red", str(error))
         if error.hint:
-            self._write(f"hint: {error.hint}")
-            self._console.print(f"[bold]hint:[/bold] {escape(error.hint)}")
+            self._last_words("hint:", "bold", error.hint)
 
-    def result(self, text: str) -> None:
-        """The thing the task made (an id, a URL, a file to source) on stdout."""
+    def _last_words(self, title: str, style: str, words: str) -> None:
+        """Text, not markup, which would read `:100:` as an emoji and a backslash at the end as two."""
+        self._write(f"{title} {words}")
+        self._print(Text.assemble((title, style), " ", words))
+
+    def result(self, text: str) -> bool:
+        """The thing the task made (an id, a URL, a file to source) on stdout; False when nobody reads it."""
         self._write(f"result: {text}")
-        _put([text])
+        return _put([text])
 
     def document(self, value: object) -> None:
         """One JSON document on stdout."""
@@ -163,7 +177,7 @@ class Reporter:
         for name, width in zip(columns, widths, strict=True):
             table.add_column(name, width=width, overflow="fold")
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(Text, row))
         console.print(table)
 
     def sheet(self, rows: Sequence[tuple[str, str]]) -> None:
@@ -200,16 +214,23 @@ class Reporter:
             text.append(f"  {_RULE} {self._detail}", style="dim")
         return text
 
-    def _end(self, title: str, mark: str, word: str) -> None:
+    def _end(self, title: str, mark: Text, word: str) -> None:
         seconds = time.monotonic() - self._started
         self.timings.append(Timing(title, round(seconds, 2)))
         self._write(f"end   {title}: {word} after {seconds:.1f} s")
         style = "dim" if self._cleaning else ""
-        self._show(Text.from_markup(f"{mark} {escape(title)}  [dim]{seconds:.1f} s[/dim]", style=style))
+        self._show(Text.assemble(mark, f" {title}  ", (f"{seconds:.1f} s", "dim"), style=style))
 
     def _show(self, text: Text) -> None:
         if not self.quiet:
+            self._print(text)
+
+    def _print(self, text: Text) -> None:
+        """A reader that has gone, or a full disk, keeps nobody from their work and changes no exit code."""
+        try:
             self._console.print(text)
+        except OSError:
+            _give_up(sys.stderr)
 
     def _write(self, text: str) -> None:
         if self._log:
@@ -217,10 +238,24 @@ class Reporter:
             self._log.write(f"{now}Z {text}\n")
 
 
-def _put(lines: Iterable[str]) -> None:
+def _put(lines: Iterable[str]) -> bool:
+    """Print lines; False when the reader has gone. Raises HubsmithError when they cannot be written."""
+    if sys.stdout is None:  # closed by whoever started us
+        raise HubsmithError("cannot write to standard output: it is closed")
     try:
         sys.stdout.writelines(line + "\n" for line in lines)
         sys.stdout.flush()
-    # `| head` has seen enough: no error of ours, also not when Python ends ("Note on SIGPIPE" in its manual)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head` has seen enough: no error of ours
+        _give_up(sys.stdout)
+        return False
+    except OSError as error:
+        _give_up(sys.stdout)
+        reason = (error.strerror or str(error)).lower()
+        raise HubsmithError(f"cannot write to standard output: {reason}") from None
+    return True
+
+
+def _give_up(stream: IO[str]) -> None:
+    """Let a stream end in nothing, also when Python flushes it at its end ("Note on SIGPIPE")."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -40,8 +40,11 @@ ENDPOINT_FILE, LOCK_FILE, LOG_FILE = "endpoint.json", "daemon.lock", "server.log
 LOG_BYTES, LOG_FILES = 4_000_000, 2
 
 
-def serve(folder: Path, port: int) -> None:
-    """Be the server of the cloud in that folder until a signal comes; port 0: the default one if free.
+def serve(folder: Path, port: int, lock: int | None = None) -> None:
+    """Be the server of the cloud in that folder until a signal says otherwise.
+
+    Port 0: the default one if it is free. `lock` is the folder's lock, where whoever started it holds it
+    already.
 
     Raises MachineError when another process serves this folder already, or when the port asked for is taken.
     """
@@ -49,7 +52,7 @@ def serve(folder: Path, port: int) -> None:
     disk_reserve.release(folder)
     _log_to(folder / LOG_FILE)
     with ExitStack() as stack:
-        _lock(folder, stack)
+        _lock(folder, stack, lock)
         host = Host(folder)
         host.open()
         install(host)
@@ -101,8 +104,12 @@ def _log_to(path: Path) -> None:
     logging.getLogger("hubsmith").setLevel(logging.INFO)
 
 
-def _lock(folder: Path, stack: ExitStack) -> None:
+def _lock(folder: Path, stack: ExitStack, held: int | None) -> None:
     """Held as long as the process lives, however it ends: the sign that a server is up."""
+    if held is not None:
+        os.set_inheritable(held, False)  # machines outlive the server
+        stack.callback(os.close, held)
+        return
     file = stack.enter_context((folder / LOCK_FILE).open("a+", encoding="ascii"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,9 +14,18 @@ owner_of_logs() {
     fi
 }
 
+# Both talk much when all is well; what they say counts only when they fail.
+checked() {
+    local said
+    if ! said=$("$@" 2>&1); then
+        printf '%s\n' "$said" >&2
+        exit 1
+    fi
+}
+
 echo "rsyslog and logrotate"
 /usr/lib/hubsmith/apt-get install rsyslog logrotate
 echo "$folder, for rsyslog to write and the group adm to read"
 install --directory --mode=0750 --owner="$(owner_of_logs)" --group=adm "$folder"
-rsyslogd -N1 -f /etc/rsyslog.conf 2> /dev/null
-logrotate --debug /etc/logrotate.d/jupyterhub 2> /dev/null
+checked rsyslogd -N1 -f /etc/rsyslog.conf
+checked logrotate --debug /etc/logrotate.d/jupyterhub

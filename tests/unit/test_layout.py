@@ -52,7 +52,7 @@ def users_of(module: str) -> Iterator[str]:
         ("rich", ("build/report/reporter.py",)),
         ("uv", ("build/lock/pip.py",)),
         ("rattler", ("build/lock/conda_solver.py",)),
-        ("packaging", ("build/manifest/packages/requirements_txt.py",)),
+        ("packaging", ("build/manifest/schema/requirement.py",)),
         ("invoke", ("build/commands/", "tasks.py")),
         ("trustme", ("localcloud/acme/",)),
         ("localcloud", ("localcloud/", "build/commands/")),
@@ -71,8 +71,8 @@ LOCAL_CLOUD = (
 )  # fmt: skip
 BUILD = (
     "commands", "rebuild", ("images", "operate", "launch"), "hubs", ("bake", "lock"), "cloud_config",
-    "remote", ("manifest", "aws"), "pipeline", "report",
-    "image_contract", "kernel_console", "errors", "paths",
+    "remote", "manifest", "aws", "pipeline", "report",
+    "image_contract", "kernel_console", "paths", "bash", "errors",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")
 

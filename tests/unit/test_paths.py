@@ -8,9 +8,23 @@ from pathlib import Path
 import pytest
 
 from build import paths
+from build.errors import UserError
 
 STATE, CACHE = (paths.state_dir, "STATE", ".local/state"), (paths.cache_dir, "CACHE", ".cache")
 Folder = Callable[[], Path]
+
+
+@pytest.mark.parametrize(("folder", "kind", "default"), [STATE, CACHE], ids=["state", "cache"])
+@pytest.mark.parametrize("place", ["file", "file/below", "sys"])
+def test_a_folder_that_cannot_be_used_is_the_users_mistake(
+    folder: Folder, kind: str, default: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    wanted = Path("/sys/hubsmith") if place == "sys" else tmp_path / place
+    monkeypatch.setenv(f"HUBSMITH_{kind}", str(wanted))
+    with pytest.raises(UserError) as caught:
+        folder()
+    assert caught.value.message == f"HUBSMITH_{kind}={wanted}: not a folder that this user may write to"
 
 
 @pytest.mark.parametrize(("folder", "kind", "default"), [STATE, CACHE], ids=["state", "cache"])

@@ -48,6 +48,48 @@ def test_an_error_shows_place_words_and_hint_without_reading_them_as_markup(
     assert err == "error: manifest.yaml:3:1: [red]odd[/red] name\nhint: call it [bold]x\n"
 
 
+@pytest.mark.parametrize("words", ["manifest.yaml:100:15 x", "2001:a:b:x::1/129", "C:\\", ":lock: :warning:"])
+def test_an_error_is_printed_letter_by_letter(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Reporter()
+    report.failure(HubsmithError(words, hint=words))
+    with report.step(words):
+        report.note(words)
+    err = capsys.readouterr().err.splitlines()
+    assert err[:4] == [f"error: {words}", f"hint: {words}", f"» {words}", words]
+    assert err[4].startswith(f"✓ {words}  0.")
+
+
+PROGRAM = (
+    "from build.commands.common import cli_session; from build.errors import UserError\n"
+    "import sys; from invoke import Exit\n"
+    "try:\n"
+    "    with cli_session() as report:\n"
+    "        report.note('x'); report.result('y'); raise UserError('wrong')\n"
+    "except Exit as ended: sys.exit(ended.code)"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("2>&1 | true", 2),  # the reader has gone
+        ("2>/dev/full >/dev/null", 2),
+        ("2>&- >/dev/null", 2),
+        (">/dev/full", 1),
+        (">&-", 1),
+    ],
+)
+def test_where_nobody_reads_the_exit_code_stays_and_nothing_is_a_bug(line: str, status: int) -> None:
+    script = f'"$0" -c "$1" {line}; exit ${{PIPESTATUS[0]}}'
+    program = f"import time, sys; time.sleep(0.3)\n{PROGRAM}"
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable, program], cwd=REPO, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stderr
+    assert "bug" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_long_lines_are_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     Reporter().note("x" * 500)
     assert capsys.readouterr().err == "x" * 500 + "\n"

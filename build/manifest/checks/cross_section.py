@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest.checks import distributions, launch_permissions
+from build.manifest.checks import distributions, image_tests, launch_permissions, volumes
+from build.manifest.checks.email import lets_encrypt_problem
 from build.manifest.model import fill_in
 from build.manifest.schema import ManifestFile
 from build.manifest.schema.fields import MAX_TAGS, parameter_problem
 from build.manifest.yaml.nodes import KeyPath, Node, place_of
+from build.manifest.yaml.salvage import Salvaged
 
+Rule = Callable[[ManifestFile], Iterable[tuple[KeyPath, str]]]
 OWN_TAGS = 25
 """Room for the tags Hubsmith itself puts on an image; the user's have to fit beside them."""
 _OF_HUBS = "/hubsmith/hubs"
 """Parameters of hubs are below it: first passwords, host keys. Who builds images has no right to them."""
 
 
-def check(settings: ManifestFile, tree: Node, folder: Path, *, building: bool) -> tuple[Problem, ...]:
-    """Everything wrong between the sections of a manifest whose sections are right by themselves."""
-    found = (
-        *_network(settings),
-        *_admins(settings),
-        *_launch_admin(settings),
-        *_parameter(settings),
-        *_tags(settings),
-        *_tests(settings, folder),
-        *distributions.problems(settings),
-        *launch_permissions.problems(settings),
-        *(distributions.terms(settings) if building else ()),
-    )
+def check(
+    salvaged: Salvaged[ManifestFile], tree: Node, folder: Path, *, building: bool
+) -> tuple[Problem, ...]:
+    """Everything wrong between the sections of a manifest, as far as its sections are right by themselves."""
+    settings = salvaged.model
+    if settings is None:
+        return ()
+    rules: list[tuple[Rule, tuple[str, ...]]] = [*_RULES, (partial(_tests, folder=folder), ("tests",))]
+    if building:
+        rules.append((distributions.terms, _PYTHON))
+    found = [each for rule, keys in rules if salvaged.knows(*keys) for each in rule(settings)]
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)
 
 
-def _network(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
-    builder = settings.builder
-    if builder.vpc_id and not builder.subnets:
+def _vpc(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    if settings.builder.vpc_id and not settings.builder.subnets:
         yield (
             ("builder", "vpc_id"),
             "needs builder.subnet_ids beside it: without a subnet EC2 launches in the default VPC",
-        )
-    if builder.address == "private" and not builder.caller_cidr:
-        yield (
-            ("builder", "address"),
-            "private needs builder.caller_cidr: the address that builder.caller_ip_url tells is a public one",
         )
 
 
@@ -64,7 +60,8 @@ def admin_problem(user: str, login_user: str) -> str | None:
     """Why ``user`` cannot administer a hub whose operator logs in as ``login_user``, or None."""
     if user not in ("root", "admin", login_user):
         return None
-    return "is an account of the base image, with full sudo on some: choose another name, such as hubadmin"
+    other = "hubadmin" if login_user != "hubadmin" else "hub-admin"
+    return f"is an account of the base image, with full sudo on some: choose another name, such as {other}"
 
 
 def _parameter(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
@@ -95,3 +92,38 @@ def _tags(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
 def _tests(settings: ManifestFile, folder: Path) -> Iterator[tuple[KeyPath, str]]:
     if not (folder / settings.tests.folder).is_dir():
         yield ("tests", "folder"), f"there is no folder {settings.tests.folder} beside the manifest"
+
+
+def _private(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    """The address that caller_ip_url sees is a public one, which no builder in a VPC is called from."""
+    if settings.cloud == "aws" and settings.builder.address == "private" and not settings.builder.caller_cidr:
+        yield (
+            ("builder", "address"),
+            "is private, which needs builder.caller_cidr: the network that the build connects from",
+        )
+
+
+def _email(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    """On AWS certificates are Let's Encrypt's; the local cloud has an ACME server of its own."""
+    complaint = lets_encrypt_problem(settings.launch.email or "") if settings.cloud == "aws" else None
+    if complaint:
+        yield ("launch", "email"), f"{settings.launch.email} {complaint}"
+
+
+_PYTHON = ("python.distribution", "python.accept_terms")
+_RULES: tuple[tuple[Rule, tuple[str, ...]], ...] = (
+    (_admins, ("hub.admin_users", "base.login_user")),
+    (_launch_admin, ("launch.admin", "base.login_user")),
+    (_parameter, ("image.name", "publish.ssm_parameter", "publish.channel")),
+    (_tags, ("image.tags", "publish.tags")),
+    (_vpc, ("builder.vpc_id", "builder.subnet_id", "builder.subnet_ids")),
+    (_private, ("cloud", "builder.address", "builder.caller_cidr")),
+    (_email, ("cloud", "launch.email")),
+    (distributions.channels, ("python.channels", *_PYTHON)),
+    (distributions.needs, ("python.distribution", "python.conda_packages", "python.environment")),
+    (distributions.installers, ("python.distribution", "python.installers", "base.architecture")),
+    (launch_permissions.problems, ("publish.launch_permissions", "builder.root_volume", *_PYTHON)),
+    (image_tests.problems, ("tests",)),
+    (volumes.problems, ("builder.root_volume", "launch.data_volume", "region")),
+)
+"""Each rule with the keys that it reads: it says nothing where one of them is wrong by itself."""

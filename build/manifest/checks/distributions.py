@@ -11,12 +11,16 @@ from build.manifest.yaml.nodes import KeyPath
 Finding = tuple[KeyPath, str]
 
 
-def problems(settings: ManifestFile) -> Iterator[Finding]:
-    """Everything that keeps python.distribution from being installed as the manifest says."""
-    yield from _channels(settings)
-    yield from (
-        _installer(settings) if settings.python.distribution in WITH_CONDA else _without_conda(settings)
-    )
+def needs(settings: ManifestFile) -> Iterator[Finding]:
+    """What needs conda, where there is none."""
+    if settings.python.distribution not in WITH_CONDA:
+        yield from _without_conda(settings)
+
+
+def installers(settings: ManifestFile) -> Iterator[Finding]:
+    """What is missing of the distribution's installer."""
+    if settings.python.distribution in WITH_CONDA:
+        yield from _installer(settings)
 
 
 def terms(settings: ManifestFile) -> Iterator[Finding]:
@@ -31,7 +35,7 @@ def terms(settings: ManifestFile) -> Iterator[Finding]:
         )
 
 
-def _channels(settings: ManifestFile) -> Iterator[Finding]:
+def channels(settings: ManifestFile) -> Iterator[Finding]:
     """`defaults` and repo.anaconda.com have Anaconda's terms, whichever conda asks them."""
     for index, channel in enumerate(settings.python.channels):
         if complaint := channel_problem(channel, settings.python):

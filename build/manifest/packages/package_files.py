@@ -11,13 +11,19 @@ from build.manifest.packages.environment_yml import Environment
 from build.manifest.packages.requirements_txt import Named, Requirements
 from build.manifest.schema import ManifestFile, distributions
 from build.manifest.yaml.nodes import Node, place_of
+from build.manifest.yaml.salvage import Salvaged
 
 
-def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFile, tuple[Problem, ...]]:
+def gather(
+    salvaged: Salvaged[ManifestFile], tree: Node, folder: Path
+) -> tuple[ManifestFile | None, tuple[Problem, ...]]:
     """The settings with what python.requirements and python.environment ask for, and the files' mistakes.
 
     What the manifest names comes first, except for channels: the file's own have precedence, as with conda.
     """
+    settings = salvaged.model
+    if settings is None:
+        return None, ()
     python = settings.python
     listed, problems = Requirements(), []
     environment = Environment()
@@ -37,7 +43,8 @@ def gather(settings: ManifestFile, tree: Node, folder: Path) -> tuple[ManifestFi
     refused = [
         channel.mark.problem(("channels",), complaint)
         for channel in environment.channels
-        if (complaint := distributions.channel_problem(channel.text, python))
+        if salvaged.knows("python.distribution", "python.accept_terms")
+        and (complaint := distributions.channel_problem(channel.text, python))
     ]
     gathered = python.model_copy(
         update={

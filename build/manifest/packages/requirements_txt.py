@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from build.errors import Problem
+from build.manifest.schema import requirement
 from build.manifest.yaml.files import display, text_of
 from build.manifest.yaml.nodes import Mark
 
@@ -66,7 +65,7 @@ def entry(line: str, mark: Mark, path: Path, inside: tuple[Path, ...] = ()) -> R
     complaint = _complaint(line)
     if complaint:
         return Requirements((), (mark.problem(_KEY, complaint),))
-    return Requirements((Named(str(Requirement(line)), mark),))
+    return Requirements((Named(requirement.canonical(line), mark),))
 
 
 def _included(path: Path, mark: Mark, inside: tuple[Path, ...]) -> Requirements:
@@ -85,20 +84,10 @@ def _complaint(line: str) -> str | None:
             (f"{option} {says}" for pattern, says in _MEANINGLESS if pattern.match(line)),
             f"{option} means nothing here",
         )
-    if re.search(r"\s--hash\b", line):
-        return "has a hash: leave it out, `invoke lock` pins everything with the hashes of each platform"
-    if re.match(r"(https?|git\+\w+)://", line):
-        return f"should have a name in front: NAME @ {line}"
-    try:
-        wanted = Requirement(line)
-    except InvalidRequirement as error:
-        return (
-            f"should be a package as pip takes it, such as numpy or pandas>=2, is {line!r} "
-            f"({str(error).splitlines()[0]})"
-        )
-    if wanted.url and wanted.url.startswith("file:"):
-        return f"{wanted.name} is a file of this machine, and the builder is another one"
-    return None
+    found = requirement.complaint(line)
+    if found and found.startswith("should be a package"):
+        return f"{found}, is {line!r}{requirement.reason(line)}"
+    return found
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, int, str]]:

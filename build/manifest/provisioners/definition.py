@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +36,23 @@ def _variable_name(value: str) -> str | None:
     return None
 
 
+def _regular_expression(value: str) -> str | None:
+    try:
+        re.compile(value)
+    except re.error as error:
+        return f"should be a regular expression ({error})"
+    return None
+
+
+def _timezone_problem(value: str) -> str | None:
+    """Why there is no such time zone; only its form counts where this machine has no database of them."""
+    known = zoneinfo.available_timezones()
+    near = difflib.get_close_matches(value, known, n=1)
+    if value in known or (not known and re.fullmatch(r"[A-Za-z][\w+-]*(/[\w+-]+)*", value)):
+        return None
+    return f"should be a time zone{f' such as {near[0]}' if near else ' such as Europe/Berlin'}"
+
+
 class Variable(Section):
     """One variable of a provisioner: `value of the manifest's entry, else from, else default`."""
 
@@ -50,6 +69,18 @@ class Variable(Section):
     )
     description: str = Field(default="", description="What it is for")
     required: bool = Field(default=False, description="The manifest has to give it")
+    pattern: Annotated[str, f.checked(_regular_expression)] | None = Field(
+        default=None, description="Regular expression that the whole of it matches; of a list, each entry"
+    )
+    choices: tuple[str | int | float, ...] | None = Field(
+        default=None, min_length=1, description="The values that it may have"
+    )
+    minimum: int | float | None = Field(default=None, description="The least that a number may be")
+    maximum: int | float | None = Field(default=None, description="The most that a number may be")
+    multiline: bool = Field(default=False, description="Text may have several lines")
+    format: Literal["timezone"] | None = Field(
+        default=None, description="timezone: a name of the time zone database"
+    )
 
     @property
     def kind(self) -> VariableType | None:
@@ -60,10 +91,35 @@ class Variable(Section):
     def _consistent(self) -> Variable:
         if self.required and self.default is not None:
             raise ValueError("is required and has a default: leave one out")
-        complaint = mismatch(self.default, self.type)
+        complaint = mismatch(self.default, self.type) or self.complaint(self.default)
         if complaint:
             raise ValueError(f"has a default that {complaint}")
         return self
+
+    def complaint(self, value: object) -> str | None:
+        """Why it cannot have a value of the right type, or None. Null is always allowed."""
+        if value is None:
+            return None
+        if self.choices is not None and value not in self.choices:
+            return f"should be {' or '.join(map(repr, self.choices))}"
+        items = value if isinstance(value, list | tuple) else [value]
+        texts = [item for item in items if isinstance(item, str)]
+        if not self.multiline and any(re.search(r"[\0-\x08\n-\x1f\x7f]", text) for text in texts):
+            return "should be one line of text"
+        if self.pattern is not None and not all(re.fullmatch(self.pattern, text) for text in texts):
+            return f"should match {self.pattern}"
+        if self.format == "timezone" and texts:
+            return _timezone_problem(texts[0])
+        return self._out_of_range(value)
+
+    def _out_of_range(self, value: object) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if self.minimum is not None and value < self.minimum:
+            return f"should be at least {self.minimum}"
+        return (
+            f"should be at most {self.maximum}" if self.maximum is not None and value > self.maximum else None
+        )
 
 
 class FileMode(Section):

@@ -51,13 +51,34 @@ def read(path: Path, known: Sequence[str]) -> Folder:
     if source is None:
         return Folder(path, None, None, problems)
     definition, wrong = validate(source, Definition)
-    if problems or definition is None:
-        return Folder(path, source, None, without_echoes(problems, wrong))
-    inside = (*_script(path), *_locked(definition, path), *_files(definition, path / TREE))
-    found = (*inside, *_needs(definition, known), *_references(definition))
-    return Folder(
-        path, source, definition, tuple(place_of(source, at).problem(at, message) for at, message in found)
-    )
+    found = [*_script(path)]
+    if definition is not None:
+        found += [*_locked(definition, path), *_files(definition, path / TREE)]
+        found += [*_needs(definition, known), *_references(definition)]
+    told = [place_of(source, at).problem(at, message) for at, message in found]
+    all_of_them = without_echoes(problems, (*wrong, *told))
+    return Folder(path, source, None if problems else definition, all_of_them)
+
+
+def circle(provisioners: Path, name: str, need: str) -> tuple[str, ...]:
+    """The names from `name` over its `need` back to `name`; () where there is no circle."""
+    ways: list[tuple[str, ...]] = [(name, need)]
+    seen = {need}
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == name:
+            return way
+        for further in _needs_of(provisioners / way[-1]):
+            if further not in seen:
+                seen.add(further)
+                ways.append((*way, further))
+    return ()
+
+
+def _needs_of(path: Path) -> tuple[str, ...]:
+    source = files.read(path / DEFINITION)[0]
+    definition = validate(source, Definition)[0] if source else None
+    return definition.needs if definition else ()
 
 
 Finding = tuple[KeyPath, str]

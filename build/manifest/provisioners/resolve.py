@@ -14,10 +14,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from build.errors import Problem
+from build.manifest.provisioners import contents
 from build.manifest.provisioners import folder as provisioners_folder
 from build.manifest.provisioners.definition import Definition, ProvisionerUse, Variable, mismatch, type_of
 from build.manifest.provisioners.folder import Folder
 from build.manifest.schema import ARCH, ManifestFile, distributions
+from build.manifest.yaml.files import display
 from build.manifest.yaml.frozen import freeze, freeze_map, to_plain
 from build.manifest.yaml.messages import did_you_mean
 from build.manifest.yaml.nodes import (
@@ -30,8 +32,10 @@ from build.manifest.yaml.nodes import (
     Scalar,
     describe,
     find,
+    place_of,
     plain,
 )
+from build.manifest.yaml.salvage import Salvaged
 
 FOLDER = "provisioners"
 
@@ -46,30 +50,78 @@ class Listed:
     variables: Mapping[str, MapEntry]
 
 
-def resolve(
-    tree: Node, settings: ManifestFile | None, folder: Path
-) -> tuple[tuple[ProvisionerUse, ...], tuple[Problem, ...]]:
-    """The provisioners in order, and everything wrong with them, in the manifest and in their own files.
+@dataclass(frozen=True)
+class Resolved:
+    """The provisioners in order, everything wrong with them, and the values that stand in for keys of the
+    manifest, by provisioner.
+    """
 
-    Without `settings` (the manifest is wrong elsewhere) the names, folders and given variables are still
-    checked.
+    uses: tuple[ProvisionerUse, ...]
+    problems: tuple[Problem, ...]
+    standing_in: tuple[Mapping[KeyPath, Node], ...]
+
+
+def resolve(
+    tree: Node,
+    salvaged: Salvaged[ManifestFile],
+    folder: Path,
+    *,
+    building: bool = True,
+    bash: contents.Bash | None = None,
+) -> Resolved:
+    """The provisioners, and everything wrong with them, in the manifest and in their own files.
+
+    Their scripts and templates are looked into only when one is `building`. Where the manifest is wrong
+    elsewhere, the names, folders and given variables are still checked.
     """
     listed = tuple(_listed(tree))
     known = provisioners_folder.names(folder / FOLDER)
     uses: list[ProvisionerUse] = []
-    problems: list[Problem] = []
-    for index, entry in enumerate(listed):
+    standing_in: list[Mapping[KeyPath, Node]] = []
+    problems: list[Problem] = list(_no_folder(tree, folder)) if listed and not known else []
+    for index, entry in enumerate(listed if known else ()):
         earlier = [other.name for other in listed[:index]]
         read, complaint = _read(entry, folder / FOLDER, known, earlier)
         problems += [entry.mark.problem(entry.path, complaint)] if complaint else []
         problems += read.problems if read else ()
         if read is None or read.definition is None:
             continue
-        problems += _order(entry, read.definition, known, earlier)
-        problems += _variables(entry, read, settings)
-        if settings is not None:
-            uses.append(_use(entry, read.path, read.definition, settings))
-    return tuple(uses), tuple(problems)
+        problems += _order(entry, read.definition, known, earlier, folder / FOLDER)
+        problems += _variables(entry, read, salvaged)
+        standing_in.append(_standing_in(entry, read.definition, salvaged))
+        use = _use(entry, read.path, read.definition, salvaged.whole) if salvaged.whole else None
+        uses += [use] if use else []
+        if building:
+            values = template_variables(use) if use and not read.problems else None
+            names = None if read.problems else frozenset(read.definition.variables)
+            problems += contents.problems(read.path, contents.Reading(values, names, bash))
+    return Resolved(tuple(uses), tuple(problems), tuple(filter(None, standing_in)))
+
+
+def _no_folder(tree: Node, folder: Path) -> Iterator[Problem]:
+    """Said once, and not for each provisioner."""
+    there = "no provisioner in" if (folder / FOLDER).is_dir() else "no"
+    message = f"there is {there} {display(folder / FOLDER)}/: the folder stands beside the manifest"
+    yield place_of(tree, ("provisioners",)).problem(("provisioners",), message)
+
+
+def _standing_in(
+    entry: Listed, definition: Definition, salvaged: Salvaged[ManifestFile]
+) -> Mapping[KeyPath, Node]:
+    """The given values of a right type that stand in for a key of the manifest, by that key."""
+    return {
+        tuple(variable.from_.split(".")): entry.variables[name].value
+        for name, variable in definition.variables.items()
+        if variable.from_
+        and name in entry.variables
+        and not _complaint(variable, entry.variables[name].value, salvaged)
+    }
+
+
+def _complaint(variable: Variable, given: Node, salvaged: Salvaged[ManifestFile]) -> str | None:
+    """What is wrong with a given value by the variable's own rules."""
+    kind = variable.kind or type_of(_referred(variable, salvaged.model))
+    return mismatch(plain(given), kind) or variable.complaint(plain(given))
 
 
 def _listed(tree: Node) -> Iterator[Listed]:
@@ -100,14 +152,25 @@ def _read(
 
 
 def _order(
-    entry: Listed, definition: Definition, known: Sequence[str], earlier: Sequence[str]
+    entry: Listed,
+    definition: Definition,
+    known: Sequence[str],
+    earlier: Sequence[str],
+    folder: Path,
 ) -> Iterator[Problem]:
     for need in definition.needs:
-        if need in known and need not in earlier:
-            yield entry.mark.problem(entry.path, f"{entry.name} needs {need}, which has to come before it")
+        if need not in known or need in earlier:
+            continue
+        circle = provisioners_folder.circle(folder, entry.name, need)
+        complaint = (
+            f"{' needs '.join(circle)}: a circle, of which none can come first"
+            if circle
+            else f"{entry.name} needs {need}, which has to come before it"
+        )
+        yield entry.mark.problem(entry.path, complaint)
 
 
-def _variables(entry: Listed, read: Folder, settings: ManifestFile | None) -> Iterator[Problem]:
+def _variables(entry: Listed, read: Folder, salvaged: Salvaged[ManifestFile]) -> Iterator[Problem]:
     declared = read.definition.variables if read.definition else {}
     for key, given in entry.variables.items():
         path = (*entry.path, "variables", key)
@@ -116,25 +179,21 @@ def _variables(entry: Listed, read: Folder, settings: ManifestFile | None) -> It
                 path, f"{entry.name} has no variable {key!r}{did_you_mean(key, declared)}"
             )
             continue
-        complaint = mismatch(
-            plain(given.value), declared[key].kind or type_of(_referred(declared[key], settings))
-        )
-        if complaint:
+        if complaint := _complaint(declared[key], given.value, salvaged):
             yield given.value.mark.problem(path, f"{complaint}, is {describe(given.value)}")
     for key, variable in declared.items():
-        if settings is not None:
-            yield from _value_problems(entry, read.source, key, variable, settings)
+        if salvaged.model is not None and (not variable.from_ or salvaged.knows(variable.from_)):
+            yield from _value_problems(entry, read.source, key, variable, salvaged.model)
 
 
 def _value_problems(
     entry: Listed, source: Node | None, key: str, variable: Variable, settings: ManifestFile
 ) -> Iterator[Problem]:
     referred = find(source, ("variables", key, "from")) if source else None
-    complaint = mismatch(_referred(variable, settings), variable.kind)
+    value = _referred(variable, settings)
+    complaint = mismatch(value, variable.kind) or variable.complaint(value)
     if complaint and referred:
-        yield referred.mark.problem(
-            ("variables", key), f"{complaint}, and {variable.from_} is {_referred(variable, settings)!r}"
-        )
+        yield referred.mark.problem(("variables", key), f"{complaint}, and {variable.from_} is {value!r}")
     if variable.required and _value(entry, key, variable, settings) is None:
         about = f" ({variable.description})" if variable.description else ""
         yield entry.mark.problem((*entry.path, "variables", key), f"{entry.name} has to be given this{about}")

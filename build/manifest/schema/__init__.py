@@ -1,7 +1,8 @@
 """What can be written into manifest.yaml: the sections, their defaults and what each key means.
 
 Units are in the names: _gib, _s (seconds), _minutes. An absent key has the default written here.
-The rules of single values are in ../fields.py; rules between keys stand at the end of a section.
+The rules of single values are in fields.py. Rules between keys of a section stand at its end; rules between
+sections are in ../checks/.
 """
 
 from __future__ import annotations

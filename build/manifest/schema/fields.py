@@ -5,8 +5,11 @@ A rule says what the value should be ("should be …"); what it is instead is ad
 
 from __future__ import annotations
 
+import base64
+import difflib
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -20,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from build.manifest.schema import requirement
 from build.manifest.yaml.frozen import freeze, to_plain
 
 _T = TypeVar("_T")
@@ -30,6 +34,15 @@ _SHARE = r"([1-9]\d?|100)%"
 _SMALLEST_USER_NETWORK = 16
 _USER_NETWORKS = ("100.64.0.0/10", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 _MOST_OPEN_CIDRS = 29
+_FEWEST_PROCESSORS, _LEAST_MEMORY_MIB = 0.1, 128
+_KEY_ID = r"(mrk-)?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"
+_CONDA_VERSION = r"(?:[<>]=?|[!=~]=|=)?\s*[\w.*+!-]+"
+_CONDA_SPEC = (
+    r"(?:[\w./:+-]+::)?[A-Za-z0-9_][\w.-]*"
+    rf"(?:(?:\s*(?=[<>=!~])|\s+){_CONDA_VERSION}(?:\s*[,|]\s*{_CONDA_VERSION})*(?:[ =][\w.*]+)?)?"
+    r"(?:\[[\w.*/:<>=!~,' +-]*\])?"
+)
+"""conda's "Package match specifications": channel::name version build, or name=version=build."""
 MAX_TAGS = 50
 """Tags EC2 allows on one resource."""
 
@@ -44,7 +57,10 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_means_default(cls, data: object) -> object:
-        """`tags:` with nothing after it is as good as absent, except where nothing is itself a setting."""
+        """`tags:` with nothing after it is as good as absent, except where nothing is itself a setting.
+
+        An unknown key with nothing after it is refused as any other: somebody meant something by it.
+        """
         if not isinstance(data, Mapping):
             return data
         nullable = {
@@ -52,7 +68,9 @@ class Section(BaseModel):
             for name, field in cls.model_fields.items()
             if type(None) in getattr(field.annotation, "__args__", ())
         }
-        return {key: value for key, value in data.items() if value is not None or key in nullable}
+        known = {key for name, field in cls.model_fields.items() for key in (name, field.alias)}
+        droppable = known - nullable
+        return {key: value for key, value in data.items() if value is not None or key not in droppable}
 
 
 def matching(pattern: str, says: str) -> AfterValidator:
@@ -84,7 +102,7 @@ Thawed = PlainSerializer(to_plain)
 
 
 def _unique(values: tuple[str, ...]) -> str | None:
-    twice = sorted({value for value in values if values.count(value) > 1})
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
     return f"has {twice[0]} more than once" if twice else None
 
 
@@ -106,11 +124,16 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _cidrs(value: tuple[str, ...]) -> str | None:
+def _caller_cidrs(value: tuple[str, ...]) -> str | None:
     for one in value:
-        if complaint := _cidr(one):
+        if complaint := _caller_cidr(one):
             return complaint if len(value) == 1 else f"has {one}, which {complaint}"
     return _unique(value)
+
+
+def _caller_cidr(value: str) -> str | None:
+    """As _cidr, but of IPv4: the rule of the builder's security group is one."""
+    return _cidr(value) or ("should be an IPv4 network such as 203.0.113.7/32" if ":" in value else None)
 
 
 def _open_cidr(value: str) -> str | None:
@@ -199,21 +222,85 @@ def _cpu_limit(value: object) -> str | None:
     if isinstance(value, str) and re.fullmatch(_SHARE, value):
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and 0 < float(value) <= 1024:  # type: ignore[arg-type]
+    if is_number and _FEWEST_PROCESSORS <= float(value) <= 1024:  # type: ignore[arg-type]
         return None
-    return "should be a number of processors such as 2.0, or a share of the machine's such as 75%"
+    return (
+        "should be a number of processors such as 2.0, or a share of the machine's such as 75% (at least "
+        f"{_FEWEST_PROCESSORS}: no server starts with less)"
+    )
+
+
+def _memory(value: str) -> str | None:
+    """A notebook server alone takes some 100 MiB."""
+    if re.fullmatch(_SHARE, value):
+        return None
+    amount = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])", value)
+    if not amount:
+        return "should be an amount such as 512M or 8G, or a share of the machine's such as 50%"
+    mib = float(amount[1]) * {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1 << 20}[amount[2]]
+    if mib < _LEAST_MEMORY_MIB:
+        return f"should be at least {_LEAST_MEMORY_MIB}M: no server starts with less"
+    return None
+
+
+def _email(value: str) -> str | None:
+    """An address as RFC 5321 has it without quotes, at a host name with two labels at least."""
+    local, at, domain = value.rpartition("@")
+    labels = domain.split(".")
+    right = (
+        at
+        and len(value) <= 254
+        and re.fullmatch(r"[A-Za-z0-9_+%&=~-]+(\.[A-Za-z0-9_+%&=~-]+)*", local)
+        and len(local) <= 64
+        and len(labels) > 1
+        and all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label) for label in labels)
+    )
+    return None if right else "should be an address such as you@your-university.edu"
+
+
+def _public_key(value: str) -> str | None:
+    """The name of the kind stands in the key itself as well (RFC 4253, 6.6), so that a cut one is noticed."""
+    kind, _, rest = value.partition(" ")
+    try:
+        content = base64.b64decode(rest.split(" ")[0], validate=True)
+    except ValueError:
+        content = b""
+    named = content[4 : 4 + int.from_bytes(content[:4], "big")].decode("ascii", "replace")
+    whole = re.fullmatch(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+", kind) and kind == named and len(content) > 40
+    return None if whole and "\n" not in value else "should be the whole line of an OpenSSH .pub file"
+
+
+def _region(value: str) -> str | None:
+    from build.aws import regions  # botocore takes its time
+
+    known = regions.known()
+    if value in known:
+        return None
+    near = difflib.get_close_matches(value, known, n=1)
+    return f"{value} is not an AWS region{f'; did you mean {near[0]!r}?' if near else ''}"
 
 
 Tags = Annotated[Mapping[str, str], checked(_tags), Frozen, Thawed]
 ImageName = Annotated[
     str,
     matching(
-        r"[A-Za-z0-9()\[\] ./\-'@_]{1,107}",
+        r"(?=.*[A-Za-z0-9])[A-Za-z0-9()\[\] ./\-'@_]{1,107}",
         "1 to 107 letters, digits or ()[] ./-'@_ (time and run are added, and EC2 allows 128 characters)",
     ),
 ]
-Description = Annotated[str, matching(r"[^\n]{0,255}", "one line of at most 255 characters")]
-Region = Annotated[str, matching(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", "an AWS region such as us-east-1")]
+Description = Annotated[
+    str, matching(r"[ -~]{0,255}", "one line of at most 255 ASCII characters: EC2 refuses others")
+]
+Region = Annotated[
+    str, matching(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", "an AWS region such as us-east-1"), checked(_region)
+]
+KmsKey = Annotated[
+    str,
+    matching(
+        rf"{_KEY_ID}|alias/[\w/-]+|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/{_KEY_ID}|alias/[\w/-]+)",
+        "the id, alias or ARN of a KMS key, such as 1234abcd-12ab-34cd-56ef-1234567890ab or alias/NAME",
+    ),
+]
 InstanceType = Annotated[
     str, matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type such as t3.large")
 ]
@@ -240,10 +327,10 @@ PublicParameter = Annotated[
 ]
 ParameterTemplate = Annotated[str, checked(_template)]
 Channel = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,31}", "a word of small letters, digits and dashes")]
-Cidrs = Annotated[
+CallerCidrs = Annotated[
     tuple[str, ...],
     Field(min_length=1),
-    checked(_cidrs),
+    checked(_caller_cidrs),
     BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
 ]
 OpenCidrs = Annotated[
@@ -309,41 +396,45 @@ Openings = Annotated[
     ],
     checked(_unique),
 ]
-Email = Annotated[str, matching(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", "an address such as ops@example.org")]
+Email = Annotated[str, checked(_email)]
 PublicKeys = Annotated[
     tuple[
         Annotated[
             str,
-            matching(
-                r"(ssh|ecdsa|sk-)[a-z0-9@.-]* [A-Za-z0-9+/=]+( [^\n]*)?", "the line of an OpenSSH .pub file"
-            ),
+            checked(_public_key),
         ],
         ...,
     ],
     checked(_unique),
 ]
-Url = Annotated[str, matching(r"https?://[^\s/]+\S*", "an address that begins with https:// or http://")]
+AptMirror = Annotated[
+    str,
+    matching(
+        r"https?://(?!/)[A-Za-z0-9._~:/\[\]@%+=-]+",
+        "an address that begins with https:// or http://, of letters, digits and ._~:/@%+=-",
+    ),
+]
+_URL_REST = r"[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%{}-]"
+"""The characters that RFC 3986 allows, without the quote, and braces for what is filled in."""
+Url = Annotated[
+    str, matching(rf"https?://(?!/){_URL_REST}+", "an address that begins with https:// or http://")
+]
 UserName = Annotated[
     str, matching(r"[a-z_][a-z0-9_-]{0,31}", "a Unix user name: small letters, digits, _ and -, at most 32")
 ]
 UserNames = Annotated[tuple[UserName, ...], checked(_unique)]
-Memory = Annotated[
-    str,
-    matching(
-        rf"\d+(\.\d+)?[KMGT]|{_SHARE}",
-        "an amount such as 512M or 8G, or a share of the machine's such as 50%",
-    ),
-]
+Memory = Annotated[str, checked(_memory)]
 CpuLimit = Annotated[Any, checked(_cpu_limit)]
 UrlPath = Annotated[str, matching(r"/\S*", "a path such as /lab")]
 EnvironmentName = Annotated[
     str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name: letters, digits and _")
 ]
-Environment = Annotated[Mapping[EnvironmentName, str], Frozen, Thawed]
+EnvironmentValue = Annotated[str, matching(r"[^\0]*", "text without NUL characters")]
+Environment = Annotated[Mapping[EnvironmentName, EnvironmentValue], Frozen, Thawed]
 InstallerUrl = Annotated[
     str,
     matching(
-        r"(https?://[^\s/]+|file:///)\S*",
+        rf"(https?://(?!/){_URL_REST}+|file:///{_URL_REST}*)",
         "an address that begins with https://, http:// or file:///; {version} and {arch} are filled in",
     ),
 ]
@@ -353,7 +444,7 @@ PythonVersion = Annotated[
 ]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a sha256: 64 small hexadecimal digits")]
 CondaPackage = Annotated[
-    str, matching(r"[a-z0-9_][^\n]*", "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")
+    str, matching(_CONDA_SPEC, "a package as conda takes it, such as numpy=2.1 or scipy>=1.14")
 ]
 CondaPackages = Annotated[tuple[CondaPackage, ...], checked(_unique)]
 CondaChannel = Annotated[
@@ -361,14 +452,19 @@ CondaChannel = Annotated[
 ]
 CondaChannels = Annotated[tuple[CondaChannel, ...], Field(min_length=1), checked(_unique)]
 Package = Annotated[
-    str, matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2")
+    str,
+    matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2"),
+    checked(requirement.complaint),
 ]
 Packages = Annotated[tuple[Package, ...], checked(_unique)]
 RelativeFile = Annotated[
-    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a file in the folder of the manifest or below it")
+    str,
+    matching(
+        r"(?!/)(?!.*(^|/)\.\.(/|$))(?=.*\S)[^\0-\x1f]+", "a file in the folder of the manifest or below it"
+    ),
 ]
 RelativePath = Annotated[
-    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))[^\n]+", "a folder inside the one of the manifest")
+    str, matching(r"(?!/)(?!.*(^|/)\.\.(/|$))(?=.*\S)[^\0-\x1f]+", "a folder inside the one of the manifest")
 ]
 ProvisionerName = Annotated[
     str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of a folder: small letters, digits, _ and -")

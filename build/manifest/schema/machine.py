@@ -71,32 +71,10 @@ class RootVolume(Section):
     )
     throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, gp3 only")
     encrypted: bool = Field(default=True, description="Encrypt the volume and the snapshots of the image")
-    kms_key_id: str | None = Field(
+    kms_key_id: f.KmsKey | None = Field(
         default=None,
-        min_length=1,
         description="Key to encrypt with (id, alias or ARN) instead of the account's EBS default key",
     )
-
-    @model_validator(mode="after")
-    def _as_ebs_allows(self) -> RootVolume:
-        """Ranges: EC2 API reference, EbsBlockDevice."""
-        allowed = {"gp3": (3000, 80000), "io1": (100, 64000), "io2": (100, 256000)}.get(self.type)
-        if self.iops is None and self.type in ("io1", "io2"):
-            raise ValueError(f"needs iops when type is {self.type}")
-        if self.iops is not None and allowed is None:
-            raise ValueError(f"cannot have iops when type is {self.type}")
-        if self.iops is not None and allowed and not allowed[0] <= self.iops <= allowed[1]:
-            raise ValueError(
-                f"should have iops from {allowed[0]} to {allowed[1]} when type is {self.type}, has "
-                f"{self.iops}"
-            )
-        if self.throughput is not None and self.type != "gp3":
-            raise ValueError(f"cannot have throughput when type is {self.type}")
-        if self.size_gib > 16384 and self.type in ("gp2", "io1"):
-            raise ValueError(f"can have at most 16384 GiB when type is {self.type}")
-        if self.kms_key_id and not self.encrypted:
-            raise ValueError("has a kms_key_id but encrypted is false")
-        return self
 
 
 class Timeouts(Section):
@@ -112,7 +90,7 @@ class Timeouts(Section):
 class Mirrors(Section):
     """Package registries to use instead of the tools' defaults, while building."""
 
-    apt: f.Url | None = Field(
+    apt: f.AptMirror | None = Field(
         default=None, description="Debian or Ubuntu mirror (for arm64 Ubuntu, of its ports archive)"
     )
     pypi: f.Url | None = Field(
@@ -142,10 +120,10 @@ class Builder(Section):
     address: Literal["public", "private"] = Field(
         default="public", description="Which of its addresses the build connects to"
     )
-    caller_cidr: f.Cidrs | None = Field(
+    caller_cidr: f.CallerCidrs | None = Field(
         default=None,
-        description="Who may ssh to the builder, a network or a list of them; null: this machine's address, "
-        "asked of caller_ip_url",
+        description="Who may ssh to the builder, and to a hub as its operator: a network or a list; "
+        "null: this machine's address, asked of caller_ip_url",
     )
     caller_ip_url: f.Url = Field(
         default="https://checkip.amazonaws.com",

@@ -108,9 +108,8 @@ class DataVolume(Section):
         default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow"
     )
     type: Literal["gp3", "gp2"] = Field(default="gp3", description="EBS volume type")
-    kms_key_id: str | None = Field(
+    kms_key_id: f.KmsKey | None = Field(
         default=None,
-        min_length=1,
         description="Key to encrypt with (id, alias or ARN) instead of the account's EBS default key",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def display(path: Path) -> str:
 def read(path: Path) -> tuple[MapNode | None, tuple[Problem, ...]]:
     """The tree of a YAML file, which has to be a mapping, and what is wrong with it as YAML.
 
-    Without a tree the problems say why there is none. Raises OSError.
+    Without a tree the problems say why there is none.
     """
     text, unread = text_of(path)
     if text is None:
@@ -31,8 +32,14 @@ def read(path: Path) -> tuple[MapNode | None, tuple[Problem, ...]]:
 
 
 def text_of(path: Path) -> tuple[str | None, tuple[Problem, ...]]:
-    """The text of a file, or where it is none. Raises OSError."""
-    content = path.read_bytes()
+    """The text of a file, or why there is none, and where."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return None, (Mark(display(path), 1, 1).problem((), f"cannot be read: {reason}"),)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None, (Mark(display(path), 1, 1).problem((), "is UTF-16: save it as UTF-8"),)
     try:
         return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Mapping
 from typing import Annotated, TypeVar, Union, get_args, get_origin
@@ -11,7 +12,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from build.errors import Problem
-from build.manifest.yaml.nodes import KeyPath, Node, Scalar, describe, find, mark_of, place_of, plain
+from build.manifest.yaml.nodes import (
+    KeyPath,
+    ListNode,
+    Node,
+    Scalar,
+    describe,
+    find,
+    mark_of,
+    place_of,
+    plain,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -47,7 +58,31 @@ def validate(node: Node, model: type[Model]) -> tuple[Model | None, tuple[Proble
     try:
         return model.model_validate(plain(node)), ()
     except ValidationError as error:
-        return None, tuple(_problem(details, node, model) for details in error.errors(include_url=False))
+        found = error.errors(include_url=False)
+        return None, tuple(_problem(details, node, model) for details in found if not _is_echo(details, node))
+
+
+def wrong_paths(node: Node, model: type[BaseModel]) -> list[tuple[KeyPath, bool]]:
+    """The path of each mistake, and whether it is that something is missing there."""
+    try:
+        model.model_validate(plain(node))
+    except ValidationError as error:
+        return [(_path(each)[0], each["type"] == "missing") for each in error.errors(include_url=False)]
+    return []
+
+
+def _path(details: ErrorDetails) -> tuple[KeyPath, bool]:
+    """Where it is, and whether the key itself is meant."""
+    path = tuple(details["loc"])
+    is_key = bool(path) and path[-1] == "[key]"
+    return path[:-1] if is_key else path, is_key
+
+
+def _is_echo(details: ErrorDetails, node: Node) -> bool:
+    """Whether a list is told to be too short because pydantic has not counted the entries that are wrong."""
+    found = find(node, tuple(details["loc"]))
+    wanted = details.get("ctx", {}).get("min_length", 0)
+    return details["type"] == "too_short" and isinstance(found, ListNode) and len(found.items) >= wanted
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -60,9 +95,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _problem(details: ErrorDetails, node: Node, model: type[BaseModel]) -> Problem:
-    kind, path = details["type"], tuple(details["loc"])
-    is_key = bool(path) and path[-1] == "[key]"
-    path = path[:-1] if is_key else path
+    kind, (path, is_key) = details["type"], _path(details)
     if kind == "extra_forbidden":
         message = f"{UNKNOWN_KEY}{did_you_mean(str(path[-1]), keys_at(model, path[:-1]))}"
         return mark_of(node, path, key=True).problem(path, message)
@@ -86,11 +119,22 @@ def _message(details: ErrorDetails, found: Node | None, *, is_key: bool) -> str:
         return f"{_with_actual(message, found)}: put it in quotes"
     message = _with_actual(message, found)
     if details["type"] == "literal_error" and isinstance(found, Scalar):
-        near = difflib.get_close_matches(
-            found.text, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", "), n=1
-        )
-        message += f"; did you mean {near[0]!r}?" if near else ""
+        message += _nearest_literal(found.text, str(context["expected"]))
+    if "mapping" in message and isinstance(found, Scalar) and _KEY_AND_VALUE.match(found.text):
+        message += ": a blank is missing after the colon"
     return message
+
+
+_KEY_AND_VALUE = re.compile(r"[A-Za-z_][\w-]*:[^\s/]")
+_OTHER_NAMES: Mapping[str, str] = {"amd64": "x86_64", "x64": "x86_64", "x86-64": "x86_64", "aarch64": "arm64"}
+"""Names that others have for the same thing: nearer than what looks alike."""
+
+
+def _nearest_literal(text: str, expected: str) -> str:
+    literals = expected.replace("'", "").replace(" or ", ", ").split(", ")
+    meant = _OTHER_NAMES.get(text.lower(), "")
+    near = [meant] if meant in literals else difflib.get_close_matches(text, literals, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _with_actual(message: str, found: Node | None) -> str:

@@ -90,11 +90,18 @@ Node = Scalar | ListNode | MapNode
 
 
 def without_echoes(unread: Sequence[Problem], problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """All of them, each once, without what only follows from the `unread`: that such a value is missing."""
+    """All of them, each once, without what only follows from the `unread`.
+
+    That is that such a value is missing, or that the section with it is not complete.
+    """
     causes = [(problem.file, f"{problem.key}.") for problem in unread]
 
     def follows(problem: Problem) -> bool:
-        return any(problem.file == file and f"{problem.key}.".startswith(key) for file, key in causes)
+        key = f"{problem.key}."
+        return any(
+            problem.file == file and (key.startswith(cause) or cause.startswith(key))
+            for file, cause in causes
+        )
 
     return tuple(dict.fromkeys([*unread, *(problem for problem in problems if not follows(problem))]))
 

@@ -21,12 +21,12 @@ class WeeklyTime:
     minute: int
 
     @classmethod
-    def parse(cls, text: str) -> WeeklyTime:
-        """Raises UserError for what is no such time."""
+    def parse(cls, text: str, option: str = "--every") -> WeeklyTime:
+        """Raises UserError, which names the option, for what is no such time."""
         found = re.fullmatch(r"\s*(?P<days>[A-Za-z,.\-]+)\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})\s*", text)
         if not found or int(found["hour"]) > 23 or int(found["minute"]) > 59:
-            raise UserError(f"--every {text}: not a time of the week", hint=_HINT)
-        return cls(_days(found["days"], text), int(found["hour"]), int(found["minute"]))
+            raise UserError(f"{option} {text}: not a time of the week", hint=_HINT)
+        return cls(_days(found["days"], text, option), int(found["hour"]), int(found["minute"]))
 
     @property
     def daily(self) -> bool:
@@ -67,19 +67,19 @@ class WeeklyTime:
         return f"{days} {self.hour:02}:{self.minute:02}"
 
 
-def _days(words: str, text: str) -> tuple[int, ...]:
+def _days(words: str, text: str, option: str) -> tuple[int, ...]:
     if words.lower() == "daily":
         return tuple(range(len(DAYS)))
     days: set[int] = set()
     for part in words.split(","):
         first, _, last = part.replace("..", "-").partition("-")
-        begin, end = _day(first, text), _day(last or first, text)
+        begin, end = _day(first, text, option), _day(last or first, text, option)
         days |= {(begin + step) % 7 for step in range((end - begin) % 7 + 1)}
     return tuple(sorted(days))
 
 
-def _day(word: str, text: str) -> int:
+def _day(word: str, text: str, option: str) -> int:
     for number, day in enumerate(DAYS):
         if word.lower()[:3] == day.lower() and len(word) >= 3:
             return number
-    raise UserError(f"--every {text}: there is no day {word!r}", hint=_HINT)
+    raise UserError(f"{option} {text}: there is no day {word!r}", hint=_HINT)

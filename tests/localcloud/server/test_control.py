@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,9 @@ import pytest
 
 from build.errors import MachineError
 from localcloud import doctor
+from localcloud.machine import emulator
 from localcloud.server import control
+from localcloud.server.endpoint import is_locked
 
 
 def test_closed_ports_are_said_before_anything_is_started(
@@ -64,3 +67,62 @@ def test_machines_that_end_while_they_are_listed_are_no_error(tmp_path: Path) ->
             over.set()
             coming.join()
             running.kill()
+
+
+@pytest.fixture
+def coming_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a cloud whose server takes a minute to come up."""
+    monkeypatch.setattr(
+        control,
+        "_command",
+        lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"],
+    )
+    monkeypatch.setattr(control, "require_host", lambda: None)
+    monkeypatch.setattr(emulator, "ensure", lambda _: None)
+    return tmp_path / "cloud"
+
+
+def test_down_ends_a_server_that_is_coming_up(coming_up: Path) -> None:
+    failed: list[BaseException] = []
+
+    def up() -> None:
+        try:
+            control.ensure_up(coming_up)
+        except MachineError as error:
+            failed.append(error)
+
+    starting = threading.Thread(target=up)
+    starting.start()
+    deadline = time.monotonic() + 30
+    while not is_locked(coming_up) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    control.down(coming_up)
+    assert not is_locked(coming_up)
+    starting.join(30)
+    assert [str(error) for error in failed] == ["the local cloud did not come up"]
+
+
+def test_one_that_is_interrupted_leaves_no_server(coming_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: Path) -> None:
+        if is_locked(coming_up):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(control, "find", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        control.ensure_up(coming_up)
+    assert not is_locked(coming_up)
+
+
+def test_a_second_start_waits_for_the_first(coming_up: Path) -> None:
+    first = control._spawn(coming_up, 0)
+    assert first is not None
+    assert control._spawn(coming_up, 0) is None
+    assert (coming_up / "daemon.lock").read_text() == str(first.pid)
+    control.down(coming_up)
+    first.wait()
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    assert control._log_tail(tmp_path) == f"the disk is full: {tmp_path} is on it"

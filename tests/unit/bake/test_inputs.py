@@ -247,7 +247,7 @@ def test_a_template_that_cannot_be_rendered_is_said_before_anything_is_built(pro
     template.write_text("first\n{{ nobody_gives_this }}\n")
     with pytest.raises(UserError, match="nobody_gives_this") as caught:
         project.inputs()
-    assert caught.value.where == f"{template}:2"
+    assert str(caught.value).startswith(f"{template}:2:1 base: ")
 
 
 def test_who_owns_a_file_is_part_of_it(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ INVOKE = Path(sys.executable).with_name("invoke")
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Of somebody who has a local cloud, which is not up, and a cache."""
-    for kept in ("state/cloud/state.pickle", "cache/base/disk"):
+    for kept in ("state/cloud/state.pickle", "cache/base/tiny-amd64-20261129-0259.qcow2"):
         (tmp_path / kept).parent.mkdir(parents=True)
         (tmp_path / kept).write_bytes(bytes(1 << 20))
     places = {
@@ -50,10 +51,12 @@ def test_it_says_how_much_is_at_stake_and_a_yes_empties_it(
 ) -> None:
     status, said = answered(environment, "no")
     assert (status, "nothing was removed" in said) == (2, True)
-    assert "Every instance, volume and image of the local cloud, 1.0 MiB, will be gone. Type 'yes':" in said
+    lost = f"Every instance, volume and image of the local cloud in {tmp_path}/state/cloud, 1.0 MiB,"
+    assert f"{lost} will be gone. Type 'yes':" in said
     assert (tmp_path / "state/cloud/state.pickle").exists()
     status, said = answered(environment, "yes", "--cache")
-    assert (status, "and the cache of base images, 2.0 MiB, will be gone" in said) == (0, True), said
+    asked = f"and the cache of base images in {tmp_path}/cache, 2.0 MiB, will be gone"
+    assert (status, asked in said) == (0, True), said
     assert not (tmp_path / "state/cloud").exists()
     assert not (tmp_path / "cache").exists()
 
@@ -70,3 +73,34 @@ def test_where_nobody_can_answer_nothing_is_removed(environment: dict[str, str],
     )
     assert (done.returncode, "--yes skips the question" in done.stderr) == (2, True), done.stderr
     assert (tmp_path / "state/cloud/state.pickle").exists()
+
+
+def test_what_is_not_its_own_stays(environment: dict[str, str], tmp_path: Path) -> None:
+    others = [
+        tmp_path / name for name in ("cache/thesis.tex", "cache/base/notes", "state/cloud/letter", "state/a")
+    ]
+    for other in others:
+        other.write_text("mine")
+    status, said = answered(environment, "", "--cache", "--yes")
+    assert status == 0, said
+    assert [other for other in others if not other.exists()] == []
+    assert not (tmp_path / "state/cloud/state.pickle").exists()
+    assert list((tmp_path / "cache/base").iterdir()) == [tmp_path / "cache/base/notes"]
+
+
+@pytest.mark.parametrize("kind", ["state/cloud", "cache"])
+def test_a_folder_of_somebody_else_is_refused(environment: dict[str, str], tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / kind
+    shutil.rmtree(folder)
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "thesis.tex").write_text("mine")
+    status, said = answered(environment, "", "--cache", "--yes")
+    variable = "HUBSMITH_CACHE" if kind == "cache" else "HUBSMITH_STATE"
+    assert (status, f"{folder} holds nothing that Hubsmith has made" in said, variable in said) == (
+        2,
+        True,
+        True,
+    )
+    assert (folder / "docs" / "thesis.tex").exists()
+    other = tmp_path / ("state/cloud/state.pickle" if kind == "cache" else "cache/base")
+    assert other.exists(), "half of it was removed"

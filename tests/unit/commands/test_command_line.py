@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from invoke import Argument, Program
 
+from build import VERSION
 from build.commands import command_line
 from build.commands.command import SHORT, Command
 from build.errors import UserError
@@ -20,6 +21,7 @@ from tests.conftest import REPO
 
 COMMANDS = {name: each for commands in GROUPS.values() for name, each in commands.items()}
 CONTEXTS = {str(name): each for each in namespace.to_contexts() for name in (each.name, *each.aliases)}
+BEHIND = "options stand behind the command: `invoke COMMAND -h` lists them"
 INVOKE = Path(sys.executable).with_name("invoke")
 
 
@@ -78,6 +80,12 @@ def test_help_fits_a_terminal(
             "invoke images has no option --no-such",
             "`invoke images -h` lists its options",
         ),
+        ("check manifest.yaml", "manifest.yaml: not a command", "did you mean --manifest manifest.yaml?"),
+        ("cloud up", "cloud: not a command", "did you mean cloud.up?"),
+        *(
+            (f"{option} cloud.reset --yes", f"invoke has no option {option} before a command", BEHIND)
+            for option in ("--dry", "-R", "-c", "-e", "-w", "--dry-run", "-p", "--manifst")
+        ),
     ],
 )
 def test_what_a_command_does_not_have_is_refused(line: str, told: str, hint: str) -> None:
@@ -92,11 +100,75 @@ def test_what_a_command_does_not_have_is_refused(line: str, told: str, hint: str
         "prune -yn", "prune -y -n -cloud", "prune -claws", "prune -c aws --set a=b --set=c=d", "prune -h",
         "launch --help",
         "ssh --domain x --command -la", "plan images", "--no-dedupe plan", "cloud.up --base tiny", "build -v",
-        "--complete -- launch --do",
+        "--complete -- launch --do", "-d check", "-f x.py check", "verify --port 22", "verify --port=22",
     ],
 )  # fmt: skip
 def test_what_it_has_is_not(line: str) -> None:
     command_line.check(line.split(), CONTEXTS)
+
+
+PROFILE = "NAME  Apply this profile of the manifest; can be repeated"
+LINES = "NUMBER  How many of the last lines (default: 200)"
+
+
+@pytest.mark.parametrize(
+    ("line", "told", "hint"),
+    [
+        ("check --profile", "--profile needs a value", f"--profile {PROFILE}"),
+        ("check --profile --cloud local", "--profile needs a value", f"--profile {PROFILE}"),
+        ("check --profile -h", "--profile needs a value", f"--profile {PROFILE}"),
+        ("check --profile=", "--profile needs a value", f"--profile {PROFILE}"),
+        ("check -p", "-p needs a value", f"-p {PROFILE}"),
+        ("logs --lines many", "--lines many: should be a whole number", f"--lines {LINES}"),
+        ("logs --lines=50GB", "--lines 50GB: should be a whole number", f"--lines {LINES}"),
+        ("prune --yes=no", "--yes takes no value", "`invoke prune -h` lists the options"),
+    ],
+)
+def test_a_value_that_is_missing_or_no_number_is_refused(line: str, told: str, hint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        command_line.check(line.split(), CONTEXTS)
+    assert (caught.value.message, caught.value.hint) == (told, hint)
+
+
+def test_an_empty_value_is_none() -> None:
+    with pytest.raises(UserError, match="--profile needs a value"):
+        command_line.check(["check", "--profile", ""], CONTEXTS)
+
+
+def test_every_option_with_a_value_is_refused_without_one() -> None:
+    for name, argument in options():
+        if argument.takes_value:
+            option = f"--{str(argument.name).strip('_').replace('_', '-')}"
+            with pytest.raises(UserError, match="needs a value"):
+                command_line.check([name, option], CONTEXTS)
+
+
+def printed(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run([INVOKE, *arguments], cwd=REPO, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("help",), ("-l",)])
+def test_who_does_not_know_what_to_type_gets_the_list(arguments: tuple[str, ...]) -> None:
+    assert printed(*arguments) == (0, "\n".join(command_line.listing(GROUPS)) + "\n")
+
+
+def test_the_list_begins_with_the_version_of_hubsmith() -> None:
+    assert next(command_line.listing(GROUPS)) == f"Hubsmith {VERSION}"
+
+
+def test_an_invoke_of_ones_own_is_told_whose_to_take(tmp_path: Path) -> None:
+    """pipx has an Invoke without the libraries that commands need."""
+    (tmp_path / "rich.py").write_text("raise ModuleNotFoundError(\"No module named 'rich'\", name='rich')\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [INVOKE, "check"], cwd=REPO, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: rich is not installed for this invoke\n"
+        "hint: run `make setup`, then .venv/bin/invoke, or `make shell`\n"
+    )
 
 
 def test_invoke_asks_before_it_does_anything(tmp_path: Path) -> None:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    ConfigParseError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 from invoke import Context, Exit
 
 from build.commands import cloud
@@ -16,6 +24,7 @@ from build.pipeline import Interrupted, OnFailure
 from localcloud import base_image, doctor
 from localcloud.doctor import Check
 from localcloud.server import control
+from tests.conftest import REPO
 
 
 def refused(code: str) -> ClientError:
@@ -80,6 +89,85 @@ def test_a_bug_is_two_lines_and_the_rest_in_a_file(
         f"{tmp_path}/debug.log\n"
     )
     assert "Traceback" in (tmp_path / "debug.log").read_text()
+
+
+def test_a_bug_with_nowhere_to_write_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "file"))
+    with pytest.raises(Exit) as ended, cli_session():
+        raise ZeroDivisionError("division by zero")
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert said.startswith(
+        "error: unexpected: ZeroDivisionError: division by zero\nhint: this is a bug; the details could"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/x/y"),
+            2,
+            "error: /x/y: permission denied\nhint: check the name",
+        ),
+        (OSError(30, "Read-only file system", "/x"), 2, "error: /x: read-only file system\n"),
+        (OSError(28, "No space left on device"), 1, "error: no space left on device\nhint: `df -h`"),
+        (
+            ValueError("Invalid endpoint: foo"),
+            2,
+            "error: Invalid endpoint: foo: not an address\nhint: check AWS_",
+        ),
+        (PartialCredentialsError(provider="env", cred_var="x"), 2, "error: no usable AWS credentials"),
+        (ConfigParseError(path="/x"), 2, "error: Unable to parse config file: /x\nhint: check AWS_PROFILE"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_what_the_user_or_the_system_did_is_no_bug(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, said = told(error, capsys)
+    assert (ended, said[: len(words)]) == (code, words)
+
+
+def test_ctrl_d_at_a_question_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", end)
+    with pytest.raises(UserError, match="nothing was removed"):
+        confirm("All of it will be gone", yes=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HUBSMITH_CLOUD_PORT", "abc"),
+        ("HUBSMITH_CLOUD_PORT", "99999"),
+        ("HUBSMITH_CLOUD_PORT", "-1"),
+        ("HUBSMITH_DISKS", "foo"),
+        ("HUBSMITH_ELASTIC_IPS", "abc"),
+    ],
+)
+def test_a_wrong_setting_of_the_local_cloud_is_told_before_it_is_started(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(control, "_spawn", lambda *_: pytest.fail("started"))
+    with pytest.raises(UserError, match=variable):
+        control.ensure_up(tmp_path)
+
+
+def test_a_word_that_is_no_image_is_told_before_anything_is_asked() -> None:
+    invoke = Path(sys.executable).with_name("invoke")
+    done = subprocess.run(
+        [invoke, "verify", "--ami", "foo"], cwd=REPO, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --ami foo: not the id of an image\n")
 
 
 def test_what_to_do_with_a_failed_build_is_one_of_two_words() -> None:

@@ -44,6 +44,19 @@ def schedule(*arguments: str) -> int:
     return 0
 
 
+@pytest.mark.parametrize("keeper", ["cron", "systemd", "github"])
+def test_an_option_with_a_line_break_does_not_become_a_line_of_its_own(
+    machine: Path, keeper: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = 'tests.pytest_args=["-k=x",\n"-q"]\n* * * * * touch /tmp/x'
+    assert (
+        schedule("--every", "daily 03:00", "--on", keeper, "--show", "--set", 'image.description="a\n b"')
+        == 2
+    )
+    assert "cannot be an option of a schedule" in capsys.readouterr().err
+    assert schedule("--every", "daily 03:00", "--on", keeper, "--show", "--set", value) == 2
+
+
 def listed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*"))
 

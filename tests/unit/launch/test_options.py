@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from build.errors import UserError
-from build.launch.options import CliOptions, resolve_options
+from build.launch.options import EXAMPLE_EMAIL, CliOptions, check_email, resolve_options
 from build.manifest import Manifest, load
+from build.manifest.checks.email import lets_encrypt_problem
+from tests.conftest import REPO
 
 
 @pytest.fixture
@@ -64,6 +67,44 @@ def test_a_rehearsal_leaves_dns_alone_and_uses_staging(manifest: Manifest) -> No
 def test_a_wrong_option_is_told_by_its_name(manifest: Manifest, options: CliOptions, told: str) -> None:
     with pytest.raises(UserError, match="^" + told.replace("?", r"\?")):
         resolve_options(manifest, options)
+
+
+@pytest.mark.parametrize(
+    "address", ["ops@example.org", "ops@EXAMPLE.com", "a@example.net", "a@hub.test", "a@b.local"]
+)
+@pytest.mark.parametrize("more", [{}, {"staging": True}, {"rehearse": True}])
+def test_an_address_that_lets_encrypt_refuses_is_refused_before_anything_is_made(
+    address: str, more: dict[str, bool]
+) -> None:
+    aws = load(Path(__file__).parents[3] / "manifest.yaml", cloud="aws", building=False)
+    wanted = resolve_options(aws, CliOptions(email=address, **more))  # type: ignore[arg-type]  # flags
+    with pytest.raises(UserError, match=f"--email {address} is refused by Let's Encrypt") as caught:
+        check_email(aws, wanted)
+    check_email(aws, resolve_options(aws, CliOptions(email=EXAMPLE_EMAIL)))
+    assert EXAMPLE_EMAIL in str(caught.value.hint)
+
+
+def test_the_local_cloud_takes_any_address(manifest: Manifest) -> None:
+    check_email(manifest, resolve_options(manifest, CliOptions(email="ops@hub.test")))
+
+
+def test_every_example_of_an_address_works() -> None:
+    pages = [
+        *(REPO / "docs").rglob("*.md"),
+        *REPO.glob("*.md"),
+        *(REPO / "build").rglob("*.py"),
+        REPO / "manifest.yaml",
+    ]
+    wrong = [
+        f"{page.relative_to(REPO)}: {line.strip()}"
+        for page in pages
+        if "_build" not in page.parts
+        for line in page.read_text(encoding="utf-8").splitlines()
+        for address in re.findall(r"--(?:email|notify)[ =]([^\s`'\",]+@[^\s`'\",]+)", line)
+        if lets_encrypt_problem(address)
+    ]
+    assert wrong == []
+    assert lets_encrypt_problem(EXAMPLE_EMAIL) is None
 
 
 def test_somebody_has_to_own_the_certificate() -> None:

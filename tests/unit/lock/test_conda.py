@@ -166,7 +166,7 @@ def test_a_venv_and_a_conda_have_a_place_each_in_one_lock(project: Project, forg
     [
         ("[absent-one]", "absent-one"),
         ("['greeting>9']", "greeting >9"),
-        ("['greeting(']", "greeting("),
+        ("['greeting[nosuch=x]']", "nosuch"),
         ("[other::greeting]", "other"),
     ],
 )

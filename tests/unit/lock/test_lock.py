@@ -146,7 +146,7 @@ def test_who_installs_nothing_reads_no_lock(project: Project) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("version: 1", "<<<<<<< ours\nversion: 1", "manifest.lock:3:8 file: is not valid YAML"),
+        ("version: 1", "<<<<<<< ours\nversion: 1", "manifest.lock:2:1 file: is a mark of a git conflict"),
         ("version: 1", "version: 2", "manifest.lock:2:10 version: should be 1, is 2"),
         (
             "greet==2.0 \\",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from build import bash
 from build.errors import ManifestError
 from build.manifest import Manifest, load
 
@@ -60,6 +61,7 @@ variables:
   ratio: {type: number, default: 0.5}
   quiet: {default: false}
   labels: {type: mapping}
+  words: {type: list}
   packages: {from: python.packages, type: list}
 files:
   /etc/hub.conf: {mode: "0600", group: ada}
@@ -89,10 +91,18 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "provisioner.yaml").write_text(definition, encoding="utf-8")
         (folder / "install.sh").write_text("true\n", encoding="utf-8")
+        if "greeting" not in definition and (folder / "files/etc/hub.conf.j2").exists():
+            (folder / "files/etc/hub.conf.j2").write_text("", encoding="utf-8")
         return folder
 
     def load(self, *overrides: str, profiles: Sequence[str] = (), cloud: str | None = None) -> Manifest:
-        return load(Path("manifest.yaml"), profiles=profiles, cloud=cloud, overrides=overrides)
+        return load(
+            Path("manifest.yaml"),
+            profiles=profiles,
+            cloud=cloud,
+            overrides=overrides,
+            bash=bash.complaint,
+        )
 
     def problems(self, *overrides: str, profiles: Sequence[str] = (), cloud: str | None = None) -> list[str]:
         """What the user would be told, line by line."""

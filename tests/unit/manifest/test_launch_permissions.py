@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PUBLIC = "publish.launch_permissions={user_groups: [all]}"
 SHARED = "publish.launch_permissions={user_ids: ['210987654321']}"
 PLAIN = "builder.root_volume.encrypted=false"
-KEY = "builder.root_volume.kms_key_id=arn:aws:kms:us-east-1:123456789012:key/1"
+KEY = "builder.root_volume.kms_key_id=arn:aws:kms:us-east-1:123456789012:alias/images"
 UNIT = "arn:aws:organizations::123456789012:ou/o-abcdef1234/ou-ab12-cdefghij"
 
 

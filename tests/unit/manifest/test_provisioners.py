@@ -45,7 +45,7 @@ def test_the_definition_is_at_hand(project: Project) -> None:
 def test_a_script_gets_the_values_as_the_contract_says(project: Project) -> None:
     overrides = [
         "provisioners.hub.variables.labels={b: [1, x], a: é}",
-        "provisioners.hub.variables.packages=[numpy, 'pandas>=2', 3, true]",
+        "provisioners.hub.variables.words=[numpy, 'pandas>=2', 3, true]",
     ]
     assert environment(project.load(*overrides).provisioners[1]) == {
         "ADMIN_USERS": "ada",
@@ -54,7 +54,8 @@ def test_a_script_gets_the_values_as_the_contract_says(project: Project) -> None
         "RATIO": "0.5",
         "QUIET": "false",
         "LABELS": '{"a": "é", "b": [1, "x"]}',
-        "PACKAGES": "numpy\npandas>=2\n3\ntrue",
+        "PACKAGES": "numpy",
+        "WORDS": "numpy\npandas>=2\n3\ntrue",
     }
 
 
@@ -65,9 +66,9 @@ def test_null_reaches_a_script_as_a_variable_that_is_set_and_empty(project: Proj
 
 def test_bash_reads_a_list_back(project: Project) -> None:
     got = environment(
-        project.load("provisioners.hub.variables.packages=['a b', \"c'd\", '$HOME']").provisioners[1]
+        project.load("provisioners.hub.variables.words=['a b', \"c'd\", '$HOME']").provisioners[1]
     )
-    script = 'mapfile -t items <<< "$PACKAGES"; printf "<%s>" "${items[@]}"'
+    script = 'mapfile -t items <<< "$WORDS"; printf "<%s>" "${items[@]}"'
     done = subprocess.run(["bash", "-c", script], env=got, capture_output=True, text=True, check=True)
     assert done.stdout == "<a b><c'd><$HOME>"
 
@@ -186,13 +187,13 @@ def test_a_required_variable_has_to_be_given(project: Project) -> None:
         ),
         (
             "summary: x\nfiles: {/etc/hub.conf: {mode: 0600}}\n",
-            "2:31 files./etc/hub.conf.mode: should be text, is 0600: put it in quotes",
+            "2:31 files./etc/hub.conf.mode: 0600 is an octal number, 384: put text in quotes",
         ),
         (
             "summary: x\nfiles: {/etc/hub.conf: {mode: '0800'}}\n",
             "2:31 files./etc/hub.conf.mode: should be an octal mode in quotes",
         ),
-        ("summary: [\n", "2:1 file: is not valid YAML"),
+        ("summary: [\n", "1:10 file: opens a bracket that is not closed"),
         ("summary: x\nsummary: y\n", "2:1 summary: is there twice (first in line 1)"),
     ],
 )

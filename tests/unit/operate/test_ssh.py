@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from build.errors import RemoteError
+from build.errors import HubsmithError, RemoteError
 from build.hubs.hub import Hub
 from build.operate.ssh import SshSession, _faults_of, host_keys
 from build.remote.ssh_target import SshTarget
@@ -39,9 +39,12 @@ def way(ec2: Any, warnings: list[str], tmp_path: Path, monkeypatch: pytest.Monke
     )
     ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    report: Any = SimpleNamespace(
-        warn=warnings.append, result=lambda line: warnings.append(f"result: {line}")
-    )
+
+    def result(line: str) -> bool:
+        warnings.append(f"result: {line}")
+        return True
+
+    report: Any = SimpleNamespace(warn=warnings.append, result=result)
     clients: Any = SimpleNamespace(ec2=ec2)
     return SshSession(
         tmp_path / "config",
@@ -97,3 +100,40 @@ def test_a_machine_that_panicked_before_it_published_its_host_keys_says_so(ec2: 
     with pytest.raises(RemoteError) as caught:
         host_keys(Hub("hub.example.org"), clients, INSTANCE)
     assert f"it is the one who answers; {PANIC}" in str(caught.value)
+
+
+def test_what_cannot_be_printed_is_kept_in_a_file(
+    way: SshSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
+
+    def full(_: str) -> bool:
+        raise HubsmithError("cannot write to standard output: no space left on device")
+
+    monkeypatch.setattr(way.report, "result", full)
+    with pytest.raises(HubsmithError, match="no space left") as caught:
+        way.show("0")
+    kept = tmp_path / "state/hubs/hub.example.org/not-printed"
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("said\n", 0o600)
+    assert str(kept) in str(caught.value.hint)
+
+
+def test_what_nobody_reads_is_kept_too(
+    way: SshSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `| head -1`."""
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(way.report, "result", lambda _: False)
+    with pytest.raises(HubsmithError, match="nobody reads"):
+        way.show("0")
+    assert (tmp_path / "state/hubs/hub.example.org/not-printed").read_text() == "said\n"
+
+
+def test_a_line_is_printed_before_the_command_has_ended(
+    way: SshSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that breaks later takes no password back."""
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho ada\nwhile [ ! -e $0.seen ]; do /bin/sleep 0.05; done\n")
+    seen = (tmp_path / "ssh.seen").write_text
+    monkeypatch.setattr(way.report, "result", seen)  # the command ends when its line was printed
+    assert way.show("0") is True

@@ -113,7 +113,10 @@ LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
 @given(
     domain=st.tuples(st.lists(LABEL, min_size=1, max_size=6), st.sampled_from(["org", "ac.uk", "xn--p1ai"])),
-    email=st.from_regex(r"[^@\s\"]+@[^@\s\"]+\.[^@\s\"]+", fullmatch=True),
+    email=st.from_regex(
+        r"[A-Za-z0-9_+%&=~-]{1,20}(\.[A-Za-z0-9_+%&=~-]{1,20}){0,2}@([a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?\.){1,3}[a-z]{2,9}",
+        fullmatch=True,
+    ),
     admin=st.from_regex(r"[a-z_][a-z0-9_-]{0,31}", fullmatch=True),
     hours=st.integers(1, 8760),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from datetime import datetime, timedelta
@@ -48,6 +49,8 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UserError) as refused:
         WeeklyTime.parse(text)
     assert "Mon 03:00" in (refused.value.hint or "")
+    with pytest.raises(UserError, match=f"^--catch-up {re.escape(text)}: "):
+        WeeklyTime.parse(text, "--catch-up")
 
 
 @given(times)
