@@ -44,8 +44,7 @@ _HINTS = {
     "VolumeLimitExceeded": _QUOTA,
     "SnapshotLimitExceeded": _QUOTA,
     "InstanceLimitExceeded": _QUOTA,
-    "InsufficientInstanceCapacity": "add more types to builder.instance_types, or set builder.subnet_id to "
-    "another zone",
+    "InsufficientInstanceCapacity": "try again later; a build takes more types from builder.instance_types",
     "VcpuLimitExceeded": "ask for a higher EC2 quota, or put a smaller type into builder.instance_types",
     "OptInRequired": "enable the region or subscribe to the base image first",
 }

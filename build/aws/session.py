@@ -94,6 +94,7 @@ def connect(cloud: Cloud) -> Clients:
         raise UserError(str(exc), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from exc
     sts = session.client("sts", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     ec2 = session.client("ec2", endpoint_url=cloud.endpoint_url, config=_CONFIG)
+    ec2.meta.events.register_first("needs-retry.ec2.RunInstances", _no_capacity_is_final)
     ssm = session.client("ssm", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     route53 = session.client("route53", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     iam = session.client("iam", endpoint_url=cloud.endpoint_url, config=_CONFIG)
@@ -124,6 +125,15 @@ def _is_aws(client: Client) -> bool:
     return bool(url == known.meta.endpoint_url)
 
 
+def _no_capacity_is_final(response: tuple[Any, dict[str, Any]] | None, **_: object) -> None:
+    """EC2 says with a 500 that a zone has no capacity, which botocore would repeat for more than a minute.
+
+    Another zone or type is the better answer, and there may be a dozen of them to try.
+    """
+    if response and response[1].get("Error", {}).get("Code") == "InsufficientInstanceCapacity":
+        response[0].status_code = 400
+
+
 def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
     """A client of any service of a cloud, for any thread; ``token`` goes with a role's temporary keys."""
     # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
@@ -137,6 +147,14 @@ def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
             aws_session_token=token,
             config=_CONFIG,
         )
+
+
+def partition_of(region: str) -> str:
+    """The part of AWS that a region is in, as ARNs have it: aws, aws-cn, aws-us-gov, aws-eusc, ….
+
+    Raises botocore's UnknownRegionError for a region that looks like none of them.
+    """
+    return str(_shared().get_partition_for_region(region))
 
 
 _making = threading.Lock()

@@ -19,6 +19,11 @@ def described(ec2: EC2Client, volume_id: str) -> VolumeTypeDef | None:
     return eventual.found(lambda: ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"])
 
 
+def listed(ec2: EC2Client, volume_id: str) -> VolumeTypeDef:
+    """A volume that there is, as soon as EC2 lists it. Raises CloudError."""
+    return eventual.listed(lambda: ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"], what=volume_id)
+
+
 def state_of(volume: VolumeTypeDef | None) -> str:
     """``available``, ``in-use``, …; that of the attachment while it is not ``attached``.
 

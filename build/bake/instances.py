@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from build.aws import eventual, instances, tags
 from build.aws.console import KernelWatch
-from build.aws.errors import code_of
+from build.aws.placements import Placement, first_with_capacity
 from build.aws.wait import wait_until
 from build.bake import user_data, watch
 from build.bake.state import Bake, Instance
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
         RunInstancesRequestTypeDef,
     )
 
-_NO_CAPACITY = {"InsufficientInstanceCapacity", "Unsupported", "InstanceLimitExceeded", "VcpuLimitExceeded"}
 _NEW = {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidGroup.NotFound"}
 """What EC2 answers about an image or a security group that was made a moment ago."""
 _SSH_EVERY_S = 1.0
@@ -36,7 +33,8 @@ _SSH_EVERY_S = 1.0
 def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
     """Run one instance of ``image_id`` and wait until it runs; ``role`` and ``number`` go into its name.
 
-    Instance types are tried in the manifest's order while EC2 has no capacity. Raises CloudError.
+    Instance types are tried in the manifest's order, each in every zone that offers it, while EC2 has no
+    capacity. Raises CloudError.
     """
     host_key = keys.generate()
     state.host_keys.append(host_key)
@@ -145,18 +143,13 @@ def terminate_all(state: Bake, role: str) -> None:
 
 
 def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -> str:
-    types = state.manifest.builder.instance_types
-    for tried, instance_type in enumerate(types, start=1):
-        try:
-            return _run_type(state, _request(state, image_id, role, number, host_key, instance_type))
-        except ClientError as exc:
-            if code_of(exc) not in _NO_CAPACITY or tried == len(types):
-                raise
-            state.report.note(f"no capacity for {instance_type}, trying {types[tried]}")
-    raise CloudError("builder.instance_types is empty")
+    def attempt(placement: Placement) -> str:
+        return _run_at(state, _request(state, image_id, role, number, host_key, placement))
+
+    return first_with_capacity(state.placements, attempt, state.report.note)
 
 
-def _run_type(state: Bake, request: RunInstancesRequestTypeDef) -> str:
+def _run_at(state: Bake, request: RunInstancesRequestTypeDef) -> str:
     """A refused request is repeated with the same token."""
     answer = eventual.retried(
         lambda: state.clients.ec2.run_instances(**request),
@@ -168,15 +161,15 @@ def _run_type(state: Bake, request: RunInstancesRequestTypeDef) -> str:
 
 
 def _request(
-    state: Bake, image_id: str, role: str, number: int, host_key: SshKey, instance_type: str
+    state: Bake, image_id: str, role: str, number: int, host_key: SshKey, placement: Placement
 ) -> RunInstancesRequestTypeDef:
     named = {**state.run.tags, "Name": _name(state, role)}
     request: RunInstancesRequestTypeDef = {
         "ImageId": image_id,
-        "InstanceType": instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
+        "InstanceType": placement.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
-        "ClientToken": f"{state.run.id}-{role}-{number}-{instance_type}",
+        "ClientToken": _token(state, role, number, placement),
         "UserData": user_data.render(
             # Only then: anywhere else a key in the image's files is to be seen.
             host_key=host_key,
@@ -191,10 +184,16 @@ def _request(
         },
         "InstanceInitiatedShutdownBehavior": "terminate",
         "BlockDeviceMappings": [{"DeviceName": state.base.root_device, "Ebs": _root_volume(state)}],
-        "NetworkInterfaces": [_interface(state)],
+        "NetworkInterfaces": [_interface(state, placement)],
         "TagSpecifications": tags.specifications(named, "instance", "volume", "network-interface"),
     }
     return request
+
+
+def _token(state: Bake, role: str, number: int, placement: Placement) -> str:
+    """EC2 answers a repeated request with the instance that it has made, and takes 64 characters."""
+    where = (placement.subnet_id or "")[-6:]
+    return f"{state.run.id}-{role}-{number}-{placement.instance_type}-{where}"[:64]
 
 
 def _root_volume(state: Bake) -> EbsBlockDeviceTypeDef:
@@ -209,20 +208,20 @@ def _root_volume(state: Bake) -> EbsBlockDeviceTypeDef:
         volume["Iops"] = root.iops
     if root.throughput is not None:
         volume["Throughput"] = root.throughput
-    if root.kms_key_id is not None:
-        volume["KmsKeyId"] = root.kms_key_id
+    if state.kms_key_arn is not None:
+        volume["KmsKeyId"] = state.kms_key_arn
     return volume
 
 
-def _interface(state: Bake) -> InstanceNetworkInterfaceSpecificationTypeDef:
+def _interface(state: Bake, placement: Placement) -> InstanceNetworkInterfaceSpecificationTypeDef:
     interface: InstanceNetworkInterfaceSpecificationTypeDef = {
         "DeviceIndex": 0,
         "Groups": [state.network.group_id],
         "AssociatePublicIpAddress": state.manifest.builder.address == "public",
         "DeleteOnTermination": True,
     }
-    if state.network.subnet_id:
-        interface["SubnetId"] = state.network.subnet_id
+    if placement.subnet_id:
+        interface["SubnetId"] = placement.subnet_id
     return interface
 
 

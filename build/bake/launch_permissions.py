@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from build.aws import encryption
 from build.bake.state import Bake
 from build.manifest import LaunchPermissions
 
@@ -14,7 +15,11 @@ _UNBLOCKED = "unblocked"
 
 
 def check(state: Bake) -> None:
-    """An account may forbid public images: EC2 would say so only at the end. Raises ManifestError."""
+    """An account may forbid public images, or encrypt them: EC2 would say so only at the end.
+
+    Raises ManifestError.
+    """
+    _check_encryption(state)
     if not state.manifest.publish.launch_permissions.is_public:
         return
     ec2, region = state.clients.ec2, state.clients.cloud.region
@@ -31,6 +36,26 @@ def check(state: Bake) -> None:
             f"{commands} allows them"
         )
         raise state.manifest.problem(("publish", "launch_permissions", "user_groups"), message)
+
+
+def _check_encryption(state: Bake) -> None:
+    """What the manifest wants unencrypted is encrypted all the same where EBS does so by default."""
+    wanted, ec2 = state.manifest.publish.launch_permissions, state.clients.ec2
+    if not wanted.named or state.manifest.builder.root_volume.encrypted or not encryption.by_default(ec2):
+        return
+    region = state.clients.cloud.region
+    where = f"the account encrypts every new volume in {region} (EBS encryption by default)"
+    off = f"`aws ec2 disable-ebs-encryption-by-default --region {region}` ends that"
+    if wanted.is_public:
+        message = f"{where}, and EC2 makes no encrypted image public: {off}"
+    elif encryption.default_key_is_aws(ec2):
+        message = (
+            f"{where} with AWS's own key, and EC2 does not share what that has encrypted: {off}; or name a "
+            "key of yours that those accounts may use (builder.root_volume.encrypted: true, kms_key_id)"
+        )
+    else:
+        return
+    raise state.manifest.problem(("builder", "root_volume", "encrypted"), message)
 
 
 def share(state: Bake) -> None:

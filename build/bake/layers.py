@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from build.aws import tags
+from build.aws import encryption, tags
 from build.bake.inputs import fingerprint, inputs
 from build.bake.inputs.inputs import Inputs
 from build.bake.state import Layer
@@ -58,9 +58,12 @@ def find_layers(manifest: Manifest, clients: Clients, now: Inputs) -> list[Layer
     by_key: dict[str, list[SnapshotTypeDef]] = {}
     for snapshot in snapshots:
         by_key.setdefault(tags.as_dict(snapshot.get("Tags")).get(tags.LAYER, ""), []).append(snapshot)
+    encrypted = manifest.builder.root_volume.encrypted or (
+        any(snapshot["Encrypted"] for snapshot in snapshots) and encryption.by_default(clients.ec2)
+    )
     with_layers = {tags.as_dict(snapshot.get("Tags")).get(tags.LAYER_OF, "") for snapshot in snapshots}
     return [
-        _best(manifest, use, number, by_key.get(keys[number], []), with_layers)
+        _best(manifest, use, number, by_key.get(keys[number], []), with_layers, encrypted=encrypted)
         for number, use in enumerate(manifest.provisioners)
     ]
 
@@ -86,6 +89,8 @@ def _best(
     number: int,
     snapshots: Sequence[SnapshotTypeDef],
     with_layers: set[str],
+    *,
+    encrypted: bool,
 ) -> LayerChoice:
     why = (
         f"{use.name} or what is before it is not as when a layer was made"
@@ -95,7 +100,7 @@ def _best(
     for snapshot in sorted(
         snapshots, key=lambda one: (tags.as_dict(one.get("Tags"))[tags.SINCE], one["StartTime"]), reverse=True
     ):
-        problem = _problem(manifest, snapshot)
+        problem = _problem(manifest, snapshot, encrypted=encrypted)
         if problem is None:
             snapshot_tags = tags.as_dict(snapshot.get("Tags"))
             layer = Layer(
@@ -109,8 +114,8 @@ def _best(
     return LayerChoice(use.name, None, why)
 
 
-def _problem(manifest: Manifest, snapshot: SnapshotTypeDef) -> str | None:
-    """Why a layer of the right content cannot be started from."""
+def _problem(manifest: Manifest, snapshot: SnapshotTypeDef, *, encrypted: bool) -> str | None:
+    """Why a layer of the right content cannot be started from; ``encrypted``: the builder's disk will be."""
     snapshot_tags, root = tags.as_dict(snapshot.get("Tags")), manifest.builder.root_volume
     if snapshot["State"] != "completed":
         return f"{snapshot['SnapshotId']} is {snapshot['State']}"
@@ -123,6 +128,6 @@ def _problem(manifest: Manifest, snapshot: SnapshotTypeDef) -> str | None:
             f"{snapshot['SnapshotId']} has {snapshot['VolumeSize']} GiB, more than "
             "builder.root_volume.size_gib"
         )
-    if snapshot["Encrypted"] and not root.encrypted:
+    if snapshot["Encrypted"] and not encrypted:
         return f"{snapshot['SnapshotId']} is encrypted, builder.root_volume is not"
     return None

@@ -193,7 +193,7 @@ def _network(manifest: Manifest) -> dict[str, object]:
     builder = manifest.builder
     return {
         "vpc": builder.vpc_id or "the default VPC",
-        "subnet": builder.subnet_id or "any that offers the instance type",
+        "subnet": " or ".join(builder.subnets) or "one of the default VPC, in a zone that offers the type",
         "address": builder.address,
         "ssh_from": ", ".join(builder.caller_cidr or ())
         or f"this machine's address, as {builder.caller_ip_url} sees it",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from build.aws.console import KernelWatch
+from build.aws.placements import Placement
 from build.aws.session import Clients
 from build.bake.inputs.inputs import Inputs
 from build.bake.run import Run
@@ -31,10 +32,9 @@ class BaseImage:
 
 @dataclass(frozen=True)
 class BuilderNetwork:
-    """Where instances of a run live; without a subnet EC2 picks one of the default VPC."""
+    """Who may reach the instances of a run."""
 
     vpc_id: str
-    subnet_id: str | None
     caller_cidrs: tuple[str, ...]
     group_id: str
 
@@ -91,6 +91,10 @@ class Bake:
     """Snapshots that this build has taken as layers."""
     source_id: str = field(init=False)
     """The image the builder is launched from: the base image, or that of the layer."""
+    placements: tuple[Placement, ...] = field(init=False)
+    """Where instances of the run can be, in order of preference."""
+    kms_key_arn: str | None = None
+    """What the disks are encrypted with; None: the account's default key."""
     network: BuilderNetwork = field(init=False)
     builder: Instance = field(init=False)
     builder_is_sealed: bool = False

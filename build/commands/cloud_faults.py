@@ -21,6 +21,8 @@ _HELP = {
     "volume, attached, detached or optimized",
     "hide": "RESOURCE=SECONDS  Hide each new instance, volume, snapshot, image or security-group (or *, "
     "all of them) from Describe",
+    "no-capacity": "ZONE=TYPE  Let a zone have no capacity for an instance type: us-east-1a=t3.large, "
+    "'us-east-1?=t3.*'",
     "route53-pending": "Let Route 53's changes stay PENDING",
     "acme-refuse": "Let Pebble refuse every certificate",
     "profile": "NAME  A set of faults: like-aws (AWS's times), throttled",
@@ -40,6 +42,7 @@ def faults(
     where: Several = None,
     state: str = "",
     hide: str = "",
+    no_capacity: str = "",
     route53_pending: bool = False,
     acme_refuse: bool = False,
     profile: str = "",
@@ -68,7 +71,7 @@ def faults(
             "times": times or None,
             "where": dict(_pair("where", condition) for condition in where or ()),
         }
-        wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide)]
+        wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide), *_of_zones(no_capacity)]
         wanted += [{"kind": "route53-pending"}] * route53_pending + [{"kind": "acme-refuse"}] * acme_refuse
         if wanted:
             client.add(endpoint.url, wanted)
@@ -101,6 +104,13 @@ def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
     return wanted
 
 
+def _of_zones(no_capacity: str) -> list[dict[str, Any]]:
+    if not no_capacity:
+        return []
+    zone, instance_type = _pair("no-capacity", no_capacity)
+    return [{"kind": "no-capacity", "zone": zone, "instance_type": instance_type}]
+
+
 def _pair(option: str, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
@@ -118,8 +128,11 @@ def _seconds(option: str, text: str) -> float:
 def _rows(listed: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     rows = []
     for fault in listed["faults"]:
-        place = fault.get("call") or fault.get("change") or fault.get("resource") or ""
-        details = [fault.get("code", ""), f"{fault['seconds']:g} s" if "seconds" in fault else ""]
+        place = next((fault[key] for key in ("call", "change", "resource", "zone") if key in fault), "")
+        details = [
+            fault.get("code") or fault.get("instance_type", ""),
+            f"{fault['seconds']:g} s" if "seconds" in fault else "",
+        ]
         details += [f"where {name}={pattern}" for name, pattern in fault.get("where", {}).items()]
         left = "always" if fault["left"] is None else f"{fault['left']} times"
         rows.append(

@@ -24,8 +24,9 @@ _GOES_ON = "the same command again goes on from here"
         "email": "ADDRESS  Let's Encrypt account (required, or launch.email)",
         "admin": "NAME  The hub's administrator; the first password is printed once (default: launch.admin)",
         "ami": "AMI-ID  Launch this image (default: the newest published one)",
-        "instance-type": "TYPE  Instance type (default: launch.instance_type)",
-        "subnet": "SUBNET-ID  Subnet of the instance (default: launch.subnet_id, else a default subnet)",
+        "instance-type": "TYPE  Instance type (default: launch.instance_type, then launch.instance_types)",
+        "subnet": "SUBNET-ID  Subnet of the instance (default: launch.subnet_id, launch.subnet_ids, else "
+        "a default subnet)",
         "data-size": "GIB  Size of the data volume; a larger number grows one that is there",
         "operator-key": "FILE  Private key to log in with from now on (default: one made for this hub)",
         "staging": "Use Let's Encrypt's staging directory",

@@ -11,21 +11,26 @@ if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.hubs.hub import Hub
 
-_NAMING = ("A", "AAAA", "CNAME")
+_NAMING = ("A", "AAAA", "CNAME", "HTTPS", "SVCB")
+"""Types that say where browsers connect to; HTTPS and SVCB may carry addresses of their own (RFC 9460)."""
 
 
 def find_zone(clients: Clients, domain: str) -> Zone | None:
-    """The public hosted zone that holds ``domain``: the longest match."""
+    """The public hosted zone that holds ``domain``: the longest match, the first of several of that name."""
+    return next(iter(zones_of(clients, domain)), None)
+
+
+def zones_of(clients: Clients, domain: str) -> list[Zone]:
+    """Every public hosted zone of the longest name that holds ``domain``; Route 53 allows several."""
     pages = clients.route53.get_paginator("list_hosted_zones").paginate()
     found = [
-        zone
+        Zone(zone["Id"].rpartition("/")[2], zone["Name"].rstrip("."))
         for page in pages
         for zone in page["HostedZones"]
         if not zone.get("Config", {}).get("PrivateZone")
     ]
-    zones = {zone["Name"].rstrip("."): zone["Id"].rpartition("/")[2] for zone in found}
-    name = longest_match(domain, zones)
-    return Zone(zones[name], name) if name is not None else None
+    name = longest_match(domain, (zone.name for zone in found))
+    return [zone for zone in found if zone.name == name]
 
 
 def longest_match(domain: str, zones: Iterable[str]) -> str | None:

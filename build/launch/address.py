@@ -12,11 +12,14 @@ from build.errors import CloudError, UserError
 from build.hubs import instances
 from build.hubs.address import GIVEN, own_address, tagged_addresses
 from build.hubs.models import Address
-from build.launch.state import LaunchState
+from build.launch.state import Billed, LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import AddressTypeDef
+
+
+_DOLLARS_A_MONTH = 3.65  # docs/explanation/costs.md
 
 
 class EnsureAddress(Step[LaunchState]):
@@ -64,9 +67,11 @@ class EnsureAddress(Step[LaunchState]):
                     "launch.allocation_id"
                 ),
             ) from exc
-        state.record_change(f"allocated the address {address['PublicIp']}")
-        _release_others(state, address["AllocationId"])
-        return Address(address["AllocationId"], address["PublicIp"])
+        ip, allocation_id = address["PublicIp"], address["AllocationId"]
+        state.record_change(f"allocated the address {ip}")
+        state.billed[allocation_id] = Billed(f"the address {ip}", _DOLLARS_A_MONTH)
+        _release_others(state, allocation_id)
+        return Address(allocation_id, ip)
 
 
 class MoveAddress(Step[LaunchState]):

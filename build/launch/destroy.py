@@ -11,7 +11,7 @@ from build.aws.instances import wait_for_state
 from build.aws.session import Clients
 from build.hubs import instances, lock, operator_key
 from build.hubs.address import GIVEN, own_address
-from build.hubs.dns import find_zone
+from build.hubs.dns import zones_of
 from build.hubs.hub import Hub
 from build.hubs.security_group import own_group
 from build.hubs.volume import own_volume
@@ -52,11 +52,10 @@ class RemoveDnsRecords(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """A record that points elsewhere is somebody else's."""
-        own, zone = (
-            own_address(state.clients, state.hub),
-            find_zone(state.clients, state.hub.domain),
-        )
-        if own and zone:
+        own = own_address(state.clients, state.hub)
+        if own is None:
+            return
+        for zone in zones_of(state.clients, state.hub.domain):
             dns.remove_records(state, zone, own.ip)
 
 

@@ -5,17 +5,20 @@ With subdomains a wildcard beside the name leads users' hosts there.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from build.aws import tags
 from build.aws.wait import wait_until
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.address import own_address
-from build.hubs.dns import find_zone, in_words, labels_below, plain, points_to, records_of
+from build.hubs.dns import in_words, labels_below, plain, points_to, records_of, zones_of
 from build.hubs.models import Zone
 from build.launch.state import LaunchState
 from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from build.aws.session import Clients
 
 TTL_S = 60
 _INSYNC_S = 600
@@ -32,7 +35,9 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone, or a record points elsewhere and --take-over is missing."""
+        """Raises UserError when there is no zone or more than one, or a record points elsewhere and
+        --take-over was not given.
+        """
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
@@ -40,7 +45,7 @@ class FindZone(Step[LaunchState]):
                 f" {_LONGEST_WITH_SUBDOMAINS}",
                 hint="a shorter --domain",
             )
-        state.zone = find_zone(state.clients, state.hub.domain)
+        state.zone = _the_only_zone(state.clients, state.hub.domain)
         if state.zone is None:
             if state.options.dns:
                 raise UserError(
@@ -138,7 +143,7 @@ class UpsertDnsRecords(Step[LaunchState]):
         gone = [
             {"Action": "DELETE", "ResourceRecordSet": record}
             for record in records
-            if record["Type"] in ("AAAA", "CNAME")
+            if record["Type"] in ("AAAA", "CNAME", "HTTPS", "SVCB")
         ]
         return [*gone, {"Action": "UPSERT", "ResourceRecordSet": wanted}]
 
@@ -190,3 +195,18 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
         on_wait=state.report.waiting,
         hint="look at the zone in Route 53; the same command goes on from here",
     )
+
+
+def _the_only_zone(clients: Clients, domain: str) -> Zone | None:
+    """Only one of two zones of a name is asked by resolvers, and certbot may write into the other one."""
+    zones = zones_of(clients, domain)
+    if len(zones) > 1:
+        ids = ", ".join(zone.id for zone in zones)
+        raise UserError(
+            f"there are {len(zones)} public hosted zones {zones[0].name}: {ids}",
+            hint=(
+                f"delete those that {zones[0].name} is not delegated to: `dig NS {zones[0].name}` and "
+                "`aws route53 get-hosted-zone --id ID` show the name servers"
+            ),
+        )
+    return zones[0] if zones else None

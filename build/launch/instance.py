@@ -13,14 +13,18 @@ from build.aws import tags
 from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
+from build.aws.placements import NO_CAPACITY, Placement, first_with_capacity
 from build.aws.wait import wait_until
+from build.errors import CloudError
 from build.hubs import instances
 from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
+from build.hubs.models import SubnetChoice
+from build.hubs.volume import own_volume
 from build.image_contract import LaunchData
-from build.launch import user_data
+from build.launch import user_data, volume
 from build.launch.image import of_instance
-from build.launch.state import LaunchState
+from build.launch.state import Billed, LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -34,8 +38,8 @@ _TOKEN_S = 600
 class RunInstance(Step[LaunchState]):
     """Keep the instance that runs, finish a replacement that was interrupted, or launch an instance.
 
-    Needs: image, subnet, profile, group_id, volume_id. Produces: instance_id, kernel, names, old_id while one
-    takes over from another.
+    Needs: image, subnet, placements, profile, group_id, volume_id. Produces: instance_id, kernel, names,
+    old_id while one takes over from another.
     """
 
     title = "find or launch the instance"
@@ -83,8 +87,8 @@ def differences(state: LaunchState, current: HubInstance) -> list[str]:
     found = []
     if current.image_id != state.image.id:
         found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
-    if current.instance_type != state.options.instance_type:
-        found.append(f"it is a {current.instance_type}, not a {state.options.instance_type}")
+    if current.instance_type not in state.options.instance_types:
+        found.append(f"it is a {current.instance_type}, not a {' or '.join(state.options.instance_types)}")
     if current.launch_digest != user_data.digest(_data(state)):
         found.append("its launch data (admin, email, subdomains, certificates from staging or not) differ")
     return found
@@ -131,11 +135,56 @@ def _data(state: LaunchState) -> LaunchData:
 
 
 def _launch(state: LaunchState) -> str:
-    """Launch one instance, or find that of an interrupted launch which EC2 does not list yet."""
-    request = _request(state)
+    """Launch one instance, where there is capacity; a new data volume goes with it from zone to zone.
+
+    It is the one that an interrupted launch of a moment ago made already, if EC2 does not list it yet.
+    Raises CloudError when there is no capacity anywhere; then a new volume is gone again.
+    """
+
+    if not state.placements:  # one was to be kept, when the subnet was chosen
+        raise CloudError(f"the instance of {state.hub.domain} is gone", hint="run this again")
+
+    def run(placement: Placement) -> str:
+        before = state.subnet.zone
+        state.subnet = SubnetChoice(state.subnet.vpc_id, placement.subnet_id or "", placement.zone)
+        if placement.zone != before:
+            volume.move_to_subnets_zone(state)
+        instance_id = _run(state, placement)
+        state.record_change(f"launched {instance_id} ({placement}) from {state.image.id}")
+        return instance_id
+
+    try:
+        instance_id = first_with_capacity(_in_order(state), run, state.report.note)
+    except ClientError as exc:
+        if code_of(exc) not in NO_CAPACITY:
+            raise
+        volume.remove_new(state)
+        raise _no_capacity(state, exc) from exc
+    state.volume_is_new = False  # it is the instance's from here on
+    state.billed[instance_id] = Billed(f"the instance {instance_id}")
+    return instance_id
+
+
+def _no_capacity(state: LaunchState, error: ClientError) -> CloudError:
+    zones = sorted({placement.zone for placement in state.placements})
+    hints = ["add types to launch.instance_types", "try again later"]
+    if own_volume(state.clients, state.hub):
+        hints.append("the data volume cannot leave its zone")
+    elif state.options.subnet_ids:
+        hints.append("name subnets of other zones in launch.subnet_ids")
+    return CloudError(
+        f"no capacity for {' or '.join(state.options.instance_types)} in {', '.join(zones)}; the last answer "
+        f"to RunInstances: {error.response['Error'].get('Message')} ({code_of(error)})",
+        hint="; ".join(hints),
+    )
+
+
+def _run(state: LaunchState, placement: Placement) -> str:
+    """Launch at that placement. Raises ClientError."""
+    request = _request(state, placement)
 
     def attempt() -> str:
-        request["ClientToken"] = _token(state.hub)
+        request["ClientToken"] = _token(state.hub, placement)
         try:
             return state.clients.ec2.run_instances(**request)["Instances"][0]["InstanceId"]
         except ClientError as exc:
@@ -147,32 +196,53 @@ def _launch(state: LaunchState) -> str:
                 " ", ""
             ):
                 return ""
+            if code_of(exc) in NO_CAPACITY:  # it has made nothing, and the next request is another
+                _token_file(state.hub).unlink(missing_ok=True)
             raise
 
-    instance_id = wait_until(
+    return wait_until(
         attempt,
         bool,
         what="EC2",
         describe=lambda _: f"does not know the profile {state.profile} yet",
         timeout_s=_PROFILE_S,
     )
-    state.record_change(f"launched {instance_id} ({state.options.instance_type}) from {state.image.id}")
-    return instance_id
 
 
 def _token_file(hub: Hub) -> Path:
+    """Holds the token of the last request and its instance type."""
     return hub.folder / "run-token"
 
 
-def _token(hub: Hub) -> str:
-    """The same until the instance runs: EC2 answers a repeated request with the instance of the first."""
+def _told(hub: Hub) -> tuple[str, str]:
+    """(token, instance type) of a request whose instance EC2 may not list yet; empty where there is none."""
     file = _token_file(hub)
     if not file.exists() or time.time() - file.stat().st_mtime > _TOKEN_S:
-        file.write_text(secrets.token_hex(16), encoding="ascii")
-    return file.read_text(encoding="ascii")
+        return "", ""
+    token, _, instance_type = file.read_text(encoding="ascii").partition(" ")
+    return token, instance_type
 
 
-def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
+def _token(hub: Hub, placement: Placement) -> str:
+    """The same one until the instance runs: EC2 answers a repeated request with the instance that it made at
+    first.
+    """
+    token, instance_type = _told(hub)
+    if instance_type != placement.instance_type:
+        token = secrets.token_hex(16)
+        _token_file(hub).write_text(f"{token} {placement.instance_type}", encoding="ascii")
+    return token
+
+
+def _in_order(state: LaunchState) -> list[Placement]:
+    """Those of the type that an interrupted launch has asked for first: it may have its instance already."""
+    _, asked_for = _told(state.hub)
+    return sorted(
+        state.placements, key=lambda placement: bool(asked_for) and placement.instance_type != asked_for
+    )
+
+
+def _request(state: LaunchState, placement: Placement) -> RunInstancesRequestTypeDef:
     """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user
     guide, "Preserve data").
     """
@@ -191,7 +261,7 @@ def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
     root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
     return {
         "ImageId": state.image.id,
-        "InstanceType": state.options.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
+        "InstanceType": placement.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
         "MinCount": 1,
         "MaxCount": 1,
         "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.options)),
@@ -207,7 +277,7 @@ def _request(state: LaunchState) -> RunInstancesRequestTypeDef:
         "NetworkInterfaces": [
             {
                 "DeviceIndex": 0,
-                "SubnetId": state.subnet.subnet_id,
+                "SubnetId": placement.subnet_id or "",
                 "Groups": [state.group_id],
                 # until the Elastic IP leads to it: it has work to do before
                 "AssociatePublicIpAddress": True,

@@ -40,8 +40,10 @@ class LaunchOptions:
 
     defaults: Defaults
     image_id: str | None
-    instance_type: str
-    subnet_id: str | None
+    instance_types: tuple[str, ...]
+    """In order of preference."""
+    subnet_ids: tuple[str, ...]
+    """In order of preference; none: those of the default VPC."""
     data_size_gib: int | None
     """None: as it is; a new volume gets the manifest's size."""
     email: str
@@ -87,8 +89,8 @@ def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:
     return LaunchOptions(
         defaults=defaults,
         image_id=options.ami or None,
-        instance_type=defaults.instance_type,
-        subnet_id=defaults.subnet_id,
+        instance_types=(options.instance_type,) if options.instance_type else defaults.types,
+        subnet_ids=(options.subnet,) if options.subnet else defaults.subnets,
         data_size_gib=options.data_size or None,
         email=defaults.email,
         admin=defaults.admin,

@@ -37,15 +37,15 @@ class EnsurePassword(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """A password made by a launch that was interrupted before it could show it is still to be shown."""
-        admin, had = state.options.admin, _who_had_one(state)
+        admin, had, made_now = state.options.admin, _who_had_one(state), False
         if had != admin and _an_instance_is_to_come(state):
             if had is not None:  # another administrator gets another password
                 forget(state.clients, state.hub)
-            if _generate(state):
+            if made_now := _generate(state):
                 state.record_change(f"generated the password of {admin}")
             volume_tags = tags.as_list({tags.FIRST_PASSWORD: admin})
             state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=volume_tags)
-        state.password = _not_shown_yet(state)
+        state.password = _not_shown_yet(state, made_now=made_now)
 
 
 def parameter_of(hub: Hub) -> str:
@@ -111,13 +111,16 @@ def _generate(state: LaunchState) -> bool:
     return True
 
 
-def _not_shown_yet(state: LaunchState) -> str | None:
+def _not_shown_yet(state: LaunchState, *, made_now: bool) -> str | None:
     """None also where the machine has deleted it."""
     name, ssm = parameter_of(state.hub), state.clients.ssm
     try:
-        found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-        shown = tags.as_dict(found).get(SHOWN) != "no"
-        return None if shown else ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        # Tags written a moment ago may not be listed yet: a new password has been shown to nobody.
+        if not made_now:
+            found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+            if tags.as_dict(found).get(SHOWN) != "no":
+                return None
+        return ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     except ClientError as exc:
         if code_of(exc) not in _GONE:
             raise

@@ -14,7 +14,7 @@ from build.aws.session import Clients
 from build.hubs import lock
 from build.hubs import operator_key as hubs_operator_key
 from build.hubs.hub import Hub
-from build.launch import password
+from build.launch import leftovers, password, user_data
 from build.launch.address import EnsureAddress, MoveAddress
 from build.launch.dns import FindZone, UpsertDnsRecords
 from build.launch.image import FindHubImage
@@ -67,8 +67,14 @@ def launch(
     """
     with lock.held(hub, clients, "launch"), report.logging_to(hub.folder / "launch.log"):
         hubs_operator_key.ensure_key(hub, operator_key)
+        user_data.check_size(hub, options, clients.cloud)
         state = LaunchState(hub, options, manifest, clients, report)
-        Runner[LaunchState](report).run(steps(), state)
+        try:
+            Runner[LaunchState](report).run(steps(), state)
+        except BaseException:  # an interrupt as well
+            if words := leftovers.in_words(state):
+                report.warn(words)
+            raise
         if not state.changes:
             report.note("everything is up to date; nothing was changed")
         return state

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from build import image_contract
 from build.aws.errors import code_of
+from build.aws.session import partition_of
 from build.errors import UserError
 from build.hubs.models import Zone
 from build.launch.state import LaunchState
@@ -112,7 +113,7 @@ def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
     Without a zone no DNS at all.
     """
     region, account = clients.cloud.region, clients.account
-    arn = f"arn:{partition(region)}"
+    arn = f"arn:{partition_of(region)}"
     parameter = f"{arn}:ssm:{region}:{account}:parameter{hub.prefix}"
     # The machine deletes the first password when it has been used, or when its time has passed.
     password = ["ssm:GetParameter", "ssm:DeleteParameter"]
@@ -151,11 +152,6 @@ def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
             },
         ]
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def partition(region: str) -> str:
-    """The part of AWS a region is in, as ARNs have it."""
-    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")
 
 
 def remove(clients: Clients, hub: Hub) -> bool:

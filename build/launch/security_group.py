@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from build.aws import tags
+from build.errors import UserError
 from build.hubs.security_group import IngressRule, in_words, own_group, rules_of
 from build.launch.state import LaunchState
 from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef
 
 PORTS = (443, 80)
 
@@ -21,9 +26,14 @@ class EnsureSecurityGroup(Step[LaunchState]):
     title = "find or make the security group"
 
     def run(self, state: LaunchState) -> None:
-        """Rules that the operator's tasks opened for a while stay until they expire."""
+        """Rules that the operator's tasks opened for a while stay until they expire.
+
+        Raises UserError for a group in another VPC than the subnet's.
+        """
         ec2 = state.clients.ec2
         group = own_group(state.clients, state.hub)
+        if group and group.get("VpcId") != state.subnet.vpc_id:
+            raise _elsewhere(state, group)
         if group:
             state.group_id = group["GroupId"]
         else:
@@ -50,6 +60,15 @@ class EnsureSecurityGroup(Step[LaunchState]):
                 GroupId=state.group_id, IpPermissions=[rule.permission for rule in new]
             )
             state.record_change(f"opened {', '.join(in_words(rule) for rule in new)}")
+
+
+def _elsewhere(state: LaunchState, group: SecurityGroupTypeDef) -> UserError:
+    vpc_id, subnet = group.get("VpcId"), state.subnet
+    return UserError(
+        f"the security group {group['GroupId']} of {state.hub.domain} is in {vpc_id}, but {subnet.subnet_id} "
+        f"is in {subnet.vpc_id}",
+        hint=f"choose a subnet in {vpc_id}; if the hub has no instance, delete the group instead",
+    )
 
 
 def rules_for(cidrs: Iterable[str]) -> list[IngressRule]:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from build.aws.console import KernelWatch
+from build.aws.placements import Placement
 from build.aws.session import Clients
 from build.hubs.hub import Hub
 from build.hubs.models import Address, Certificate, HubImage, SubnetChoice, Zone
 from build.launch.options import LaunchOptions
 from build.manifest import Manifest
 from build.report.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class Billed:
+    """Something EC2 bills: in words, with its price in dollars a month (us-east-1; None: it depends)."""
+
+    words: str
+    dollars: float | None = None
 
 
 @dataclass
@@ -27,10 +36,16 @@ class LaunchState:
     zone: Zone | None = None
     """None: there is no hosted zone, and the name is left alone."""
     subnet: SubnetChoice = field(init=False)
+    placements: tuple[Placement, ...] = ()
+    """Where an instance can be launched, in order of preference; of several zones only without a volume."""
     profile: str = field(init=False)
     group_id: str = field(init=False)
     address: Address = field(init=False)
     volume_id: str = field(init=False)
+    kms_key_arn: str | None = None
+    """What a new data volume is encrypted with; None: the account's default key."""
+    volume_is_new: bool = False
+    """This launch has made it, and no instance has written to it."""
     instance_id: str = field(init=False)
     names: tuple[str, ...] = field(init=False)
     """What record and certificate of ``instance_id`` are for: the domain, and with subdomains
@@ -48,6 +63,9 @@ class LaunchState:
     password: str | None = None
     """The administrator's first password, until it has been shown."""
     changes: list[str] = field(default_factory=list)
+
+    billed: dict[str, Billed] = field(default_factory=dict)
+    """By id, what this launch has made that costs something for as long as it is there."""
 
     def record_change(self, what: str) -> None:
         """Something was made or changed."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from build import cloud_config
 from build.aws.session import Cloud
+from build.errors import UserError
 from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.image_contract import (
@@ -18,6 +19,9 @@ from build.image_contract import (
     LaunchData,
 )
 from build.launch.options import STAGING_DIRECTORY, LaunchOptions
+
+_LIMIT = 16384  # bytes before base64 (EC2 API reference, RunInstances)
+_ANY_VOLUME = "vol-0123456789abcdef0"
 
 
 def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) -> LaunchData:
@@ -76,3 +80,14 @@ def render(data: Mapping[str, object], operator_keys: Sequence[str]) -> str:
         ],
     }
     return cloud_config.render(config)
+
+
+def check_size(hub: Hub, options: LaunchOptions, cloud: Cloud) -> None:
+    """EC2 would refuse too long user data only when address and volume are made. Raises UserError."""
+    keys = operator_keys(hub, options)
+    size = len(render(launch_data(hub, options, cloud, _ANY_VOLUME), keys).encode())
+    if size > _LIMIT:
+        raise UserError(
+            f"launch.operator_keys: {len(keys)} keys make {size} bytes of user data; EC2 takes {_LIMIT}",
+            hint="name fewer keys, or ed25519 keys: they are a seventh as long as RSA keys of 4096 bits",
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from build.aws import snapshots, tags, volumes
+from build.aws import encryption, snapshots, tags, volumes
 from build.errors import CloudError, UserError
 from build.hubs.volume import DATA, own_volume
-from build.launch.state import LaunchState
+from build.launch.state import Billed, LaunchState
 from build.pipeline import Step
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 DEVICE = "/dev/sdf"
 _WAIT_S = 600
+_DOLLARS_A_GIB_AND_MONTH = {"gp3": 0.08, "gp2": 0.10}  # docs/explanation/costs.md
 _HINT = "look at the volume in the EC2 console; the same command goes on from here"
 
 
@@ -30,8 +32,7 @@ class EnsureVolume(Step[LaunchState]):
         """Raises UserError when a smaller volume is wanted than there is."""
         volume = own_volume(state.clients, state.hub)
         if volume is None:
-            state.volume_id = _create(state)
-            wait_for(state, state.volume_id, "available")
+            _create(state, {})
             return
         state.volume_id = volume["VolumeId"]
         state.report.note(f"data volume {state.volume_id}, {volume['Size']} GiB")
@@ -49,24 +50,53 @@ class EnsureVolume(Step[LaunchState]):
             )
 
 
-def _create(state: LaunchState) -> str:
-    defaults = state.options.defaults.data_volume
+def find_key(state: LaunchState) -> None:
+    """The key for a volume that is to be made. Raises UserError when there is no such key."""
+    if key := state.options.defaults.data_volume.kms_key_id:
+        state.kms_key_arn = encryption.key_arn(state.clients, "launch.data_volume.kms_key_id", key)
+
+
+def move_to_subnets_zone(state: LaunchState) -> None:
+    """Put the volume that this launch has made into the zone of ``state.subnet``: as it is blank, another.
+
+    The one before goes first: a hub with two data volumes would not know which is its own.
+    """
+    volume = volumes.listed(state.clients.ec2, state.volume_id)
+    had = tags.as_dict(volume.get("Tags"))
+    remove_new(state)
+    _create(state, {key: value for key, value in had.items() if key == tags.FIRST_PASSWORD})
+
+
+def remove_new(state: LaunchState) -> None:
+    """Delete the volume that this launch has made; one that was there before stays."""
+    if not state.volume_is_new:
+        return
+    state.clients.ec2.delete_volume(VolumeId=state.volume_id)
+    state.billed.pop(state.volume_id)
+    state.volume_is_new = False
+    state.record_change(f"deleted {state.volume_id}, which was blank")
+
+
+def _create(state: LaunchState, more_tags: Mapping[str, str]) -> None:
+    """Make the volume in the zone of the subnet and wait until it is there. Raises CloudError."""
+    defaults, size = state.options.defaults.data_volume, state.options.new_volume_gib
+    volume_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA, **more_tags}
     request: CreateVolumeRequestTypeDef = {
         "AvailabilityZone": state.subnet.zone,
-        "Size": state.options.new_volume_gib,
+        "Size": size,
         "VolumeType": defaults.type,
         "Encrypted": True,
-        "TagSpecifications": tags.specifications(
-            {**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA}, "volume"
-        ),
+        "TagSpecifications": tags.specifications(volume_tags, "volume"),
     }
-    if defaults.kms_key_id:
-        request["KmsKeyId"] = defaults.kms_key_id
-    volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
-    state.record_change(
-        f"created the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}"
+    if state.kms_key_arn:
+        request["KmsKeyId"] = state.kms_key_arn
+    state.volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
+    state.volume_is_new = True
+    state.record_change(f"created the data volume {state.volume_id}, {size} GiB, in {state.subnet.zone}")
+    state.billed[state.volume_id] = Billed(
+        f"the data volume {state.volume_id} of {size} GiB", size * _DOLLARS_A_GIB_AND_MONTH[defaults.type]
     )
-    return volume_id
+    wait_for(state, state.volume_id, "available")
 
 
 def attach(state: LaunchState, instance_id: str) -> None:

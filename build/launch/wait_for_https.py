@@ -12,6 +12,7 @@ from build.hubs import boot_status, https_probe
 from build.hubs.https_probe import HttpsProbe, trust_of
 from build.hubs.models import Certificate
 from build.image_contract import FAILED, READY
+from build.launch.caller_ingress import https_allowed
 from build.launch.state import LaunchState
 from build.pipeline import Step
 
@@ -60,15 +61,16 @@ def wait(state: LaunchState, ip: str) -> Certificate | None:
         return _judge(state, seen, failures)
 
     try:
-        return wait_until(
-            look,
-            lambda seen: seen.ok,
-            what=state.hub.domain,
-            describe=lambda seen: seen.problem,
-            timeout_s=state.options.defaults.ready_minutes * 60,
-            on_wait=state.report.waiting,
-            interval_s=_EVERY_S,
-        ).certificate
+        with https_allowed(state):
+            return wait_until(
+                look,
+                lambda seen: seen.ok,
+                what=state.hub.domain,
+                describe=lambda seen: seen.problem,
+                timeout_s=state.options.defaults.ready_minutes * 60,
+                on_wait=state.report.waiting,
+                interval_s=_EVERY_S,
+            ).certificate
     except CloudError as exc:
         _check_kernel(state, now=True)
         raise HubsmithError(

@@ -38,6 +38,8 @@ class LocalBackend(EC2Backend):
     # Of a class, so that a state that was kept before they were there has them.
     image_block_public_access = "unblocked"
     snapshot_block_public_access = "unblocked"
+    ebs_default_kms_key_id = ""
+    """A key of the account's own, as it was given; empty: AWS's."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)

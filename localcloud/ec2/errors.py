@@ -45,6 +45,15 @@ def volume_not_found(volume_id: str) -> Ec2Error:
     return Ec2Error("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist.")
 
 
+def no_capacity(instance_type: str, zone: str) -> Ec2Error:
+    """A zone without room for another instance of that type."""
+    return Ec2Error(
+        "InsufficientInstanceCapacity",
+        f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you "
+        f"requested ({zone}). Our system will be working on provisioning additional capacity.",
+    )
+
+
 def missing_parameter(name: str) -> Ec2Error:
     """A parameter EC2 requires."""
     return Ec2Error("MissingParameter", f"The request must contain the parameter {name}")

@@ -13,6 +13,7 @@ KINDS = {
     "delay": "let a call take longer: call, seconds, times, where",
     "state": "let a state change take longer: change, seconds, seconds_per_gib (of the data; snapshots only)",
     "hide": "let Describe overlook what is new: resource, seconds",
+    "no-capacity": "let RunInstances have no capacity: zone, instance_type (both patterns)",
     "route53-pending": "let GetChange answer PENDING, until the fault is cleared or for seconds",
     "acme-refuse": "let Pebble refuse every certificate",
 }
@@ -55,6 +56,7 @@ _USES = {
     "delay": {"call", "seconds", "times", "where"},
     "state": {"change", "seconds", "seconds_per_gib"},
     "hide": {"resource", "seconds"},
+    "no-capacity": {"zone", "instance_type"},
     "route53-pending": {"seconds"},
     "acme-refuse": set(),
 }
@@ -63,6 +65,7 @@ _NEEDS = {
     "delay": {"call", "seconds"},
     "state": {"change", "seconds"},
     "hide": {"resource", "seconds"},
+    "no-capacity": {"zone", "instance_type"},
 }
 
 
@@ -84,6 +87,8 @@ class Fault:
     code: str = ""
     change: str = ""
     resource: str = ""
+    zone: str = ""
+    instance_type: str = ""
     seconds: float | None = None
     seconds_per_gib: float | None = None
     times: int | None = None
@@ -112,12 +117,12 @@ class Fault:
         return {key: value for key, value in asdict(self).items() if value not in (None, "", {})}
 
     def __str__(self) -> str:
-        place = self.call or self.change or self.resource
+        place = self.call or self.change or self.resource or self.zone
         conditions = " and ".join(f"{name}={pattern}" for name, pattern in self.where.items())
         words = [
             self.kind,
             place,
-            self.code,
+            self.code or self.instance_type,
             "" if self.seconds is None else f"{self.seconds:g} s",
             "" if self.seconds_per_gib is None else f"and {self.seconds_per_gib:g} s/GiB",
             f"where {conditions}" * bool(conditions),
@@ -147,6 +152,6 @@ def _check(given: Mapping[str, Any]) -> None:
         isinstance(text, str) for pair in where.items() for text in pair
     ):
         raise UserError(f"where is an object of texts, not {where!r}")
-    for name in ("call", "code"):
+    for name in ("call", "code", "zone", "instance_type"):
         if not isinstance(given.get(name, ""), str):
             raise UserError(f"{name} is a text, not {given[name]!r}")

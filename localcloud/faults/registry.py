@@ -152,6 +152,14 @@ class Faults:
         until = self._hidden.get(resource_id)
         return until is not None and self._clock() < until
 
+    def lacks_capacity(self, zone: str, instance_type: str) -> bool:
+        """Is that availability zone to have no capacity for that instance type?"""
+        return any(
+            fnmatchcase(zone, found.fault.zone) and fnmatchcase(instance_type, found.fault.instance_type)
+            for found in self._set
+            if found.fault.kind == "no-capacity"
+        )
+
     @property
     def route53_pending(self) -> bool:
         """Are Route 53's changes to stay PENDING?"""

@@ -10,6 +10,7 @@ from moto.core.base_backend import BackendDict
 from moto.ec2.models import ec2_backends
 from moto.events.models import events_backends
 from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
 from moto.route53.models import route53_backends
 from moto.scheduler.models import scheduler_backends
@@ -23,6 +24,7 @@ SERVICES: dict[str, BackendDict[Any]] = {
     "ec2": ec2_backends,
     "events": events_backends,
     "iam": iam_backends,
+    "kms": kms_backends,
     "logs": logs_backends,
     "route53": route53_backends,
     "scheduler": scheduler_backends,

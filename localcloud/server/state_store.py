@@ -26,8 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
 from moto import __version__ as moto_version
 from moto.core.base_backend import BackendDict
+from moto.kms.utils import ECDSAPrivateKey, RSAPrivateKey
 from moto.ssm.models import ParameterDict, SimpleSystemManagerBackend
 
 _log = logging.getLogger("hubsmith.localcloud.state")
@@ -104,6 +111,24 @@ def _reduce_parameters(parameters: ParameterDict) -> tuple[object, ...]:
 
 
 copyreg.pickle(ParameterDict, _reduce_parameters)  # type: ignore[arg-type]  # typeshed knows the short forms only
+
+
+def _reduce_private_key(key: RSAPrivateKey | ECDSAPrivateKey) -> tuple[object, ...]:
+    """The private keys of KMS are objects of OpenSSL: they go as PKCS #8."""
+    der = key.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return _private_key, (type(key), der, {**vars(key), "private_key": None})
+
+
+def _private_key(
+    kind: type[RSAPrivateKey | ECDSAPrivateKey], der: bytes, state: dict[str, Any]
+) -> RSAPrivateKey | ECDSAPrivateKey:
+    made = kind.__new__(kind)
+    made.__dict__ = {**state, "private_key": load_der_private_key(der, None)}
+    return made
+
+
+copyreg.pickle(RSAPrivateKey, _reduce_private_key)  # type: ignore[arg-type]  # as above
+copyreg.pickle(ECDSAPrivateKey, _reduce_private_key)  # type: ignore[arg-type]  # as above
 
 
 class _Unpickler(pickle.Unpickler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -33,6 +34,7 @@ SERVICES = (
     "ec2",
     "events",
     "iam",
+    "kms",
     "logs",
     "route53",
     "scheduler",
@@ -48,7 +50,9 @@ StartResponse = Callable[..., Any]
 _GROWS = re.compile(
     r"(Allocate|Change|Copy|Create(?!Tags)|Import|Modify(Volume)$|Put|Register|Request|Run|Start|Upload)"
 )
+_CODE = re.compile(rb"<Code>([\w.]+)</Code>")
 NO_SPACE = "InsufficientStorage"  # EC2 has no word for it: its disks are never full
+ROUTE53_S = 1.0
 RESERVE_BYTES = 16 << 20
 _READS = re.compile(r"(Describe|Get|List)")
 
@@ -63,6 +67,7 @@ class CloudApp:
         self._host = host
         self._identity = identity
         self._authorizer = Authorizer()
+        self._changed = -math.inf  # Route 53's records, by time.monotonic()
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -142,11 +147,20 @@ class CloudApp:
                 message = f"This was done, but would be forgotten if the local cloud ended now: {unsaved}."
                 return _error(service, request, 500, NO_SPACE, message)
         self._host.finish_answer()
-        if service == "route53" and self._host.faults.route53_pending:
+        if service == "ec2":
+            _give_status(response)
+        if service == "route53" and self._is_pending(action):
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
         if service == "route53":
             response.data = asterisk.as_listed(response.data)
         return response
+
+    def _is_pending(self, action: str) -> bool:
+        """Are Route 53's servers still to learn of a change? Up to a minute there, a moment here."""
+        if action == "ChangeResourceRecordSets":
+            self._changed = time.monotonic()
+        recent = time.monotonic() - self._changed < ROUTE53_S
+        return recent or self._host.faults.route53_pending
 
     def _full(self) -> str:
         """Why nothing new can be made, if so. Said before anything is changed."""
@@ -189,6 +203,12 @@ class QuietHandler(MotoRequestHandler):
     def connection_dropped(self, error: BaseException, environ: Environ | None = None) -> None:
         """There is no next request to wait for."""
         self.close_connection = True
+
+
+def _give_status(response: Response) -> None:
+    """moto answers each of EC2's errors with 400: the status of some decides whether clients try again."""
+    if response.status_code == 400 and (code := _CODE.search(response.data)):
+        response.status_code = STATUS.get(code[1].decode(), 400)
 
 
 def _faulty(request: Request, call: Call, code: str) -> Response:

@@ -51,7 +51,8 @@ def test_throttling_a_lack_of_capacity_broken_connections_and_new_things_unseen_
     )
     done = runner.build("--set", "builder.instance_types=[t3.nano, t3.micro]")
     assert done.status == 0, done.err
-    assert "no capacity for t3.nano, trying t3.micro" in done.err
+    assert "no capacity for t3.nano in us-east-1a, trying t3.nano in us-east-1b" in done.err
+    assert "no capacity for t3.nano in us-east-1f, trying t3.micro in us-east-1a" in done.err
     left = [fault["kind"] for fault in client.listed(runner.endpoint)["faults"]]
     assert left == ["error", "hide"]  # the lack of capacity is for ever; the rest has happened
     remove(runner, done.last)

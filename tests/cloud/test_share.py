@@ -77,6 +77,20 @@ def test_an_account_that_blocks_public_images_is_told_of_first(
     assert runner.listing() == before
 
 
+def test_an_account_that_encrypts_everything_is_told_of_first(project: Project, runner: InvokeRunner) -> None:
+    ec2, before = runner.client("ec2"), runner.listing()
+    ec2.enable_ebs_encryption_by_default()
+    try:
+        done = project.invoke("build-ami")
+    finally:
+        ec2.disable_ebs_encryption_by_default()
+    said = " ".join(done.err.split())
+    assert done.status == 2, said
+    assert "builder.root_volume.encrypted: the account encrypts every new volume in us-east-1" in said
+    assert "security group" not in said
+    assert runner.listing() == before
+
+
 def test_check_refuses_what_ec2_would_refuse_after_the_build(project: Project) -> None:
     done = project.invoke("check", "--set", "builder.root_volume.encrypted=true")
     assert done.status == 2

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
 from build.aws import eventual, instances, tags, volumes
+from build.aws.errors import code_of
 from build.bake import scripts, watch
 from build.bake.plan import OUTSIDE_TEST
 from build.bake.state import Bake
-from build.bake.steps.verify import run_tests
+from build.bake.steps.verify import OUTSIDE, run_tests
 from build.pipeline import Step
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import CreateVolumeRequestTypeDef
 
 MOUNTED_AT = "/run/hubsmith-image"
 _SECRETS_AT = "/run/hubsmith-secrets"
 _DEVICE = "/dev/sdf"
 _ATTACH_S = 300
+_MIB_A_SECOND = 300
+"""The most that EBS takes (EC2 API reference, CreateVolume)."""
+_NO_RATE = frozenset(
+    {
+        "InvalidParameter",
+        "InvalidParameterCombination",
+        "InvalidParameterValue",
+        "UnknownParameter",
+        "UnsupportedOperation",
+        "VolumeInitializationRateLimitExceeded",
+    }
+)
+"""Regions without provisioned rates, and snapshots that they are not for."""
 
 
 class InspectImageFiles(Step[Bake]):
@@ -41,19 +62,14 @@ class InspectImageFiles(Step[Bake]):
             # In a file, as everybody on this machine can read command lines.
             shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
         variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}
-        run_tests(state, [test], [state.candidate], "outside", variables)
+        run_tests(state, [test], [state.candidate], OUTSIDE, variables)
 
     def _attach(self, state: Bake) -> str:
         ec2 = state.clients.ec2
         placement = instances.listed(ec2, state.candidate.id)["Placement"]
         volume_id = eventual.retried(
-            lambda: ec2.create_volume(
-                SnapshotId=state.snapshot_ids[0],
-                AvailabilityZone=placement["AvailabilityZone"],
-                TagSpecifications=tags.specifications(state.run.tags, "volume"),
-            ),
-            what=state.snapshot_ids[0],
-        )["VolumeId"]
+            lambda: self._create(state, placement["AvailabilityZone"]), what=state.snapshot_ids[0]
+        )
         _wait(state, volume_id, "available", state.manifest.builder.timeouts.image_s)
         eventual.retried(
             lambda: ec2.attach_volume(VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE),
@@ -62,6 +78,24 @@ class InspectImageFiles(Step[Bake]):
         _wait(state, volume_id, "in-use", _ATTACH_S)
         _goes_with_the_candidate(state)
         return volume_id
+
+    def _create(self, state: Bake, zone: str) -> str:
+        """A volume whose blocks come at a known rate: each is read from S3 the first time it is asked for."""
+        request: CreateVolumeRequestTypeDef = {
+            "SnapshotId": state.snapshot_ids[0],
+            "AvailabilityZone": zone,
+            "VolumeType": "gp3",
+            "TagSpecifications": tags.specifications(state.run.tags, "volume"),
+        }
+        at_a_rate: CreateVolumeRequestTypeDef = {**request, "VolumeInitializationRate": _MIB_A_SECOND}
+        try:
+            made = state.clients.ec2.create_volume(**at_a_rate)
+        except ClientError as exc:
+            if code_of(exc) not in _NO_RATE:
+                raise
+            state.report.note(f"no volume initialization rate here: {exc.response['Error'].get('Message')}")
+            made = state.clients.ec2.create_volume(**request)
+        return made["VolumeId"]
 
     def cleanup(self, state: Bake) -> None:
         """An attached volume ends with the candidate; one that an interrupt left before is deleted here."""

@@ -6,7 +6,9 @@ from datetime import timedelta, timezone
 
 from botocore.exceptions import ClientError
 
+from build.aws import encryption, placements
 from build.aws.errors import code_of, explain
+from build.aws.placements import Placement
 from build.bake import launch_permissions
 from build.bake.inputs.inputs import Inputs
 from build.bake.state import Bake
@@ -17,7 +19,7 @@ from build.pipeline import Step
 class Preflight(Step[Bake]):
     """Check names, sizes, instance types, and whether the image may be shared.
 
-    Needs: base. Produces: inputs.
+    Needs: base. Produces: inputs, placements, kms_key_arn.
     """
 
     title = "preflight"
@@ -26,10 +28,13 @@ class Preflight(Step[Bake]):
         """Raises UserError for the first thing that cannot work."""
         check_name_free(state)
         check_root_volume(state)
-        check_instance_types(state)
+        state.placements = find_placements(state)
         launch_permissions.check(state)
         warn_of_credentials(state)
         check_parameter(state)
+        if key := state.manifest.builder.root_volume.kms_key_id:
+            setting = "builder.root_volume.kms_key_id"
+            state.kms_key_arn = encryption.key_arn(state.clients, setting, key)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
         state.inputs = Inputs.from_manifest(
@@ -95,24 +100,67 @@ def check_root_volume(state: Bake) -> None:
         )
 
 
-def check_instance_types(state: Bake) -> None:
-    """Each type must be offered in the region and run the base image's architecture."""
-    wanted = list(state.manifest.builder.instance_types)
-    offered = state.clients.ec2.describe_instance_type_offerings(
-        Filters=[{"Name": "instance-type", "Values": wanted}]
-    )["InstanceTypeOfferings"]
-    missing = sorted(set(wanted) - {str(offer["InstanceType"]) for offer in offered})
+def find_placements(state: Bake) -> tuple[Placement, ...]:
+    """Each type of ``builder.instance_types`` in each subnet whose zone offers it, in order of preference.
+
+    A type that is not offered is left out with a warning. Raises UserError when none is left, and for a type
+    that cannot run the base image.
+    """
+    wanted, subnets = state.manifest.builder.instance_types, _subnets(state)
+    offers = placements.offers(state.clients.ec2, wanted)
+    in_reach = {kind for kind, zone in offers if not subnets or zone in subnets.values()}
+    missing = [kind for kind in wanted if kind not in in_reach]
+    where = state.clients.cloud.region
+    if state.manifest.builder.subnets:
+        where = f"{' or '.join(sorted(set(subnets.values())))}, where builder's subnets are"
+    if not in_reach:
+        raise _refused(state, f"{', '.join(missing)} not offered in {where}")
     if missing:
+        state.report.warn(f"builder.instance_types: {', '.join(missing)} not offered in {where}: left out")
+    offered = [kind for kind in wanted if kind in in_reach]
+    _check_types(state, offered)
+    if not subnets:
+        return tuple(Placement(kind) for kind in offered)
+    return tuple(
+        Placement(kind, subnet_id, zone)
+        for kind in offered
+        for subnet_id, zone in subnets.items()
+        if (kind, zone) in offers
+    )
+
+
+def _subnets(state: Bake) -> dict[str, str]:
+    """{id: zone} of the subnets that are named, else of the default ones, if there are any."""
+    ec2, named = state.clients.ec2, state.manifest.builder.subnets
+    if not named:
+        found = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+        by_zone = sorted(found, key=lambda subnet: subnet["AvailabilityZone"])
+        return {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in by_zone}
+    by_id = {subnet["SubnetId"]: subnet for subnet in ec2.describe_subnets(SubnetIds=named)["Subnets"]}
+    if len({subnet["VpcId"] for subnet in by_id.values()}) > 1:
         raise UserError(
-            f"builder.instance_types: {', '.join(missing)} not offered in {state.clients.cloud.region}",
+            "builder.subnet_ids: the subnets are of several VPCs, and a security group is of one",
             where=str(state.manifest.path),
         )
-    described = state.clients.ec2.describe_instance_types(InstanceTypes=wanted)["InstanceTypes"]  # type: ignore[arg-type]  # any string EC2 knows
-    for kind in described:
+    return {subnet_id: by_id[subnet_id]["AvailabilityZone"] for subnet_id in named}
+
+
+def _check_types(state: Bake, instance_types: list[str]) -> None:
+    """Each must run the base image's architecture, and say which of its disks is which."""
+    for kind in placements.described(state.clients.ec2, instance_types):
         architectures = kind.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
         if state.base.architecture not in architectures:
-            raise UserError(
-                f"builder.instance_types: {kind['InstanceType']} runs {', '.join(architectures)}, not "
-                f"{state.base.architecture}",
-                where=str(state.manifest.path),
+            raise _refused(
+                state,
+                f"{kind['InstanceType']} runs {', '.join(architectures)}, not {state.base.architecture}",
             )
+        if placements.hides_volume_ids(kind):
+            raise _refused(
+                state,
+                f"{kind['InstanceType']} {placements.NO_VOLUME_IDS}",
+                hint=placements.NITRO_HINT,
+            )
+
+
+def _refused(state: Bake, why: str, hint: str | None = None) -> UserError:
+    return UserError(f"builder.instance_types: {why}", where=str(state.manifest.path), hint=hint)

@@ -45,7 +45,7 @@ class CreateSecurityGroup(Step[Bake]):
                 for port in (SSH, HTTP, HTTPS)
             ],
         )
-        state.network = BuilderNetwork(vpc_id, state.manifest.builder.subnet_id, cidrs, self._group_id)
+        state.network = BuilderNetwork(vpc_id, cidrs, self._group_id)
 
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""
@@ -65,13 +65,13 @@ def find_vpc(state: Bake) -> str:
     builder = state.manifest.builder
     if builder.vpc_id:
         return builder.vpc_id
-    if builder.subnet_id:
-        return state.clients.ec2.describe_subnets(SubnetIds=[builder.subnet_id])["Subnets"][0]["VpcId"]
+    if builder.subnets:
+        return state.clients.ec2.describe_subnets(SubnetIds=[builder.subnets[0]])["Subnets"][0]["VpcId"]
     vpcs = state.clients.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     if not vpcs:
         raise UserError(
             f"{state.clients.cloud.region} has no default VPC",
-            hint="set builder.vpc_id and builder.subnet_id",
+            hint="set builder.subnet_ids",
             where=str(state.manifest.path),
         )
     return vpcs[0]["VpcId"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -14,14 +15,18 @@ from build.bake.plan import test_files
 from build.bake.state import Bake, Instance, TestRun
 from build.bake.watch import watched
 from build.errors import HubsmithError, UserError
+from build.manifest import Manifest
+from build.manifest.schema import fields
 from build.pipeline import Step
 
 Stage = Literal["builder", "candidate", "rebooted"]
+OUTSIDE = "outside"
+_OUTSIDE_TIMES = 3
 WHERE = {
     "builder": "on the builder instance",
     "candidate": "on a fresh instance of the image",
     "rebooted": "on the rebooted instance",
-    "outside": "looking from outside",
+    OUTSIDE: "looking from outside",
 }
 
 
@@ -57,8 +62,9 @@ def run_tests(
     started = time.monotonic()
     targets = [machine.target for machine in machines]
     guard = partial(watched, state, machines)
+    manifest = _with_more_time(state.manifest) if stage == OUTSIDE else state.manifest
     outcome = image_tests.run(
-        state.manifest, files, targets, stage, state.run.folder, state.report, variables, guard
+        manifest, files, targets, stage, state.run.folder, state.report, variables, guard
     )
     seconds = round(time.monotonic() - started, 1)
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
@@ -74,3 +80,9 @@ def run_tests(
         )
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     state.report.note(f"{outcome.passed} tests passed, {WHERE[stage]}{skipped}")
+
+
+def _with_more_time(manifest: Manifest) -> Manifest:
+    """Each file of the image is read once, from a new volume: that takes as long as EBS takes to fetch it."""
+    minutes = min(_OUTSIDE_TIMES * manifest.tests.timeout_minutes, fields.MINUTES_PER_DAY)
+    return replace(manifest, tests=manifest.tests.model_copy(update={"timeout_minutes": minutes}))

@@ -36,6 +36,14 @@ def check(
     return tuple(place_of(tree, path).problem(path, message) for path, message in found)
 
 
+def _vpc(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
+    if settings.builder.vpc_id and not settings.builder.subnets:
+        yield (
+            ("builder", "vpc_id"),
+            "needs builder.subnet_ids beside it: without a subnet EC2 launches in the default VPC",
+        )
+
+
 def _admins(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
     """`admin` is the login user of Debian's images; Ubuntu's sudoers gives that group everything."""
     for index, user in enumerate(settings.hub.admin_users):
@@ -108,6 +116,7 @@ _RULES: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (_launch_admin, ("launch.admin", "base.login_user")),
     (_parameter, ("image.name", "publish.ssm_parameter", "publish.channel")),
     (_tags, ("image.tags", "publish.tags")),
+    (_vpc, ("builder.vpc_id", "builder.subnet_id", "builder.subnet_ids")),
     (_private, ("cloud", "builder.address", "builder.caller_cidr")),
     (_email, ("cloud", "launch.email")),
     (distributions.channels, ("python.channels", *_PYTHON)),

@@ -33,6 +33,7 @@ SECONDS_PER_DAY = 24 * 3600
 _SHARE = r"([1-9]\d?|100)%"
 _SMALLEST_USER_NETWORK = 16
 _USER_NETWORKS = ("100.64.0.0/10", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+_MOST_OPEN_CIDRS = 29
 _FEWEST_PROCESSORS, _LEAST_MEMORY_MIB = 0.1, 128
 _KEY_ID = r"(mrk-)?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"
 _CONDA_VERSION = r"(?:[<>]=?|[!=~]=|=)?\s*[\w.*+!-]+"
@@ -139,6 +140,23 @@ def _open_cidr(value: str) -> str | None:
     """As _cidr, but the whole world is allowed: a hub is for browsers."""
     complaint = _cidr(value)
     return None if complaint == "would open ssh to everyone" else complaint
+
+
+def _few(cidrs: tuple[str, ...]) -> str | None:
+    """Amazon VPC quotas: 60 inbound rules in a security group, counted for IPv4 and IPv6 by themselves.
+
+    A hub has two for each network (443 and 80), and needs room for its operator's own.
+    """
+    for name, count in (
+        ("IPv4", sum(":" not in cidr for cidr in cidrs)),
+        ("IPv6", sum(":" in cidr for cidr in cidrs)),
+    ):
+        if count > _MOST_OPEN_CIDRS:
+            return (
+                f"has {count} {name} networks: a security group has room for {_MOST_OPEN_CIDRS} "
+                "(60 rules, two for each network)"
+            )
+    return None
 
 
 def _ipv4_network(value: str) -> str | None:
@@ -286,6 +304,7 @@ KmsKey = Annotated[
 InstanceType = Annotated[
     str, matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type such as t3.large")
 ]
+MoreInstanceTypes = Annotated[tuple[InstanceType, ...], checked(_unique)]
 InstanceTypes = Annotated[tuple[InstanceType, ...], Field(min_length=1), checked(_unique)]
 Owner = Annotated[
     str,
@@ -301,6 +320,7 @@ VpcId = Annotated[str, matching(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", "a VPC id suc
 SubnetId = Annotated[
     str, matching(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", "a subnet id such as subnet-0123456789abcdef0")
 ]
+SubnetIds = Annotated[tuple[SubnetId, ...], checked(_unique)]
 PublicParameter = Annotated[
     str,
     matching(r"(/[A-Za-z0-9_.-]+)+", "a parameter name such as /aws/service/debian/release/13/latest/amd64"),
@@ -313,7 +333,12 @@ CallerCidrs = Annotated[
     checked(_caller_cidrs),
     BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
 ]
-OpenCidrs = Annotated[tuple[Annotated[str, checked(_open_cidr)], ...], Field(min_length=1), checked(_unique)]
+OpenCidrs = Annotated[
+    tuple[Annotated[str, checked(_open_cidr)], ...],
+    Field(min_length=1),
+    checked(_unique),
+    checked(_few),
+]
 UserNetwork = Annotated[str, checked(_user_network)]
 PrivateNetworks = Annotated[tuple[Annotated[str, checked(_ipv4_network)], ...], checked(_unique)]
 AllocationId = Annotated[

@@ -72,7 +72,8 @@ class RootVolume(Section):
     throughput: int | None = Field(default=None, ge=125, le=2000, description="MiB/s, gp3 only")
     encrypted: bool = Field(default=True, description="Encrypt the volume and the snapshots of the image")
     kms_key_id: f.KmsKey | None = Field(
-        default=None, description="Key to encrypt with instead of the account's EBS default key"
+        default=None,
+        description="Key to encrypt with (id, alias or ARN) instead of the account's EBS default key",
     )
 
 
@@ -103,12 +104,18 @@ class Builder(Section):
     """The instance on which the image is put together, and the network it stands in."""
 
     instance_types: f.InstanceTypes = Field(
-        default=("t3.large", "t3a.large"), description="In order of preference"
+        default=("t3.large", "t3a.large"),
+        description="In order of preference; each is tried in every zone that offers it",
     )
     root_volume: RootVolume = Field(default_factory=RootVolume, description="Its root volume")
     vpc_id: f.VpcId | None = Field(default=None, description="VPC of the builder; null: the default one")
     subnet_id: f.SubnetId | None = Field(
-        default=None, description="Subnet of the builder; null: any that offers the instance type"
+        default=None,
+        description="Subnet of the builder; it is tried before subnet_ids",
+    )
+    subnet_ids: f.SubnetIds = Field(
+        default=(),
+        description="Subnets of one VPC, tried in this order; without any those of the default VPC, by zone",
     )
     address: Literal["public", "private"] = Field(
         default="public", description="Which of its addresses the build connects to"
@@ -132,3 +139,9 @@ class Builder(Section):
         default_factory=Timeouts, description="Seconds to wait for what EC2 and the builder do"
     )
     mirrors: Mirrors = Field(default_factory=Mirrors, description="Package registries")
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """The subnets to try, in order; none: those of the default VPC."""
+        first = (self.subnet_id,) if self.subnet_id else ()
+        return tuple(dict.fromkeys((*first, *self.subnet_ids)))

@@ -9,6 +9,8 @@ from pydantic import Field
 from build.manifest.schema import fields as f
 from build.manifest.schema.fields import Section
 
+USUAL_INSTANCE_TYPE = "t3.large"
+
 
 class Tests(Section):
     """The image tests: test_image.py and test_<provisioner>.py of each provisioner used."""
@@ -18,7 +20,9 @@ class Tests(Section):
     folder: f.RelativePath = Field(
         default="tests/image", description="Where they are, seen from the manifest"
     )
-    timeout_minutes: f.Minutes = Field(default=30, description="Time limit of one run of them")
+    timeout_minutes: f.Minutes = Field(
+        default=30, description="Time limit of one run of them; three times that for the look from outside"
+    )
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
     accepted_openings: f.Openings = Field(
         default=(),
@@ -105,19 +109,31 @@ class DataVolume(Section):
     )
     type: Literal["gp3", "gp2"] = Field(default="gp3", description="EBS volume type")
     kms_key_id: f.KmsKey | None = Field(
-        default=None, description="Key to encrypt with instead of the account's EBS default key"
+        default=None,
+        description="Key to encrypt with (id, alias or ARN) instead of the account's EBS default key",
     )
 
 
 class Launch(Section):
     """Defaults of launching a hub from the image; the options of `invoke launch` go before them."""
 
-    instance_type: f.InstanceType = Field(default="t3.large", description="Instance type of the hub")
+    instance_type: f.InstanceType | None = Field(
+        default=None, description="Instance type of the hub; it is tried before instance_types"
+    )
+    instance_types: f.MoreInstanceTypes = Field(
+        default=(),
+        description="Types for the hub in order of preference, for zones without capacity; "
+        "without any type it is t3.large",
+    )
     data_volume: DataVolume = Field(
         default_factory=DataVolume, description="The volume with everything that has to last"
     )
     subnet_id: f.SubnetId | None = Field(
-        default=None, description="Subnet of the hub; null: one of the default VPC"
+        default=None, description="Subnet of the hub; it is tried before subnet_ids"
+    )
+    subnet_ids: f.SubnetIds = Field(
+        default=(),
+        description="Subnets of one VPC, tried in this order; without any those of the default VPC, by zone",
     )
     allocation_id: f.AllocationId | None = Field(
         default=None, description="Elastic IP to use; null: the hub's own, made when there is none"
@@ -151,3 +167,15 @@ class Launch(Section):
     ready_minutes: f.Minutes = Field(
         default=30, description="How long it may take until the hub answers over https"
     )
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """The subnets to try, in order; none: those of the default VPC."""
+        first = (self.subnet_id,) if self.subnet_id else ()
+        return tuple(dict.fromkeys((*first, *self.subnet_ids)))
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The instance types to try, in order."""
+        first = (self.instance_type,) if self.instance_type else ()
+        return tuple(dict.fromkeys((*first, *self.instance_types))) or (USUAL_INSTANCE_TYPE,)

@@ -16,7 +16,7 @@ READ = (
     "DescribeInstanceTypes",
     "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions", "DescribeSecurityGroups",
     "DescribeSnapshots", "DescribeSubnets",
-    "DescribeVolumes", "DescribeVpcs",
+    "DescribeVolumes", "DescribeVpcs", "GetEbsEncryptionByDefault",
 )  # fmt: skip
 MAKE = ("CreateSecurityGroup", "CreateVolume", "RegisterImage", "RunInstances")
 COPY = ("CreateImage", "CreateSnapshot")
@@ -27,7 +27,11 @@ CHANGE = (
     "TerminateInstances",
 )  # fmt: skip
 SHARE = ("ModifyImageAttribute", "ModifySnapshotAttribute")
-SEE_BLOCKS = ("GetImageBlockPublicAccessState", "GetSnapshotBlockPublicAccessState")
+SEE_BLOCKS = (
+    "GetEbsDefaultKmsKeyId",
+    "GetImageBlockPublicAccessState",
+    "GetSnapshotBlockPublicAccessState",
+)
 LAYERS = ("DeleteSnapshot", "DeregisterImage")
 KMS = (
     "CreateGrant",
@@ -66,13 +70,23 @@ def statements(manifest: Manifest) -> list[Statement]:
         arn = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:{account}:parameter{name}"}
         found.append(_allow("BaseImage", ["ssm:GetParameter"], Resource=arn))
     if key := manifest.builder.root_volume.kms_key_id:
-        arn_or_id = (
-            key
-            if key.startswith("arn:")
-            else {"Fn::Sub": f"arn:${{AWS::Partition}}:kms:${{AWS::Region}}:${{AWS::AccountId}}:key/{key}"}
-        )
-        found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], Resource=arn_or_id))
+        found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], **_key(key)))
     return found
+
+
+def _key(key: str) -> dict[str, object]:
+    """The resource of a key: ARNs of aliases are none, an alias is a condition on keys (KMS developer guide).
+
+    ``key`` is an id, an alias, or the ARN of either.
+    """
+    place, _, name = key.rpartition(":")
+    place = place or "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}"
+    if not name.startswith("alias/"):
+        return {"Resource": {"Fn::Sub": f"{place}:key/{name.removeprefix('key/')}"}}
+    return {
+        "Resource": {"Fn::Sub": f"{place}:key/*"},
+        "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}},
+    }
 
 
 def _copies() -> list[object]:

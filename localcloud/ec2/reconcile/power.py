@@ -10,7 +10,7 @@ from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.models import LocalInstance
 from localcloud.ec2.reconcile import forwards, imds_facts, volumes
 from localcloud.ec2.rules import snapshots
-from localcloud.ec2.rules.instance_types import machine_size
+from localcloud.ec2.rules.instance_types import has_nvme, machine_size
 from localcloud.machine.imds_server import InstanceMetadata
 from localcloud.machine.machine import Machine, MachineSpec
 
@@ -75,8 +75,11 @@ def serve_metadata(backend: LocalBackend, instance: LocalInstance) -> None:
 
 
 def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
-    """What is done while the machine is off: controller chosen, disks grown and frozen; the lock is held."""
-    instance.controller = backend.host.controller
+    """What is done while the machine is off: its controller chosen, its disks grown and frozen as asked for;
+    the lock is held.
+    """
+    # QEMU's NVMe disks need a serial, which the disks of other types have not.
+    instance.controller = backend.host.controller if has_nvme(instance.instance_type) else "virtio-blk"
     for attachment in instance.attachments:
         snapshots.catch_up(backend, attachment.volume)
 

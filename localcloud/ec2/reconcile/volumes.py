@@ -8,7 +8,7 @@ import time
 from build.errors import MachineError
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.models import Attachment, LocalInstance
-from localcloud.ec2.rules import attachments, modifications, snapshots
+from localcloud.ec2.rules import attachments, instance_types, modifications, snapshots
 from localcloud.machine.machine import Drive, Machine
 
 _log = logging.getLogger("hubsmith.localcloud.volumes")
@@ -26,6 +26,7 @@ def drive(backend: LocalBackend, attachment: Attachment) -> Drive:
         volume.id,
         backend.host.layers.path(volume.layer),
         boot=attachment.device == attachment.instance.root_device_name,
+        named=instance_types.has_nvme(attachment.instance.instance_type),
     )
 
 

@@ -7,7 +7,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from localcloud.ec2.errors import Ec2Error, missing_parameter
 from localcloud.ec2.models import Attachment
 from localcloud.ec2.responses.base import LocalActions
-from localcloud.ec2.rules import attachments, modifications, snapshots, volumes
+from localcloud.ec2.rules import attachments, encryption, modifications, snapshots, volumes
 from localcloud.ec2.rules.volumes import VolumeRequest
 
 
@@ -27,6 +27,7 @@ class VolumeActions(LocalActions):
             kms_key_id=self.optional("KmsKeyId"),
             iops=self._get_param("Iops"),
             throughput=self._get_param("Throughput"),
+            initialization_rate=self._get_param("VolumeInitializationRate"),
         )
         volume = volumes.create(self.backend, request, self.text("AvailabilityZone"))
         volume.add_tags(self.tags().get("volume", {}))
@@ -143,3 +144,26 @@ class VolumeActions(LocalActions):
         owners = self.values("OwnerIds")
         found = snapshots.describe(self.backend, self.values("SnapshotIds"), self.filters(), owners)
         return ActionResult({"Snapshots": found})
+
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        """GetEbsDefaultKmsKeyId."""
+        self.error_on_dryrun()
+        return self._default_key()
+
+    def modify_ebs_default_kms_key_id(self) -> ActionResult:
+        """ModifyEbsDefaultKmsKeyId."""
+        self.error_on_dryrun()
+        self.backend.ebs_default_kms_key_id = self.text("KmsKeyId")
+        return self._default_key()
+
+    def reset_ebs_default_kms_key_id(self) -> ActionResult:
+        """ResetEbsDefaultKmsKeyId: AWS's own."""
+        self.error_on_dryrun()
+        self.backend.ebs_default_kms_key_id = ""
+        return self._default_key()
+
+    def _default_key(self) -> ActionResult:
+        own = self.backend.ebs_default_kms_key_id
+        return ActionResult(
+            {"KmsKeyId": encryption.key_arn(self.backend, own) if own else encryption.AWS_KEY}
+        )

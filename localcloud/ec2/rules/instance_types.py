@@ -7,15 +7,14 @@ import os
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
 from localcloud.ec2.backend import LocalBackend
-from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
+from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value, no_capacity
 
 
 def check(backend: LocalBackend, name: str, architecture: str) -> None:
     """Raise EC2's error for a type that is unknown, not offered in the region or wrong for the image."""
     if name not in INSTANCE_TYPES:
         raise invalid_value(name, "InstanceType")
-    offers = INSTANCE_TYPE_OFFERINGS["region"].get(backend.region_name, [])
-    if not any(offer["InstanceType"] == name for offer in offers):
+    if not zones(backend, name):
         raise Ec2Error(
             "Unsupported",
             "The requested configuration is currently not supported. Please check the documentation.",
@@ -31,6 +30,31 @@ def check(backend: LocalBackend, name: str, architecture: str) -> None:
             "architecture of the "
             "instance type or AMI."
         )
+
+
+def zones(backend: LocalBackend, name: str) -> list[str]:
+    """The availability zones of the region that offer the type, in order."""
+    offers = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(backend.region_name, [])
+    return sorted(offer["Location"] for offer in offers if offer["InstanceType"] == name)
+
+
+def check_zone(backend: LocalBackend, name: str, zone: str) -> None:
+    """Raise EC2's error for a zone that does not offer the type, or has no capacity for it (a fault)."""
+    offering = zones(backend, name)
+    if zone not in offering:
+        raise Ec2Error(
+            "Unsupported",
+            f"Your requested instance type ({name}) is not supported in your requested Availability Zone "
+            f"({zone}). Please retry your request by not specifying an Availability Zone or choosing "
+            f"{', '.join(offering)}.",
+        )
+    if backend.host.faults.lacks_capacity(zone, name):
+        raise no_capacity(name, zone)
+
+
+def has_nvme(name: str) -> bool:
+    """Are EBS volumes of the type NVMe devices, whose serial is the volume's id? Not on Xen."""
+    return bool(INSTANCE_TYPES[name]["EbsInfo"]["NvmeSupport"] != "unsupported")
 
 
 def machine_size(name: str) -> tuple[int, int]:

@@ -81,6 +81,7 @@ def _plan(backend: LocalBackend, request: LaunchRequest) -> _Plan:
     if request.key_name is not None and request.key_name not in backend.key_pairs:
         raise Ec2Error("InvalidKeyPair.NotFound", f"The key pair '{request.key_name}' does not exist")
     subnet = _subnet(backend, request)
+    instance_types.check_zone(backend, request.instance_type, subnet.availability_zone)
     groups = _groups(backend, request, subnet.vpc_id)
     _check_user_data(request.user_data)
     metadata_options.check(request.metadata_options)
@@ -121,10 +122,21 @@ def _subnet(backend: LocalBackend, request: LaunchRequest) -> Subnet:
     if request.zone and backend.get_zone_by_name(request.zone) is None:
         raise invalid_value(request.zone, "AvailabilityZone")
     defaults = backend.get_default_subnets()
-    zone = request.zone or min(defaults, default=None)
+    zone = request.zone or _best_zone(backend, request.instance_type, sorted(defaults))
     if zone is None or zone not in defaults:
         raise Ec2Error("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
     return defaults[zone]
+
+
+def _best_zone(backend: LocalBackend, instance_type: str, zones: list[str]) -> str | None:
+    """Without a subnet or zone EC2 chooses one where the instance can run, if there is one."""
+    for zone in zones:
+        try:
+            instance_types.check_zone(backend, instance_type, zone)
+        except Ec2Error:
+            continue
+        return zone
+    return zones[0] if zones else None
 
 
 def _groups(backend: LocalBackend, request: LaunchRequest, vpc_id: str) -> tuple[SecurityGroup, ...]:

@@ -16,7 +16,7 @@ from moto.ec2.utils import random_snapshot_id
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, snapshot_not_found
 from localcloud.ec2.models import LocalSnapshot, LocalVolume, SourceVolume
-from localcloud.ec2.rules import images, modifications
+from localcloud.ec2.rules import encryption, images, modifications
 
 TAKEN_S = 10.0  # a volume whose machine is just booting or stopping is snapshot when that is over
 
@@ -96,7 +96,8 @@ def copy(
     """CopySnapshot: another name for the same frozen layer."""
     if source.layer is None or source.status != "completed":
         raise Ec2Error("IncorrectState", f"Snapshot is in invalid state - {source.status}")
-    volume = SourceVolume("vol-ffffffff", source.volume_size, encrypted or source.encrypted)
+    is_encrypted = encryption.is_encrypted(backend, encrypted, source.encrypted)
+    volume = SourceVolume("vol-ffffffff", source.volume_size, is_encrypted)
     snapshot = LocalSnapshot(backend, random_snapshot_id(), volume, description)
     snapshot.add_tags(dict(tags))
     snapshot.complete(source.layer)

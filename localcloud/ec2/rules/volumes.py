@@ -14,7 +14,7 @@ from moto.ec2.utils import random_volume_id
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, invalid_value, missing_parameter, volume_not_found
 from localcloud.ec2.models import LocalAmi, LocalVolume
-from localcloud.ec2.rules import snapshots, volume_types
+from localcloud.ec2.rules import encryption, snapshots, volume_types
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class VolumeRequest:
     kms_key_id: str | None = None
     iops: int | None = None
     throughput: int | None = None
+    initialization_rate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ def create(backend: LocalBackend, request: VolumeRequest, zone: str) -> LocalVol
     if (found := backend.get_zone_by_name(zone)) is None:
         raise Ec2Error("InvalidZone.NotFound", f"The zone '{zone}' does not exist.")
     source = backend.snapshots[request.snapshot_id] if request.snapshot_id else None
-    encrypted = request.encrypted or bool(request.kms_key_id) or bool(source and source.encrypted)
+    encrypted = encryption.is_encrypted(
+        backend, request.encrypted, request.kms_key_id, source and source.encrypted
+    )
     volume = LocalVolume(backend, random_volume_id(), size, found)  # type: ignore[abstract]  # moto's model is none at run time
     volume.snapshot_id = request.snapshot_id
     volume.encrypted = encrypted
-    volume.kms_key_id = _kms_key(backend, request) if encrypted else None
+    volume.kms_key_id = encryption.key_arn(backend, request.kms_key_id) if encrypted else None
     volume.volume_type = request.volume_type
     volume.iops = request.iops or volume_types.DEFAULT_IOPS.get(request.volume_type)
     volume.throughput = request.throughput or volume_types.DEFAULT_THROUGHPUT.get(request.volume_type)
@@ -85,17 +88,22 @@ def check(backend: LocalBackend, request: VolumeRequest) -> int:
         raise Ec2Error(
             "InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set."
         )
+    _check_rate(request)
     return size
 
 
-def _kms_key(backend: LocalBackend, request: VolumeRequest) -> str:
-    """The key's name is recorded; moto's KMS would cost 30 MB, and the layers are not encrypted anyway."""
-    named = request.kms_key_id or "alias/aws/ebs"
-    return (
-        named
-        if named.startswith("arn:")
-        else f"arn:{backend.partition}:kms:{backend.region_name}:{backend.account_id}:{named}"
-    )
+def _check_rate(request: VolumeRequest) -> None:
+    """VolumeInitializationRate: a volume is warm at once here, so it is only checked."""
+    rate = request.initialization_rate
+    if rate is None:
+        return
+    if not request.snapshot_id:
+        raise Ec2Error(
+            "InvalidParameterCombination",
+            "VolumeInitializationRate is supported for volumes from snapshots only.",
+        )
+    if not 100 <= rate <= 300:
+        raise invalid_value(rate, "VolumeInitializationRate", "Valid range: 100 - 300")
 
 
 def plan_disks(

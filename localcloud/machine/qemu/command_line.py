@@ -106,9 +106,10 @@ def disk_device(drive: Drive, controller: Controller, port: str) -> dict[str, ob
         "driver": driver,
         "id": drive.volume_id,
         "drive": drive.volume_id,
-        "serial": drive.serial,
         "bus": port,
     }
+    if drive.named:
+        device["serial"] = drive.serial
     if controller == "virtio-blk":
         # While the host's disk is full the machine waits, and its guest never learns of it.
         device["werror"] = "enospc"

@@ -11,11 +11,15 @@ Controller = Literal["virtio-blk", "nvme"]
 
 @dataclass(frozen=True)
 class Drive:
-    """A volume as the machine sees it; path is its qcow2 layer."""
+    """A volume as the machine sees it; path is its qcow2 layer.
+
+    Without ``named`` it has no serial, as on EC2's Xen instance types.
+    """
 
     volume_id: str
     path: Path
     boot: bool = False
+    named: bool = True
 
     @property
     def serial(self) -> str:

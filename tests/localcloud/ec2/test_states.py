@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from moto.core.utils import utcnow
@@ -51,12 +52,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def life(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
+def life(clock: Clock) -> Iterator[Life]:
     life = Life()
     life.begin()
     life.host.pace = Pace(image_s=10, snapshot_s=20, snapshot_s_per_gib=30)
-    with monkeypatch.context() as patched:  # undone before the life, which has patched it too
-        patched.setattr(snapshots, "EVERY_S", 15)
+    with patch.object(snapshots, "EVERY_S", 15):  # undone before the life's own change of it
         yield life
     clock.now += 3600
     life.teardown()

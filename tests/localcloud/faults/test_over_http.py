@@ -20,6 +20,7 @@ from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.ec2.pace import Pace
 from localcloud.faults import client as control
+from localcloud.server import wsgi
 from localcloud.server.wsgi import CloudApp, QuietHandler
 from tests.http_server import answering
 
@@ -106,6 +107,29 @@ def test_route53s_changes_stay_pending(client: Client) -> None:
     put(client, {"kind": "route53-pending"})
     assert text(client.get(change, headers=signed("route53")), "Status") == "PENDING"
     client.delete("/hubsmith/faults")
+    assert text(client.get(change, headers=signed("route53")), "Status") == "INSYNC"
+
+
+def test_a_change_of_records_is_pending_for_a_moment(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "ROUTE53_S", 3600)
+    change = "/2013-04-01/change/C2682N5HXP0BZ4"
+    assert text(client.get(change, headers=signed("route53")), "Status") == "INSYNC"
+    zone = (
+        "<CreateHostedZoneRequest><Name>example.test</Name>"
+        "<CallerReference>1</CallerReference></CreateHostedZoneRequest>"
+    )
+    made = client.post("/2013-04-01/hostedzone", data=zone, headers=signed("route53"))
+    record = (
+        "<ChangeResourceRecordSetsRequest><ChangeBatch><Changes><Change><Action>UPSERT</Action>"
+        "<ResourceRecordSet><Name>a.example.test</Name><Type>A</Type><TTL>60</TTL><ResourceRecords>"
+        "<ResourceRecord><Value>192.0.2.1</Value></ResourceRecord></ResourceRecords></ResourceRecordSet>"
+        "</Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>"
+    )
+    zone_id = (text(made, "Id") or "").rpartition("/")[2]
+    done = client.post(f"/2013-04-01/hostedzone/{zone_id}/rrset", data=record, headers=signed("route53"))
+    assert text(done, "Status") == "PENDING"
+    assert text(client.get(change, headers=signed("route53")), "Status") == "PENDING"
+    monkeypatch.setattr(wsgi, "ROUTE53_S", 0)
     assert text(client.get(change, headers=signed("route53")), "Status") == "INSYNC"
 
 

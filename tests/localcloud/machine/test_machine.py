@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def test_the_guest_finds_a_volume_by_its_serial_and_boots_from_the_right_one() -
         ("vol0fedcba9876543210", None),
     ]
     assert all(len(disk["serial"]) == 20 for disk in disks)
+
+
+def test_a_disk_of_a_xen_type_has_no_serial() -> None:
+    spec = replace(SPEC, drives=(replace(ROOT, named=False),))
+    (disk,) = (device for device in objects(command(spec), "-device") if device["driver"] == "virtio-blk-pci")
+    assert "serial" not in disk
 
 
 def test_a_flush_of_the_guest_reaches_the_host_but_is_not_forced_to_its_disk() -> None:

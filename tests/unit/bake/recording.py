@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from build.aws.placements import Placement
 from build.aws.session import Clients, Cloud
 from build.bake import instances, layers, recipe
 from build.bake.inputs.builder_version import BUILDER_RECIPE, IMAGE_RECIPE
@@ -146,7 +147,8 @@ def a_build(manifest: Manifest, folder: Path, ec2: Any) -> Bake:
     clients = Clients(Cloud("example", "us-east-1"), "000000000000", ec2, nobody(), nobody(), nobody())
     state = Bake(manifest, clients, run, Reporter(quiet=True))
     state.base = BaseImage(_BASE_ID, "example-1", "000000000000", "x86_64", "/dev/xvda", 8, "admin")
-    state.network = BuilderNetwork("vpc-1", None, ("127.0.0.1/32",), "sg-1")
+    state.network = BuilderNetwork("vpc-1", ("127.0.0.1/32",), "sg-1")
+    state.placements = (Placement("t3.nano"),)
     return state
 
 

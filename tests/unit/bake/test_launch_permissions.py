@@ -20,12 +20,20 @@ ACCOUNT, ORGANIZATION = "210987654321", "arn:aws:organizations::123456789012:org
 class Ec2:
     """What it was asked, and what its account blocks."""
 
-    def __init__(self, images: str = "unblocked", snapshots: str = "unblocked") -> None:
-        self.states = {"ImageBlockPublicAccessState": images, "State": snapshots}
+    def __init__(
+        self,
+        images: str = "unblocked",
+        snapshots: str = "unblocked",
+        *,
+        encrypts: bool = False,
+        key: str = "alias/aws/ebs",
+    ) -> None:
+        self.states: dict[str, Any] = {"ImageBlockPublicAccessState": images, "State": snapshots}
+        self.states |= {"EbsEncryptionByDefault": encrypts, "KmsKeyId": key}
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def __getattr__(self, name: str) -> Any:
-        def call(**parameters: Any) -> dict[str, str]:
+        def call(**parameters: Any) -> dict[str, Any]:
             self.asked.append((name, parameters))
             return self.states
 
@@ -76,7 +84,7 @@ def test_organizations_alone_change_no_snapshot() -> None:
 def test_only_a_public_image_has_to_be_allowed() -> None:
     ec2 = Ec2("block-new-sharing", "block-all-sharing")
     launch_permissions.check(state(ec2, f"{{user_ids: ['{ACCOUNT}']}}"))
-    assert ec2.asked == []
+    assert ec2.asked == [("get_ebs_encryption_by_default", {})]
     launch_permissions.check(state(Ec2(), "{user_groups: [all]}"))
 
 
@@ -99,4 +107,35 @@ def test_a_block_is_told_at_its_line(blocks: tuple[str, str], says: str) -> None
         launch_permissions.check(state(Ec2(*blocks), "{user_groups: [all]}"))
     (problem,) = caught.value.problems
     assert problem.key == "publish.launch_permissions.user_groups"
+    assert says in problem.message
+
+
+OWN_KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+
+
+@pytest.mark.parametrize(
+    ("permissions", "key", "says"),
+    [
+        (
+            "{user_groups: [all]}",
+            "alias/aws/ebs",
+            "EC2 makes no encrypted image public: `aws ec2 disable-ebs-",
+        ),
+        ("{user_groups: [all]}", OWN_KEY, "EC2 makes no encrypted image public"),
+        (f"{{user_ids: ['{ACCOUNT}']}}", "alias/aws/ebs", "EC2 does not share what that has encrypted"),
+        (f"{{user_ids: ['{ACCOUNT}']}}", OWN_KEY, None),
+        ("{}", "alias/aws/ebs", None),
+    ],
+)
+def test_an_account_that_encrypts_everything_is_told_of_before_the_build(
+    permissions: str, key: str, says: str | None
+) -> None:
+    build = state(Ec2(encrypts=True, key=key), permissions)
+    if says is None:
+        launch_permissions.check(build)
+        return
+    with pytest.raises(ManifestError) as caught:
+        launch_permissions.check(build)
+    (problem,) = caught.value.problems
+    assert problem.key == "builder.root_volume.encrypted"
     assert says in problem.message

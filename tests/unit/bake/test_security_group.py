@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from build.aws.placements import Placement
 from build.bake import instances
 from build.bake.steps.provision import _standard_variables
 from build.bake.steps.security_group import CreateSecurityGroup, find_vpc
@@ -26,7 +27,7 @@ def state(default_vpc: str | None = None, **settings: Any) -> Any:
     return SimpleNamespace(
         clients=SimpleNamespace(ec2=ec2, cloud=SimpleNamespace(region="us-east-1")),
         manifest=manifest,
-        network=SimpleNamespace(group_id="sg-1", subnet_id=manifest.builder.subnet_id),
+        network=SimpleNamespace(group_id="sg-1"),
         base=SimpleNamespace(login_user="admin"),
     )
 
@@ -41,12 +42,12 @@ def test_the_vpc_is_the_one_that_is_named_else_the_subnets_else_the_default_one(
 def test_an_account_without_a_default_vpc_is_told_which_settings_it_needs() -> None:
     with pytest.raises(UserError, match="no default VPC") as caught:
         find_vpc(state())
-    assert caught.value.hint == "set builder.vpc_id and builder.subnet_id"
+    assert caught.value.hint == "set builder.subnet_ids"
 
 
 @pytest.mark.parametrize(("address", "public"), [("public", True), ("private", False)])
 def test_a_private_builder_gets_no_public_address(address: str, public: bool) -> None:
-    interface = instances._interface(state(subnet_id=SUBNET, address=address))
+    interface = instances._interface(state(address=address), Placement("t3.large", SUBNET, "us-east-1a"))
     assert interface == {
         "DeviceIndex": 0, "Groups": ["sg-1"], "AssociatePublicIpAddress": public, "DeleteOnTermination": True,
         "SubnetId": SUBNET,

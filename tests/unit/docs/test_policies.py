@@ -21,7 +21,7 @@ from tests.conftest import REPO
 from tests.unit.docs.policies import IAM, actions, document, listed
 
 GUIDE = (REPO / "docs/howto/aws.md").read_text(encoding="utf-8")
-SERVICES = ("ec2", "iam", "route53", "ssm", "sts")
+SERVICES = ("ec2", "iam", "kms", "route53", "ssm", "sts")
 OF_STACKS = ("cloudformation", "codebuild", "events", "iam", "logs", "scheduler", "sns")
 BUILDING = ("build/aws", "build/bake", "build/images", "build/rebuild")
 LAUNCHING = ("build/launch", "build/hubs", "build/operate")
@@ -62,12 +62,12 @@ def asked(*folders: str, services: tuple[str, ...] = SERVICES) -> set[frozenset[
 
 
 def test_a_builds_policy_has_every_call_that_is_made() -> None:
-    allowed = actions("build", "share")
+    allowed = actions("build", "share", "kms")
     assert [sorted(either) for either in asked(*BUILDING) if not either & allowed] == []
 
 
 def test_with_a_launchs_policy_every_call_is_allowed() -> None:
-    allowed = actions("build", "launch")
+    allowed = actions("build", "launch", "kms")
     assert [sorted(either) for either in asked(*LAUNCHING) if not either & allowed] == []
 
 

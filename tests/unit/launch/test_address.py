@@ -47,6 +47,7 @@ def launch(account: Account) -> Any:
         options=SimpleNamespace(defaults=SimpleNamespace(allocation_id=None)),
         report=SimpleNamespace(note=changes.append),
         changes=changes,
+        billed={},
         record_change=changes.append,
     )
 
@@ -55,7 +56,7 @@ def test_what_a_lost_answer_has_left_is_released() -> None:
     account = Account(lost=2)
     state = launch(account)
     address.EnsureAddress().run(state)
-    assert list(account.addresses) == ["eipalloc-2"]
+    assert list(account.addresses) == ["eipalloc-2"] == list(state.billed)
     assert state.address == Address("eipalloc-2", "203.0.113.2")
     assert state.changes[1:3] == [
         f"released 203.0.113.{number}, allocated by a call whose answer was lost" for number in (0, 1)

@@ -24,10 +24,10 @@ def manifest() -> Manifest:
 
 def test_where_nothing_is_said_the_manifest_decides(manifest: Manifest) -> None:
     wished = resolve_options(manifest, CliOptions())
-    assert (wished.email, wished.admin, wished.instance_type) == (
+    assert (wished.email, wished.admin, wished.instance_types) == (
         "default@example.org",
         "hubadmin",
-        "t3.medium",
+        ("t3.medium",),
     )
     assert (wished.new_volume_gib, wished.data_size_gib) == (7, None)
     assert wished.dns
@@ -38,10 +38,10 @@ def test_an_option_goes_before_the_manifest(manifest: Manifest) -> None:
     wished = resolve_options(
         manifest, CliOptions(email="ops@example.org", admin="alice", instance_type="m7i.large", data_size=9)
     )
-    assert (wished.email, wished.admin, wished.instance_type, wished.new_volume_gib) == (
+    assert (wished.email, wished.admin, wished.instance_types, wished.new_volume_gib) == (
         "ops@example.org",
         "alice",
-        "m7i.large",
+        ("m7i.large",),
         9,
     )
 
@@ -110,3 +110,22 @@ def test_every_example_of_an_address_works() -> None:
 def test_somebody_has_to_own_the_certificate() -> None:
     with pytest.raises(UserError, match="--email is required"):
         resolve_options(load(Path(__file__).parents[3] / "manifest.yaml"), CliOptions())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "types"),
+    [
+        (["launch.instance_types=[m7i.large, m7a.large]"], ("m7i.large", "m7a.large")),
+        (["launch.instance_types=[]"], ("t3.large",)),
+        (["launch.instance_types=[]", "launch.instance_type=m7i.large"], ("m7i.large",)),
+        (["launch.instance_type=m7i.large"], ("m7i.large", "t3.medium")),
+        (["launch.instance_type=t3.medium"], ("t3.medium",)),
+    ],
+)
+def test_the_one_type_of_the_manifest_goes_before_the_list(
+    overrides: list[str], types: tuple[str, ...]
+) -> None:
+    manifest = load(
+        Path(__file__).parents[3] / "manifest.yaml", overrides=[*overrides, "launch.email=a@b.org"]
+    )
+    assert resolve_options(manifest, CliOptions()).instance_types == types

@@ -14,10 +14,11 @@ from werkzeug.serving import make_server
 from build.aws.session import Clients, Cloud, connect
 from build.errors import UserError
 from build.hubs.address import own_address
-from build.hubs.dns import find_zone
+from build.hubs.dns import find_zone, zones_of
 from build.hubs.hub import Hub
 from build.hubs.models import Address
 from build.launch import dns
+from build.launch.destroy import RemoveDnsRecords
 from build.launch.dns import FindZone, UpsertDnsRecords
 from build.launch.options import CliOptions, resolve_options
 from build.launch.state import LaunchState
@@ -26,6 +27,7 @@ from build.operate import status
 from localcloud.dns.zones import ensure_zone
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
+from localcloud.server import wsgi
 from localcloud.server.wsgi import CloudApp, QuietHandler
 from tests.http_server import answering
 
@@ -51,7 +53,8 @@ class Listening:
 
 
 @pytest.fixture
-def clients(tmp_path: Path) -> Iterator[Clients]:
+def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+    monkeypatch.setattr(wsgi, "ROUTE53_S", 0)
     host = Host(tmp_path)
     host.open()
     install(host)
@@ -147,7 +150,10 @@ def test_somebodys_own_wildcard_stays_where_there_never_were_subdomains(clients:
     assert "\\052.hub.example.test. A" in listed(clients)
 
 
-@pytest.mark.parametrize(("kind", "value"), [("A", "192.0.2.7"), ("CNAME", "www.example.test.")])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("A", "192.0.2.7"), ("CNAME", "www.example.test."), ("HTTPS", "1 . alpn=h2 ipv4hint=192.0.2.7")],
+)
 def test_a_wildcard_that_points_elsewhere_is_not_overwritten(clients: Clients, kind: str, value: str) -> None:
     put(clients, "*.hub.example.test", value, kind)
     with pytest.raises(UserError, match=r"^\*\.hub\.example\.test points elsewhere already: " + kind):
@@ -183,3 +189,38 @@ def test_status_misses_the_record_of_users_hosts(clients: Clients) -> None:
     assert (part.ok, "no record of *.hub.example.test" in part.told) == (False, True)
     run(launch(clients, "hub.subdomains=true"))
     assert status._name(HUB, clients, state.address, BOTH).ok
+
+
+def second_zone(clients: Clients) -> list[str]:
+    """Make another public zone of the name; the ids of both."""
+    clients.route53.create_hosted_zone(Name="example.test", CallerReference="again")
+    return [zone.id for zone in zones_of(clients, HUB.domain)]
+
+
+def test_two_zones_of_one_name_are_refused_with_their_ids(clients: Clients) -> None:
+    ids = second_zone(clients)
+    assert len(ids) == 2
+    with pytest.raises(UserError, match=f"2 public hosted zones example.test: {ids[0]}, {ids[1]}") as caught:
+        run(launch(clients))
+    assert "`dig NS example.test`" in str(caught.value.hint)
+
+
+def test_a_private_zone_of_the_name_does_not_count(clients: Clients) -> None:
+    vpc_id = clients.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    clients.route53.create_hosted_zone(
+        Name="example.test",
+        CallerReference="private",
+        HostedZoneConfig={"PrivateZone": True},
+        VPC={"VPCRegion": "us-east-1", "VPCId": vpc_id},
+    )
+    run(launch(clients))
+
+
+def test_destroy_removes_the_record_in_whichever_zone_it_is(clients: Clients) -> None:
+    state = run(launch(clients))
+    first = find_zone(clients, HUB.domain)
+    second_zone(clients)
+    RemoveDnsRecords().run(state)
+    assert first
+    found = clients.route53.list_resource_record_sets(HostedZoneId=first.id)["ResourceRecordSets"]
+    assert not [one for one in found if HUB.domain in one["Name"]]

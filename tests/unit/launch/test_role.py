@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from build.aws.session import Cloud
+from build.aws.session import Cloud, partition_of
 from build.hubs.hub import Hub
 from build.hubs.models import Zone
-from build.launch.role import partition, policy
+from build.launch.role import policy
 from localcloud.iam.policy import JudgedCall, decide
 
 HUB = Hub("hub.example.org")
@@ -60,10 +60,22 @@ def test_without_a_zone_there_is_nothing_to_do_with_dns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "part"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+    ("region", "part"),
+    [
+        ("us-east-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("us-iso-east-1", "aws-iso"),
+    ],
 )
 def test_arns_are_those_of_the_regions_part_of_aws(region: str, part: str) -> None:
-    assert partition(region) == part
+    assert partition_of(region) == part
+    clients: Any = SimpleNamespace(cloud=Cloud("aws", region), account="123456789012")
+    arns = [
+        arn for one in policy(HUB, clients, Zone("Z1", "example.org"))["Statement"] for arn in one["Resource"]
+    ]
+    assert {arn.split(":")[1] for arn in arns if arn != "*"} == {part}
 
 
 BOUNDARY = json.loads(

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from build.aws.session import Cloud, GuestView
+from build.errors import UserError
+from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.launch.options import STAGING_DIRECTORY, CliOptions, LaunchOptions, resolve_options
-from build.launch.user_data import digest, launch_data, render
+from build.launch.user_data import check_size, digest, launch_data, render
 from build.manifest import load
 
 HUB, AWS = Hub("hub.example.org"), Cloud("aws", "eu-west-1")
@@ -91,3 +93,23 @@ def test_subdomains_are_said_where_they_are_on() -> None:
     data = launch_data(HUB, wished, AWS, VOLUME)
     assert data["subdomains"] is True
     assert digest(data) != digest({key: value for key, value in data.items() if key != "subdomains"})
+
+
+@pytest.mark.parametrize(("count", "fits"), [(10, True), (11, False)])
+def test_more_keys_than_user_data_takes_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, fits: bool
+) -> None:
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
+    operator_key.ensure_key(HUB, "")
+    keys = [f"ssh-rsa {'A' * 716}{number:02} key{number}" for number in range(count)]  # RSA of 4096 bits
+    manifest = load(
+        Path(__file__).parents[3] / "manifest.yaml", overrides=[f"launch.operator_keys={json.dumps(keys)}"]
+    )
+    wished = resolve_options(manifest, CliOptions(email="ops@example.org"))
+    if fits:
+        check_size(HUB, wished, AWS)
+        return
+    with pytest.raises(
+        UserError, match=r"launch\.operator_keys: 12 keys make \d+ bytes of user data; EC2 takes 16384"
+    ):
+        check_size(HUB, wished, AWS)

@@ -88,7 +88,9 @@ def launch(ec2: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(https_probe, "probe", lambda *_, **__: SILENT)
     made = state(None)
     made.clients.ec2, made.clients.cloud = ec2, SimpleNamespace(acme_roots="")
-    made.options = SimpleNamespace(staging=False, defaults=SimpleNamespace(ready_minutes=1))
+    made.options = SimpleNamespace(
+        staging=False, defaults=SimpleNamespace(ready_minutes=1, allowed_cidrs=("0.0.0.0/0",))
+    )
     made.report = SimpleNamespace(waiting=lambda _: None, warn=lambda _: None)
     made.kernel = KernelWatch(ec2, "i-1")
     return made

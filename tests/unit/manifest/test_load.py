@@ -73,7 +73,7 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file(project: Project) ->
         "manifest.yaml:11:15 builder.root_volume.size_gib: should be a whole number, is 'big'",
         "manifest.yaml:13:3 builder.adress: unknown key; did you mean 'address'?",
         "manifest.yaml:14:3 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, "
-        "subnet_id, address, caller_cidr, "
+        "subnet_id, subnet_ids, address, caller_cidr, "
         "caller_ip_url, lifetime_minutes, timeouts, mirrors",
         "manifest.yaml:21:5 provisioners.0: there is no provisioner 'bse'; did you mean 'base'?",
         "manifest.yaml:22:11 provisioners.1: hub needs base, which has to come before it",
@@ -201,6 +201,18 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
             "address: public",
             "vpc_id: vpc-1",
             "13:11 builder.vpc_id: should be a VPC id such as vpc-0123456789abcdef0, is 'vpc-1'",
+        ),
+        (
+            "address: public",
+            "vpc_id: vpc-0123456789abcdef0",
+            "13:11 builder.vpc_id: needs builder.subnet_ids beside it",
+        ),
+        (
+            "address: public",
+            "address: public\nlaunch: {allowed_cidrs: ["
+            + ", ".join(f"10.{n}.0.0/16" for n in range(30))
+            + "]}",
+            "14:25 launch.allowed_cidrs: has 30 IPv4 networks: a security group has room for 29",
         ),
         ("name: jupyterhub", "name: hub*", "2:9 image.name: should be 1 to 107 letters"),
         ("name: jupyterhub", "nam: jupyterhub", "1:1 image.name: is missing"),
@@ -418,3 +430,12 @@ def test_editors_get_a_json_schema_with_every_key_described() -> None:
         if "description" not in value
     ]
     assert undescribed == []
+
+
+def test_a_builder_at_a_private_address_has_to_know_who_calls(project: Project) -> None:
+    project.edit("address: public", "address: private")
+    assert project.problems(cloud="aws") == [
+        "manifest.yaml:13:12 builder.address: private needs builder.caller_cidr: the address that "
+        "builder.caller_ip_url tells is a public one"
+    ]
+    project.load(cloud="local")  # whose profile says it

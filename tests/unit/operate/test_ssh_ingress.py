@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from build.hubs.hub import Hub
-from build.operate.ssh_ingress import _plain, ssh_allowed
+from build.operate.ssh_ingress import ssh_allowed
 
 HUB = Hub("hub.example.org")
 
@@ -44,7 +44,3 @@ def test_each_network_is_let_in_for_the_block(
     with ssh_allowed(HUB, clients, networks):
         assert account.open == set(networks)
     assert account.open == set()
-
-
-def test_a_description_holds_what_ec2_allows() -> None:
-    assert _plain('jürgen@büro "x"') == "j-rgen@b-ro -x-"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -315,3 +316,19 @@ def test_the_proxy_looks_at_hosts_on_a_hub_with_subdomains(
     options.proxy_options(launch(domain="hub.example.test"))
     assert not options.OPTIONS.exists()
     options.proxy_options(launch())
+
+
+def test_the_wait_for_a_certificate_outlasts_route_53_and_fits_into_the_boot() -> None:
+    files = Path(__file__).parents[3] / "provisioners/boot/files/usr/lib"
+    limit = re.search(
+        r"^LIMIT_S = (\d+)$", (files / "hubsmith/boot/certificate.py").read_text(), re.MULTILINE
+    )
+    unit = re.search(
+        r"^TimeoutStartSec=(\d+)min$",
+        (files / "systemd/system/hubsmith-boot.service").read_text(),
+        re.MULTILINE,
+    )
+    assert limit
+    assert unit
+    # a record takes Route 53 up to a minute, there and back, and the volume is waited for before
+    assert 2 * 60 < int(limit[1]) < int(unit[1]) * 60 - 10 * 60

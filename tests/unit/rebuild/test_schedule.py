@@ -421,3 +421,23 @@ def _own_path() -> dict[str, str]:
     import sys
 
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "alias"),
+    [
+        ("1234abcd", "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/1234abcd", None),
+        ("arn:aws:kms:eu-west-1:123456789012:key/1", "arn:aws:kms:eu-west-1:123456789012:key/1", None),
+        ("alias/x", "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*", "alias/x"),
+        ("arn:aws:kms:eu-west-1:123456789012:alias/x", "arn:aws:kms:eu-west-1:123456789012:key/*", "alias/x"),
+    ],
+)
+def test_a_builds_role_may_use_the_key_however_it_is_named(
+    key: str, resource: str, alias: str | None
+) -> None:
+    chosen = load(
+        REPOSITORY / "manifest.yaml", cloud="local", overrides=[f"builder.root_volume.kms_key_id='{key}'"]
+    )
+    (found,) = [one for one in policy.statements(chosen) if one["Sid"] == "Encrypt"]
+    condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}} if alias else None
+    assert (found["Resource"], found.get("Condition")) == ({"Fn::Sub": resource}, condition)

@@ -19,8 +19,9 @@ CERTIFICATE = pem.SERVED / "fullchain.pem"
 KEY = pem.SERVED / "privkey.pem"
 RETRY = "hubsmith-certificate.timer"
 # Nobody gets in while it is waited for. Mostly it comes in time, and then no browser ever shows a warning;
-# when it does not, the hub starts with a self-signed one.
-LIMIT_S = 100
+# when it does not, the hub starts with a self-signed one. Route 53 alone takes up to a minute, certbot looks
+# every five seconds, and a disk from a snapshot is read slowly at first.
+LIMIT_S = 300
 
 _LIFETIME_DAYS = 825
 _RENEW_S = 30 * 86400
