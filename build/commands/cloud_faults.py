@@ -19,8 +19,9 @@ _HELP = {
     "where": "PARAMETER=PATTERN  Only for such calls: InstanceType=t3.nano; can be repeated",
     "state": "CHANGE=SECONDS  Let running, stopped, terminated, image, snapshot, volume, attached, detached "
     "or optimized take longer",
-    "hide": "RESOURCE=SECONDS  Let Describe overlook each new instance, volume, snapshot, image or "
-    "security-group for so long; * is all",
+    "hide": "RESOURCE=SECONDS  Let no call know a new instance, volume, snapshot, image, security-group, "
+    "address, role or instance-profile for so long; * is all",
+    "consistency": "SECONDS  Let some calls not know what is new, for so long at most (the seed decides)",
     "route53-pending": "Let Route 53's changes stay PENDING",
     "acme-refuse": "Let Pebble refuse every certificate",
     "profile": "NAME  A set of faults: like-aws (AWS's times), throttled",
@@ -40,6 +41,7 @@ def faults(
     where: Several = None,
     state: str = "",
     hide: str = "",
+    consistency: str = "",
     route53_pending: bool = False,
     acme_refuse: bool = False,
     profile: str = "",
@@ -68,7 +70,7 @@ def faults(
             "times": times or None,
             "where": dict(_pair("where", condition) for condition in where or ()),
         }
-        wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide)]
+        wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide, consistency)]
         wanted += [{"kind": "route53-pending"}] * route53_pending + [{"kind": "acme-refuse"}] * acme_refuse
         if wanted:
             client.add(endpoint.url, wanted)
@@ -90,7 +92,7 @@ def _of_calls(error: str, delay: str, conditions: dict[str, Any]) -> list[dict[s
     return wanted
 
 
-def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
+def _of_states(state: str, hide: str, consistency: str) -> list[dict[str, Any]]:
     wanted: list[dict[str, Any]] = []
     if state:
         change, seconds = _pair("state", state)
@@ -98,6 +100,8 @@ def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
     if hide:
         resource, seconds = _pair("hide", hide)
         wanted.append({"kind": "hide", "resource": resource, "seconds": _seconds("hide", seconds)})
+    if consistency:
+        wanted.append({"kind": "consistency", "seconds": _seconds("consistency", consistency)})
     return wanted
 
 

@@ -18,6 +18,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
+from localcloud.cloudformation.deploy import STACKS_AGENT
 from localcloud.dns import asterisk
 from localcloud.ec2.host import Host
 from localcloud.faults import calls
@@ -126,7 +127,10 @@ class CloudApp:
                     environ["wsgi.input"].seek(0)
                     return _error(service, request, refusal.status, refusal.code, refusal.message)
                 environ["wsgi.input"].seek(0)
-                response = self._from_moto(environ)
+                if not _is_a_stacks(request) and (use := self._host.faults.unknown(call)):
+                    _log.info("%s %s does not know %s yet", service, action, use.resource_id)
+                    return _error(service, request, STATUS.get(use.code, 400), use.code, use.message)
+                response = self._from_moto(environ, action)
         except NotImplementedError as problem:
             return _error(
                 service,
@@ -158,11 +162,15 @@ class CloudApp:
             "something, there or elsewhere."
         )
 
-    def _from_moto(self, environ: Environ) -> Response:
+    def _from_moto(self, environ: Environ, action: str) -> Response:
         faults = self._host.faults
-        before = self._host.resource_ids() if faults.hides else set()
-        response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
-        if faults.hides:
+        looks = faults.hides and not _READS.match(action)
+        before = self._host.resource_ids() if looks else set()
+        try:
+            response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
+        finally:
+            faults.consistency.answer("")  # what this thread does next is nobody's call
+        if looks:
             faults.note_new(self._host.resource_ids() - before)
         return response
 
@@ -173,6 +181,11 @@ class CloudApp:
         return Response(
             json.dumps(self._authorizer.records(request.args.get("role", ""))), mimetype="application/json"
         )
+
+
+def _is_a_stacks(request: Request) -> bool:
+    """Does our own CloudFormation ask? AWS's waits by itself until what it has made is known."""
+    return STACKS_AGENT in request.headers.get("User-Agent", "")
 
 
 def grows(action: str) -> bool:
