@@ -138,7 +138,7 @@ def client(cloud: Cloud, service: str, token: str | None = None, agent: str = ""
             aws_access_key_id=cloud.access_key,
             aws_secret_access_key=cloud.secret_key,
             aws_session_token=token,
-            config=_CONFIG.merge(Config(user_agent_extra=agent)),
+            config=_CONFIG.merge(Config(user_agent_extra=f"hubsmith {agent}".strip())),
         )
 
 

@@ -27,6 +27,11 @@ from localcloud.faults.fault import Call
 LONGEST_S = 1.0
 """For so long a new resource may be unknown when no fault says otherwise."""
 
+CONSISTENT_AGENT = "hubsmith-consistent"
+"""Calls with this in their user agent know everything at once: those of stacks, as AWS's CloudFormation waits
+until what it has made is known, and those of tests that look at what others have made.
+"""
+
 _ROLE, _PROFILE = "role/", "instance-profile/"
 _NOT_FOUND = {
     "ami-": ("InvalidAMIID.NotFound", "The image id '[{}]' does not exist"),
@@ -94,18 +99,18 @@ class Consistency:
         with self._lock:
             self._new.clear()
 
-    def answer(self, action: str) -> None:
-        """This thread answers a call of that action from now on; of none if it is empty."""
+    def answer(self, action: str | None) -> None:
+        """This thread answers a call of that action from now on; None: one that knows everything."""
         self._thread.action = action
 
     def is_unknown(self, resource_id: str) -> bool:
         """Is it unknown to the call that this thread answers?"""
         with self._lock:
             new = self._new.get(resource_id)
-        action = getattr(self._thread, "action", "")
-        if new is None:
+        action: str | None = getattr(self._thread, "action", None)
+        if new is None or action is None:
             return False
-        lag_s = lag(self.seed, kind_of(resource_id), new.number, action) * new.longest_s if action else 0.0
+        lag_s = lag(self.seed, kind_of(resource_id), new.number, action) * new.longest_s
         return self._clock() - new.since < max(new.hidden_s, lag_s)
 
 

@@ -151,9 +151,9 @@ class Faults:
         """Is it so new that the call which this thread answers does not know it?"""
         return self.consistency.is_unknown(resource_id)
 
-    def unknown(self, call: Call) -> Use | None:
+    def unknown(self, call: Call, *, knows_all: bool = False) -> Use | None:
         """The first thing that a call names and does not know yet. The call is this thread's from now on."""
-        self.consistency.answer(call.action)
+        self.consistency.answer(None if knows_all else call.action)
         return next((use for use in uses(call) if self.is_hidden(use.resource_id)), None)
 
     @property

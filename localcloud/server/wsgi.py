@@ -18,10 +18,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from localcloud.cloudformation.deploy import STACKS_AGENT
 from localcloud.dns import asterisk
 from localcloud.ec2.host import Host
 from localcloud.faults import calls
+from localcloud.faults.consistency import CONSISTENT_AGENT
 from localcloud.faults.fault import ANSWER_LOST, RESET, STATUS, Call
 from localcloud.iam.authorizer import Authorizer
 from localcloud.server import fault_control
@@ -127,7 +127,8 @@ class CloudApp:
                     environ["wsgi.input"].seek(0)
                     return _error(service, request, refusal.status, refusal.code, refusal.message)
                 environ["wsgi.input"].seek(0)
-                if not _is_a_stacks(request) and (use := self._host.faults.unknown(call)):
+                knows_all = CONSISTENT_AGENT in request.headers.get("User-Agent", "")
+                if use := self._host.faults.unknown(call, knows_all=knows_all):
                     _log.info("%s %s does not know %s yet", service, action, use.resource_id)
                     return _error(service, request, STATUS.get(use.code, 400), use.code, use.message)
                 response = self._from_moto(environ, action)
@@ -169,7 +170,7 @@ class CloudApp:
         try:
             response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
         finally:
-            faults.consistency.answer("")  # what this thread does next is nobody's call
+            faults.consistency.answer(None)  # what this thread does next is nobody's call
         if looks:
             faults.note_new(self._host.resource_ids() - before)
         return response
@@ -181,11 +182,6 @@ class CloudApp:
         return Response(
             json.dumps(self._authorizer.records(request.args.get("role", ""))), mimetype="application/json"
         )
-
-
-def _is_a_stacks(request: Request) -> bool:
-    """Does our own CloudFormation ask? AWS's waits by itself until what it has made is known."""
-    return STACKS_AGENT in request.headers.get("User-Agent", "")
 
 
 def grows(action: str) -> bool:

@@ -14,11 +14,10 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from werkzeug.serving import make_server
 
-from localcloud.cloudformation.deploy import STACKS_AGENT
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
 from localcloud.faults import consistency
-from localcloud.faults.consistency import kind_of, lag
+from localcloud.faults.consistency import CONSISTENT_AGENT, kind_of, lag
 from localcloud.faults.fault import RESOURCES, Fault
 from localcloud.faults.registry import Faults
 from localcloud.server.wsgi import CloudApp, QuietHandler
@@ -270,11 +269,15 @@ def test_a_refused_call_has_changed_nothing(host: Host, ec2: Any) -> None:
     ec2.authorize_security_group_ingress(**rule)  # else InvalidPermission.Duplicate
 
 
-def test_what_a_stack_has_made_is_known_to_its_own_calls(host: Host, url: str) -> None:
+def test_a_call_that_is_to_know_everything_does(host: Host, url: str) -> None:
     host.faults.set(Fault("hide", resource="*", seconds=LONG_S))
-    iam = client(url, "iam", STACKS_AGENT)
+    iam = client(url, "iam", CONSISTENT_AGENT)
     iam.create_role(RoleName="new", AssumeRolePolicyDocument="{}")
     assert iam.get_role(RoleName="new")["Role"]["RoleName"] == "new"
+    ec2 = client(url, "ec2", CONSISTENT_AGENT)
+    volume = ec2.create_volume(Size=1, AvailabilityZone=ZONE)["VolumeId"]
+    assert volume in str(ec2.describe_volumes())
+    assert volume not in str(client(url, "ec2").describe_volumes())
 
 
 def test_every_kind_that_can_be_hidden_has_an_answer() -> None:
