@@ -197,7 +197,8 @@ def test_the_image_waits_for_the_layers(build: Any) -> None:
     assert state.image_id == "ami-made"
 
 
-def test_another_refusal_of_the_image_is_raised(build: Any) -> None:
+def test_another_refusal_of_the_image_is_raised(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("build.bake.steps.image._LISTED_S", 0.1)
     state, cloud, _ = build()
     cloud.first = {"CreateImage": ["InvalidAMIName.Duplicate"]}
     with pytest.raises(ClientError, match="Duplicate"):
