@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import eventual, tags
 from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
@@ -132,7 +132,7 @@ def _data(state: LaunchState) -> LaunchData:
 
 def _launch(state: LaunchState) -> str:
     """Launch one instance, or find that of an interrupted launch which EC2 does not list yet."""
-    request = _request(state)
+    request, unknown = _request(state), [""]
 
     def attempt() -> str:
         request["ClientToken"] = _token(state.hub)
@@ -141,23 +141,34 @@ def _launch(state: LaunchState) -> str:
         except ClientError as exc:
             if code_of(exc) == "IdempotentParameterMismatch":  # that launch wanted something else
                 _token_file(state.hub).unlink(missing_ok=True)
-                return ""
-            # IAM tells EC2 of a new profile only after a while.
-            if code_of(exc) == "InvalidParameterValue" and "iaminstanceprofile" in str(exc).lower().replace(
-                " ", ""
-            ):
-                return ""
-            raise
+            elif not (found := _not_known_yet(state, exc)):
+                raise
+            else:
+                unknown.append(found)
+            return ""
 
-    instance_id = wait_until(
-        attempt,
-        bool,
-        what="EC2",
-        describe=lambda _: f"does not know the profile {state.profile} yet",
-        timeout_s=_PROFILE_S,
-    )
+    with eventual.creating():
+        instance_id = wait_until(
+            attempt,
+            bool,
+            what="EC2",
+            describe=lambda _: f"does not know {unknown[-1]} yet",
+            timeout_s=_PROFILE_S,
+            on_wait=state.report.waiting,
+        )
     state.record_change(f"launched {instance_id} ({state.options.instance_type}) from {state.image.id}")
     return instance_id
+
+
+def _not_known_yet(state: LaunchState, refusal: ClientError) -> str:
+    """What of this launch EC2 does not know yet, in words; empty if it has refused something else."""
+    if code_of(refusal) == "InvalidGroup.NotFound":
+        return state.group_id
+    # IAM tells EC2 of a new profile only after a while.
+    names_profile = "iaminstanceprofile" in str(refusal).lower().replace(" ", "")
+    if code_of(refusal) == "InvalidParameterValue" and names_profile:
+        return f"the profile {state.profile}"
+    return ""
 
 
 def _token_file(hub: Hub) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from build.aws import snapshots, tags, volumes
+from build.aws import eventual, snapshots, tags, volumes
 from build.errors import CloudError, UserError
 from build.hubs.volume import DATA, own_volume
 from build.launch.state import LaunchState
@@ -62,7 +62,8 @@ def _create(state: LaunchState) -> str:
     }
     if defaults.kms_key_id:
         request["KmsKeyId"] = defaults.kms_key_id
-    volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
+    with eventual.creating():
+        volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
     state.record_change(
         f"created the data volume {volume_id}, {state.options.new_volume_gib} GiB, in {state.subnet.zone}"
     )
@@ -82,7 +83,13 @@ def attach(state: LaunchState, instance_id: str) -> None:
     if holder is not None:
         _wait_for_the_end_of(state, holder)
     wait_for(state, state.volume_id, "available")
-    state.clients.ec2.attach_volume(VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE)
+    eventual.retried(
+        lambda: state.clients.ec2.attach_volume(
+            VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE
+        ),
+        what=f"{state.volume_id} at {instance_id}",
+        on_wait=state.report.waiting,
+    )
     wait_for(state, state.volume_id, "in-use")
     state.record_change(f"attached {state.volume_id} to {instance_id}")
 
@@ -100,16 +107,17 @@ def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
     Waits while EC2's limits allow none: somebody's backup may have begun a moment ago.
     """
     snapshot_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
-    created = snapshots.when_allowed(
-        lambda: state.clients.ec2.create_snapshot(
-            VolumeId=state.volume_id,
-            Description=f"hubsmith: data of {state.hub.domain}, {why}",
-            TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
-        ),
-        what=f"the next snapshot of {state.volume_id}",
-        timeout_s=_WAIT_S,
-        on_wait=state.report.waiting,
-    )
+    with eventual.creating():
+        created = snapshots.when_allowed(
+            lambda: state.clients.ec2.create_snapshot(
+                VolumeId=state.volume_id,
+                Description=f"hubsmith: data of {state.hub.domain}, {why}",
+                TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
+            ),
+            what=f"the next snapshot of {state.volume_id}",
+            timeout_s=_WAIT_S,
+            on_wait=state.report.waiting,
+        )
     state.record_change(f"snapshot {created['SnapshotId']} of {state.volume_id}, {why}")
     return created["SnapshotId"]
 
