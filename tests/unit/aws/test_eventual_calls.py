@@ -29,7 +29,7 @@ KNOWN: Mapping[tuple[str, str], str] = {
     (
         "build/aws/security_groups.py",
         "delete_security_group",
-    ): "whoever calls it has given lists time, or has had it listed",
+    ): "its callers have it from a list",
     ("build/bake/instances.py", "terminate_instances"): SETTLED,
     ("build/bake/launch_permissions.py", "modify_image_attribute"): LONG_AGO,
     ("build/bake/launch_permissions.py", "modify_snapshot_attribute"): LONG_AGO,
