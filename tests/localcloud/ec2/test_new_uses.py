@@ -5,6 +5,7 @@ Every new thing is unknown until the product says that it waits; then it becomes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from werkzeug.serving import make_server
 
+from build.aws import eventual
 from build.aws.session import Cloud
 from build.bake.steps.security_group import CreateSecurityGroup
 from build.hubs.hub import Hub
@@ -140,7 +142,8 @@ def test_a_launchs_address(state: Any, host: Host) -> None:
 def test_a_builds_group_is_opened_and_removed(
     state: Any, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("build.aws.eventual.SETTLED_S", 0.5)
+    monkeypatch.setattr(eventual, "SETTLED_S", 3600)
+    monkeypatch.setattr(eventual, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: None))
     step = CreateSecurityGroup()
     step.run(state)
     group = state.network.group_id

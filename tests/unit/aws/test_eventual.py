@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,8 +77,11 @@ def test_with_codes_only_they_mean_not_yet() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds; to sleep is to let them pass."""
     now = [1000.0]
-    monkeypatch.setattr("build.aws.eventual.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("build.aws.eventual.time.sleep", lambda seconds: now.append(now.pop() + seconds))
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(eventual, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     monkeypatch.setattr(eventual, "_newest", eventual._Newest())
     return now
 
