@@ -1,9 +1,11 @@
-"""What every developers' test shares: which process runs what, and the slice of the exhaustive matrices that
-this commit runs.
+"""What every developers' test shares: which process runs what, and the slice of the exhaustive matrices and
+the seed of the local clouds that this commit runs with.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
 import subprocess
 import time
 import zlib
@@ -19,6 +21,7 @@ from tests import kernel_reports, xdist_groups
 REPO = Path(__file__).parents[1]
 _SLICES = 4
 _SLOWEST = 10
+_SEED = "HUBSMITH_CLOUD_SEED"
 _left_out: list[str] = []
 
 
@@ -66,6 +69,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         folder: Path = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         if faults := kernel_reports.found_below(folder, item.stash.get(kernel_reports.BEGAN, 0.0)):
             report.sections.append((kernel_reports.TITLE, faults))
+        if item.nodeid.startswith("tests/cloud/"):
+            report.sections.append(("which calls do not know what is new", f"{_SEED}={os.environ[_SEED]}"))
     return report
 
 
@@ -91,6 +96,17 @@ class _Several:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Several())
+    # Here, before the other processes of a run are started: they have it too.
+    os.environ.setdefault(_SEED, _seed(config))
+
+
+def _seed(config: pytest.Config) -> str:
+    """Of every local cloud: the commit's, so that a failure can be repeated; with all matrices a new one."""
+    return secrets.token_hex(4) if config.getoption("--matrix") == "all" else _commit()[:12] or "no-commit"
+
+
+def pytest_report_header() -> str:
+    return f"seed of the local clouds: {_SEED}={os.environ[_SEED]}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,15 +3,21 @@
 EC2 and IAM are eventually consistent (EC2 developer guide, "Eventual consistency in the Amazon EC2 API"): a
 new id may be unknown to the next call, whichever call that is, or be left out of a list.
 
+- ``creating`` is around every call that makes a thing.
 - ``found`` looks once, ``listed`` until it is there: for calls that describe a thing.
 - ``retried`` is for calls that use it.
+- ``settle`` is for lists by tag before a cleanup: nothing says that something is missing in them.
 
-All of them are for things that are known to have been made: what never was is reported a minute late.
+The middle two are for things that are known to have been made: what never was is reported a minute late.
+tests/unit/aws/test_eventual_calls.py goes over the calls of the code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
@@ -24,7 +30,45 @@ T = TypeVar("T")
 
 NEW_S = 60.0
 """For so long a thing is new. AWS promises no limit; Packer and Terraform wait about as long."""
+SETTLED_S = 6.0
+"""After that a list has what was made. It is short, as whoever presses Ctrl-C waits for it; what a cleanup
+has not seen all the same is found by sweep.
+"""
 NOT_THERE = "not there yet"
+
+
+@dataclass
+class _Newest:
+    """When the newest thing of this process was made, in seconds of the monotonic clock."""
+
+    moment: float = float("-inf")
+
+    def now(self) -> None:
+        self.moment = time.monotonic()
+
+
+_newest = _Newest()
+
+
+@contextmanager
+def creating() -> Iterator[None]:
+    """Something is made in the block, so that ``settle`` knows when.
+
+    Also where the call fails, or is interrupted before its answer: it may have been made all the same.
+    """
+    _newest.now()
+    try:
+        yield
+    finally:
+        _newest.now()
+
+
+def settle(on_wait: Callable[[str], object] = lambda _: None) -> None:
+    """Wait until lists have everything that this process has made; at most ``SETTLED_S`` seconds."""
+    left_s = _newest.moment + SETTLED_S - time.monotonic()
+    if left_s > 0:
+        on_wait(f"what was made a moment ago: listed in {left_s:.0f} s")
+        time.sleep(left_s)
 
 
 def is_not_there(error: BaseException) -> bool:

@@ -134,8 +134,11 @@ def _no_capacity_is_final(response: tuple[Any, dict[str, Any]] | None, **_: obje
         response[0].status_code = 400
 
 
-def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
-    """A client of any service of a cloud, for any thread; ``token`` goes with a role's temporary keys."""
+def client(cloud: Cloud, service: str, token: str | None = None, agent: str = "") -> Client:
+    """A client of any service of a cloud, for any thread; ``token`` goes with a role's temporary keys.
+
+    ``agent`` is added to its user agent.
+    """
     # clients may be shared among threads, the making of them may not (boto3's guide, "Multithreading")
     with _making:
         return _shared().client(
@@ -145,7 +148,7 @@ def client(cloud: Cloud, service: str, token: str | None = None) -> Client:
             aws_access_key_id=cloud.access_key,
             aws_secret_access_key=cloud.secret_key,
             aws_session_token=token,
-            config=_CONFIG,
+            config=_CONFIG.merge(Config(user_agent_extra=f"hubsmith {agent}".strip())),
         )
 
 

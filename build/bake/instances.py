@@ -124,6 +124,7 @@ def terminate_all(state: Bake, role: str) -> None:
 
     By tag, not by id: an interrupt may have come between RunInstances and its answer.
     """
+    eventual.settle(state.report.waiting)
     found = state.clients.ec2.describe_instances(
         Filters=[
             *tags.having(tags.RUN, state.run.id),
@@ -151,12 +152,13 @@ def _run(state: Bake, image_id: str, role: str, number: int, host_key: SshKey) -
 
 def _run_at(state: Bake, request: RunInstancesRequestTypeDef) -> str:
     """A refused request is repeated with the same token."""
-    answer = eventual.retried(
-        lambda: state.clients.ec2.run_instances(**request),
-        what=request["ImageId"],
-        codes=_NEW,
-        on_wait=state.report.waiting,
-    )
+    with eventual.creating():
+        answer = eventual.retried(
+            lambda: state.clients.ec2.run_instances(**request),
+            what=request["ImageId"],
+            codes=_NEW,
+            on_wait=state.report.waiting,
+        )
     return answer["Instances"][0]["InstanceId"]
 
 

@@ -58,8 +58,11 @@ def env(_: Context) -> None:
     with cli_session() as report:
         from localcloud.server import control
 
-        for name, value in control.environment(control.ensure_up(progress=report.waiting)).items():
+        endpoint = control.ensure_up(progress=report.waiting)
+        for name, value in control.environment(endpoint).items():
             report.result(f"export {name}={value}")
+        # The last line: of an eval without quotes everything after it would be a comment.
+        report.result(f"# consistency: {endpoint.consistency}")
 
 
 @command()
@@ -151,6 +154,7 @@ def _status_rows(status: Status) -> list[tuple[str, str]]:
         rows += [
             ("server", f"pid {up.pid}, {status.resident_mib} MiB"),
             ("account, region", f"{up.account}, {up.region}"),
+            ("consistency", up.consistency),
         ]
         rows += [("DNS", f"{up.dns[0]} port {up.dns[1]}, UDP and TCP"), *_acme_rows(status, up)]
     rows += [(place.what, f"{disk_usage.readable(place.size)} in {place.path}") for place in status.places]

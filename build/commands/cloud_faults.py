@@ -19,10 +19,12 @@ _HELP = {
     "where": "PARAMETER=PATTERN  Only for such calls: InstanceType=t3.nano; can be repeated",
     "state": "CHANGE=SECONDS  Delay a change of state: running, stopped, terminated, image, snapshot, "
     "volume, attached, detached or optimized",
-    "hide": "RESOURCE=SECONDS  Hide each new instance, volume, snapshot, image or security-group (or *, "
-    "all of them) from Describe",
+    "hide": "RESOURCE=SECONDS  Hide each new instance, volume, snapshot, image, security-group, address, "
+    "role or instance-profile (or *, all of them) from every call",
     "no-capacity": "ZONE=TYPE  Let a zone have no capacity for an instance type: us-east-1a=t3.large, "
     "'us-east-1?=t3.*'",
+    "consistency": "SECONDS  Hide what is new from some calls, for so long at most; the cloud's seed decides "
+    "from which",
     "route53-pending": "Let Route 53's changes stay PENDING",
     "acme-refuse": "Let Pebble refuse every certificate",
     "profile": "NAME  A set of faults: like-aws (AWS's times), throttled",
@@ -43,6 +45,7 @@ def faults(
     state: str = "",
     hide: str = "",
     no_capacity: str = "",
+    consistency: str = "",
     route53_pending: bool = False,
     acme_refuse: bool = False,
     profile: str = "",
@@ -71,7 +74,11 @@ def faults(
             "times": times or None,
             "where": dict(_pair("where", condition) for condition in where or ()),
         }
-        wanted = [*_of_calls(error, delay, conditions), *_of_states(state, hide), *_of_zones(no_capacity)]
+        wanted = [
+            *_of_calls(error, delay, conditions),
+            *_of_states(state, hide, consistency),
+            *_of_zones(no_capacity),
+        ]
         wanted += [{"kind": "route53-pending"}] * route53_pending + [{"kind": "acme-refuse"}] * acme_refuse
         if wanted:
             client.add(endpoint.url, wanted)
@@ -93,7 +100,7 @@ def _of_calls(error: str, delay: str, conditions: dict[str, Any]) -> list[dict[s
     return wanted
 
 
-def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
+def _of_states(state: str, hide: str, consistency: str) -> list[dict[str, Any]]:
     wanted: list[dict[str, Any]] = []
     if state:
         change, seconds = _pair("state", state)
@@ -101,6 +108,8 @@ def _of_states(state: str, hide: str) -> list[dict[str, Any]]:
     if hide:
         resource, seconds = _pair("hide", hide)
         wanted.append({"kind": "hide", "resource": resource, "seconds": _seconds("hide", seconds)})
+    if consistency:
+        wanted.append({"kind": "consistency", "seconds": _seconds("consistency", consistency)})
     return wanted
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import eventual, tags
 from build.aws.errors import code_of
 from build.errors import CloudError, UserError
 from build.hubs import instances
@@ -54,9 +54,10 @@ class EnsureAddress(Step[LaunchState]):
 
     def _allocated(self, state: LaunchState) -> Address:
         try:
-            address = state.clients.ec2.allocate_address(
-                Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip")
-            )
+            with eventual.creating():
+                address = state.clients.ec2.allocate_address(
+                    Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip")
+                )
         except ClientError as exc:
             if code_of(exc) != "AddressLimitExceeded":
                 raise
@@ -70,6 +71,8 @@ class EnsureAddress(Step[LaunchState]):
         ip, allocation_id = address["PublicIp"], address["AllocationId"]
         state.record_change(f"allocated the address {ip}")
         state.billed[allocation_id] = Billed(f"the address {ip}", _DOLLARS_A_MONTH)
+        if address.get("ResponseMetadata", {}).get("RetryAttempts"):
+            eventual.settle(state.report.waiting)  # an answer was lost, and its address may not be listed yet
         _release_others(state, allocation_id)
         return Address(allocation_id, ip)
 
@@ -84,14 +87,21 @@ class MoveAddress(Step[LaunchState]):
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when it leads to an instance that is not this hub's."""
-        address = state.clients.ec2.describe_addresses(AllocationIds=[state.address.allocation_id])[
-            "Addresses"
-        ][0]
+        ec2, allocation_id = state.clients.ec2, state.address.allocation_id
+        address = eventual.listed(
+            lambda: ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"],
+            what=state.address.ip,
+            on_wait=state.report.waiting,
+        )
         if address.get("InstanceId") == state.instance_id:
             return
         require_ours(state, address)
-        state.clients.ec2.associate_address(
-            AllocationId=state.address.allocation_id, InstanceId=state.instance_id, AllowReassociation=True
+        eventual.retried(
+            lambda: ec2.associate_address(
+                AllocationId=allocation_id, InstanceId=state.instance_id, AllowReassociation=True
+            ),
+            what=f"{state.address.ip} at {state.instance_id}",
+            on_wait=state.report.waiting,
         )
         state.record_change(f"{state.address.ip} leads to {state.instance_id}")
 

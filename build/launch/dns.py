@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from build.aws import tags
+from build.aws import eventual, tags
 from build.aws.wait import wait_until
 from build.errors import UserError
 from build.hubs import instances
@@ -119,7 +119,11 @@ class UpsertDnsRecords(Step[LaunchState]):
         if any(changes.values()):
             if state.hub.wildcard in state.names:
                 mark = tags.as_list({tags.SUBDOMAINS: "true"})
-                state.clients.ec2.create_tags(Resources=[state.address.allocation_id], Tags=mark)
+                eventual.retried(
+                    lambda: state.clients.ec2.create_tags(Resources=[state.address.allocation_id], Tags=mark),
+                    what=state.address.ip,
+                    on_wait=state.report.waiting,
+                )
             change(state, state.zone, [one for some in changes.values() for one in some])
             for name in (name for name, some in changes.items() if some):
                 state.record_change(f"{name} points to {state.address.ip}")

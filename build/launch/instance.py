@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import tags
+from build.aws import eventual, tags
 from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
@@ -180,8 +180,8 @@ def _no_capacity(state: LaunchState, error: ClientError) -> CloudError:
 
 
 def _run(state: LaunchState, placement: Placement) -> str:
-    """Launch at that placement. Raises ClientError."""
-    request = _request(state, placement)
+    """Launch at that placement, as soon as EC2 knows what goes with it. Raises ClientError."""
+    request, unknown = _request(state, placement), [""]
 
     def attempt() -> str:
         request["ClientToken"] = _token(state.hub, placement)
@@ -190,23 +190,35 @@ def _run(state: LaunchState, placement: Placement) -> str:
         except ClientError as exc:
             if code_of(exc) == "IdempotentParameterMismatch":  # that launch wanted something else
                 _token_file(state.hub).unlink(missing_ok=True)
-                return ""
-            # IAM tells EC2 of a new profile only after a while.
-            if code_of(exc) == "InvalidParameterValue" and "iaminstanceprofile" in str(exc).lower().replace(
-                " ", ""
-            ):
-                return ""
-            if code_of(exc) in NO_CAPACITY:  # it has made nothing, and the next request is another
+            elif code_of(exc) in NO_CAPACITY:  # it has made nothing, and the next request is another
                 _token_file(state.hub).unlink(missing_ok=True)
-            raise
+                raise
+            elif not (found := _not_known_yet(state, exc)):
+                raise
+            else:
+                unknown.append(found)
+            return ""
 
-    return wait_until(
-        attempt,
-        bool,
-        what="EC2",
-        describe=lambda _: f"does not know the profile {state.profile} yet",
-        timeout_s=_PROFILE_S,
-    )
+    with eventual.creating():
+        return wait_until(
+            attempt,
+            bool,
+            what="EC2",
+            describe=lambda _: f"does not know {unknown[-1]} yet",
+            timeout_s=_PROFILE_S,
+            on_wait=state.report.waiting,
+        )
+
+
+def _not_known_yet(state: LaunchState, refusal: ClientError) -> str:
+    """What of this launch EC2 does not know yet, in words; empty if it has refused something else."""
+    if code_of(refusal) == "InvalidGroup.NotFound":
+        return state.group_id
+    # IAM tells EC2 of a new profile only after a while.
+    names_profile = "iaminstanceprofile" in str(refusal).lower().replace(" ", "")
+    if code_of(refusal) == "InvalidParameterValue" and names_profile:
+        return f"the profile {state.profile}"
+    return ""
 
 
 def _token_file(hub: Hub) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from build import image_contract
-from build.aws import parameters, tags, volumes
+from build.aws import eventual, parameters, tags, volumes
 from build.aws.errors import code_of
 from build.hubs import instances
 from build.launch.state import LaunchState
@@ -44,7 +44,11 @@ class EnsurePassword(Step[LaunchState]):
             if made_now := _generate(state):
                 state.record_change(f"generated the password of {admin}")
             volume_tags = tags.as_list({tags.FIRST_PASSWORD: admin})
-            state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=volume_tags)
+            eventual.retried(
+                lambda: state.clients.ec2.create_tags(Resources=[state.volume_id], Tags=volume_tags),
+                what=state.volume_id,
+                on_wait=state.report.waiting,
+            )
         state.password = _not_shown_yet(state, made_now=made_now)
 
 

@@ -9,7 +9,7 @@ is started.
 
 from __future__ import annotations
 
-from build.aws import tags
+from build.aws import eventual, tags
 from build.aws.instances import wait_for_state
 from build.hubs import instances
 from build.launch import volume, wait_for_https
@@ -45,7 +45,12 @@ class AttachDataVolume(Step[LaunchState]):
         if state.old_id is None or state.committed:
             return
         ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
-        ec2.terminate_instances(InstanceIds=[state.instance_id])
+        # "Not found" does not say that it is gone (EC2 developer guide, "Eventual consistency").
+        eventual.retried(
+            lambda: ec2.terminate_instances(InstanceIds=[state.instance_id]),
+            what=state.instance_id,
+            on_wait=state.report.waiting,
+        )
         wait_for_state(
             ec2, state.instance_id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting
         )

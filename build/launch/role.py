@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from build import image_contract
+from build.aws import eventual
 from build.aws.errors import code_of
 from build.aws.session import partition_of
 from build.errors import UserError
@@ -19,6 +20,8 @@ from build.pipeline import Step
 if TYPE_CHECKING:
     from build.aws.session import Clients
     from build.hubs.hub import Hub
+
+T = TypeVar("T")
 
 PATH = "/hubsmith/"
 _POLICY = "hub"
@@ -49,9 +52,11 @@ class EnsureRole(Step[LaunchState]):
         self._have_role(state, name, role_tags)
         self._put_policy(state, name)
         if not _exists(lambda: iam.get_instance_profile(InstanceProfileName=name)):
-            iam.create_instance_profile(InstanceProfileName=name, Path=PATH, Tags=role_tags)  # type: ignore[arg-type]
-        if not iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
-            iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+            with eventual.creating():
+                iam.create_instance_profile(InstanceProfileName=name, Path=PATH, Tags=role_tags)  # type: ignore[arg-type]
+        profile = _retried(state, lambda: iam.get_instance_profile(InstanceProfileName=name))
+        if not profile["InstanceProfile"]["Roles"]:
+            _retried(state, lambda: iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name))
         state.profile = name
 
     def _have_role(self, state: LaunchState, name: str, role_tags: list[dict[str, str]]) -> None:
@@ -59,12 +64,13 @@ class EnsureRole(Step[LaunchState]):
         if not _exists(lambda: iam.get_role(RoleName=name)):
             request: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
             request |= {"Description": f"hubsmith: the instance of {state.hub.domain}", "Tags": role_tags}
-            _bounded(
-                state,
-                lambda: iam.create_role(
-                    RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request
-                ),
-            )
+            with eventual.creating():
+                _bounded(
+                    state,
+                    lambda: iam.create_role(
+                        RoleName=name, Path=PATH, AssumeRolePolicyDocument=json.dumps(_TRUST), **request
+                    ),
+                )
             state.record_change(f"created the role {name}")
             return
         current = (
@@ -85,9 +91,18 @@ class EnsureRole(Step[LaunchState]):
             if code_of(exc) != "NoSuchEntity":
                 raise
         if (json.loads(current) if isinstance(current, str) else current) != wanted:
-            iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
+            document = json.dumps(wanted)
+            _retried(
+                state,
+                lambda: iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=document),
+            )
             if current is not None:
                 state.record_change(f"corrected the policy of {name}")
+
+
+def _retried(state: LaunchState, call: Callable[[], T]) -> T:
+    """Make a call that names role or profile: this launch, or one a moment ago, may have made them."""
+    return eventual.retried(call, what=state.hub.name, on_wait=state.report.waiting)
 
 
 def _bounded(state: LaunchState, call: Callable[[], object]) -> None:

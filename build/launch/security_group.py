@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from build.aws import tags
+from build.aws import eventual, tags
 from build.errors import UserError
 from build.hubs.security_group import IngressRule, in_words, own_group, rules_of
 from build.launch.state import LaunchState
@@ -37,12 +37,13 @@ class EnsureSecurityGroup(Step[LaunchState]):
         if group:
             state.group_id = group["GroupId"]
         else:
-            created = ec2.create_security_group(
-                GroupName=state.hub.name,
-                Description=f"hubsmith: {state.hub.domain}",
-                VpcId=state.subnet.vpc_id,
-                TagSpecifications=tags.specifications(state.hub.tags, "security-group"),
-            )
+            with eventual.creating():
+                created = ec2.create_security_group(
+                    GroupName=state.hub.name,
+                    Description=f"hubsmith: {state.hub.domain}",
+                    VpcId=state.subnet.vpc_id,
+                    TagSpecifications=tags.specifications(state.hub.tags, "security-group"),
+                )
             state.group_id = created["GroupId"]
             state.record_change(f"created the security group {state.group_id}")
         current = rules_of(group) if group else []
@@ -56,8 +57,12 @@ class EnsureSecurityGroup(Step[LaunchState]):
             )
             state.record_change(f"closed {', '.join(in_words(rule) for rule in gone)}")
         if new:
-            ec2.authorize_security_group_ingress(
-                GroupId=state.group_id, IpPermissions=[rule.permission for rule in new]
+            eventual.retried(
+                lambda: ec2.authorize_security_group_ingress(
+                    GroupId=state.group_id, IpPermissions=[rule.permission for rule in new]
+                ),
+                what=state.group_id,
+                on_wait=state.report.waiting,
             )
             state.record_change(f"opened {', '.join(in_words(rule) for rule in new)}")
 

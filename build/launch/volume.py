@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from build.aws import encryption, snapshots, tags, volumes
+from build.aws import encryption, eventual, snapshots, tags, volumes
 from build.errors import CloudError, UserError
 from build.hubs.volume import DATA, own_volume
 from build.launch.state import Billed, LaunchState
@@ -71,7 +71,11 @@ def remove_new(state: LaunchState) -> None:
     """Delete the volume that this launch has made; one that was there before stays."""
     if not state.volume_is_new:
         return
-    state.clients.ec2.delete_volume(VolumeId=state.volume_id)
+    eventual.retried(
+        lambda: state.clients.ec2.delete_volume(VolumeId=state.volume_id),
+        what=state.volume_id,
+        on_wait=state.report.waiting,
+    )
     state.billed.pop(state.volume_id)
     state.volume_is_new = False
     state.record_change(f"deleted {state.volume_id}, which was blank")
@@ -90,7 +94,8 @@ def _create(state: LaunchState, more_tags: Mapping[str, str]) -> None:
     }
     if state.kms_key_arn:
         request["KmsKeyId"] = state.kms_key_arn
-    state.volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
+    with eventual.creating():
+        state.volume_id = state.clients.ec2.create_volume(**request)["VolumeId"]
     state.volume_is_new = True
     state.record_change(f"created the data volume {state.volume_id}, {size} GiB, in {state.subnet.zone}")
     state.billed[state.volume_id] = Billed(
@@ -112,7 +117,13 @@ def attach(state: LaunchState, instance_id: str) -> None:
     if holder is not None:
         _wait_for_the_end_of(state, holder)
     wait_for(state, state.volume_id, "available")
-    state.clients.ec2.attach_volume(VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE)
+    eventual.retried(
+        lambda: state.clients.ec2.attach_volume(
+            VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE
+        ),
+        what=f"{state.volume_id} at {instance_id}",
+        on_wait=state.report.waiting,
+    )
     wait_for(state, state.volume_id, "in-use")
     state.record_change(f"attached {state.volume_id} to {instance_id}")
 
@@ -130,16 +141,17 @@ def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
     Waits while EC2's limits allow none: somebody's backup may have begun a moment ago.
     """
     snapshot_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
-    created = snapshots.when_allowed(
-        lambda: state.clients.ec2.create_snapshot(
-            VolumeId=state.volume_id,
-            Description=f"hubsmith: data of {state.hub.domain}, {why}",
-            TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
-        ),
-        what=f"the next snapshot of {state.volume_id}",
-        timeout_s=_WAIT_S,
-        on_wait=state.report.waiting,
-    )
+    with eventual.creating():
+        created = snapshots.when_allowed(
+            lambda: state.clients.ec2.create_snapshot(
+                VolumeId=state.volume_id,
+                Description=f"hubsmith: data of {state.hub.domain}, {why}",
+                TagSpecifications=tags.specifications(snapshot_tags, "snapshot"),
+            ),
+            what=f"the next snapshot of {state.volume_id}",
+            timeout_s=_WAIT_S,
+            on_wait=state.report.waiting,
+        )
     state.record_change(f"snapshot {created['SnapshotId']} of {state.volume_id}, {why}")
     return created["SnapshotId"]
 

@@ -18,6 +18,7 @@ from localcloud.cloudformation.resource_types import RESOURCE_TYPES
 from localcloud.cloudformation.resource_types.resource_type import ResourceType, is_gone
 from localcloud.cloudformation.stacks import Resource, Stack, Stacks
 from localcloud.cloudformation.template import Template, TemplateError, Wanted, resolved
+from localcloud.faults.consistency import CONSISTENT_AGENT
 
 # a property may have any shape
 _PROBLEMS = (ClientError, BotoCoreError, AttributeError, KeyError, TypeError, ValueError)
@@ -222,7 +223,7 @@ class Deployment:
             cloud = session.Cloud(
                 "local", self._stacks.region_name, self._host.url, caller.access_key, "unasked"
             )
-            self._clients[service] = session.client(cloud, service, caller.token)
+            self._clients[service] = session.client(cloud, service, caller.token, agent=CONSISTENT_AGENT)
         return self._clients[service]
 
     def _fail(self, resource: Resource, status: str, reason: str) -> None:

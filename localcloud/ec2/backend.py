@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import ClassVar, NoReturn
 
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroup
 
@@ -104,16 +105,20 @@ class LocalBackend(EC2Backend):
         return found
 
     def is_hidden(self, resource_id: str) -> bool:
-        """Is it so new that Describe does not know it yet? As a fault says; EC2 is eventually consistent."""
+        """Is it so new that the call which is answered does not know it? EC2 is eventually consistent.
+
+        Calls that name it are refused before they come here (Faults.unknown): this is for lists.
+        """
         return self.host.faults.is_hidden(resource_id)
 
     def resource_ids(self) -> set[str]:
-        """Every instance, volume, snapshot, image and security group there is."""
+        """Every instance, volume, snapshot, image, security group and Elastic IP there is."""
         groups = {group_id for in_vpc in self.groups.values() for group_id in in_vpc}
         return (
             {found.id for found in self.local_instances()}
             | {*self.volumes, *self.snapshots, *self.amis}
             | groups
+            | {str(address.allocation_id) for address in self.addresses}
         )
 
     def volume(self, volume_id: str) -> LocalVolume:
@@ -135,11 +140,6 @@ class LocalBackend(EC2Backend):
         filters: dict[str, list[str]] | None = None,
     ) -> list[SecurityGroup]:
         """moto's, without those that are too new to be seen."""
-        for group_id in group_ids or ():
-            if self.is_hidden(group_id):
-                raise errors.Ec2Error(
-                    "InvalidGroup.NotFound", f"The security group '{group_id}' does not exist"
-                )
         found = super().describe_security_groups(group_ids, groupnames, filters)
         return [group for group in found if not self.is_hidden(group.id)]
 
@@ -148,10 +148,19 @@ class LocalBackend(EC2Backend):
     ) -> list[Instance]:
         """moto's, without those that are too new to be seen."""
         for instance_id in instance_ids:
-            if self.is_hidden(self.instance(instance_id).id):
-                raise errors.instance_not_found(instance_id)
+            self.instance(instance_id)
         found = super().describe_instance_status(instance_ids, include_all_instances, filters)
         return [instance for instance in found if not self.is_hidden(instance.id)]
+
+    def describe_addresses(
+        self,
+        allocation_ids: list[str] | None = None,
+        public_ips: list[str] | None = None,
+        filters: object = None,
+    ) -> list[ElasticAddress]:
+        """moto's, without those that are too new to be seen."""
+        found = super().describe_addresses(allocation_ids, public_ips, filters)
+        return [address for address in found if not self.is_hidden(str(address.allocation_id))]
 
     def describe_tags(self, filters: dict[str, list[str]] | None = None) -> list[dict[str, str]]:
         """moto's, without those of what is too new to be seen."""

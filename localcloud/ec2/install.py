@@ -6,6 +6,7 @@ import os
 
 from moto.ec2.models import ec2_backends
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
+from moto.iam.models import iam_backends
 
 from localcloud.ec2 import urls
 from localcloud.ec2.backend import LocalBackend
@@ -13,6 +14,8 @@ from localcloud.ec2.host import Host
 from localcloud.ec2.reconcile import forwards, layer_gc
 from localcloud.ec2.reconcile import instance as instance_reconciler
 from localcloud.ec2.rules import base_images
+from localcloud.faults import consistency
+from localcloud.iam.entities import PARTITION
 
 
 def install(host: Host) -> None:
@@ -20,7 +23,9 @@ def install(host: Host) -> None:
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"  # as EC2's DescribeTags calls it
     LocalBackend.host, LocalBackend.url_module = host, urls
-    host.resource_ids = lambda: {found for backend in backends() for found in backend.resource_ids()}
+    host.resource_ids = lambda: (
+        {found for backend in backends() for found in backend.resource_ids()} | _roles_and_profiles()
+    )
     host.reconcilers = {
         "instance": instance_reconciler.reconcile_instance,
         "forwards": forwards.reconcile,
@@ -35,6 +40,16 @@ def install(host: Host) -> None:
 def backends() -> list[LocalBackend]:
     """EC2 of every account and region somebody has used."""
     return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
+
+
+def _roles_and_profiles() -> set[str]:
+    found = [account[PARTITION] for account in iam_backends.values() if PARTITION in account]
+    roles = {consistency.role_id(role.name) for backend in found for role in backend.get_roles()}
+    return roles | {
+        consistency.profile_id(profile.name)
+        for backend in found
+        for profile in backend.get_instance_profiles()
+    }
 
 
 def resume(host: Host) -> None:

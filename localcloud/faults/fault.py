@@ -12,8 +12,9 @@ KINDS = {
     "error": "answer a call with an error: call, code, times (left out: always), where",
     "delay": "let a call take longer: call, seconds, times, where",
     "state": "let a state change take longer: change, seconds, seconds_per_gib (of the data; snapshots only)",
-    "hide": "let Describe overlook what is new: resource, seconds",
+    "hide": "let no call know what is new: resource, seconds",
     "no-capacity": "let RunInstances have no capacity: zone, instance_type (both patterns)",
+    "consistency": "let some calls not know what is new, for so long at most: seconds",
     "route53-pending": "let GetChange answer PENDING, until the fault is cleared or for seconds",
     "acme-refuse": "let Pebble refuse every certificate",
 }
@@ -34,6 +35,9 @@ RESOURCES = {
     "snapshot": "snap-",
     "image": "ami-",
     "security-group": "sg-",
+    "address": "eipalloc-",
+    "role": "role/",
+    "instance-profile": "instance-profile/",
 }
 RESET = "ConnectionReset"
 """The connection breaks before anything is done."""
@@ -45,6 +49,7 @@ STATUS = {
     "InsufficientVolumeCapacity": 500,
     "InternalError": 500,
     "InternalFailure": 500,
+    "NoSuchEntity": 404,
     "RequestLimitExceeded": 503,
     "ServiceUnavailable": 503,
     "Throttling": 400,
@@ -57,6 +62,7 @@ _USES = {
     "state": {"change", "seconds", "seconds_per_gib"},
     "hide": {"resource", "seconds"},
     "no-capacity": {"zone", "instance_type"},
+    "consistency": {"seconds"},
     "route53-pending": {"seconds"},
     "acme-refuse": set(),
 }
@@ -66,6 +72,7 @@ _NEEDS = {
     "state": {"change", "seconds"},
     "hide": {"resource", "seconds"},
     "no-capacity": {"zone", "instance_type"},
+    "consistency": {"seconds"},
 }
 
 

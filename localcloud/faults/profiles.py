@@ -22,7 +22,7 @@ PROFILES = {
         _takes("attached", 2),
         _takes("detached", 2),
         _takes("optimized", 30),
-        Fault("hide", resource="*", seconds=1),
+        Fault("consistency", seconds=5),
     ),
     "throttled": (Fault("error", call="ec2:*", code="RequestLimitExceeded", times=5),),
 }

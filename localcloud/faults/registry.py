@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from localcloud.faults.consistency import Consistency, Use, uses
 from localcloud.faults.fault import RESOURCES, Call, Fault
 
 _log = logging.getLogger("hubsmith.localcloud.faults")
@@ -48,7 +49,7 @@ class Faults:
         self._numbers = itertools.count(1)
         self._set: list[_Set] = []
         self._holds: dict[tuple[str, str], _Hold] = {}
-        self._hidden: dict[str, float] = {}
+        self.consistency = Consistency(clock)
         self.on_change: list[Callable[[Faults], None]] = []  # called after a fault was set or cleared
 
     def set(self, *faults: Fault) -> None:
@@ -66,7 +67,7 @@ class Faults:
             self._set = [found for found in self._set if number is not None and found.number != number]
             if number is None:
                 self._holds.clear()
-                self._hidden.clear()
+                self.consistency.forget()
             found = number is None or len(self._set) < before
             _log.info("faults cleared: %s", number or "all")
         self._tell()
@@ -132,25 +133,28 @@ class Faults:
     @property
     def hides(self) -> bool:
         """Has anybody to look for new resources?"""
-        return any(found.fault.kind == "hide" for found in self._set)
+        return self.consistency.longest_s > 0 or any(
+            found.fault.kind in ("hide", "consistency") for found in self._set
+        )
 
     def note_new(self, resource_ids: Iterable[str]) -> None:
         """These were made just now."""
         with self._lock:
-            now = self._clock()
-            self._hidden = {known: until for known, until in self._hidden.items() if until > now}
-            for resource_id in resource_ids:
-                seconds = max(
-                    (found.fault.seconds or 0 for found in self._set if _hides(found.fault, resource_id)),
-                    default=0.0,
-                )
-                if seconds:
-                    self._hidden[resource_id] = now + seconds
+            faults = [found.fault for found in self._set]
+        lags = [fault.seconds or 0.0 for fault in faults if fault.kind == "consistency"]
+        longest_s = max([self.consistency.longest_s, *lags])
+        for resource_id in sorted(resource_ids):
+            hidden = [fault.seconds or 0.0 for fault in faults if _hides(fault, resource_id)]
+            self.consistency.note(resource_id, hidden_s=max(hidden, default=0.0), longest_s=longest_s)
 
     def is_hidden(self, resource_id: str) -> bool:
-        """Is it to be overlooked by Describe?"""
-        until = self._hidden.get(resource_id)
-        return until is not None and self._clock() < until
+        """Is it so new that the call which this thread answers does not know it?"""
+        return self.consistency.is_unknown(resource_id)
+
+    def unknown(self, call: Call, *, knows_all: bool = False) -> Use | None:
+        """The first thing that a call names and does not know yet. The call is this thread's from now on."""
+        self.consistency.answer(None if knows_all else call.action)
+        return next((use for use in uses(call) if self.is_hidden(use.resource_id)), None)
 
     def lacks_capacity(self, zone: str, instance_type: str) -> bool:
         """Is that availability zone to have no capacity for that instance type?"""

@@ -66,7 +66,7 @@ def ensure_up(state: Path | None = None, port: int | None = None, progress: Prog
     folder = folder_of(state)
     if endpoint := find(folder):
         return endpoint
-    _check_environment()
+    _check_environment(folder)
     require_host()
     emulator.ensure(progress)
     progress("starting the local cloud")
@@ -107,13 +107,14 @@ def _wanted_port() -> int:
     return int(wanted)
 
 
-def _check_environment() -> None:
+def _check_environment(folder: Path) -> None:
     """Raise UserError for what the server would refuse, whose words nobody sees."""
     from localcloud.server import settings
 
     _wanted_port()
     settings.controller()
     settings.elastic_ip_limit()
+    settings.consistency(folder)
 
 
 def require_host() -> None:

@@ -25,6 +25,7 @@ from localcloud.cloudformation import install as cloudformation
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import backends, install, resume
 from localcloud.ec2.reconcile import power
+from localcloud.faults.consistency import LONGEST_S
 from localcloud.moto_patches import codebuild, ssm
 from localcloud.ports import ADDRESS, Ports, is_free
 from localcloud.server import disk_reserve, settings, state_store
@@ -62,13 +63,22 @@ def serve(folder: Path, port: int, lock: int | None = None) -> None:
         keeper = state_store.StateStore(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
+        consistent = _set_consistency(host)
         _restore(host)
         ports = Ports(folder)
         names = Names(host, ports)
         server = _listen(
             port,
             ports,
-            CloudApp(host, lambda: {"pid": os.getpid(), "folder": str(folder), **names.identity()}),
+            CloudApp(
+                host,
+                lambda: {
+                    "pid": os.getpid(),
+                    "folder": str(folder),
+                    "consistency": str(consistent),
+                    **names.identity(),
+                },
+            ),
         )
         host.url = f"http://{ADDRESS}:{server.port}"
         signals = _signals()
@@ -82,6 +92,7 @@ def serve(folder: Path, port: int, lock: int | None = None) -> None:
         names.wait_ready()
         _announce(folder, server.port)
         _log.info("serving %s on port %s, pid %s", folder, server.port, os.getpid())
+        _log.info("consistency: %s", consistent)
         reset = os.read(signals, 1)[0] == signal.SIGUSR1
         (folder / ENDPOINT_FILE).unlink(missing_ok=True)
         server.shutdown()
@@ -118,6 +129,14 @@ def _lock(folder: Path, stack: ExitStack, held: int | None) -> None:
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
+
+
+def _set_consistency(host: Host) -> settings.ConsistencySettings:
+    wanted = settings.consistency(host.folder)
+    settings.keep_consistency(host.folder, wanted)
+    host.faults.consistency.seed = wanted.seed
+    host.faults.consistency.longest_s = LONGEST_S if wanted.mode == settings.EVENTUAL else 0.0
+    return wanted
 
 
 def _restore(host: Host) -> None:

@@ -36,6 +36,8 @@ class Endpoint:
     acme_ca: str | None  # checks the directory's own https
     acme_roots: str | None  # check what it issues: the newest first, then those of earlier starts
     acme_problem: str | None
+    consistency: str = ""
+    """``eventual, seed …`` or ``off``: whether calls know at once what is new."""
 
 
 def find(folder: Path) -> Endpoint | None:
@@ -77,6 +79,7 @@ def _endpoint(url: str, port: int, identity: Mapping[str, Any]) -> Endpoint:
         acme_ca=acme.get("ca"),
         acme_roots=acme.get("roots"),
         acme_problem=identity["acme_problem"],
+        consistency=identity.get("consistency", ""),
     )
 
 

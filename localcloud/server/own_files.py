@@ -28,6 +28,8 @@ CLOUD: Sequence[str] = (
         "endpoint.json.new",
         "ports.json",
         "ports.new",
+        "consistency.json",
+        "consistency.new",
         "reserve",
     ),
     *("server.log", "server.log.[0-9]", "server.out"),

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import cast, get_args
 
 from build.errors import UserError
 from localcloud.machine.qemu.spec import Controller
 
 DISKS_VARIABLE, ELASTIC_IPS_VARIABLE = "HUBSMITH_DISKS", "HUBSMITH_ELASTIC_IPS"
+CONSISTENCY_VARIABLE, SEED_VARIABLE = "HUBSMITH_CLOUD_CONSISTENCY", "HUBSMITH_CLOUD_SEED"
+EVENTUAL, OFF = "eventual", "off"
+CONSISTENCY_FILE = "consistency.json"
+_SEED = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ConsistencySettings:
+    """Whether new resources are unknown to some calls for a moment (``eventual``, or ``off``).
+
+    ``seed`` decides to which, and for how long (localcloud/faults/consistency.py).
+    """
+
+    mode: str
+    seed: str
+
+    def __str__(self) -> str:
+        return f"{self.mode}, seed {self.seed}" if self.mode == EVENTUAL else self.mode
 
 
 def controller() -> Controller:
@@ -30,3 +54,28 @@ def elastic_ip_limit() -> int | None:
             hint="it is how many Elastic IPs the cloud may have in a region: a number",
         )
     return None if wanted is None else int(wanted)
+
+
+def consistency(folder: Path) -> ConsistencySettings:
+    """HUBSMITH_CLOUD_CONSISTENCY and HUBSMITH_CLOUD_SEED; what the cloud in the folder had where they are not
+    set, else ``eventual`` and a random seed.
+    """
+    mode, seed = os.environ.get(CONSISTENCY_VARIABLE), os.environ.get(SEED_VARIABLE)
+    if mode and mode not in (EVENTUAL, OFF):
+        raise UserError(f"{CONSISTENCY_VARIABLE} is {mode!r}", hint=f"there are {EVENTUAL} and {OFF}")
+    if seed and not _SEED.fullmatch(seed):
+        hint = "letters, digits, _ . and -, 64 at most"
+        raise UserError(f"{SEED_VARIABLE} is {seed!r}", hint=hint)
+    kept = {}
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads((folder / CONSISTENCY_FILE).read_text(encoding="utf-8"))
+    return ConsistencySettings(
+        mode or kept.get("mode", EVENTUAL), seed or kept.get("seed", secrets.token_hex(4))
+    )
+
+
+def keep_consistency(folder: Path, wanted: ConsistencySettings) -> None:
+    """So that the next start of the cloud in the folder has the same."""
+    draft = (folder / CONSISTENCY_FILE).with_suffix(".new")
+    draft.write_text(json.dumps(asdict(wanted)), encoding="utf-8")
+    draft.replace(folder / CONSISTENCY_FILE)

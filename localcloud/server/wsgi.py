@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 from localcloud.dns import asterisk
 from localcloud.ec2.host import Host
 from localcloud.faults import calls
+from localcloud.faults.consistency import CONSISTENT_AGENT
 from localcloud.faults.fault import ANSWER_LOST, RESET, STATUS, Call
 from localcloud.iam.authorizer import Authorizer
 from localcloud.server import fault_control
@@ -131,7 +132,11 @@ class CloudApp:
                     environ["wsgi.input"].seek(0)
                     return _error(service, request, refusal.status, refusal.code, refusal.message)
                 environ["wsgi.input"].seek(0)
-                response = self._from_moto(environ)
+                knows_all = CONSISTENT_AGENT in request.headers.get("User-Agent", "")
+                if use := self._host.faults.unknown(call, knows_all=knows_all):
+                    _log.info("%s %s does not know %s yet", service, action, use.resource_id)
+                    return _error(service, request, STATUS.get(use.code, 400), use.code, use.message)
+                response = self._from_moto(environ, action)
         except NotImplementedError as problem:
             return _error(
                 service,
@@ -172,11 +177,15 @@ class CloudApp:
             "something, there or elsewhere."
         )
 
-    def _from_moto(self, environ: Environ) -> Response:
+    def _from_moto(self, environ: Environ, action: str) -> Response:
         faults = self._host.faults
-        before = self._host.resource_ids() if faults.hides else set()
-        response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
-        if faults.hides:
+        looks = faults.hides and not _READS.match(action)
+        before = self._host.resource_ids() if looks else set()
+        try:
+            response = Response.from_app(self._moto.get_application(environ), environ, buffered=True)
+        finally:
+            faults.consistency.answer(None)  # what this thread does next is nobody's call
+        if looks:
             faults.note_new(self._host.resource_ids() - before)
         return response
 

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from localcloud import base_image
 from localcloud.server import control
+from localcloud.server.settings import CONSISTENCY_VARIABLE, OFF
 from tests import xdist_groups
 from tests.cloud.baking import Baking
 from tests.cloud.ec2_client import Ec2Client, Key
@@ -106,13 +108,17 @@ def begun_early(request: pytest.FixtureRequest) -> None:
 
 
 class open_cloud:  # used as a function
-    """A cloud from here to the end of the block; at the end no process of it may be left."""
+    """A cloud from here to the end of the block; at the end no process of it may be left.
+
+    Every call knows at once what is new, also after a restart: the tests are of what calls do.
+    """
 
     def __init__(self, folder: Path, key: Key) -> None:
         self.folder, self.key = folder, key
 
     def __enter__(self) -> Ec2Client:
-        return Ec2Client(control.ensure_up(self.folder, port=0), self.folder, self.key)
+        with patch.dict(os.environ, {CONSISTENCY_VARIABLE: OFF}):
+            return Ec2Client(control.ensure_up(self.folder, port=0), self.folder, self.key)
 
     def __exit__(self, *_: object) -> None:
         control.reset(self.folder)

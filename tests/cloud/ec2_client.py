@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from build.aws.console import KernelWatch
 from build.remote.greeting import greets
+from localcloud.faults.consistency import CONSISTENT_AGENT
 from localcloud.server.control import Endpoint
 
 FAST = {"Delay": 1, "MaxAttempts": 180}
@@ -54,8 +55,11 @@ class Ec2Client:
     key: Key
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """A client that does not repeat a failed request: a test is to see the first answer."""
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+        """A client that does not repeat a failed request: a test is to see the first answer.
+
+        It knows at once what is new, also in a cloud in which other clients have to wait.
+        """
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=60, user_agent_extra=CONSISTENT_AGENT)
         credentials = {
             "aws_access_key_id": self.endpoint.access_key,
             "aws_secret_access_key": self.endpoint.secret_key,

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
+
+from localcloud.faults.consistency import CONSISTENT_AGENT
 
 REPO = Path(__file__).parents[2]
 TINY = REPO / "tests" / "cloud" / "tiny" / "manifest.yaml"
@@ -141,7 +144,7 @@ class InvokeRunner:
         )
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the cloud, as anybody would make it."""
+        """A boto3 client of the cloud that knows at once what is new, so that a test need not wait."""
         session: Any = boto3.Session()  # whose stubs want the service as a literal
         return session.client(
             service,
@@ -149,6 +152,7 @@ class InvokeRunner:
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
+            config=Config(user_agent_extra=CONSISTENT_AGENT),
         )
 
     def listing(self) -> dict[str, list[str]]:

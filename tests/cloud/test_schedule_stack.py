@@ -17,8 +17,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from localcloud.faults.consistency import CONSISTENT_AGENT
 from tests.cloud.ec2_client import refused
 from tests.cloud.invoke_runner import INVOKE, REPO, Done, InvokeRunner, as_on_a_terminal
 from tests.cloud.privileges import calls_of
@@ -286,9 +288,13 @@ def assumed(runner: InvokeRunner, role: str) -> Any:
     session: Any = boto3.Session()  # whose stubs want the service as a literal
 
     def client(service: str) -> Any:
-        token = given["SessionToken"]
         return session.client(
-            service, endpoint_url=runner.endpoint, region_name="us-east-1", aws_session_token=token, **keys
+            service,
+            endpoint_url=runner.endpoint,
+            region_name="us-east-1",
+            aws_session_token=given["SessionToken"],
+            config=Config(user_agent_extra=CONSISTENT_AGENT),
+            **keys,
         )
 
     return client

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import images, snapshots, tags
+from build.aws import eventual, images, snapshots, tags
 from build.aws.errors import code_of
 from build.aws.wait import wait_until
 from build.bake.inputs.git import git_revision
@@ -76,17 +76,18 @@ def _create(state: Bake) -> str:
         ec2, root_volume_of(state, state.builder.id), timeout_s=timeout_s, on_wait=state.report.waiting
     )
     try:
-        return snapshots.when_allowed(
-            lambda: ec2.create_image(
-                InstanceId=state.builder.id,
-                Name=state.image_name,
-                Description=state.manifest.image.description,
-                TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
-            ),
-            what=state.image_name,
-            timeout_s=timeout_s,
-            on_wait=state.report.waiting,
-        )["ImageId"]
+        with eventual.creating():
+            return snapshots.when_allowed(
+                lambda: ec2.create_image(
+                    InstanceId=state.builder.id,
+                    Name=state.image_name,
+                    Description=state.manifest.image.description,
+                    TagSpecifications=tags.specifications(image_tags, "image", "snapshot"),
+                ),
+                what=state.image_name,
+                timeout_s=timeout_s,
+                on_wait=state.report.waiting,
+            )["ImageId"]
     except ClientError as exc:
         # CreateImage has no client token: when its answer is lost, botocore's next try finds the name taken.
         if code_of(exc) != "InvalidAMIName.Duplicate" or not (found := _made_already(state)):
@@ -146,6 +147,7 @@ def snapshots_of(image: ImageTypeDef) -> tuple[str, ...]:
 def remove_images(state: Bake) -> None:
     """Deregister every image of the run and delete its snapshots, found by tag."""
     ec2, mine = state.clients.ec2, tags.having(tags.RUN, state.run.id)
+    eventual.settle(state.report.waiting)
     for image in ec2.describe_images(Owners=["self"], Filters=mine)["Images"]:
         ec2.deregister_image(ImageId=image["ImageId"])
     for snapshot in ec2.describe_snapshots(OwnerIds=["self"], Filters=mine)["Snapshots"]:

@@ -67,9 +67,10 @@ class InspectImageFiles(Step[Bake]):
     def _attach(self, state: Bake) -> str:
         ec2 = state.clients.ec2
         placement = instances.listed(ec2, state.candidate.id)["Placement"]
-        volume_id = eventual.retried(
-            lambda: self._create(state, placement["AvailabilityZone"]), what=state.snapshot_ids[0]
-        )
+        with eventual.creating():
+            volume_id = eventual.retried(
+                lambda: self._create(state, placement["AvailabilityZone"]), what=state.snapshot_ids[0]
+            )
         _wait(state, volume_id, "available", state.manifest.builder.timeouts.image_s)
         eventual.retried(
             lambda: ec2.attach_volume(VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE),
@@ -99,6 +100,7 @@ class InspectImageFiles(Step[Bake]):
 
     def cleanup(self, state: Bake) -> None:
         """An attached volume ends with the candidate; one that an interrupt left before is deleted here."""
+        eventual.settle(state.report.waiting)
         for volume in state.clients.ec2.describe_volumes(Filters=tags.having(tags.RUN, state.run.id))[
             "Volumes"
         ]:

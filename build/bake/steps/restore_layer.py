@@ -79,8 +79,8 @@ class PrepareBuilder(Step[Bake]):
 def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> str:
     """The private image of a layer, made if there is none yet: it may still be pending. Raises CloudError."""
     name = f"hubsmith-layer-{layer.snapshot_id}"
-    if image_id := _image_called(clients, name):
-        return image_id
+    if found := _images_called(clients, name):
+        return found[0]["ImageId"]
     base = images.described(clients.ec2, base_id)
     snapshot = eventual.found(
         lambda: clients.ec2.describe_snapshots(SnapshotIds=[layer.snapshot_id])["Snapshots"]
@@ -91,20 +91,22 @@ def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> 
         key: value for key, value in tags.as_dict(snapshot.get("Tags")).items() if not key.startswith("aws:")
     }
     try:
-        return clients.ec2.register_image(**_request(base, name, layer, root_device, layer_tags))["ImageId"]
+        with eventual.creating():
+            return clients.ec2.register_image(**_request(base, name, layer, root_device, layer_tags))[
+                "ImageId"
+            ]
     except ClientError as exc:
-        # another build was first
-        if code_of(exc) == "InvalidAMIName.Duplicate" and (image_id := _image_called(clients, name)):
-            return image_id
-        raise
+        if code_of(exc) != "InvalidAMIName.Duplicate":
+            raise
+        # another build was first; it may have been a moment ago
+        return eventual.listed(lambda: _images_called(clients, name), what=name)["ImageId"]
 
 
-def _image_called(clients: Clients, name: str) -> str | None:
-    found = clients.ec2.describe_images(
+def _images_called(clients: Clients, name: str) -> list[ImageTypeDef]:
+    return clients.ec2.describe_images(
         Owners=["self"],
         Filters=[{"Name": "name", "Values": [name]}, {"Name": "state", "Values": _USABLE}],
     )["Images"]
-    return found[0]["ImageId"] if found else None
 
 
 def _request(

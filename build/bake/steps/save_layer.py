@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from build.aws import snapshots, tags
+from build.aws import eventual, snapshots, tags
 from build.aws.errors import code_of, explain
 from build.bake import instances, layers, scripts, watch
 from build.bake.state import Bake
@@ -69,18 +69,18 @@ class SaveLayer(Step[Bake]):
                 with shell.holding(
                     "sh /run/hubsmith-layer.sh hold", until="still", root=True, timeout_s=_HOLD_S
                 ):
-                    answer = state.clients.ec2.create_snapshot(
-                        VolumeId=volume_id,
-                        Description=f"hubsmith: half-way of a build, after {self._use.name}",
-                        TagSpecifications=tags.specifications(self._tags(state), "snapshot"),
-                    )
+                    with eventual.creating():
+                        answer = state.clients.ec2.create_snapshot(
+                            VolumeId=volume_id,
+                            Description=f"hubsmith: half-way of a build, after {self._use.name}",
+                            TagSpecifications=tags.specifications(self._tags(state), "snapshot"),
+                        )
                     made.append(answer["SnapshotId"])
         except BaseException:
             # The file system was let go too early, or nobody knows: such a snapshot is not to be found by
             # anybody.
             for snapshot_id in made:
-                with suppress(ClientError, BotoCoreError):
-                    state.clients.ec2.delete_snapshot(SnapshotId=snapshot_id)
+                _delete(state, snapshot_id)
             raise
         return made[0]
 
@@ -99,3 +99,13 @@ class SaveLayer(Step[Bake]):
             tags.BASE: f"{state.base.id} {state.base.name}"[:256],
             tags.LOGIN_USER: state.base.login_user,
         }
+
+
+def _delete(state: Bake, snapshot_id: str) -> None:
+    """Delete a layer that was made a moment ago, if EC2 lets it."""
+    with suppress(ClientError, BotoCoreError):
+        eventual.retried(
+            lambda: state.clients.ec2.delete_snapshot(SnapshotId=snapshot_id),
+            what=snapshot_id,
+            on_wait=state.report.waiting,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from build.aws import security_groups, tags
+from build.aws import eventual, security_groups, tags
 from build.bake.state import Bake, BuilderNetwork
 from build.errors import UserError
 from build.pipeline import Step
@@ -20,32 +20,33 @@ class CreateSecurityGroup(Step[Bake]):
     title = "open a security group to the caller"
     kept_on_failure = True
 
-    def __init__(self) -> None:
-        self._group_id: str | None = None
-
     def run(self, state: Bake) -> None:
         """Raises UserError when there is no VPC to use or the caller's address is unknown."""
         vpc_id, cidrs = find_vpc(state), caller_cidrs(state.manifest.builder)
-        group = state.clients.ec2.create_security_group(
-            GroupName=f"hubsmith-{state.run.id}",
-            Description="hubsmith: temporary, of one build",
-            VpcId=vpc_id,
-            TagSpecifications=tags.specifications(state.run.tags, "security-group"),
+        with eventual.creating():
+            group_id = state.clients.ec2.create_security_group(
+                GroupName=f"hubsmith-{state.run.id}",
+                Description="hubsmith: temporary, of one build",
+                VpcId=vpc_id,
+                TagSpecifications=tags.specifications(state.run.tags, "security-group"),
+            )["GroupId"]
+        eventual.retried(
+            lambda: state.clients.ec2.authorize_security_group_ingress(
+                GroupId=group_id,
+                IpPermissions=[
+                    {
+                        "IpProtocol": "tcp",
+                        "FromPort": port,
+                        "ToPort": port,
+                        "IpRanges": [{"CidrIp": cidr, "Description": "the caller"} for cidr in cidrs],
+                    }
+                    for port in (SSH, HTTP, HTTPS)
+                ],
+            ),
+            what=group_id,
+            on_wait=state.report.waiting,
         )
-        self._group_id = group["GroupId"]
-        state.clients.ec2.authorize_security_group_ingress(
-            GroupId=self._group_id,
-            IpPermissions=[
-                {
-                    "IpProtocol": "tcp",
-                    "FromPort": port,
-                    "ToPort": port,
-                    "IpRanges": [{"CidrIp": cidr, "Description": "the caller"} for cidr in cidrs],
-                }
-                for port in (SSH, HTTP, HTTPS)
-            ],
-        )
-        state.network = BuilderNetwork(vpc_id, cidrs, self._group_id)
+        state.network = BuilderNetwork(vpc_id, cidrs, group_id)
 
     def cleanup(self, state: Bake) -> None:
         """Delete the group; EC2 lets go of it only a while after its last instance is gone."""
@@ -53,7 +54,8 @@ class CreateSecurityGroup(Step[Bake]):
             security_groups.delete_when_free(state.clients.ec2, group_id, state.report.waiting)
 
     def _groups(self, state: Bake) -> list[str]:
-        # By tag as well: an interrupt may have come between the call and its answer.
+        # By tag: an interrupt may have come between the call and its answer.
+        eventual.settle(state.report.waiting)
         found = state.clients.ec2.describe_security_groups(Filters=tags.having(tags.RUN, state.run.id))[
             "SecurityGroups"
         ]

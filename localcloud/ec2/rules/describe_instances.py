@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from moto.ec2.models.instances import Reservation
 
 from localcloud.ec2.backend import LocalBackend
-from localcloud.ec2.errors import bad_value, instance_not_found
+from localcloud.ec2.errors import bad_value
 from localcloud.ec2.models import LocalInstance
 
 Filters = dict[str, list[str]]
@@ -63,8 +63,6 @@ _FIELDS["network-interface.addresses.association.public-ip"] = _FIELDS["ip-addre
 def reservations(backend: LocalBackend, instance_ids: list[str], filters: Filters) -> list[Reservation]:
     """The reservations with those of their instances that are meant; raises EC2's error for unknown ids."""
     wanted = {backend.instance(instance_id).id for instance_id in instance_ids}
-    if unseen := [instance_id for instance_id in wanted if backend.is_hidden(instance_id)]:
-        raise instance_not_found(unseen[0])
     patterns = {name: [_pattern(value) for value in values] for name, values in filters.items()}
     chosen = []
     for reservation in backend.reservations.values():

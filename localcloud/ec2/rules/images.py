@@ -207,9 +207,7 @@ def describe(
     if unknown := [
         found
         for found in wanted
-        if found.startswith("ami-")
-        and found not in gone
-        and (found not in backend.amis or backend.is_hidden(found))
+        if found.startswith("ami-") and found not in gone and found not in backend.amis
     ]:
         raise Ec2Error("InvalidAMIID.NotFound", f"The image id '[{', '.join(unknown)}]' does not exist")
     for image_id in wanted:

@@ -14,7 +14,7 @@ from moto.core.utils import utcnow
 from moto.ec2.utils import random_snapshot_id
 
 from localcloud.ec2.backend import LocalBackend
-from localcloud.ec2.errors import Ec2Error, snapshot_not_found
+from localcloud.ec2.errors import Ec2Error
 from localcloud.ec2.models import LocalSnapshot, LocalVolume, SourceVolume
 from localcloud.ec2.rules import encryption, images, modifications
 
@@ -127,8 +127,7 @@ def describe(
     """DescribeSnapshots; a base image's snapshot belongs to the image's owner."""
     wanted = list(snapshot_ids)
     for snapshot_id in wanted:
-        if backend.is_hidden(backend.snapshot(snapshot_id).id):
-            raise snapshot_not_found(snapshot_id)
+        backend.snapshot(snapshot_id)
     accounts = {backend.account_id if owner == "self" else owner for owner in owners}
     found: list[LocalSnapshot] = backend.describe_snapshots(wanted or None, filters)  # type: ignore[assignment]  # ours only
     return [

@@ -12,7 +12,7 @@ from typing import Any
 from moto.ec2.utils import random_volume_id
 
 from localcloud.ec2.backend import LocalBackend
-from localcloud.ec2.errors import Ec2Error, invalid_value, missing_parameter, volume_not_found
+from localcloud.ec2.errors import Ec2Error, invalid_value, missing_parameter
 from localcloud.ec2.models import LocalAmi, LocalVolume
 from localcloud.ec2.rules import encryption, snapshots, volume_types
 
@@ -182,7 +182,6 @@ def describe(
 ) -> list[LocalVolume]:
     """DescribeVolumes."""
     for volume_id in volume_ids:
-        if backend.is_hidden(backend.volume(volume_id).id):
-            raise volume_not_found(volume_id)
+        backend.volume(volume_id)
     found: list[LocalVolume] = backend.describe_volumes(volume_ids or None, filters)  # type: ignore[assignment]  # ours only
     return [volume for volume in found if not backend.is_hidden(volume.id)]

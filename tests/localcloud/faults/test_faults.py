@@ -117,6 +117,7 @@ def test_what_was_there_before_is_not_held_and_clearing_lets_go(faults: Faults) 
 
 
 def test_new_resources_are_hidden_for_a_while(faults: Faults, clock: Clock) -> None:
+    faults.consistency.answer("DescribeInstances")
     faults.note_new({"i-0"})
     faults.set(fault(kind="hide", resource="instance", seconds=3))
     faults.note_new({"i-1", "vol-1"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,6 +71,44 @@ def test_with_codes_only_they_mean_not_yet() -> None:
     assert eventual.retried(call, what="it", codes=["NotYet"]) == "done"
     with pytest.raises(ClientError, match=r"InvalidSubnetID\.NotFound"):
         eventual.retried(answering(error("InvalidSubnetID.NotFound"), "done"), what="it", codes=["NotYet"])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds; to sleep is to let them pass."""
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(eventual, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    monkeypatch.setattr(eventual, "_newest", eventual._Newest())
+    return now
+
+
+def test_where_nothing_was_made_lists_have_everything(clock: list[float]) -> None:
+    eventual.settle()
+    assert clock == [1000.0]
+
+
+def test_lists_are_given_time_for_what_was_made_last(clock: list[float]) -> None:
+    told: list[str] = []
+    with eventual.creating():
+        clock[0] += 2
+    clock[0] += 1
+    eventual.settle(told.append)
+    assert clock == [1002.0 + eventual.SETTLED_S]
+    assert told == ["what was made a moment ago: listed in 5 s"]
+    eventual.settle(told.append)
+    assert len(told) == 1
+
+
+def test_what_was_interrupted_may_have_been_made(clock: list[float]) -> None:
+    with suppress(KeyboardInterrupt), eventual.creating():
+        clock[0] += 2
+        raise KeyboardInterrupt
+    eventual.settle()
+    assert clock == [1002.0 + eventual.SETTLED_S]
 
 
 def test_giving_up_says_what_aws_said() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from build.bake.steps import inspect_disk, restore_layer
 from build.bake.steps.image import CreateImage
 from build.bake.steps.restore_layer import FindLayer
 from build.bake.steps.save_layer import SaveLayer
-from build.errors import CloudError
+from build.errors import CloudError, RemoteError
 from build.remote import keys
 from build.remote.shell import Shell
 from build.remote.ssh_target import SshTarget
@@ -170,6 +170,24 @@ def test_a_layer_that_cannot_be_taken_is_a_warning(
     kept(state)
     (warning,) = heard.warnings
     assert warning.startswith("could not save a layer after first: ")
+
+
+def test_a_layer_that_is_not_whole_is_deleted_as_soon_as_ec2_knows_it(
+    build: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, cloud, heard = build()
+    cloud.first = {"DeleteSnapshot": ["InvalidSnapshot.NotFound"]}
+    monkeypatch.setattr(Shell, "holding", let_go_too_early)
+    kept(state)
+    assert cloud.calls == ["CreateSnapshot", "DeleteSnapshot", "DeleteSnapshot"]
+    assert state.layer_ids == []
+    assert len(heard.warnings) == 1
+
+
+@contextmanager
+def let_go_too_early(*_: object, **__: object) -> Iterator[None]:
+    yield
+    raise RemoteError("the file system was let go too early")
 
 
 def _impatient(look: Callable[[], Any], done: Callable[[Any], bool], **_: object) -> Any:

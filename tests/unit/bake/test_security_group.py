@@ -85,6 +85,7 @@ def test_the_group_is_open_to_each_network_of_the_caller() -> None:
     networks = ("198.51.100.0/28", "203.0.113.0/28")
     here = state(VPC, caller_cidr=networks)
     here.run = SimpleNamespace(id="run-1", tags={})
+    here.report = SimpleNamespace(waiting=lambda _: None)
     here.clients.ec2.create_security_group = lambda **_: {"GroupId": "sg-1"}
     here.clients.ec2.authorize_security_group_ingress = lambda **given: opened.extend(given["IpPermissions"])
     CreateSecurityGroup().run(here)

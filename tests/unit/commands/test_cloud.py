@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from invoke import Context
+
+from build.commands import cloud
+from localcloud.server import control
+from localcloud.server.endpoint import Endpoint
 
 REPO = Path(__file__).parents[3]
 INVOKE = Path(sys.executable).with_name("invoke")
@@ -104,3 +109,32 @@ def test_a_folder_of_somebody_else_is_refused(environment: dict[str, str], tmp_p
     assert (folder / "docs" / "thesis.tex").exists()
     other = tmp_path / ("state/cloud/state.pickle" if kind == "cache" else "cache/base")
     assert other.exists(), "half of it was removed"
+
+
+ENDPOINT = Endpoint(
+    url="http://127.0.0.1:5077",
+    region="us-east-1",
+    account="123456789012",
+    access_key="test",
+    secret_key="test",
+    pid=1,
+    guest_url="http://169.254.0.1:5077",
+    dns=("127.0.0.1", 53),
+    acme_directory=None,
+    acme_ca=None,
+    acme_roots=None,
+    acme_problem="no pebble",
+    consistency="eventual, seed 7f3a90c1",
+)
+
+
+def test_the_last_line_of_the_environment_is_a_comment_that_says_what_is_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(control, "ensure_up", lambda progress: ENDPOINT)
+    cloud.env(Context())
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1] == "# consistency: eventual, seed 7f3a90c1"
+    script = 'eval "$(cat)"; echo $AWS_ENDPOINT_URL'
+    done = subprocess.run(["sh", "-c", script], input=said, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{ENDPOINT.url}\n", "")

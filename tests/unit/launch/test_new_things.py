@@ -13,8 +13,10 @@ from build.aws import tags
 from build.bake.steps import source_image
 from build.errors import UserError
 from build.hubs import instances
-from build.launch import image, password, volume
-from build.launch.replacement import TerminateOldInstance
+from build.hubs.hub import Hub
+from build.hubs.models import Address
+from build.launch import address, image, instance, password, volume
+from build.launch.replacement import AttachDataVolume, TerminateOldInstance
 from build.manifest import Base
 
 IMAGE = "ami-0123456789abcdef0"
@@ -163,3 +165,71 @@ def test_an_instance_is_looked_at_as_soon_as_ec2_lists_it(ec2: Ec2) -> None:
     answers: list[dict[str, Any]] = [{"Reservations": []}, ec2.describe_instances(InstanceIds=["i-1"])]
     clients: Any = SimpleNamespace(ec2=SimpleNamespace(describe_instances=lambda **_: answers.pop(0)))
     assert instances.by_id(clients, "i-1").image_id == IMAGE
+
+
+def refusing(*answers: Any) -> Any:
+    """A call that gives these answers in turn, each once: error codes are raised."""
+    left = list(answers)
+
+    def call(**_: object) -> Any:
+        answer = left.pop(0)
+        if isinstance(answer, str):
+            message = "Value (hub) for parameter iamInstanceProfile.name is invalid."
+            raise ClientError({"Error": {"Code": answer, "Message": message}}, "Example")
+        return answer
+
+    return call
+
+
+def test_an_instance_is_asked_for_until_ec2_knows_group_and_profile(
+    ec2: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[str] = []
+    state = a_launch(ec2)
+    state.report.waiting = waits.append
+    state.group_id, state.profile, state.image = "sg-1", "hub", SimpleNamespace(id=IMAGE)
+    state.options = SimpleNamespace(instance_type="t3.small")
+    made = {"Instances": [{"InstanceId": "i-new"}]}
+    ec2.run_instances = refusing("InvalidGroup.NotFound", "InvalidParameterValue", made)
+    monkeypatch.setattr(instance, "_request", lambda _: {})
+    monkeypatch.setattr(instance, "_token", lambda _: "token")
+    assert instance._launch(state) == "i-new"
+    assert waits == ["EC2: does not know sg-1 yet", "EC2: does not know the profile hub yet"]
+    ec2.run_instances = refusing("InvalidSubnetID.NotFound")
+    with pytest.raises(ClientError, match="InvalidSubnetID"):
+        instance._launch(state)
+
+
+def test_a_new_address_leads_to_a_new_instance(ec2: Any) -> None:
+    state = a_launch(ec2)
+    state.address, state.hub = Address("eipalloc-1", "203.0.113.1"), Hub("hub.example.org")
+    ec2.describe_addresses = refusing("InvalidAllocationID.NotFound", {"Addresses": [{}]})
+    ec2.associate_address = refusing("InvalidAllocationID.NotFound", "InvalidInstanceID.NotFound", {})
+    ec2.get_paginator = lambda _: SimpleNamespace(paginate=lambda **_: [])
+    address.MoveAddress().run(state)
+    assert ec2.changes == ["203.0.113.1 leads to i-new"]
+
+
+def test_a_new_volume_is_attached_to_a_new_instance(ec2: Any) -> None:
+    free = {"State": "available", "Attachments": []}
+    used = {"State": "in-use", "Attachments": [{"InstanceId": "i-new", "State": "attached"}]}
+    ec2.describe_volumes = refusing({"Volumes": [free]}, {"Volumes": [free]}, {"Volumes": [used]})
+    ec2.attach_volume = refusing("InvalidVolume.NotFound", "InvalidInstanceID.NotFound", {})
+    volume.attach(a_launch(ec2), "i-new")
+    assert ec2.changes == ["attached vol-1 to i-new"]
+
+
+def test_a_replacement_that_fails_early_terminates_its_new_instance(
+    ec2: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = a_launch(ec2)
+    state.committed = False
+    state.address = Address("eipalloc-1", "203.0.113.1")
+    state.report.note = ec2.changes.append
+    ec2.terminate_instances = refusing("InvalidInstanceID.NotFound", {})
+    ec2.associate_address = refusing({})
+    for name in ("build.launch.replacement.wait_for_state", "build.launch.replacement.ensure_running"):
+        monkeypatch.setattr(name, lambda *_, **__: None)
+    monkeypatch.setattr(volume, "attach", lambda *_: None)
+    AttachDataVolume().cleanup(state)
+    assert ec2.changes == ["i-old is the hub again; i-new is gone"]

@@ -64,6 +64,7 @@ def launch(iam: Any) -> Any:
         zone=Zone("Z1", "example.org"),
         options=SimpleNamespace(defaults=defaults),
         changes=changes,
+        report=SimpleNamespace(waiting=lambda _: None),
         record_change=changes.append,
     )
 
