@@ -359,11 +359,14 @@ class TestTemporaryFiles:
     def test_large_ones_are_on_the_users_part_of_the_volume(
         self, temporary: ModuleType, tmp_path: Path
     ) -> None:
-        found = temporary.properties(2001, {"BindPaths": "/srv/shared"})
-        assert found == {"BindPaths": f"/srv/shared {tmp_path}/.tmp/2001:/var/tmp"}
+        found = temporary.properties(2001, "jupyter-ada-singleuser", {"BindPaths": "/srv/shared"})
+        assert found == {
+            "BindPaths": f"/srv/shared {tmp_path}/.tmp/2001:/var/tmp",
+            "TemporaryFileSystem": "/run/jupyter-ada-singleuser:mode=1777,size=1M",
+        }
         assert (tmp_path / ".tmp").stat().st_mode & 0o777 == 0o711
         assert (tmp_path / ".tmp/2001").stat().st_mode & 0o777 == 0o700
-        assert temporary.properties(2001, found) == found
+        assert temporary.properties(2001, "jupyter-ada-singleuser", found) == found
 
     def test_a_server_starts_though_no_folder_can_be_made(
         self, temporary: ModuleType, monkeypatch: pytest.MonkeyPatch
@@ -372,8 +375,9 @@ class TestTemporaryFiles:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(Path, "mkdir", full)
-        found = temporary.properties(2001, {"TemporaryFileSystem": "/tmp:size=50%"})
-        assert found["TemporaryFileSystem"].startswith("/tmp:size=50% /var/tmp:")
+        found = temporary.properties(2001, "unit", {"TemporaryFileSystem": "/tmp:size=50%"})
+        mounts = [mount.partition(":")[0] for mount in found["TemporaryFileSystem"].split()]
+        assert mounts == ["/tmp", "/run/unit", "/var/tmp"]
         assert "BindPaths" not in found
 
 

@@ -46,7 +46,7 @@ class HubsmithSpawner(SystemdSpawner):
         await self._bound_user(uid)
         await self._enter_network(uid)
         disk_limits.try_to_apply(self.user.name)
-        self.unit_extra_properties = temporary.properties(uid, self.unit_extra_properties)
+        self.unit_extra_properties = temporary.properties(uid, self.unit_name, self.unit_extra_properties)
         self._note_token()
         try:
             started: tuple[str, int] = await super().start()

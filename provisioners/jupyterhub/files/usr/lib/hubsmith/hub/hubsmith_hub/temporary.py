@@ -19,16 +19,21 @@ FOLDER = Path("/home/.tmp")
 _IN_MEMORY = "/var/tmp:mode=1777,size=64M"  # noqa: S108 - mounted for one server alone
 
 
-def properties(uid: int, others: Mapping[str, str]) -> dict[str, str]:
+def properties(uid: int, unit: str, others: Mapping[str, str]) -> dict[str, str]:
     """What gives a unit with these other properties the /var/tmp of the user with this number.
 
-    In memory where the folder cannot be made: a full disk keeps no server from starting.
+    In memory where the folder cannot be made: a full disk keeps no server from starting. The unit's runtime
+    directory becomes the server's own too: it is in the machine's /run, which a user could fill.
     """
+    found = _added(others, "TemporaryFileSystem", f"/run/{unit}:mode=1777,size=1M")
     try:
-        key, value = "BindPaths", f"{_folder(uid)}:/var/tmp"
+        return _added(found, "BindPaths", f"{_folder(uid)}:/var/tmp")
     except OSError as exc:
         log.warning("temporary files of the user %s are all in memory: %s", uid, exc)
-        key, value = "TemporaryFileSystem", _IN_MEMORY
+        return _added(found, "TemporaryFileSystem", _IN_MEMORY)
+
+
+def _added(others: Mapping[str, str], key: str, value: str) -> dict[str, str]:
     return {**others, key: " ".join(dict.fromkeys([*others.get(key, "").split(), value]))}
 
 
