@@ -101,9 +101,10 @@ def users(
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
-    """List, add, reset, remove or limit users; prints first passwords once.
+    """List, add, reset or remove users; prints first passwords once.
 
-    Changes nothing where one name or one line of a file is wrong.
+    --disk-limit changes how much one may keep. Changes nothing where one name or
+    one line of a file is wrong.
     """
     from build.hubs.hub import Hub
     from build.operate import user_changes
