@@ -138,6 +138,7 @@ def test_no_server_writes_to_the_machines_disk_or_needs_room_in_a_home(
     assert {"/tmp", "/dev/shm", "/run/lock", "/run/jupyter"} == mounts.keys()
     assert all(options.startswith("mode=1777,size=") for options in mounts.values())
     assert config.Spawner.environment["JUPYTER_RUNTIME_DIR"] == "/run/jupyter"
+    assert config.Spawner.cmd[0] == "/usr/lib/hubsmith/start-server"
     assert config.Spawner.environment["TMPDIR"] == "/var/tmp"
     # It would win over the /tmp in memory.
     assert config.SystemdSpawner.isolate_tmp is False
