@@ -273,6 +273,22 @@ class TestSpareFiles:
         assert limits.spare.count() == 2
         assert (tmp_path / "data" / "disk-limits.json").stat().st_mode & 0o777 == 0o600
 
+    def test_the_registry_of_users_is_written_with_one(
+        self, limits: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits.spare.fill(1)
+        taken: list[Path] = []
+        create = limits.spare.create
+
+        def watched(path: Path) -> int:
+            taken.append(path)
+            return int(create(path))
+
+        monkeypatch.setattr(limits.spare, "create", watched)
+        monkeypatch.setattr(limits.registry.os, "fchown", lambda *_: None)
+        limits.registry._write(tmp_path / "users.json", "{}", 0o600)
+        assert taken == [tmp_path / ".users.json.new"]
+
     def test_without_any_the_error_is_told(
         self, limits: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -307,7 +323,9 @@ class TestQuota:
     def test_the_device_is_that_of_the_volume_itself(self, quota: ModuleType) -> None:
         mounted = (
             "29 1 259:2 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
+            "93 29 259:5 / /database rw,relatime shared:1 - ext4 /dev/nvme5n1 rw\n"
             "94 29 259:0 / /data rw,nosuid,nodev,noatime shared:2 - ext4 /dev/nvme1n1 rw\n"
+            "96 29 259:4 / /data/other rw,noatime shared:2 - ext4 /dev/nvme4n1 rw\n"
             "95 29 259:0 /home /home rw,noatime shared:2 - ext4 /dev/nvme1n1 rw\n"
         )
         assert quota.device(Path("/data"), mounted) == "/dev/nvme1n1"
@@ -320,6 +338,55 @@ class TestQuota:
             pytest.skip("this machine's root disk has quotas, or is none")
         with pytest.raises(OSError, match="has no quotas"):
             quota.get(root, 2001)
+
+
+class TestBoot:
+    @pytest.fixture
+    def users(self, program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        module = program("boot.users")
+        monkeypatch.setattr(module.disk_guard, "look", lambda: None)
+        return module
+
+    @pytest.fixture
+    def launched(self, program: Callable[[str], ModuleType]) -> Any:
+        return program("hubsmith_machine.launch").Launch(volume_id="vol-1")
+
+    def test_everybody_has_a_limit_after_it(
+        self, users: ModuleType, limits: ModuleType, launched: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        uses(limits, 2001, 30 * GIB, 1000)
+        users.limit_disk(launched)
+        assert [size for size, _ in set_now(limits).values()] == [36 * GIB, 10 * GIB]
+        assert "ada has files from before there were disk limits: gets a limit of 36.0 GiB" in caplog.text
+
+    @pytest.mark.parametrize("broken", ["{broken", '{"schema": 2, "users": {}}', "{}"])
+    def test_no_failure_keeps_the_hub_from_starting(
+        self,
+        users: ModuleType,
+        limits: ModuleType,
+        launched: Any,
+        broken: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        limits.registry.FOLDER.mkdir()
+        (limits.registry.FOLDER / "disk-limits.json").write_text(broken)
+        users.limit_disk(launched)
+        assert "disk-limits.json cannot be read" in caplog.text
+
+    def test_a_machine_without_a_volume_has_none(
+        self, users: ModuleType, limits: ModuleType, program: Callable[[str], ModuleType]
+    ) -> None:
+        users.limit_disk(program("hubsmith_machine.launch").Launch())
+        assert set_now(limits) == {2001: (0, 0), 2002: (0, 0)}
+
+
+def test_a_new_account_has_its_limit_before_anybody_uses_it(
+    limits: ModuleType, program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = program("hubsmith_hub.accounts")
+    monkeypatch.setattr(accounts, "_run", lambda *_, **__: None)
+    accounts.create("ada")
+    assert set_now(limits) == {2001: (10 * GIB, COMMON), 2002: (0, 0)}
 
 
 class TestDatabase:
