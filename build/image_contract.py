@@ -73,6 +73,7 @@ class LaunchData(_NeededData, total=False):
 SINCE = {
     "users --reset": "0.2.0",  # ends every cookie, token and server of the user before it says so
     "users --remove": "0.2.0",  # the same; nothing opens the account again
+    "users --disk-limit": "0.2.0",  # a verb of the users program
     "hub.subdomains": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
     "launch.first_password_hours": "0.2.0",  # the same
 }

@@ -69,7 +69,7 @@ def status(
 
 
 @manifest_task(
-    iterable=["add", "reset", "remove"],
+    iterable=["add", "reset", "remove", "disk_limit"],
     help=JSON
     | DOMAIN
     | KEY
@@ -79,6 +79,10 @@ def status(
         "from": "FILE  Add the users named in this file: one a line, or CSV with a column username",
         "reset": "NAME  Give a user a new password; can be repeated",
         "remove": "NAME  Close a user's account; the files stay; can be repeated",
+        "disk-limit": (
+            "NAME=LIMIT  Change a user's disk limit at once: 50G, none, or default (hub.disk_limit); can be "
+            "repeated"
+        ),
         "dry-run": "Only show what would change",
     },
 )
@@ -91,11 +95,13 @@ def users(
     from_: str = "",
     reset: Several = None,
     remove: Several = None,
+    disk_limit: Several = None,
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
     """List, add, reset or remove users; prints first passwords once.
 
+    --disk-limit changes how much one may keep.
     If a name or a line of a file is wrong, nothing is changed.
     """
     from build.hubs.hub import Hub
@@ -104,7 +110,7 @@ def users(
 
     with cli_session() as report:
         hub = Hub.named(domain)
-        changes = user_changes.Changes.wanted(add or (), from_, reset or (), remove or ())
+        changes = user_changes.Changes.wanted(add or (), from_, reset or (), remove or (), disk_limit or ())
         chosen = choice.load()
         with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as session:
             jobs = _jobs(changes, list=list)
@@ -127,13 +133,24 @@ def users(
 def _jobs(changes: Changes, *, list: bool) -> Sequence[tuple[str, Sequence[str]]]:
     """What the machine's own program is asked for, with the names; it takes one reset at a time."""
     resets = [("reset", (name,)) for name in changes.reset]
-    jobs = [("add -", changes.add), *resets, ("remove", changes.remove), ("list", ("all",) if list else ())]
+    limits = [f"{name}={limit}" for name, limit in changes.limits]
+    jobs = [
+        ("add -", changes.add),
+        *resets,
+        ("remove", changes.remove),
+        ("disk-limit", limits),
+        ("list", ("all",) if list else ()),
+    ]
     return [(what, names) for what, names in jobs if names] or [("list", ())]
 
 
 def _users_line(what: str, names: Sequence[str], *, json: bool) -> str:
     """The command line on the machine; names to add go through standard input, however many they are."""
-    given = "".join(f" {shlex.quote(name)}" for name in names) if what in ("reset", "remove") else ""
+    given = (
+        "".join(f" {shlex.quote(name)}" for name in names)
+        if what in ("reset", "remove", "disk-limit")
+        else ""
+    )
     return f"{USERS_PROGRAM} {what}{given}" + (" --json" if json else "")
 
 

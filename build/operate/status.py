@@ -27,6 +27,9 @@ from build.report.reporter import Reporter
 FEW_DAYS = 14
 """A certificate that has fewer days left should have been renewed."""
 
+SCARCE = 0.05
+"""A disk with a smaller share of free blocks or inodes is unhealthy."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -199,15 +202,7 @@ def parts_of(document: Mapping[str, Any]) -> list[Part]:
             "" if served else ", but another one is served"
         )
         parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
-    if disk := document.get("volume"):
-        parts.append(
-            Part(
-                "disk",
-                bool(disk.get("mounted")),
-                f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free",
-                disk,
-            )
-        )
+    parts += _disks(document)
     if (restart := document.get("restart")) and restart.get("needed"):
         why = f" for {', '.join(restart['packages'])}" if restart.get("packages") else ""
         parts.append(
@@ -228,6 +223,42 @@ def parts_of(document: Mapping[str, Any]) -> list[Part]:
             )
         )
     return parts
+
+
+def _disks(document: Mapping[str, Any]) -> list[Part]:
+    """Room on both disks, and what there is to say about users' limits. Older images say less."""
+    parts = []
+    if disk := document.get("volume"):
+        parts.append(_disk("disk", disk, is_there=bool(disk.get("mounted"))))
+    if root := document.get("root_disk"):
+        parts.append(_disk("root disk", root, is_there=True))
+    if limits := document.get("disk_limits"):
+        parts += _disk_limits(limits)
+    return parts
+
+
+def _disk(name: str, disk: Mapping[str, Any], *, is_there: bool) -> Part:
+    summary = f"{disk.get('free_gib')} of {disk.get('size_gib')} GiB free"
+    shares = {"blocks": disk.get("free_share"), "inodes": disk.get("free_inodes_share")}
+    scarce = [
+        f"{share:.1%} of {kind}" for kind, share in shares.items() if share is not None and share < SCARCE
+    ]
+    if scarce:
+        summary += f"; only {' and '.join(scarce)} are free"
+    return Part(name, is_there and not scarce, summary, disk)
+
+
+def _disk_limits(limits: Mapping[str, Any]) -> list[Part]:
+    """Nothing while all is well: each sentence is something that an operator may want to change."""
+    told = [] if limits.get("hold") else [limits.get("message") or "not enforced: the disk keeps no quotas"]
+    told += [limits["warning"]] if limits.get("warning") else []
+    if near := limits.get("nearly_full"):
+        told.append(f"nearly full: {', '.join(near)}")
+    if grown := limits.get("from_existing_files"):
+        told.append(f"own limits because of earlier files: {', '.join(grown)}")
+    if limits.get("frozen"):
+        told.append("inodes are short: nobody can make more files than now")
+    return [Part("disk limits", None, "; ".join(told), limits)] if told else []
 
 
 def _in_words(part: Mapping[str, Any]) -> str:

@@ -11,4 +11,4 @@ echo "ssh is for $HUBSMITH_LOGIN_USER"
 sed "s/LOGIN_USER/$HUBSMITH_LOGIN_USER/" /usr/share/hubsmith/boot/sshd.conf > /etc/ssh/sshd_config.d/20-hubsmith.conf
 # The builder has no need to know of them: reading all units again takes longer than the rest.
 systemctl --quiet --no-reload enable hubsmith-boot.service hubsmith-ready.service hubsmith-users.path \
-    hubsmith-first-password.path hubsmith-first-password.timer
+    hubsmith-disk.service hubsmith-first-password.path hubsmith-first-password.timer

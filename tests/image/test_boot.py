@@ -19,6 +19,7 @@ REMEMBERED = "/var/lib/hubsmith/image-test.sha256"
 FIRST_PASSWORD = tuple(f"hubsmith-first-password.{kind}" for kind in ("service", "path", "timer"))
 UNITS = (
     "hubsmith-boot.service",
+    "hubsmith-disk.service",
     "hubsmith-ready.service",
     "hubsmith-users.service",
     "hubsmith-users.path",

@@ -18,6 +18,7 @@ EXPOSURE = {"jupyterhub": 8.0, "jupyterhub-proxy": 2.5} | dict.fromkeys(
     (
         "hubsmith-boot",
         "hubsmith-certificate",
+        "hubsmith-disk",
         "hubsmith-ready",
         "hubsmith-users",
         "certbot-renew",

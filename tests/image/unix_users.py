@@ -59,7 +59,13 @@ def unix_user(host: Host, *groups: str, domain: str = "") -> Iterator[HubUser]:
     yield one
     with host.sudo():
         host.run_test(f"/usr/bin/python3 -I -c '{FORGET}' %s", one.name)
-        host.run_test("systemctl stop %s; userdel --force --remove %s", unit_of(one), one.name)
+        # The next user may get the same number, and must not find these files.
+        host.run_test(
+            "systemctl stop %s; rm -rf /home/.tmp/$(id -u %s); userdel --force --remove %s",
+            unit_of(one),
+            one.name,
+            one.name,
+        )
 
 
 class Neighbour:

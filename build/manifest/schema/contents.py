@@ -138,6 +138,13 @@ class Hub(Section):
             "limit"
         ),
     )
+    disk_limit: f.DiskLimit | None = Field(
+        default="10G",
+        description=(
+            "Disk space of one user on the data volume, such as 10G, with one file for each 16 KiB of it; "
+            "null: no limit. `invoke users --disk-limit` changes one user's"
+        ),
+    )
     tasks_limit: int = Field(
         default=1000, ge=50, le=100_000, description="Processes and threads of one user, all servers together"
     )

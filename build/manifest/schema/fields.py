@@ -34,7 +34,7 @@ _SHARE = r"([1-9]\d?|100)%"
 _SMALLEST_USER_NETWORK = 16
 _USER_NETWORKS = ("100.64.0.0/10", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 _MOST_OPEN_CIDRS = 29
-_FEWEST_PROCESSORS, _LEAST_MEMORY_MIB = 0.1, 128
+_FEWEST_PROCESSORS, _LEAST_MEMORY_MIB, _LEAST_DISK_MIB = 0.1, 128, 100
 _KEY_ID = r"(mrk-)?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"
 _CONDA_VERSION = r"(?:[<>]=?|[!=~]=|=)?\s*[\w.*+!-]+"
 _CONDA_SPEC = (
@@ -243,6 +243,15 @@ def _memory(value: str) -> str | None:
     return None
 
 
+def _disk_limit(value: str) -> str | None:
+    """A first start of JupyterLab and a small notebook take some megabytes."""
+    amount = re.fullmatch(r"([1-9]\d*)([MGT])", value)
+    if not amount:
+        return "should be an amount such as 500M or 10G"
+    mib = int(amount[1]) * {"M": 1, "G": 1024, "T": 1 << 20}[amount[2]]
+    return None if mib >= _LEAST_DISK_MIB else f"should be at least {_LEAST_DISK_MIB}M"
+
+
 def _email(value: str) -> str | None:
     """An address as RFC 5321 has it without quotes, at a host name with two labels at least."""
     local, at, domain = value.rpartition("@")
@@ -424,6 +433,7 @@ UserName = Annotated[
 ]
 UserNames = Annotated[tuple[UserName, ...], checked(_unique)]
 Memory = Annotated[str, checked(_memory)]
+DiskLimit = Annotated[str, checked(_disk_limit)]
 CpuLimit = Annotated[Any, checked(_cpu_limit)]
 UrlPath = Annotated[str, matching(r"/\S*", "a path such as /lab")]
 EnvironmentName = Annotated[

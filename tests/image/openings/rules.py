@@ -73,10 +73,17 @@ RULES = (
     ),
     Rule(r"socket: /run/uuidd/request", "gives out UUIDs"),
     Rule(
-        r"writable: (/tmp|/var/tmp|/run/lock|/dev/shm|/dev/mqueue), private",
+        r"writable: (/tmp|/run/jupyter|/run/lock|/dev/shm|/dev/mqueue), private",
         "the server's own, and gone with it",
     ),
-    Rule(r"writable: /run/jupyter-USER-[\w-]+, shared", "the server's own folder, as systemd makes it"),
+    Rule(
+        r"writable: /var/tmp, (private|shared)",
+        "the user's own folder on the data volume, which counts as the user's disk space",
+    ),
+    Rule(
+        r"writable: /run/jupyter-USER-[\w-]+, private",
+        "the server's own folder, of 1 MiB: not in the machine's /run",
+    ),
     Rule(
         r"writable: /proc/pressure/(cpu|io|memory|irq), \w+",
         "to be woken when the machine is busy; nothing is kept there",

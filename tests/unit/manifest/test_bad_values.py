@@ -150,6 +150,10 @@ KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIBq7YyGqz3F2k4h9nq1Dq4jv3l8Yb2o0mYbE8Wv5pQxY"
 @pytest.mark.parametrize(
     ("override", "told"),
     [
+        ("hub.disk_limit=10", "hub.disk_limit: should be text"),
+        ("hub.disk_limit=50%", "hub.disk_limit: should be an amount such as 500M or 10G"),
+        ("hub.disk_limit=0G", "hub.disk_limit: should be an amount"),
+        ("hub.disk_limit=99M", "hub.disk_limit: should be at least 100M"),
         ("hub.mem_limit=0G", "hub.mem_limit: should be at least 128M"),
         ("hub.mem_limit=1K", "hub.mem_limit: should be at least 128M"),
         ("hub.mem_limit=8GB", "hub.mem_limit: should be an amount"),
@@ -201,6 +205,8 @@ def test_what_would_be_refused_later_is_refused_now(project: Project, override: 
     "override",
     [
         "hub.mem_limit=128M",
+        "hub.disk_limit=100M",
+        "hub.disk_limit=null",
         "hub.cpu_limit=0.5",
         "launch.email=o.p+s@hub.uni-x.edu",
         f"launch.operator_keys=['ssh-ed25519 {KEY} me']",

@@ -25,7 +25,22 @@ WELL: dict[str, Any] = {
         "serial": "ab",
         "served_serial": "ab",
     },
-    "volume": {"id": "vol-1", "mounted": True, "size_gib": 50, "free_gib": 40},
+    "volume": {
+        "id": "vol-1",
+        "mounted": True,
+        "size_gib": 50,
+        "free_gib": 40,
+        "free_share": 0.8,
+        "free_inodes_share": 0.9,
+    },
+    "root_disk": {"size_gib": 16, "free_gib": 9, "free_share": 0.6, "free_inodes_share": 0.7},
+    "disk_limits": {
+        "hold": True,
+        "warning": None,
+        "nearly_full": [],
+        "from_existing_files": [],
+        "frozen": False,
+    },
     "users": 3,
     "servers": 1,
     "spawn": {"ok": True, "seconds": 12, "message": ""},
@@ -34,7 +49,8 @@ WELL: dict[str, Any] = {
 
 def test_a_hub_that_is_well_is_well_in_every_part() -> None:
     parts = parts_of(WELL)
-    assert {part.name for part in parts} == {"hub", "proxy", "spawn", "certificate", "disk", "users"}
+    names = {"hub", "proxy", "spawn", "certificate", "disk", "root disk", "users"}
+    assert {part.name for part in parts} == names
     assert all(part.ok for part in parts)
 
 
@@ -47,10 +63,49 @@ def test_a_hub_that_is_well_is_well_in_every_part() -> None:
         ("certificate", {"certificate": {**WELL["certificate"], "served_serial": "cd"}}),
         ("certificate", {"certificate": {**WELL["certificate"], "kind": "self-signed"}}),
         ("disk", {"volume": {**WELL["volume"], "mounted": False}}),
+        # A disk with nothing free was "ok" as long as it was mounted.
+        ("disk", {"volume": {**WELL["volume"], "free_gib": 0.0, "free_share": 0.0}}),
+        ("disk", {"volume": {**WELL["volume"], "free_share": 0.0499}}),
+        ("disk", {"volume": {**WELL["volume"], "free_inodes_share": 0.0499}}),
+        ("root disk", {"root_disk": {**WELL["root_disk"], "free_share": 0.0499}}),
+        ("root disk", {"root_disk": {**WELL["root_disk"], "free_inodes_share": 0.0499}}),
     ],
 )
 def test_what_is_not_well_is_told_by_its_part(part: str, wrong: dict[str, Any]) -> None:
     assert [found.name for found in parts_of({**WELL, **wrong}) if not found.ok] == [part]
+
+
+def test_a_disk_says_what_it_is_short_of() -> None:
+    scarce = {**WELL["volume"], "free_share": 0.01, "free_inodes_share": 0.021}
+    (disk,) = [part for part in parts_of({**WELL, "volume": scarce}) if part.name == "disk"]
+    assert disk.told == "40 of 50 GiB free; only 1.0% of blocks and 2.1% of inodes are free"
+
+
+def test_an_older_image_says_nothing_of_shares_and_limits() -> None:
+    old = {key: value for key, value in WELL.items() if key not in ("root_disk", "disk_limits")} | {
+        "volume": {"id": "vol-1", "mounted": True, "size_gib": 50, "free_gib": 40}
+    }
+    parts = parts_of(old)
+    assert all(part.ok for part in parts)
+    assert not {"root disk", "disk limits"} & {part.name for part in parts}
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"warning": "users' disk limits add up to 90.0 GiB"}, "users' disk limits add up to 90.0 GiB"),
+        ({"nearly_full": ["ada", "bob"]}, "nearly full: ada, bob"),
+        ({"from_existing_files": ["eve"]}, "own limits because of earlier files: eve"),
+        ({"frozen": True}, "inodes are short: nobody can make more files than now"),
+        ({"hold": False}, "not enforced: the disk keeps no quotas"),
+    ],
+)
+def test_what_there_is_to_know_of_disk_limits_is_told_and_is_no_failure(
+    limits: dict[str, Any], told: str
+) -> None:
+    document = {**WELL, "disk_limits": {**WELL["disk_limits"], **limits}}
+    (part,) = [part for part in parts_of(document) if part.name == "disk limits"]
+    assert (part.ok, part.told) == (None, told)
 
 
 def test_an_update_that_waits_for_a_restart_is_told_and_is_no_failure() -> None:

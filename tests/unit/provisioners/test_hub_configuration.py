@@ -36,6 +36,7 @@ def configured(
 ) -> Callable[..., Config]:
     """A function from --set values to the configuration; JupyterHub itself, which is not here, is unused."""
     program("hubsmith_hub.machine")
+    monkeypatch.setattr(program("hubsmith_hub.database"), "configure", lambda: None)
     monkeypatch.setattr(program("hubsmith_hub.network"), "hub_url", lambda: "http://100.64.0.1:881")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setitem(
@@ -116,11 +117,31 @@ def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_
     assert config.JupyterHub.db_url == "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
     assert config.JupyterHub.cookie_secret_file == "/srv/jupyterhub/cookie_secret"
     assert config.JupyterHub.shutdown_on_logout is True
-    assert [
-        config.SystemdSpawner[name] for name in ("isolate_tmp", "isolate_devices", "disable_user_sudo")
-    ] == [True] * 3
+    assert [config.SystemdSpawner[name] for name in ("isolate_devices", "disable_user_sudo")] == [True] * 2
     # What a mistake with an allow list did in 2019's: nobody could log in, its administrators included.
     assert config.Authenticator.allow_all is True
+
+
+def test_no_server_writes_to_the_machines_disk_or_needs_room_in_a_home(
+    configured: Callable[..., Config],
+) -> None:
+    """PrivateTmp is a folder on the machine's disk; /var/tmp is hubsmith_hub.temporary's.
+
+    A server wrote its runtime files into the home and so did not start with a full disk:
+    https://github.com/2i2c-org/infrastructure/issues/6639
+    """
+    config = configured()
+    mounts = dict(
+        one.split(":", 1)
+        for one in config.SystemdSpawner.unit_extra_properties["TemporaryFileSystem"].split()
+    )
+    assert {"/tmp", "/dev/shm", "/run/lock", "/run/jupyter"} == mounts.keys()
+    assert all(options.startswith("mode=1777,size=") for options in mounts.values())
+    assert config.Spawner.environment["JUPYTER_RUNTIME_DIR"] == "/run/jupyter"
+    assert config.Spawner.cmd[0] == "/usr/lib/hubsmith/start-server"
+    assert config.Spawner.environment["TMPDIR"] == "/var/tmp"
+    # It would win over the /tmp in memory.
+    assert config.SystemdSpawner.isolate_tmp is False
 
 
 def test_the_culler_may_do_what_its_documentation_says_it_needs(configured: Callable[..., Config]) -> None:

@@ -57,3 +57,59 @@ def test_also_as_json(users: ModuleType, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(users.accounts.AccountError):
         users._add(["ada", "bob", "eve"], True)
     assert [each["password"] for each in json.loads(capsys.readouterr().out)] == ["secret-1", "secret-2"]
+
+
+class TestDiskLimits:
+    @pytest.fixture
+    def changed(self, users: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        """What was changed, of ada and bob."""
+        changes: list[tuple[str, str]] = []
+        monkeypatch.setattr(users.accounts, "exists", {"ada", "bob"}.__contains__)
+        monkeypatch.setattr(users.accounts, "is_ordinary", lambda _: True)
+        monkeypatch.setattr(users.disk_limits, "change", lambda *pair: changes.append(pair))
+        monkeypatch.setattr(users.disk_limits, "apply", lambda: True)
+        monkeypatch.setattr(users.disk_limits, "report", list)
+        return changes
+
+    def test_each_is_changed(self, users: ModuleType, changed: list[tuple[str, str]]) -> None:
+        users._disk_limit(["ada=50G", "bob=default"], False)
+        assert changed == [("ada", "50G"), ("bob", "default")]
+
+    @pytest.mark.parametrize("wrong", ["bob=", "bob", "bob=50 apples", "eve=50G", "Bob=50G", "=50G"])
+    def test_one_that_is_wrong_changes_none(
+        self, users: ModuleType, changed: list[tuple[str, str]], wrong: str
+    ) -> None:
+        with pytest.raises(users.Refused):
+            users._disk_limit(["ada=50G", wrong], False)
+        assert changed == []
+
+    def test_a_disk_without_quotas_is_said(
+        self,
+        users: ModuleType,
+        changed: list[tuple[str, str]],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(users.disk_limits, "apply", lambda: False)
+        users._disk_limit(["ada=50G"], False)
+        assert changed
+        assert "do not hold" in capsys.readouterr().err
+
+    @pytest.mark.usefixtures("changed")
+    def test_more_promised_than_there_is_and_limits_from_earlier_files_are_told(
+        self, users: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        row = {
+            "name": "ada",
+            "used_bytes": 2**40,
+            "max_bytes": 2**60,
+            "max_inodes": 1,
+            "origin": users.disk_limits.EXISTING_FILES,
+        }
+        monkeypatch.setattr(users.disk_limits, "report", lambda: [row])
+        monkeypatch.setattr(users.quota, "DATA", "/")
+        users._warn_of_promises()
+        told = capsys.readouterr().err
+        assert "users' disk limits add up to 1073741824.0 GiB" in told
+        assert "ada has 1073741824.0 GiB because of files from before there were limits" in told
+        assert users._disk_words(row) == "disk 1024.0 of 1073741824.0 GiB (own limit)"

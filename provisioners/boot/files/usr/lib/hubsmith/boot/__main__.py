@@ -70,6 +70,7 @@ def _boot(data: Launch, parameters: Parameters) -> None:
     proxy_options.proxy_options(data)
     problems = users.restore(data)
     users.administrator(data, parameters)
+    users.limit_disk(data)
     if data.domain:
         _told(parameters, "users", users.summary(problems))
     kind, problem = certificate.certificate(data)

@@ -92,7 +92,9 @@ def _source(folder: str) -> Path:
 
 def _own_homes(folder: Path) -> list[Path]:
     return [
-        home for home in sorted(folder.iterdir()) if home.is_dir() and home.stat().st_uid < _FIRST_OF_THE_HUB
+        home
+        for home in sorted(folder.iterdir())
+        if home.is_dir() and not home.name.startswith(".") and home.stat().st_uid < _FIRST_OF_THE_HUB
     ]
 
 

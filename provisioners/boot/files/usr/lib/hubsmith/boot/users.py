@@ -7,7 +7,7 @@ import pwd
 import subprocess
 from pathlib import Path
 
-from hubsmith_hub import accounts, first_password, registry, userdb
+from hubsmith_hub import accounts, disk_guard, disk_limits, first_password, registry, userdb
 from hubsmith_machine.launch import Launch
 from hubsmith_machine.parameters import PASSWORD, ParameterError, Parameters
 
@@ -29,6 +29,27 @@ def restore(launch: Launch) -> dict[str, str]:
         if users[name].is_open:
             _home(name)
     return problems
+
+
+def limit_disk(launch: Launch) -> None:
+    """Set everybody's disk limit on the data volume, and keep inodes for the hub.
+
+    A failure is logged and keeps no hub from starting: the limits of the last boot are on the volume.
+    """
+    if launch.volume_id is None:
+        return
+    try:
+        for name, limit in disk_limits.begin().items():
+            log.warning(
+                "%s has files from before there were disk limits: gets a limit of %.1f GiB",
+                name,
+                limit.max_bytes / 2**30,
+            )
+        if not disk_limits.apply():
+            log.warning("the data volume keeps no quotas: users' disk limits do not hold")
+        disk_guard.look()
+    except (OSError, ValueError, KeyError) as exc:
+        log.error("users' disk limits could not be set: %s", exc)  # noqa: TRY400 - the words are enough
 
 
 def summary(problems: dict[str, str]) -> str:

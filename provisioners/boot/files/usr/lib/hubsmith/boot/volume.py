@@ -1,4 +1,8 @@
-"""The data volume: found by its serial, formatted if blank, mounted at /data and over what is to last."""
+"""The data volume: found by its serial, formatted if blank, mounted at /data and over what is to last.
+
+Before the mount it gets user quotas, and after it blocks for root (ext4.py). An earlier image mounts it as
+well.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ import logging
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from boot import mounts
+from boot import ext4, mounts
 from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")
@@ -50,6 +55,7 @@ def attach(launch: Launch) -> str | None:
         _prepare(device, launch.volume_id)
     mounts.mount_data(device)
     _run("resize2fs", device)
+    _ext4(ext4.reserve, device, launch.volume_id)
     mounts.mount_folders()
     usage = os.statvfs(mounts.DATA)
     free, size = usage.f_bavail * usage.f_frsize / _GIB, usage.f_blocks * usage.f_frsize / _GIB
@@ -109,12 +115,18 @@ def _prepare(device: str, volume_id: str) -> None:
             f"the data volume {volume_id} ({device}) is not a hub's: {problem}. It was left as it is; give "
             "a blank volume"
         )
-    done = subprocess.run(["e2fsck", "-p", device], capture_output=True, text=True, check=False)
-    if done.returncode > 1:  # 1: mended
-        raise VolumeError(
-            f"the file system of {volume_id} ({device}) needs e2fsck by hand: "
-            f"{(done.stdout + done.stderr).strip()[-400:]}"
-        )
+    try:
+        ext4.check(device)
+    except ext4.Ext4Error as exc:
+        raise VolumeError(f"the file system of {volume_id} ({device}) needs e2fsck by hand: {exc}") from exc
+    _ext4(ext4.prepare, device, volume_id)
+
+
+def _ext4(step: Callable[[str], None], device: str, volume_id: str) -> None:
+    try:
+        step(device)
+    except ext4.Ext4Error as exc:
+        raise VolumeError(f"{volume_id} ({device}): {exc}") from exc
 
 
 def _look(device: str) -> Disk:
@@ -142,8 +154,7 @@ def _format(device: str) -> None:
         stream.write(_MARK)
         stream.flush()
         os.fsync(stream.fileno())
-    # Blocks for root are not wanted on a disk of users' files.
-    _run("mkfs.ext4", "-q", "-F", "-L", LABEL, "-m", "1", device)
+    _run("mkfs.ext4", "-q", "-F", "-L", LABEL, *ext4.MAKE_OPTIONS, device)
 
 
 def _run(*command: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hubsmith_machine import names
 
-from hubsmith_hub import registry, userdb
+from hubsmith_hub import disk_limits, registry, userdb
 from hubsmith_hub.userdb import CLOSED, FIRST_UID
 
 # Whose members are root, or soon can be: by a command, by a daemon that obeys them, or by what they may read
@@ -48,6 +48,7 @@ def create(name: str) -> None:
         _run(
             "useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--badname", *keys, "--", name
         )
+    disk_limits.try_to_apply(name)
 
 
 def close(name: str) -> None:

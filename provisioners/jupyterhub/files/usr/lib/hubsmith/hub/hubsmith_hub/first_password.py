@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from hubsmith_hub import accounts, registry
+from hubsmith_hub import accounts, registry, spare
 
 FILE = Path("/srv/jupyterhub/first-password.json")
 
@@ -135,9 +135,7 @@ def _keep(name: str, given: Given) -> None:
 def _write(everybody: Mapping[str, Given]) -> None:
     new = FILE.with_name(f".{FILE.name}.new")
     new.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as stream:
+    with os.fdopen(spare.create(new), "w", encoding="utf-8") as stream:
         json.dump({name: asdict(given) for name, given in everybody.items()}, stream, indent=1)
         stream.flush()
         os.fsync(stream.fileno())

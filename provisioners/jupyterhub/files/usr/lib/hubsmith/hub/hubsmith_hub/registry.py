@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from hubsmith_hub import spare
 from hubsmith_hub.userdb import Files, User, Users, merged, next_uid, replayed
 
 log = logging.getLogger("hubsmith")
@@ -154,9 +155,7 @@ def _replace(path: Path, text: str) -> None:
 def _write(path: Path, text: str, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as stream:
+    with os.fdopen(spare.create(new), "w", encoding="utf-8") as stream:
         os.fchown(stream.fileno(), *owner)
         os.fchmod(stream.fileno(), mode)
         stream.write(text)

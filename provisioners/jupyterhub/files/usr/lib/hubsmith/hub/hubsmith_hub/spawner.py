@@ -11,7 +11,7 @@ from jupyterhub.orm import APIToken
 from systemdspawner import SystemdSpawner, systemd
 from tornado import web
 
-from hubsmith_hub import accounts, network, systemctl
+from hubsmith_hub import accounts, disk_limits, network, systemctl, temporary
 from hubsmith_hub.units import slice_name, unit_name
 
 # Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which
@@ -45,6 +45,8 @@ class HubsmithSpawner(SystemdSpawner):
         await systemctl.gone(self.unit_name)
         await self._bound_user(uid)
         await self._enter_network(uid)
+        disk_limits.try_to_apply(self.user.name)
+        self.unit_extra_properties = temporary.properties(uid, self.unit_name, self.unit_extra_properties)
         self._note_token()
         try:
             started: tuple[str, int] = await super().start()
