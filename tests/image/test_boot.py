@@ -106,7 +106,7 @@ class TestBooted:
             booted = int(root.check_output("awk '/^btime/ {print $2}' /proc/stat"))
             assert max(map(int, root.check_output(f"stat --format %Y {' '.join(SECRETS)}").split())) < booted
         if stage == "candidate":
-            root.run_test(f"sha256sum {' '.join(SECRETS)} > {REMEMBERED}")
+            root.run_test(f"umask 077; sha256sum {' '.join(SECRETS)} > {REMEMBERED}")
         elif root.file(REMEMBERED).exists:
             assert root.run(f"sha256sum --check --quiet {REMEMBERED}").rc == 0
 

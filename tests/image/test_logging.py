@@ -71,6 +71,15 @@ def test_the_journal_is_bounded(root: Host) -> None:
 
 
 @pytest.mark.usefixtures("booted")
+def test_systemd_understands_every_line_of_its_configuration(root: Host) -> None:
+    """A line that it cannot read is ignored, with no more than a line in the journal."""
+    complaints = "Failed to parse|Unknown (key|lvalue|section)|Invalid (section|syntax)|Assignment outside"
+    told = root.run("journalctl --boot --no-pager --output=cat --grep=%s", complaints)
+    # sudo writes down the command itself
+    assert [line for line in told.stdout.splitlines() if "COMMAND=" not in line] == []
+
+
+@pytest.mark.usefixtures("booted")
 class TestRunning:
     def test_hub_and_proxy_have_a_file_each(self, root: Host, hub: Callable[[], HubClient]) -> None:
         hub()  # returns when it is up, and so has said something

@@ -197,6 +197,7 @@ class TestOnTheMachine:
                 "state": "open",
                 "password": True,
                 "admin": False,
+                "disk": None,  # a machine without a data volume limits nobody
             }
         finally:
             admin.hub_api("DELETE", f"users/{name}")

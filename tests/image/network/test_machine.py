@@ -33,7 +33,7 @@ def test_a_reboot_brings_its_rules_back(root: Host, stage: str) -> None:
     """The same as before, so that what notebooks find closed is tried before it only."""
     assert "chain from_users" in root.check_output(RULES)
     if stage == "candidate":
-        root.check_output(f"{RULES} | sha256sum > {REMEMBERED}")
+        root.check_output(f"umask 077; {RULES} | sha256sum > {REMEMBERED}")
     # perhaps not the machine that this was asked of before: several share the tests
     elif root.file(REMEMBERED).exists:
         assert root.file(REMEMBERED).content_string == root.check_output(f"{RULES} | sha256sum") + "\n"

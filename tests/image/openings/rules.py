@@ -31,7 +31,7 @@ RULES = (
     Rule(r"network: tcp the hub:881", "the hub's API, for which each server has a token of its own"),
     Rule(r"network: (tcp|udp) the resolver:53", "names have to be resolved"),
     Rule(
-        r"readable: /etc/hubsmith/(README|network\.json|launch\.json|operator_keys)",
+        r"readable: /etc/hubsmith/(README|(disk|launch|network)\.json|operator_keys)",
         "settings that are no secret",
     ),
     Rule(
@@ -79,10 +79,6 @@ RULES = (
     Rule(
         r"writable: /var/tmp, (private|shared)",
         "the user's own folder on the data volume, which counts as the user's disk space",
-    ),
-    Rule(
-        r"writable: /run/jupyter-USER-[\w-]+, private",
-        "the server's own folder, of 1 MiB: not in the machine's /run",
     ),
     Rule(
         r"writable: /proc/pressure/(cpu|io|memory|irq), \w+",

@@ -33,6 +33,7 @@ def limits(
 
     monkeypatch.setattr(quota, "device", lambda: "/dev/vdb")
     monkeypatch.setattr(quota, "are_on", lambda _: True)
+    monkeypatch.setattr(quota, "turn_on", lambda _: True)
     monkeypatch.setattr(quota, "get", lambda _, uid: kernel[uid])
     monkeypatch.setattr(quota, "put", put)
     monkeypatch.setattr(module, "users", lambda: {"ada": 2001, "bob": 2002})
@@ -145,7 +146,8 @@ def test_a_broken_file_changes_no_limit(limits: ModuleType) -> None:
 
 
 def test_a_volume_without_quotas_is_said(limits: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits.quota, "are_on", lambda _: False)
+    for question in ("are_on", "turn_on"):
+        monkeypatch.setattr(limits.quota, question, lambda _: False)
     assert not limits.apply()
     assert limits.report() == []
     assert limits.begin() == {}
@@ -429,7 +431,7 @@ class TestTemporaryFiles:
         found = temporary.properties(2001, "jupyter-ada-singleuser", {"BindPaths": "/srv/shared"})
         assert found == {
             "BindPaths": f"/srv/shared {tmp_path}/.tmp/2001:/var/tmp",
-            "TemporaryFileSystem": "/run/jupyter-ada-singleuser:mode=1777,size=1M",
+            "InaccessiblePaths": "/run/jupyter-ada-singleuser",
         }
         assert (tmp_path / ".tmp").stat().st_mode & 0o777 == 0o711
         assert (tmp_path / ".tmp/2001").stat().st_mode & 0o777 == 0o700
@@ -444,7 +446,7 @@ class TestTemporaryFiles:
         monkeypatch.setattr(Path, "mkdir", full)
         found = temporary.properties(2001, "unit", {"TemporaryFileSystem": "/tmp:size=50%"})
         mounts = [mount.partition(":")[0] for mount in found["TemporaryFileSystem"].split()]
-        assert mounts == ["/tmp", "/run/unit", "/var/tmp"]
+        assert mounts == ["/tmp", "/var/tmp"]
         assert "BindPaths" not in found
 
 

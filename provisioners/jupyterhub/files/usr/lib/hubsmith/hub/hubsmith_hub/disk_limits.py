@@ -99,7 +99,7 @@ def apply(*names: str) -> bool:
     Raises OSError, ValueError.
     """
     special = quota.device()
-    if special is None or not quota.are_on(special):
+    if special is None or not quota.turn_on(special):
         return False
     usual, own_limits, frozen = common(), own(), _frozen()
     for name, uid in users().items():
@@ -139,7 +139,7 @@ def begin() -> dict[str, Limit]:
     Raises OSError, ValueError.
     """
     special = quota.device()
-    if _path().exists() or special is None or not quota.are_on(special):
+    if _path().exists() or special is None or not quota.turn_on(special):
         return {}
     usual, given = common(), {}
     for name, uid in users().items():

@@ -9,15 +9,22 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DATA = Path("/data")
 BLOCK = 1024
 """Bytes in which limits are counted (QIF_DQBLKSIZE)."""
 
 _USER = 0
-_GET, _SET = 0x800007, 0x800008
+_ON, _GET, _SET = 0x800002, 0x800007, 0x800008
+_STATE = 0x5805
+"""Q_XGETQSTAT (linux/dqblk_xfs.h): it asks for XFS's answer, and ext4 gives it as well."""
+_STATE_FLAGS = slice(2, 4)
+_ENFORCED = 2
+_ALREADY = (errno.EEXIST, errno.EBUSY)
 _BLOCK_LIMITS, _INODE_LIMITS = 1, 4
 # No quotas on this file system, none in this kernel, no such file system.
 _OFF = (errno.ESRCH, errno.ENOSYS, errno.ENOTBLK, errno.ENODEV, errno.ENOENT, errno.EINVAL)
@@ -62,8 +69,25 @@ def device(mount_point: Path | None = None, mountinfo: str | None = None) -> str
 
 
 def are_on(special: str | None) -> bool:
-    """Does this device's file system keep quotas, mounted as it is now?"""
-    return special is not None and _call(_GET, special, 0, _Dqblk()) == 0
+    """Does the kernel enforce quotas on this device's file system, mounted as it is now?"""
+    state = (ctypes.c_ubyte * 256)()
+    if special is None or _call(_STATE, special, 0, state):
+        return False
+    return bool(int.from_bytes(bytes(state)[_STATE_FLAGS], sys.byteorder) & _ENFORCED)
+
+
+def turn_on(special: str) -> bool:
+    """Have the kernel enforce quotas; False where the file system has none.
+
+    Without it a mount only counts: limits are enforced from the mount on where it has the option usrquota,
+    which a kernel without quotas would refuse.
+    """
+    if are_on(special):
+        return True
+    code = _call(_ON, special, 0, None)
+    if code not in (0, *_ALREADY, *_OFF):
+        _raise(code, special)
+    return are_on(special)
 
 
 def get(special: str, uid: int) -> Quota:
@@ -81,11 +105,12 @@ def put(special: str, uid: int, max_bytes: int, max_inodes: int) -> None:
     _raise(_call(_SET, special, uid, block), special)
 
 
-def _call(command: int, special: str, uid: int, block: _Dqblk) -> int:
+def _call(command: int, special: str, uid: int, answer: ctypes.Structure | ctypes.Array[Any] | None) -> int:
     """0 or an errno."""
     library = ctypes.CDLL(None, use_errno=True)
+    place = None if answer is None else ctypes.byref(answer)
     done = library.quotactl(
-        ctypes.c_int(command << 8 | _USER), os.fsencode(special), ctypes.c_int(uid), ctypes.byref(block)
+        ctypes.c_int(command << 8 | _USER), os.fsencode(special), ctypes.c_int(uid), place
     )
     return ctypes.get_errno() if done else 0
 

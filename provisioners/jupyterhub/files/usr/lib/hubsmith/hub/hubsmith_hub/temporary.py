@@ -23,9 +23,10 @@ def properties(uid: int, unit: str, others: Mapping[str, str]) -> dict[str, str]
     """What gives a unit with these other properties the /var/tmp of the user with this number.
 
     In memory where the folder cannot be made: a full disk keeps no server from starting. The unit's runtime
-    directory becomes the server's own too: it is in the machine's /run, which a user could fill.
+    directory, which SystemdSpawner insists on, is closed: it is in the machine's /run, which a user could
+    fill. systemd would bind it over a file system of the server's own.
     """
-    found = _added(others, "TemporaryFileSystem", f"/run/{unit}:mode=1777,size=1M")
+    found = _added(others, "InaccessiblePaths", f"/run/{unit}")
     try:
         return _added(found, "BindPaths", f"{_folder(uid)}:/var/tmp")
     except OSError as exc:
