@@ -44,6 +44,13 @@ def test_every_opening_is_meant(
     assert not verdict.unknown, rules.told(verdict.unknown)
 
 
+@pytest.mark.usefixtures("heavy")
+def test_privileges_are_noticed(root: Host, hub_user: HubUser) -> None:
+    found, made = planted.told_of_privileges(root, hub_user)
+    assert found == made
+    assert set(rules.judge(found).unknown) == found
+
+
 @pytest.mark.usefixtures("thorough", "exclusive")
 def test_each_kind_is_noticed(
     kernel: Kernel, root: Host, hub_user: HubUser, settings: Settings, neighbour: Neighbour
