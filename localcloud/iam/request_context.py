@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam import ec2_calls, iam_calls
+from localcloud.iam import assume_role, ec2_calls, iam_calls, implied_calls
 from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
@@ -25,9 +25,10 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
         return _ec2(operation, parameters, place)
     known = _RESOURCES.get(service, _any)
     keys: Keys = {
-        **ec2_calls.request_keys(parameters.get("Tags") or ()),
+        **ec2_calls.request_keys(implied_calls.tags(parameters)),
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
         **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
+        **(assume_role.keys(parameters) if operation == "AssumeRole" else {}),
     }
     return JudgedCall(
         f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
