@@ -31,7 +31,7 @@ _HELP = {
     "freeze": "INSTANCE-ID  Pause a machine",
     "thaw": "INSTANCE-ID  Resume a machine",
     "kill": "INSTANCE-ID  End a machine as a crash would",
-    "expire-credentials": "ROLE|ACCESS-KEY-ID|all  End temporary credentials now",
+    "expire-credentials": "ROLE|all  End the sessions of a role now, or the one with this access key",
     "clear": "NUMBER|all  Remove a fault",
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from moto.iam.models import Role, iam_backends
 
-from localcloud.iam.callers import Caller
+from localcloud.iam.callers import JudgedCaller
 from localcloud.iam.conditions import UnknownOperatorError, holds
 from localcloud.iam.refusal import Refusal
 from localcloud.iam.sessions import PARTITION
@@ -28,7 +28,9 @@ NAMED, ACCOUNT, NOBODY = "named", "account", ""
 _MISSING = ("GetFederationToken", "GetSessionToken")
 
 
-def refuse(operation: str, parameters: Parameters, caller: Caller | None, account: str) -> Refusal | None:
+def refuse(
+    operation: str, parameters: Parameters, caller: JudgedCaller | None, account: str
+) -> Refusal | None:
     """What STS refuses whoever asks, None where the call may go on. The caller holds the lock."""
     if operation in _MISSING or (operation == "AssumeRole" and parameters.get("PolicyArns")):
         what = operation if operation in _MISSING else "PolicyArns of AssumeRole"
@@ -50,7 +52,7 @@ def find(arn: str, account: str) -> Role | None:
     return next((role for role in iam_backends[account][PARTITION].get_roles() if role.arn == arn), None)
 
 
-def trust(role: Role, caller: Caller, context: Context, account: str) -> str | None:
+def trust(role: Role, caller: JudgedCaller, context: Context, account: str) -> str | None:
     """How the role's trust policy means the caller: NAMED, ACCOUNT or NOBODY; None: it denies them.
 
     A statement whose condition cannot be judged here allows nothing.
@@ -89,7 +91,7 @@ def _applies(statement: Mapping[str, Any], context: Context) -> bool:
         return bool(statement.get("Effect") == "Deny")
 
 
-def _means(principal: Any, caller: Caller, account: str) -> str:  # noqa: ANN401  # JSON of a policy
+def _means(principal: Any, caller: JudgedCaller, account: str) -> str:  # noqa: ANN401  # JSON of a policy
     named = principal.get("AWS", []) if isinstance(principal, Mapping) else principal
     listed = [named] if isinstance(named, str) else named or []
     if any(one in ("*", caller.arn, caller.principal) for one in listed):
@@ -107,7 +109,7 @@ def _of_policy(policy: str | None) -> Refusal | None:
     return Refusal("MalformedPolicyDocument", "This policy contains invalid Json", 400)
 
 
-def _of_duration(seconds: int, role: Role, caller: Caller | None) -> Refusal | None:
+def _of_duration(seconds: int, role: Role, caller: JudgedCaller | None) -> Refusal | None:
     if not SHORTEST_S <= seconds <= LONGEST_S:
         bound = (
             f"greater than or equal to {SHORTEST_S}"

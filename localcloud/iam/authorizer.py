@@ -26,7 +26,7 @@ from localcloud.iam import (
     request_context,
     resource_tags,
 )
-from localcloud.iam.callers import Caller
+from localcloud.iam.callers import JudgedCaller
 from localcloud.iam.policy import IDENTITY, Decision, JudgedCall, decide
 from localcloud.iam.refusal import Refusal, denied
 from localcloud.iam.wildcards import Context
@@ -83,7 +83,7 @@ class Authorizer:
 
     def _judge(
         self,
-        caller: Caller,
+        caller: JudgedCaller,
         service: str,
         asked: tuple[str, dict[str, Any]],
         known: Context,
@@ -115,7 +115,7 @@ class Authorizer:
         with self._lock:
             self._records.clear()
 
-    def _note(self, caller: Caller, call: JudgedCall, decision: Decision) -> None:
+    def _note(self, caller: JudgedCaller, call: JudgedCall, decision: Decision) -> None:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         record = Record(
             now,
@@ -133,7 +133,7 @@ class Authorizer:
             self._records.append(record)
 
 
-def _decide(caller: Caller, call: JudgedCall, _: str) -> Decision:
+def _decide(caller: JudgedCaller, call: JudgedCall, _: str) -> Decision:
     if call.action in _ALWAYS:
         return Decision(True)
     for kind, policies in caller.policy_sets:
@@ -143,7 +143,7 @@ def _decide(caller: Caller, call: JudgedCall, _: str) -> Decision:
     return Decision(True)
 
 
-def _assuming(caller: Caller, call: JudgedCall, account: str) -> Decision:
+def _assuming(caller: JudgedCaller, call: JudgedCall, account: str) -> Decision:
     """The role's trust policy and the caller's own policies: see assume_role.py."""
     (arn,) = call.resources
     role = assume_role.find(arn, account)
@@ -155,7 +155,7 @@ def _assuming(caller: Caller, call: JudgedCall, account: str) -> Decision:
     return own if not is_enough else Decision(True)
 
 
-def _refusal(service: str, caller: Caller, call: JudgedCall, decision: Decision) -> Refusal:
+def _refusal(service: str, caller: JudgedCaller, call: JudgedCall, decision: Decision) -> Refusal:
     """In the words of the service."""
     who = f"User: {caller.arn} is not authorized to perform: {call.action} on resource: {decision.resource}"
     return denied(service, f"{who} {decision.reason}".strip())

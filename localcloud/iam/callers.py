@@ -22,7 +22,7 @@ _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 @dataclass(frozen=True)
-class Caller:
+class JudgedCaller:
     """Whose calls are judged.
 
     ``arn`` is the session's or the user's, ``principal`` the role's or the user's.
@@ -62,19 +62,19 @@ class Caller:
         return known
 
 
-def find(access_key: str, account: str) -> Caller | None:
+def find(access_key: str, account: str) -> JudgedCaller | None:
     """Who calls with this key; None: the owner. The caller holds the lock of the model."""
     if issued := sessions.find(access_key):
         return _in_role(issued)
     if user := iam_backends[account][sessions.PARTITION].get_user_from_access_key_id(access_key):
         return _user(user, access_key)
-    return Caller("", "", "", "", is_known=False) if _KEY.fullmatch(access_key) else None
+    return JudgedCaller("", "", "", "", is_known=False) if _KEY.fullmatch(access_key) else None
 
 
-def _in_role(issued: AssumedRole) -> Caller:
+def _in_role(issued: AssumedRole) -> JudgedCaller:
     backend = iam_backends[issued.account_id][sessions.PARTITION]
     role = next((role for role in backend.get_roles() if role.arn == issued.role_arn), None)
-    return Caller(
+    return JudgedCaller(
         issued.arn,
         issued.role_arn,
         issued.user_id,
@@ -88,10 +88,10 @@ def _in_role(issued: AssumedRole) -> Caller:
     )
 
 
-def _user(user: User, access_key: str) -> Caller:
+def _user(user: User, access_key: str) -> JudgedCaller:
     backend = iam_backends[user.account_id][sessions.PARTITION]
     key = user.get_access_key_by_id(access_key)
-    return Caller(
+    return JudgedCaller(
         user.arn,
         user.arn,
         user.id,

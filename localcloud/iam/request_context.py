@@ -54,8 +54,10 @@ def _ssm(operation: str, parameters: Parameters, place: str) -> list[str]:
 def _parameter(name: str, place: str) -> str:
     if name.startswith("arn:"):
         return name
-    # name:version and name:label mean the same parameter.
-    return f"arn:aws:ssm:{place}:parameter/{name.partition(':')[0].strip('/')}"
+    # name:version and name:label mean the same parameter; those below /aws are AWS's own, of no account.
+    bare = name.partition(":")[0].strip("/")
+    owner = f"{place.partition(':')[0]}:" if bare.startswith("aws/") else place
+    return f"arn:aws:ssm:{owner}:parameter/{bare}"
 
 
 def _route53(operation: str, parameters: Parameters, _: str) -> list[str]:

@@ -113,6 +113,8 @@ def test_a_user_may_do_nothing_without_a_policy_but_say_who_it_is(connect: Conne
         connect("iam", ada).list_roles()
     with refused("AccessDeniedException", "ada is not authorized to perform: ssm:GetParameter", 400):
         connect("ssm", ada).get_parameter(Name="/x")
+    with refused("AccessDeniedException", "kms:ListKeys", 400):
+        connect("kms", ada).list_keys()
     with refused("AccessDeniedException", "scheduler:GetSchedule"):
         connect("scheduler", ada).get_schedule(Name="x")
     assert connect("sts", ada).get_caller_identity()["Arn"].endswith(":user/staff/ada")
