@@ -22,6 +22,7 @@ from localcloud.iam import (
     callers,
     entities,
     implied_calls,
+    kms_calls,
     reading,
     request_context,
     resource_tags,
@@ -93,7 +94,7 @@ class Authorizer:
         _, account = place
         for read in _calls(service, *asked, *place):
             full = entities.looked_up(replace(read, context={**known, **read.context}), account)
-            call = resource_tags.looked_up(full, *place)
+            call = resource_tags.looked_up(kms_calls.looked_up(full, *place), *place)
             judge = _assuming if call.action == assume_role.ACTION else _decide
             decision = judge(caller, call, account)
             self._note(caller, call, decision)

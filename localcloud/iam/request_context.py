@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam import assume_role, ec2_calls, iam_calls, implied_calls
+from localcloud.iam import assume_role, ec2_calls, iam_calls, implied_calls, kms_calls
 from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
@@ -141,7 +141,7 @@ def _any(_: str, parameters: Parameters, __: str) -> list[str]:
 
 _RESOURCES = {
     "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named,
-    "logs": _logs,
+    "kms": kms_calls.named, "logs": _logs,
     "route53": _route53, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
 from moto.sts.models import sts_backends
 from werkzeug.test import Client
 
@@ -24,5 +25,5 @@ def client(tmp_path: Path) -> Iterator[Client]:
     install(host)
     yield Client(CloudApp(host, dict))
     host.close()
-    for known in (iam_backends, sts_backends):
+    for known in (iam_backends, kms_backends, sts_backends):
         known[ACCOUNT].clear()

@@ -153,6 +153,26 @@ def test_what_says_who_calls_can_be_a_condition_or_a_variable(connect: Connect, 
         connect("ec2", ada).describe_volumes()
 
 
+def test_a_call_that_names_an_alias_is_judged_by_its_key(connect: Connect, ada: Keys) -> None:
+    owner, mine = connect("kms"), connect("kms", ada)
+    key, other = (owner.create_key()["KeyMetadata"] for _ in range(2))
+    owner.create_alias(AliasName="alias/hubs", TargetKeyId=key["KeyId"])
+    give(connect, "kms:DescribeKey", resource=key["Arn"])
+    alias = key["Arn"].replace(f"key/{key['KeyId']}", "alias/hubs")
+    for name in (key["KeyId"], key["Arn"], "alias/hubs", alias):
+        assert mine.describe_key(KeyId=name)["KeyMetadata"]["Arn"] == key["Arn"]
+    with refused("AccessDeniedException", f"kms:DescribeKey on resource: {other['Arn']}"):
+        mine.describe_key(KeyId=other["KeyId"])
+    give(connect, "kms:DescribeKey", resource=alias)
+    with refused("AccessDeniedException", f"kms:DescribeKey on resource: {key['Arn']}"):
+        mine.describe_key(KeyId="alias/hubs")
+    has_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/hubs"}}
+    give(connect, "kms:DescribeKey", resource=other["Arn"].replace(other["KeyId"], "*"), Condition=has_alias)
+    mine.describe_key(KeyId=key["KeyId"])
+    with refused("AccessDeniedException"):
+        mine.describe_key(KeyId=other["KeyId"])
+
+
 def test_keys_that_are_disabled_deleted_or_unknown_are_nobodys(connect: Connect, ada: Keys) -> None:
     iam, key = connect("iam"), ada["AccessKeyId"]
     give(connect, "*")
