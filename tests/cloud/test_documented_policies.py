@@ -22,33 +22,13 @@ from tests.cloud.hubs import Site, everything, host_key
 from tests.cloud.invoke_runner import REPO, TINY, InvokeRunner
 from tests.cloud.privileges import unused
 from tests.cloud.role_runner import ACCOUNT, Account, RoleRunner
-from tests.unit.docs.policies import BY_CLOUDFORMATION, IAM, document
+from tests.cloud.unneeded_rights import ELSEWHERE, NOT_HERE, POLICIES
+from tests.unit.docs.policies import IAM, document
 
 pytestmark = pytest.mark.vm
 
 IMAGE = ["--manifest", str(TINY), "--cloud", "aws", "--set", "image.name=jupyterhub"]
 IMAGE += ["--set", "publish.ssm_parameter=/hubsmith/{image}/latest"]
-POLICIES = ("build", "launch", "schedule", "share", "kms")
-ELSEWHERE = {
-    "hub-boundary": "tests/cloud/launch/test_boundary.py; what hubs' roles do, tests/cloud/golden/",
-    "github-trust": "a trust policy of AWS's own: the local cloud has no OpenID Connect",
-}
-_READS = "AWS's CloudFormation reads and tags what it has made; the local one does not"
-_CHANGES = "an update from the template of an earlier version"
-_USES = "EC2 uses the key with the caller's rights; the local cloud encrypts nothing"
-NOT_HERE = {
-    ("launch", "ec2:DisassociateAddress"): "an address that somebody has given to something else",
-    **{("kms", f"kms:{action}"): _USES for action in ("CreateGrant", "Decrypt", "ReEncrypt*")},
-    ("kms", "kms:GenerateDataKeyWithoutPlaintext"): _USES,
-    **{
-        ("schedule", action): _READS
-        for action in BY_CLOUDFORMATION - {"cloudformation:TagResource", "iam:PassRole"}
-    },
-    ("schedule", "iam:UpdateAssumeRolePolicy"): _CHANGES,
-    ("schedule", "iam:UpdateRole"): _CHANGES,
-    ("schedule", "logs:DeleteRetentionPolicy"): _CHANGES,
-}
-"""(policy, action or resource): why no call to the local cloud needs it."""
 OF_AWS = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2"
 LAYERED = ["--profile", "layered", "--set", "builder.root_volume.encrypted=false"]
 DOMAIN = "hub.example.test"
