@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from botocore.exceptions import ClientError
 
+from build.aws import eventual
 from build.aws.errors import code_of
 from build.aws.session import Clients
 from build.bake.run import owner
@@ -28,7 +29,12 @@ def rule_for_a_while(port: int, cidr: str, lifetime: timedelta) -> IngressRule:
 def authorize(clients: Clients, group_id: str, rule: IngressRule) -> None:
     """Open what the rule says; one that is there already gets its description."""
     try:
-        clients.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule.permission])
+        eventual.retried(
+            lambda: clients.ec2.authorize_security_group_ingress(
+                GroupId=group_id, IpPermissions=[rule.permission]
+            ),
+            what=group_id,
+        )
     except ClientError as exc:
         if code_of(exc) != "InvalidPermission.Duplicate":
             raise

@@ -93,6 +93,8 @@ def state(host: Host) -> Iterator[Any]:
             hub=HUB,
             tags=HUB.tags,
             zone=None,
+            kms_key_arn=None,
+            billed={},
             waits=waits,
             subnet=SimpleNamespace(vpc_id=vpc, zone="us-east-1a"),
             options=options,
@@ -127,7 +129,7 @@ def test_a_launchs_volume_and_its_tag(state: Any, host: Host, monkeypatch: pytes
     host.faults.set(HIDDEN)
     host.faults.note_new({state.volume_id})
     monkeypatch.setattr(password, "_generate", lambda _: False)
-    monkeypatch.setattr(password, "_not_shown_yet", lambda _: None)
+    monkeypatch.setattr(password, "_not_shown_yet", lambda *_, **__: None)
     password.EnsurePassword().run(state)
     assert state.waits[1:] == [f"{state.volume_id}: InvalidVolume.NotFound"]
     host.faults.clear()

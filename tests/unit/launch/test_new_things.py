@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from build.aws import tags
+from build.aws.placements import Placement
 from build.bake.steps import source_image
 from build.errors import UserError
 from build.hubs import instances
@@ -189,16 +190,16 @@ def test_an_instance_is_asked_for_until_ec2_knows_group_and_profile(
     state = a_launch(ec2)
     state.report.waiting = waits.append
     state.group_id, state.profile, state.image = "sg-1", "hub", SimpleNamespace(id=IMAGE)
-    state.options = SimpleNamespace(instance_type="t3.small")
     made = {"Instances": [{"InstanceId": "i-new"}]}
     ec2.run_instances = refusing("InvalidGroup.NotFound", "InvalidParameterValue", made)
-    monkeypatch.setattr(instance, "_request", lambda _: {})
-    monkeypatch.setattr(instance, "_token", lambda _: "token")
-    assert instance._launch(state) == "i-new"
+    monkeypatch.setattr(instance, "_request", lambda *_: {})
+    monkeypatch.setattr(instance, "_token", lambda *_: "token")
+    placement = Placement("t3.small", "subnet-1", "us-east-1a")
+    assert instance._run(state, placement) == "i-new"
     assert waits == ["EC2: does not know sg-1 yet", "EC2: does not know the profile hub yet"]
     ec2.run_instances = refusing("InvalidSubnetID.NotFound")
     with pytest.raises(ClientError, match="InvalidSubnetID"):
-        instance._launch(state)
+        instance._run(state, placement)
 
 
 def test_a_new_address_leads_to_a_new_instance(ec2: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -95,13 +96,19 @@ def test_subdomains_are_said_where_they_are_on() -> None:
     assert digest(data) != digest({key: value for key, value in data.items() if key != "subdomains"})
 
 
+def rsa_4096(number: int) -> str:
+    """As long as a public key of 4096 bits is."""
+    name = b"ssh-rsa"
+    return base64.b64encode(len(name).to_bytes(4, "big") + name + bytes(525) + bytes([number])).decode()
+
+
 @pytest.mark.parametrize(("count", "fits"), [(10, True), (11, False)])
 def test_more_keys_than_user_data_takes_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, fits: bool
 ) -> None:
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     operator_key.ensure_key(HUB, "")
-    keys = [f"ssh-rsa {'A' * 716}{number:02} key{number}" for number in range(count)]  # RSA of 4096 bits
+    keys = [f"ssh-rsa {rsa_4096(number)} key{number}" for number in range(count)]
     manifest = load(
         Path(__file__).parents[3] / "manifest.yaml", overrides=[f"launch.operator_keys={json.dumps(keys)}"]
     )

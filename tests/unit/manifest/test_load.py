@@ -435,7 +435,7 @@ def test_editors_get_a_json_schema_with_every_key_described() -> None:
 def test_a_builder_at_a_private_address_has_to_know_who_calls(project: Project) -> None:
     project.edit("address: public", "address: private")
     assert project.problems(cloud="aws") == [
-        "manifest.yaml:13:12 builder.address: private needs builder.caller_cidr: the address that "
-        "builder.caller_ip_url tells is a public one"
+        "manifest.yaml:13:12 builder.address: is private, which needs builder.caller_cidr: the network that "
+        "the build connects from"
     ]
     project.load(cloud="local")  # whose profile says it

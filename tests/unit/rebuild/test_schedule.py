@@ -425,13 +425,16 @@ def _own_path() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
+KEY_ID, OUR_KMS = "1234abcd-12ab-34cd-56ef-1234567890ab", "arn:aws:kms:us-east-1:123456789012"
+
+
 @pytest.mark.parametrize(
     ("key", "resource", "alias"),
     [
-        ("1234abcd", "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/1234abcd", None),
-        ("arn:aws:kms:eu-west-1:123456789012:key/1", "arn:aws:kms:eu-west-1:123456789012:key/1", None),
+        (KEY_ID, "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/" + KEY_ID, None),
+        (f"{OUR_KMS}:key/{KEY_ID}", f"{OUR_KMS}:key/{KEY_ID}", None),
         ("alias/x", "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*", "alias/x"),
-        ("arn:aws:kms:eu-west-1:123456789012:alias/x", "arn:aws:kms:eu-west-1:123456789012:key/*", "alias/x"),
+        (f"{OUR_KMS}:alias/x", f"{OUR_KMS}:key/*", "alias/x"),
     ],
 )
 def test_a_builds_role_may_use_the_key_however_it_is_named(
