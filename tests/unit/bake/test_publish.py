@@ -84,7 +84,7 @@ def published(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) 
         publish=wanted, ssm_parameter="/x/latest", image=SimpleNamespace(name="x")
     )
     clients: Any = SimpleNamespace(ec2=account, ssm=account)
-    state = Bake(manifest, clients, SimpleNamespace(id="run-1"), Reporter(quiet=True))  # type: ignore[arg-type]
+    state = Bake(manifest, clients, SimpleNamespace(id="run-1", given_tags={}), Reporter(quiet=True))  # type: ignore[arg-type]
     state.image_id, state.snapshot_ids = "ami-new", ()
     try:
         Runner[Bake](state.report).run([Made(), Recorded(), publish.PublishImage()], state)
