@@ -152,14 +152,6 @@ def client(cloud: Cloud, service: str, token: str | None = None, agent: str = ""
         )
 
 
-def partition_of(region: str) -> str:
-    """The part of AWS that a region is in, as ARNs have it: aws, aws-cn, aws-us-gov, aws-eusc, ….
-
-    Raises botocore's UnknownRegionError for a region that looks like none of them.
-    """
-    return str(_shared().get_partition_for_region(region))
-
-
 _making = threading.Lock()
 
 

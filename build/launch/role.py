@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from build import image_contract
 from build.aws import eventual
 from build.aws.errors import code_of
-from build.aws.session import partition_of
+from build.aws.regions import partition_of
 from build.errors import UserError
 from build.hubs.models import Zone
 from build.launch.state import LaunchState
