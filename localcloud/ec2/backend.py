@@ -60,6 +60,11 @@ class LocalBackend(EC2Backend):
         """EC2 of every account and region of this cloud; they share one host."""
         return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
 
+    def sibling(self, region: str) -> LocalBackend:
+        """EC2 of the same account in another region."""
+        found: LocalBackend = ec2_backends[self.account_id][region]  # type: ignore[assignment]  # ours only
+        return found
+
     def enqueue_instance(self, instance_id: str) -> None:
         """Have an instance looked at soon: its state, volumes, snapshots or forwards are not as wanted."""
         self.host.enqueue("instance", self, instance_id)

@@ -13,7 +13,7 @@ from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.host import Host
 from localcloud.ec2.reconcile import forwards, layer_gc
 from localcloud.ec2.reconcile import instance as instance_reconciler
-from localcloud.ec2.rules import base_images
+from localcloud.ec2.rules import base_images, instance_types
 from localcloud.faults import consistency
 from localcloud.iam.entities import PARTITION
 
@@ -21,6 +21,7 @@ from localcloud.iam.entities import PARTITION
 def install(host: Host) -> None:
     """From now on moto's EC2 is the local cloud's; call it once, before anything asks for a backend."""
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
+    instance_types.fill_offerings()
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"  # as EC2's DescribeTags calls it
     LocalBackend.host, LocalBackend.url_module = host, urls
     host.resource_ids = lambda: (
