@@ -48,6 +48,13 @@ class LocalBackend(EC2Backend):
         self.launches: dict[str, tuple[str, str]] = {}
 
     @property
+    def image_copies(self) -> dict[str, tuple[object, str]]:
+        """Client token of CopyImage -> (what was asked for, image id)."""
+        # Not of __init__, so that a state that was kept before has them.
+        found: dict[str, tuple[object, str]] = self.__dict__.setdefault("_image_copies", {})
+        return found
+
+    @property
     def _url_module(self) -> ModuleType:
         # moto derives it from the module's name, which works for moto.<service>.models only.
         return self.url_module

@@ -134,6 +134,12 @@ def test_names_of_images_are_unique_in_a_region(cloud: PretendedCloud, other: An
     copy(cloud.clients.ec2)
 
 
+def test_a_client_token_makes_one_copy(other: Any) -> None:
+    made = copy(other, ClientToken="one")
+    assert copy(other, ClientToken="one") == made
+    assert refusal(copy, ec2=other, ClientToken="one", Encrypted=True)[0] == "IdempotentParameterMismatch"
+
+
 def test_a_copy_is_encrypted_with_a_key_of_its_own_region(cloud: PretendedCloud, other: Any) -> None:
     key = of_region(cloud, OTHER, "kms").create_key()["KeyMetadata"]["Arn"]
     asked: Any = {"SourceRegion": "us-east-1", "SourceSnapshotId": BASE}
