@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -100,6 +100,11 @@ def connect(cloud: Cloud) -> Clients:
     iam = session.client("iam", endpoint_url=cloud.endpoint_url, config=_CONFIG)
     account, end = sts.get_caller_identity()["Account"], _credentials_end(session)
     return Clients(cloud, account, ec2, ssm, route53, iam, end)
+
+
+def in_region(clients: Clients, region: str) -> Clients:
+    """The same account and endpoint in another region. Raises what ``connect`` raises."""
+    return connect(replace(clients.cloud, region=region))
 
 
 def _credentials_end(session: boto3.Session) -> datetime | None:
