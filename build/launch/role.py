@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 PATH = "/hubsmith/"
 _POLICY = "hub"
+# In every partition: https://github.com/aws/aws-cli/pull/8709, https://github.com/aws/aws-cdk/pull/22589
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [

@@ -6,7 +6,7 @@ import os
 
 from moto.ec2.models import ec2_backends
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
-from moto.iam.models import iam_backends
+from moto.iam.models import IAMBackend, iam_backends
 
 from localcloud.ec2 import urls
 from localcloud.ec2.backend import LocalBackend
@@ -15,7 +15,6 @@ from localcloud.ec2.reconcile import forwards, layer_gc
 from localcloud.ec2.reconcile import instance as instance_reconciler
 from localcloud.ec2.rules import base_images, instance_types
 from localcloud.faults import consistency
-from localcloud.iam.entities import PARTITION
 
 
 def install(host: Host) -> None:
@@ -44,7 +43,7 @@ def backends() -> list[LocalBackend]:
 
 
 def _roles_and_profiles() -> set[str]:
-    found = [account[PARTITION] for account in iam_backends.values() if PARTITION in account]
+    found = [backend for _, _, backend in iam_backends.iter_backends() if isinstance(backend, IAMBackend)]
     roles = {consistency.role_id(role.name) for backend in found for role in backend.get_roles()}
     return roles | {
         consistency.profile_id(profile.name)

@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.core.request import Request
 
-from localcloud.iam import boundaries, entities, reading, request_context, resource_tags, sessions
+from localcloud.iam import arns, boundaries, entities, reading, request_context, resource_tags, sessions
 from localcloud.iam.policy import Decision, JudgedCall, decide
 from localcloud.iam.refusal import Refusal
 from localcloud.iam.wildcards import Context
@@ -63,7 +63,11 @@ class Authorizer:
             and (refusal := self._judge(session, service, asked, scope["region"], account, request))
         ):
             return refusal
-        return boundaries.refuse(*asked, account) if asked and service == "iam" else None
+        return (
+            boundaries.refuse(*asked, scope["region"] if scope else "", account)
+            if asked and service == "iam"
+            else None
+        )
 
     def _judge(
         self,
@@ -81,7 +85,7 @@ class Authorizer:
             return Refusal("ExpiredToken", "The security token included in the request is expired")
         known = _known_of(session, region, account, request)
         for read in _calls(service, *asked, region, account) if asked else ():
-            full = entities.looked_up(replace(read, context={**known, **read.context}), account)
+            full = entities.looked_up(replace(read, context={**known, **read.context}), region, account)
             call = resource_tags.looked_up(full, region, account)
             decision = _decide(session, call)
             self._note(session, call, decision)
@@ -148,7 +152,7 @@ def _calls(
     found = [
         request_context.call(*asked),
         request_context.implied(*asked),
-        *entities.passed(service, operation, parameters, account),
+        *entities.passed(*asked),
     ]
     return [call for call in found if call is not None]
 
@@ -169,5 +173,5 @@ def _known_of(
         "aws:sourceip": (request.remote_addr or "",),
         "aws:useragent": (request.headers.get("User-Agent", ""),),
         "aws:userid": (session.user_id,),
-        "ec2:sourceinstancearn": (f"arn:aws:ec2:{region}:{account}:instance/{session.name}",),
+        "ec2:sourceinstancearn": (f"{arns.prefix(region)}:ec2:{region}:{account}:instance/{session.name}",),
     }

@@ -15,9 +15,9 @@ from typing import Any
 
 from moto.iam.models import IAMBackend, InstanceProfile, Role, iam_backends
 
+from localcloud.iam import arns
 from localcloud.iam.policy import JudgedCall
 
-PARTITION = "aws"
 _BY_BOUNDARY = {
     f"iam:{action}"
     for action in (
@@ -31,14 +31,14 @@ _BY_BOUNDARY = {
 _GIVE_A_PROFILE = ("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation", "RunInstances")
 
 
-def looked_up(call: JudgedCall, account: str) -> JudgedCall:
+def looked_up(call: JudgedCall, region: str, account: str) -> JudgedCall:
     """The call with the full ARNs of what it names, and the boundary of its role as a condition key.
 
     The caller holds the lock.
     """
     if not call.action.startswith("iam:"):
         return call
-    backend: IAMBackend = iam_backends[account][PARTITION]
+    backend: IAMBackend = iam_backends[account][arns.partition(region)]
     known = {one.arn.replace(f"{one.path}{one.name}", f"/{one.name}"): one for one in _all(backend)}
     found = [known.get(resource) for resource in call.resources]
     resources = tuple(
@@ -49,9 +49,11 @@ def looked_up(call: JudgedCall, account: str) -> JudgedCall:
     return replace(call, resources=resources, context={**call.context, **keys})
 
 
-def passed(service: str, operation: str, parameters: Mapping[str, Any], account: str) -> list[JudgedCall]:
+def passed(
+    service: str, operation: str, parameters: Mapping[str, Any], region: str, account: str
+) -> list[JudgedCall]:
     """The PassRole that a call is besides."""
-    backend: IAMBackend = iam_backends[account][PARTITION]
+    backend: IAMBackend = iam_backends[account][arns.partition(region)]
     roles: list[Role] = []
     if service == "iam" and operation == "AddRoleToInstanceProfile":
         roles = [role for role in backend.get_roles() if role.name == parameters.get("RoleName")]
@@ -64,7 +66,7 @@ def passed(service: str, operation: str, parameters: Mapping[str, Any], account:
             for role in one.roles
         ]
     return [
-        JudgedCall("iam:PassRole", (role.arn,), {"iam:passedtoservice": ("ec2.amazonaws.com",)})
+        JudgedCall("iam:PassRole", (role.arn,), {"iam:passedtoservice": (arns.passed_to_ec2(region),)})
         for role in roles
     ]
 

@@ -11,9 +11,9 @@ from moto.core.utils import utcnow
 from moto.iam.models import IAMBackend, ManagedPolicy, Role, iam_backends
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
+from localcloud.iam import arns
 from localcloud.iam.policy import BOUNDARY, IDENTITY, SESSION, Policy
 
-PARTITION = "aws"
 LIFETIME = timedelta(hours=6)
 # EC2 has new ones ready at least five minutes before the old expire; botocore asks again a quarter of an hour
 # before.
@@ -42,8 +42,9 @@ def credentials(account: str, region: str, role: Role, instance_id: str) -> tupl
 
     The caller holds the lock.
     """
-    backend = sts_backends[account][PARTITION]
-    _drop_old(backend, iam_backends[account][PARTITION])
+    partition = arns.partition(region)
+    backend = sts_backends[account][partition]
+    _drop_old(backend, iam_backends[account][partition])
     for known in reversed(backend.assumed_roles):
         if (
             known.session_name == instance_id
@@ -58,7 +59,7 @@ def find(access_key: str) -> Session | None:
     """Who calls with this key, if it is a role's."""
     for known in _all() if access_key.startswith("ASIA") else ():
         if known.access_key_id == access_key:
-            backend = iam_backends[known.account_id][PARTITION]
+            backend = iam_backends[known.account_id][known.role_arn.split(":")[1]]
             role = next((role for role in backend.get_roles() if role.arn == known.role_arn), None)
             sets = _policy_sets(backend, role, known.policy) if role else ()
             return Session(

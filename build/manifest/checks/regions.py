@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from build.aws.regions import partition_of
 from build.manifest.schema import ManifestFile
 from build.manifest.yaml.nodes import KeyPath
 
@@ -13,6 +12,8 @@ _AT: KeyPath = ("publish", "regions")
 
 def problems(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
     """Everything that keeps copies of the image from other regions."""
+    from build.aws.regions import partition_of  # botocore takes its time
+
     here = partition_of(settings.region)
     for index, region in enumerate(settings.publish.regions):
         if region == settings.region:

@@ -7,10 +7,9 @@ from moto.core.responses import ActionResult
 from build.aws.regions import partition_of
 from localcloud.ec2.errors import invalid_value
 from localcloud.ec2.responses.base import LocalActions
-from localcloud.iam import regions
+from localcloud.iam import arns, regions
 
 _MEMBERS = {"region-name": "RegionName", "endpoint": "Endpoint", "opt-in-status": "OptInStatus"}
-_SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
 
 
 class RegionActions(LocalActions):
@@ -24,7 +23,7 @@ class RegionActions(LocalActions):
         wanted, filters = self.values("RegionNames"), self.filters()
         if unknown := [name for name in wanted if name not in known]:
             raise invalid_value(unknown[0], "regionName")
-        suffix = _SUFFIXES.get(partition, "amazonaws.com")
+        suffix = arns.url_suffix(self.region)
         found = [
             {
                 "RegionName": name,

@@ -6,6 +6,8 @@ import hashlib
 import logging
 from datetime import datetime, timezone
 
+from build.aws.publishers import why_not
+from build.aws.regions import partition_of
 from build.errors import MachineError
 from localcloud import base_image
 from localcloud.base_image import BaseImage
@@ -30,7 +32,10 @@ def ids(name: str, region: str = FIRST_REGION) -> tuple[str, str]:
 
 def register_cached(backend: LocalBackend) -> None:
     """Register the base images that have appeared in the cache; the lock is held."""
+    partition = partition_of(backend.region_name)
     for base in base_image.cached():
+        if why_not(base.owner, partition):
+            continue
         if ids(base.name, backend.region_name)[0] not in backend.amis:
             try:
                 _register(backend, base)

@@ -30,7 +30,7 @@ def test_an_image_stays_in_its_region_unless_others_are_named(project: Project) 
             "is in the partition aws-cn, and us-east-1 in aws: EC2 copies no image between partitions",
         ),
         (
-            ["region=us-gov-west-1", "publish.regions=[us-east-1]"],
+            ["region=us-gov-west-1", "base.owner=self", "publish.regions=[us-east-1]"],
             "is in the partition aws, and us-gov-west-1 in aws-us-gov: EC2 copies no image "
             "between partitions",
         ),
