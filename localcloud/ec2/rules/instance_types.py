@@ -83,6 +83,11 @@ def has_nvme(name: str) -> bool:
     return bool(INSTANCE_TYPES[name]["EbsInfo"]["NvmeSupport"] != "unsupported")
 
 
+def is_nitro(name: str) -> bool:
+    """Does the type run on the Nitro hypervisor, or on metal without any?"""
+    return bool(INSTANCE_TYPES[name].get("Hypervisor") != "xen")
+
+
 def machine_size(name: str) -> tuple[int, int]:
     """(virtual processors, MiB of memory) of a machine of that type.
 
