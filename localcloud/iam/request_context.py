@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam import arns, ec2_calls, iam_calls
+from localcloud.iam import arns, ec2_calls, iam_calls, s3_calls
 from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
@@ -29,8 +29,9 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
         **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
     }
+    action = s3_calls.action(operation) if service == "s3" else operation
     return JudgedCall(
-        f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
+        f"{service}:{action}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
     )
 
 
@@ -139,7 +140,7 @@ def _any(_: str, parameters: Parameters, __: str) -> list[str]:
 _RESOURCES = {
     "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named,
     "logs": _logs,
-    "route53": _route53, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
+    "route53": _route53, "s3": s3_calls.named, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
 }  # fmt: skip
 
 
