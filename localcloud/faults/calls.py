@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request
 
 from localcloud.faults.fault import Call
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 def read(request: Request, body: bytes, services: tuple[str, ...]) -> Call:
@@ -29,6 +29,12 @@ def read(request: Request, body: bytes, services: tuple[str, ...]) -> Call:
     return Call(service, action, tuple(request.args.items()))
 
 
+def region(request: Request) -> str:
+    """The region that a request is signed for; empty when it is not signed."""
+    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    return scope["region"].lower() if scope else ""
+
+
 def _rest(request: Request, service: str) -> str:
     """The action of a REST request by the service's description; else the method, read as one."""
     try:
@@ -38,7 +44,7 @@ def _rest(request: Request, service: str) -> str:
             else request.method
         )
     except (HTTPException, NotImplementedError):
-        return {"GET": "Get", "HEAD": "Get"}.get(request.method, request.method)
+        return {"GET": "Get", "HEAD": "Get", "PUT": "Put"}.get(request.method, request.method)
 
 
 def _json(body: bytes) -> tuple[tuple[str, str], ...]:
