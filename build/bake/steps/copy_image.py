@@ -65,7 +65,7 @@ class CopyImage(Step[Bake]):
 def _begin(state: Bake, copy: ImageCopy) -> str:
     """EC2 copies in the background. With the same token it makes one copy, however often it is asked."""
     encrypted = {"Encrypted": True, "KmsKeyId": copy.kms_key_arn} if copy.kms_key_arn else {}
-    image_tags = {**state.manifest.image.tags, **describing_tags(state)}
+    image_tags = {**state.run.given_tags, **state.manifest.image.tags, **describing_tags(state)}
     with eventual.creating():
         return copy.clients.ec2.copy_image(
             Name=state.image_name,

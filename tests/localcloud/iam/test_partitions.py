@@ -14,7 +14,7 @@ from build.aws.session import Clients, client, connect
 from localcloud import base_image
 from localcloud.ec2.models import BlockDevice, LocalAmi
 from localcloud.ec2.reconcile import imds_facts
-from localcloud.iam import arns, entities, request_context
+from localcloud.iam import arns, implied_calls, request_context
 from tests.pretended_cloud import BASE, PretendedCloud, pretended_cloud
 
 TRUST = json.dumps(
@@ -125,7 +125,7 @@ def test_a_calls_resources_are_of_the_partition(region: str, partition: str, suf
 def test_whom_a_role_is_passed_to(cloud: PretendedCloud, region: str, service: str) -> None:
     in_region(cloud, region).iam.create_role(RoleName="hub", AssumeRolePolicyDocument=TRUST)
     asked = {"RoleName": "hub", "InstanceProfileName": "hub"}
-    (passed,) = entities.passed("iam", "AddRoleToInstanceProfile", asked, region, ACCOUNT)
+    (passed,) = implied_calls.passed("iam", "AddRoleToInstanceProfile", asked, region, ACCOUNT)
     assert passed.context == {"iam:passedtoservice": (service,)}
 
 
