@@ -67,7 +67,7 @@ def test_it_ends_with_the_answer(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "not_yet", [b"HTTP/1.1 503 Busy\r\n\r\n", b"", b"SSH-2.0-x\r\n", b"HTTP/1.1\r\n", None]
+    "not_yet", [b"HTTP/1.1 503 Busy\r\n\r\n", b"", b"SSH-2.0 200 x\r\n", b"HTTP/1.1\r\n", None]
 )
 def test_what_is_no_answer_of_a_working_server_does_not_count(
     module: ModuleType, not_yet: bytes | None

@@ -110,6 +110,24 @@ def test_a_start_that_hangs_gives_its_place_back(
     run(scene)
 
 
+def test_the_time_of_an_earlier_start_does_not_end_a_later_one(
+    run: Any, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(starts: Any) -> None:
+        monkeypatch.setattr(module, "HELD_FOR_S", 0.05)
+        starts.occupy("x")
+        starts.occupy("x")
+        starts.leave("x")
+        monkeypatch.setattr(module, "HELD_FOR_S", 60)
+        starts.occupy("x")
+        await asyncio.sleep(0.1)
+        tasks = entering(starts, "a", 1)
+        await turns()
+        assert in_place(tasks) == ""
+
+    run(scene)
+
+
 def test_a_start_that_is_under_way_counts_and_so_does_its_end(run: Any) -> None:
     async def scene(starts: Any) -> None:
         starts.occupy("x")
