@@ -63,6 +63,8 @@ class Units:
         arguments = ("-I", "-c", SERVER, json.dumps(order), port)
         process = await asyncio.create_subprocess_exec(sys.executable, *arguments, start_new_session=True)
         (STATE / unit).write_text(str(process.pid))
+        if order.get("at_once"):
+            await process.wait()
         return 0
 
     @staticmethod

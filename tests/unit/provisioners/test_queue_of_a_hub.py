@@ -202,7 +202,7 @@ def test_a_server_that_ends_frees_its_place_and_says_why_within_seconds(hub: Hub
 
 
 def test_one_that_ends_at_once_says_so_at_once(hub: Hub) -> None:
-    hub.users("broken", ends=3)
+    hub.users("broken", ends=3, at_once=True)
     began = time.monotonic()
     answer = hub.api("POST", "users/broken/server", json={})
     event = hub.events("broken")[-1] if answer.status_code == 202 else answer.json()
