@@ -142,6 +142,7 @@ class Here(HubsmithSpawner):
 
 c.JupyterHub.spawner_class = Here
 c.JupyterHub.proxy_class = NoProxy
+c.JupyterHub.template_paths = [str(Path(spawner.__file__).with_name("templates"))]
 c.JupyterHub.extra_handlers = api.HANDLERS
 c.JupyterHub.authenticator_class = DummyAuthenticator
 c.JupyterHub.hub_bind_url = c.JupyterHub.bind_url = os.environ["URL"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.cloud.browser import Browser
 from tests.unit.provisioners.conftest import FOLDERS
 
 pytest.importorskip("jupyterhub", reason="JupyterHub is not installed")
@@ -247,3 +249,27 @@ def test_a_restart_of_the_hub_keeps_servers_that_start_and_forgets_those_that_wa
     assert "You are next" in hub.events("third", 2)[-1]["message"]
     hub.until(lambda: all(hub.ready(name) for name in ("first", "second", "third")))
     assert hub.started() == ["first", "second", "third"]
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium here")
+def test_the_page_that_waits_says_for_how_many_and_asks_again_after_a_restart(
+    hub: Hub, tmp_path: Path
+) -> None:
+    hub.users("first", "second", loads_s=30)
+    hub.users("third", "fourth")
+    for name in ("first", "second", "third"):
+        hub.ask(name)
+    (tmp_path / "browser").mkdir()
+    with Browser(tmp_path / "browser", "hub.example.test", "127.0.0.1", "") as browser:
+        here = hub.url.replace("127.0.0.1", "hub.example.test")
+        browser.open(f"{here}/hub/login?next=%2Fhub%2Fspawn%2Ffourth")
+        browser.wait_for("document.querySelector('#username_input') !== null", 60)
+        browser.fill("#username_input", "fourth")
+        browser.fill("#password_input", "any")
+        browser.click("#login_submit")
+        browser.wait_for("document.body.innerText.includes('1 person is before you.')", 30)
+        browser.js("window.before = true")
+        hub.stop(signal.SIGKILL)
+        hub.start()
+        browser.wait_for("window.before === undefined", 30)
+        hub.until(lambda: hub.ready("fourth"))
