@@ -174,6 +174,15 @@ def test_who_stops_a_server_that_waits_leaves_the_queue_and_so_does_a_removed_us
     assert (hub.state("third"), hub.state("fourth")) == ({}, {})
 
 
+def test_the_check_of_status_goes_first(hub: Hub) -> None:
+    hub.users("first", "second", loads_s=6)
+    hub.users("third", "hubsmith-check-1a2b3c")
+    for name in ("first", "second", "third", "hubsmith-check-1a2b3c"):
+        hub.ask(name)
+    hub.until(lambda: hub.ready("third"))
+    assert hub.started()[2:] == ["hubsmith", "third"]
+
+
 def test_who_stops_a_server_that_starts_gives_its_place_to_the_next(hub: Hub) -> None:
     hub.users("first", "second", loads_s=25)
     hub.users("third")
@@ -195,7 +204,8 @@ def test_a_server_that_ends_frees_its_place_and_says_why_within_seconds(hub: Hub
     assert event["failed"]
     assert event["html_message"] == (
         "The server ended with status 3. Its last lines:"
-        "<pre class='text-start'>one &lt;b&gt;line&lt;/b&gt;</pre>"
+        "<pre class='text-start'>one &lt;b&gt;line&lt;/b&gt;\n"
+        "systemd: Result=exit-code, code=exited, status=3/x</pre>"
     )
     hub.until(lambda: hub.ready("next"))
     # How long the user was kept waiting for the words.

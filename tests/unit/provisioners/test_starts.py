@@ -69,6 +69,24 @@ def test_nobody_overtakes_those_who_wait(run: Any) -> None:
     run(scene)
 
 
+def test_a_first_one_goes_before_all_who_wait_but_takes_no_place_of_theirs(run: Any) -> None:
+    async def scene(starts: Any) -> None:
+        tasks = entering(starts, "abc", 1)
+        await turns()
+        check = {"x": asyncio.ensure_future(starts.enter("x", 1, first=True))}
+        await turns()
+        assert (in_place(tasks), in_place(check)) == ("a", "")
+        assert starts.before("b") == ["x"]
+        starts.leave("a")
+        await turns()
+        assert (in_place(tasks), in_place(check)) == ("a", "x")
+        starts.leave("x")
+        await turns()
+        assert in_place(tasks) == "ab"
+
+    run(scene)
+
+
 def test_who_gives_up_leaves_the_queue_and_the_others_move_up(run: Any) -> None:
     async def scene(starts: Any) -> None:
         tasks = entering(starts, "abc", 1)

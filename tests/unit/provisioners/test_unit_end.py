@@ -151,7 +151,27 @@ class TestTheRest:
         assert words(module, started(), forged) == "The server ended by itself."
 
 
+@pytest.mark.parametrize(
+    ("mib", "amount"),
+    [
+        (128, "128 MB"),
+        (1000, "1000 MB"),
+        (1024, "1 GB"),
+        (1536, "1.5 GB"),
+        (12288, "12 GB"),
+        (131072, "128 GB"),
+    ],
+)
+def test_amounts_of_memory(module: ModuleType, mib: int, amount: str) -> None:
+    assert words(module, failed("oom-kill"), memory=mib * 2**20).endswith(f"your limit of {amount}.")
+
+
 class TestLines:
+    def test_systemds_own_words_come_last(self, module: ModuleType) -> None:
+        end = module.understood([started(), wrote("hello"), *KILLED], UNIT, SLICE)
+        assert end.log() == ("hello", "systemd: Result=signal, code=killed, status=9/KILL")
+        assert module.understood([started(), wrote("hello")], UNIT, SLICE).log() == ("hello",)
+
     def test_the_last_ten_without_colours_and_not_too_long(self, module: ModuleType) -> None:
         entries = [wrote(f"\x1b[31mline {number}\x1b[0m") for number in range(20)]
         end = module.understood([*entries, wrote("x" * 5000), wrote("  ")], UNIT, SLICE)

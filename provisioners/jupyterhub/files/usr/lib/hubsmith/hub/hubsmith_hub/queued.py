@@ -10,6 +10,10 @@ from traitlets import Integer
 
 from hubsmith_hub import accounts, refused, start_progress, starts
 
+_CHECK = "hubsmith-check-"
+"""Users that `status --spawn` makes. Their servers go first: a busy hub is not a broken one, and an upgrade
+whose check takes too long is undone.
+"""
 STARTS = starts.Starts()
 """The queue of this hub."""
 
@@ -36,7 +40,8 @@ class QueuedSpawner(SystemdSpawner):
         if spawn is not None and not spawn.done():
             # However it ends: a start that is cancelled in the moment in which it gets its place, too.
             spawn.add_done_callback(lambda _: STARTS.leave(self))
-        await STARTS.enter(self, self.concurrent_starts)
+        first = self.user.name.startswith(_CHECK)
+        await STARTS.enter(self, self.concurrent_starts, first=first)
         await maybe_future(super().run_pre_spawn_hook())
 
     def refuse_others(self) -> None:

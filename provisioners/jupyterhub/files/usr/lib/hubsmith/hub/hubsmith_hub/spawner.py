@@ -122,7 +122,7 @@ class HubsmithSpawner(QueuedSpawner):
         """Why the server of this start does not run, or with a message why it is of no use."""
         service = f"{self.unit_name}.service"
         end = await unit_end.read(service, began, self.slice)
-        return refused.error(500, message or unit_end.in_words(end, self.mem_limit), end.lines)
+        return refused.error(500, message or unit_end.in_words(end, self.mem_limit), end.log())
 
     async def _bound_user(self, uid: int) -> None:
         """The limits hold for all servers of the user together: a slice of that user has them."""

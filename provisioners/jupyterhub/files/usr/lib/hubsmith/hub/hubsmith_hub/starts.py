@@ -23,14 +23,14 @@ class Starts:
         self._held: dict[Hashable, asyncio.TimerHandle] = {}
         self._places = 1
 
-    async def enter(self, start: Hashable, places: int) -> None:
+    async def enter(self, start: Hashable, places: int, *, first: bool = False) -> None:
         """Return when ``start`` has one of ``places`` places; `leave` gives it back.
 
-        However long that takes. A cancelled call leaves the queue by itself.
+        However long that takes; ``first`` goes before all who wait. A cancelled call leaves the queue.
         """
         self._places = places
         turn = asyncio.get_running_loop().create_future()
-        self._waiting[start] = turn
+        self._waiting = {start: turn, **self._waiting} if first else {**self._waiting, start: turn}
         self._admit()
         try:
             await turn

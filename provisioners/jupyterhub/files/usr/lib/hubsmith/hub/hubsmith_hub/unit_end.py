@@ -51,6 +51,12 @@ class End:
     lines: tuple[str, ...] = ()
     """The last that the server wrote."""
 
+    def log(self) -> tuple[str, ...]:
+        """Those lines, and systemd's own words for the end where it has said them."""
+        facts = {"Result": self.result, "code": self.code, "status": self.status}
+        told = ", ".join(f"{name}={value}" for name, value in facts.items() if value)
+        return (*self.lines, f"systemd: {told}") if told else self.lines
+
 
 async def read(unit: str, since: float, user_slice: str) -> End:
     """What the journal has of ``unit`` (a service, with its suffix) since that time, in seconds of the epoch.
@@ -97,7 +103,7 @@ def in_words(end: End, memory_bytes: int | None) -> str:
     killed = end.code in ("killed", "dumped")
     if end.result == "oom-kill" or (end.ran_out_of_memory and killed):
         if end.within_own_limit and memory_bytes:
-            limit = f"{memory_bytes / 2**30:.2g} GB"
+            limit = _amount(memory_bytes)
             return f"The server was ended because it used more memory than your limit of {limit}."
         return "The server was ended because the machine has no memory left: all servers together use it."
     if end.result == "timeout":
@@ -119,6 +125,13 @@ def _of_its_own(end: End) -> str:
     if status and any(_FULL.search(line) for line in end.lines):
         return "The server ended because its disk is full."
     return f"The server ended with status {status}." if status else "The server ended by itself."
+
+
+def _amount(size: int) -> str:
+    """2 GB, 1.5 GB, 512 MB: units as in hub.mem_limit, where 2G are 2 GiB."""
+    if size < 2**30:
+        return f"{size // 2**20} MB"
+    return f"{size / 2**30:.1f}".removesuffix(".0") + " GB"
 
 
 def _limit_in(message: str) -> str:
