@@ -148,6 +148,13 @@ class Hub(Section):
     tasks_limit: int = Field(
         default=1000, ge=50, le=100_000, description="Processes and threads of one user, all servers together"
     )
+    concurrent_starts: f.Starts = Field(
+        default="100%",
+        description=(
+            "Servers that start at a time: a number, or a share of the machine's processors; others wait in "
+            "a queue"
+        ),
+    )
     named_servers: int = Field(
         default=5, ge=0, le=100, description="Servers a user may have beside the default one"
     )

@@ -76,6 +76,7 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
         "hub.cpu_limit=1.5",
         "hub.mem_limit=2G",
         "hub.tasks_limit=200",
+        "hub.concurrent_starts=3",
         "hub.named_servers=2",
         "hub.idle_timeout_minutes=30",
         "hub.shutdown_on_logout=false",
@@ -85,6 +86,7 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
     assert config.Spawner.default_url == "/tree"
     assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (1.5, "2G")
     assert config.SystemdSpawner.unit_extra_properties["TasksMax"] == "200"
+    assert config.SystemdSpawner.concurrent_starts == 3
     assert (config.JupyterHub.allow_named_servers, config.JupyterHub.named_server_limit_per_user) == (True, 2)
     assert culler(config)[1:] == ["-m", "jupyterhub_idle_culler", "--timeout=1800"]
     assert config.JupyterHub.shutdown_on_logout is False
@@ -110,6 +112,9 @@ def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_
     assert config.SystemdSpawner.mem_limit == pytest.approx(
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2, abs=1
     )
+    assert config.SystemdSpawner.concurrent_starts == (os.cpu_count() or 1)
+    # Above its limit JupyterHub refuses (429): the queue is for all who come.
+    assert config.JupyterHub.concurrent_spawn_limit == 0
     assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == (
         "https://:443",
         "http://100.64.0.1:881",
