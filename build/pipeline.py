@@ -18,6 +18,8 @@ from build.report.reporter import Reporter
 
 State = TypeVar("State")
 
+_SWEEP = "run `invoke sweep` to remove what is left"
+
 
 class OnFailure(Enum):
     """What to do with what a failed run made: remove it, or keep what helps to look into it."""
@@ -81,11 +83,11 @@ class Runner(Generic[State]):
         if failure is not None:
             for leftover in leftovers:
                 self._report.warn(leftover)
+            if leftovers:
+                self._report.warn(_SWEEP)
             raise failure
         if leftovers:
-            raise CleanupError(
-                "not removed:\n" + "\n".join(leftovers), hint="run `invoke sweep` to remove what is left"
-            )
+            raise CleanupError("not removed:\n" + "\n".join(leftovers), hint=_SWEEP)
 
     def _clean(self, started: Sequence[Step[State]], state: State, *, failed: bool) -> list[str]:
         leftovers: list[str] = []

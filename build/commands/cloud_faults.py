@@ -31,6 +31,7 @@ _HELP = {
     "freeze": "INSTANCE-ID  Pause a machine",
     "thaw": "INSTANCE-ID  Resume a machine",
     "kill": "INSTANCE-ID  End a machine as a crash would",
+    "expire-credentials": "ROLE|all  End the sessions of a role now, or the one with this access key",
     "clear": "NUMBER|all  Remove a fault",
 }
 
@@ -52,6 +53,7 @@ def faults(
     freeze: str = "",
     thaw: str = "",
     kill: str = "",
+    expire_credentials: str = "",
     clear: str = "",
     json: bool = False,
 ) -> None:
@@ -85,6 +87,9 @@ def faults(
         for act, instance_id in (("freeze", freeze), ("thaw", thaw), ("kill", kill)):
             if instance_id:
                 client.machine(endpoint.url, instance_id, act)
+        if expire_credentials:
+            for arn in client.expire(endpoint.url, expire_credentials):
+                report.note(f"expired: {arn}")
         listed = client.listed(endpoint.url)
         report.document(listed) if json else report.table(("number", "fault", "", "still"), _rows(listed))
 

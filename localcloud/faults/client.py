@@ -38,6 +38,12 @@ def machine(endpoint_url: str, instance_id: str, act: str) -> dict[str, Any]:
     return _ask(endpoint_url, "POST", f"machines/{instance_id}", {"do": act})
 
 
+def expire(endpoint_url: str, which: str) -> list[str]:
+    """End sessions: of a role, of an access key, or "all"; their ARNs."""
+    found: list[str] = _ask(endpoint_url, "POST", "sessions", {"expire": which})["expired"]
+    return found
+
+
 def _ask(endpoint_url: str, method: str, path: str, document: object = None) -> dict[str, Any]:
     body = None if document is None else json.dumps(document).encode()
     url, headers = f"{endpoint_url}/hubsmith/{path}", {"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""Roles: the credentials an instance gets, and what they allow.
+"""Rights: who calls, the sessions of roles, and what their policies and those of users allow.
 
-Everybody else's calls are taken as they come.
+The account's owner is not judged: callers.py says who that is.
 """

@@ -1,7 +1,7 @@
-"""Refuses what a role's policies do not allow, and records what roles asked for.
+"""Refuses what a caller's policies do not allow, and records what judged callers asked for.
 
-Only credentials of roles are judged: the cloud's owner may do everything, and any other credentials are taken
-for theirs.
+Sessions of roles and users of IAM are judged: the cloud's owner may do everything (callers.py says who that
+is).
 """
 
 from __future__ import annotations
@@ -16,24 +16,36 @@ from typing import Any
 
 from moto.core.request import Request
 
-from localcloud.iam import boundaries, entities, reading, request_context, resource_tags, sessions
-from localcloud.iam.policy import Decision, JudgedCall, decide
-from localcloud.iam.refusal import Refusal
+from localcloud.iam import (
+    assume_role,
+    boundaries,
+    callers,
+    entities,
+    implied_calls,
+    kms_calls,
+    reading,
+    request_context,
+    resource_tags,
+)
+from localcloud.iam.callers import JudgedCaller
+from localcloud.iam.policy import IDENTITY, Decision, JudgedCall, decide
+from localcloud.iam.refusal import Refusal, denied
 from localcloud.iam.wildcards import Context
 
 REMEMBERED = 5000  # calls
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
-_JSON = ("codebuild", "events", "logs", "scheduler", "ssm")  # services whose protocol is JSON
+_ALWAYS_READ = ("iam", "sts")  # they have rules for every caller, the owner included
 _ALWAYS = {"sts:GetCallerIdentity"}  # nobody can be denied this
 
 
 @dataclass(frozen=True)
 class Record:
-    """One call made in a role."""
+    """One call made in a role or by a user."""
 
     at: str  # ISO 8601 UTC
     role: str
-    session: str  # the instance's id
+    user: str
+    session: str  # the instance's id, or the name given to AssumeRole
     action: str
     resources: tuple[str, ...]
     context: Context  # condition keys
@@ -53,59 +65,64 @@ class Authorizer:
         """The refusal of a request, None where it may go on."""
         request = Request(environ)
         scope = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        session = sessions.find(scope["key"]) if scope else None
-        if session is None and service != "iam":
+        caller = callers.find(scope["key"], account) if scope else None
+        if caller is None and service not in _ALWAYS_READ:
             return None
-        asked = reading.read(service, request)
-        if (
-            scope
-            and session
-            and (refusal := self._judge(session, service, asked, scope["region"], account, request))
-        ):
+        if caller and (refusal := caller.refuse(service, request.headers.get("X-Amz-Security-Token", ""))):
             return refusal
-        return boundaries.refuse(*asked, account) if asked and service == "iam" else None
+        asked = reading.read(service, request)
+        if asked is None:
+            return None
+        if caller and scope:
+            place = scope["region"], account
+            known = {**_of_request(request, scope["region"]), **caller.context(*place)}
+            if refusal := self._judge(caller, service, asked, known, place):
+                return refusal
+        if service == "sts":
+            return assume_role.refuse(*asked, caller, account)
+        return boundaries.refuse(*asked, account) if service == "iam" else None
 
     def _judge(
         self,
-        session: sessions.Session,
+        caller: JudgedCaller,
         service: str,
-        asked: tuple[str, dict[str, Any]] | None,
-        region: str,
-        account: str,
-        request: Request,
+        asked: tuple[str, dict[str, Any]],
+        known: Context,
+        place: tuple[str, str],
     ) -> Refusal | None:
-        """The refusal of what a role asks for."""
-        if session.token != request.headers.get("X-Amz-Security-Token") or session.role is None:
-            return Refusal("InvalidClientTokenId", "The security token included in the request is invalid.")
-        if session.expired:
-            return Refusal("ExpiredToken", "The security token included in the request is expired")
-        known = _known_of(session, region, account, request)
-        for read in _calls(service, *asked, region, account) if asked else ():
+        """The refusal of what a caller asks for; ``place`` is region and account."""
+        _, account = place
+        for read in _calls(service, *asked, *place):
             full = entities.looked_up(replace(read, context={**known, **read.context}), account)
-            call = resource_tags.looked_up(full, region, account)
-            decision = _decide(session, call)
-            self._note(session, call, decision)
+            call = resource_tags.looked_up(kms_calls.looked_up(full, *place), *place)
+            judge = _assuming if call.action == assume_role.ACTION else _decide
+            decision = judge(caller, call, account)
+            self._note(caller, call, decision)
             if not decision.allowed:
-                return _refusal(service, session, call, decision)
+                return _refusal(service, caller, call, decision)
         return None
 
-    def records(self, role: str = "") -> list[dict[str, Any]]:
-        """What was asked for, oldest first; of one role if it is named."""
+    def records(self, role: str = "", user: str = "") -> list[dict[str, Any]]:
+        """What was asked for, oldest first; of one role or user if it is named."""
         with self._lock:
-            return [asdict(record) for record in self._records if not role or record.role == role]
+            return [
+                asdict(record)
+                for record in self._records
+                if (not role or record.role == role) and (not user or record.user == user)
+            ]
 
     def forget(self) -> None:
         """Begin a new record."""
         with self._lock:
             self._records.clear()
 
-    def _note(self, session: sessions.Session, call: JudgedCall, decision: Decision) -> None:
-        role = session.role.name if session.role else ""
+    def _note(self, caller: JudgedCaller, call: JudgedCall, decision: Decision) -> None:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         record = Record(
             now,
-            role,
-            session.name,
+            caller.role,
+            caller.user,
+            caller.session,
             call.action,
             call.resources,
             call.context,
@@ -117,57 +134,57 @@ class Authorizer:
             self._records.append(record)
 
 
-def _decide(session: sessions.Session, call: JudgedCall) -> Decision:
+def _decide(caller: JudgedCaller, call: JudgedCall, _: str) -> Decision:
     if call.action in _ALWAYS:
         return Decision(True)
-    for kind, policies in session.policy_sets:
+    for kind, policies in caller.policy_sets:
         decision = decide(policies, call, kind)
         if not decision.allowed:
             return decision
     return Decision(True)
 
 
-def _refusal(service: str, session: sessions.Session, call: JudgedCall, decision: Decision) -> Refusal:
+def _assuming(caller: JudgedCaller, call: JudgedCall, account: str) -> Decision:
+    """The role's trust policy and the caller's own policies: see assume_role.py."""
+    (arn,) = call.resources
+    role = assume_role.find(arn, account)
+    how = assume_role.trust(role, caller, call.context, account) if role else assume_role.NOBODY
+    own = _decide(caller, call, account)
+    if not how:
+        return Decision(False, arn)
+    is_enough = how == assume_role.NAMED and own.kind == IDENTITY and not own.is_explicit
+    return own if not is_enough else Decision(True)
+
+
+def _refusal(service: str, caller: JudgedCaller, call: JudgedCall, decision: Decision) -> Refusal:
     """In the words of the service."""
-    who = (
-        f"User: {session.arn} is not authorized to perform: {call.action} on resource: {decision.resource} "
-        f"{decision.reason}"
-    )
-    if service == "ec2":
-        return Refusal("UnauthorizedOperation", f"You are not authorized to perform this operation. {who}")
-    if service in _JSON:
-        return Refusal("AccessDeniedException", who, 400)
-    return Refusal("AuthorizationError" if service == "sns" else "AccessDenied", who)
+    who = f"User: {caller.arn} is not authorized to perform: {call.action} on resource: {decision.resource}"
+    return denied(service, f"{who} {decision.reason}".strip())
 
 
 def _calls(
     service: str, operation: str, parameters: dict[str, Any], region: str, account: str
 ) -> list[JudgedCall]:
     """What the caller of a request must be allowed."""
-    asked = (service, operation, parameters, region, account)
+    asked = (service, operation, parameters)
+    itself = request_context.call(*asked, region, account)
     found = [
-        request_context.call(*asked),
-        request_context.implied(*asked),
-        *entities.passed(service, operation, parameters, account),
+        itself,
+        request_context.implied(*asked, region, account) or implied_calls.tagging(*asked, itself),
+        *implied_calls.passed(*asked, account),
     ]
     return [call for call in found if call is not None]
 
 
-def _known_of(
-    session: sessions.Session, region: str, account: str, request: Request
-) -> dict[str, tuple[str, ...]]:
+def _of_request(request: Request, region: str) -> dict[str, tuple[str, ...]]:
     """The condition keys every request has. AWS's endpoints are https, so this one counts as such."""
     now = datetime.now(timezone.utc)
     return {
         "aws:currenttime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
         "aws:epochtime": (str(int(now.timestamp())),),
-        "aws:principalaccount": (account,),
-        "aws:principalarn": (session.role.arn if session.role else "",),
-        "aws:principaltype": ("AssumedRole",),
         "aws:requestedregion": (region,),
         "aws:securetransport": ("true",),
         "aws:sourceip": (request.remote_addr or "",),
         "aws:useragent": (request.headers.get("User-Agent", ""),),
-        "aws:userid": (session.user_id,),
-        "ec2:sourceinstancearn": (f"arn:aws:ec2:{region}:{account}:instance/{session.name}",),
+        "ec2:region": (region,),
     }

@@ -28,6 +28,10 @@ def refuse(operation: str, parameters: Mapping[str, Any], account: str) -> Refus
     boundary = parameters.get("PermissionsBoundary")
     if operation == "PutRolePermissionsBoundary" or (operation == "CreateRole" and boundary is not None):
         return _unknown(backend, str(boundary or ""))
+    if operation == "CreateUser" and boundary is not None:
+        return Refusal(
+            "UnsupportedOperation", "The local cloud does not support permissions boundaries of users.", 400
+        )
     if operation == "DeletePolicy" and (
         policy := backend.managed_policies.get(str(parameters.get("PolicyArn")))
     ):

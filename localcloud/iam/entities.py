@@ -1,19 +1,17 @@
-"""The roles and instance profiles that calls name: their paths, boundaries, and who passes which role.
+"""The roles, instance profiles, users and groups that calls name: their paths, and roles' boundaries.
 
-PassRole and iam:PassedToService after
-https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html: whoever gives a role to an
-instance, or puts it into an instance profile (AddRoleToInstanceProfile), needs iam:PassRole for it.
+A request names them by name. IAM judges what does not exist by an ARN without a path (`role/NAME`), except in
+the call that makes it.
 iam:PermissionsBoundary after
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from moto.iam.models import IAMBackend, InstanceProfile, Role, iam_backends
+from moto.iam.models import Group, IAMBackend, InstanceProfile, Role, User, iam_backends
 
 from localcloud.iam.policy import JudgedCall
 
@@ -28,7 +26,7 @@ _BY_BOUNDARY = {
         "PutRolePolicy",
     )
 }
-_GIVE_A_PROFILE = ("AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation", "RunInstances")
+_MAKE = {f"iam:Create{kind}" for kind in ("Group", "InstanceProfile", "Role", "User")}
 
 
 def looked_up(call: JudgedCall, account: str) -> JudgedCall:
@@ -36,7 +34,7 @@ def looked_up(call: JudgedCall, account: str) -> JudgedCall:
 
     The caller holds the lock.
     """
-    if not call.action.startswith("iam:"):
+    if not call.action.startswith("iam:") or call.action in _MAKE:
         return call
     backend: IAMBackend = iam_backends[account][PARTITION]
     known = {one.arn.replace(f"{one.path}{one.name}", f"/{one.name}"): one for one in _all(backend)}
@@ -49,26 +47,8 @@ def looked_up(call: JudgedCall, account: str) -> JudgedCall:
     return replace(call, resources=resources, context={**call.context, **keys})
 
 
-def passed(service: str, operation: str, parameters: Mapping[str, Any], account: str) -> list[JudgedCall]:
-    """The PassRole that a call is besides."""
-    backend: IAMBackend = iam_backends[account][PARTITION]
-    roles: list[Role] = []
-    if service == "iam" and operation == "AddRoleToInstanceProfile":
-        roles = [role for role in backend.get_roles() if role.name == parameters.get("RoleName")]
-    if service == "ec2" and operation in _GIVE_A_PROFILE:
-        wanted = (parameters.get("IamInstanceProfile") or {}).values()
-        roles = [
-            role
-            for one in backend.get_instance_profiles()
-            if one.name in wanted or one.arn in wanted
-            for role in one.roles
-        ]
-    return [
-        JudgedCall("iam:PassRole", (role.arn,), {"iam:passedtoservice": ("ec2.amazonaws.com",)})
-        for role in roles
-    ]
-
-
-def _all(backend: IAMBackend) -> Iterator[Role | InstanceProfile]:
+def _all(backend: IAMBackend) -> Iterator[Role | InstanceProfile | User | Group]:
     yield from backend.get_roles()
     yield from backend.get_instance_profiles()
+    yield from backend.users.values()
+    yield from backend.groups.values()

@@ -35,11 +35,13 @@ class JudgedCall:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether, and if not, for which resource and why."""
+    """Whether, and if not, for which resource, why, and by which kind of policy."""
 
     allowed: bool
     resource: str = ""
     reason: str = ""
+    kind: str = ""
+    is_explicit: bool = False
 
 
 IDENTITY, BOUNDARY, SESSION = "identity-based policy", "permissions boundary", "session policy"
@@ -57,15 +59,13 @@ def decide(policies: Sequence[Policy], call: JudgedCall, kind: str = IDENTITY) -
                 if _applies(statement, call.action, resource, context)
             }
         except UnknownOperatorError as unknown:
-            return Decision(
-                False, resource, f"because a policy has a condition the local cloud cannot judge: {unknown}"
-            )
+            why = f"because a policy has a condition the local cloud cannot judge: {unknown}"
+            return Decision(False, resource, why, kind, is_explicit=True)
         if "Deny" in effects:
-            return Decision(
-                False, resource, f"with an explicit deny in {'an' if kind == IDENTITY else 'a'} {kind}"
-            )
+            why = f"with an explicit deny in {'an' if kind == IDENTITY else 'a'} {kind}"
+            return Decision(False, resource, why, kind, is_explicit=True)
         if "Allow" not in effects:
-            return Decision(False, resource, f"because no {kind} allows the {call.action} action")
+            return Decision(False, resource, f"because no {kind} allows the {call.action} action", kind)
     return Decision(True)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam import ec2_calls, iam_calls
+from localcloud.iam import assume_role, ec2_calls, iam_calls, implied_calls, kms_calls
 from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
@@ -25,9 +25,10 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
         return _ec2(operation, parameters, place)
     known = _RESOURCES.get(service, _any)
     keys: Keys = {
-        **ec2_calls.request_keys(parameters.get("Tags") or ()),
+        **ec2_calls.request_keys(implied_calls.tags(parameters)),
         **(_record_keys(parameters) if operation == "ChangeResourceRecordSets" else {}),
         **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
+        **(assume_role.keys(parameters) if operation == "AssumeRole" else {}),
     }
     return JudgedCall(
         f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
@@ -53,8 +54,10 @@ def _ssm(operation: str, parameters: Parameters, place: str) -> list[str]:
 def _parameter(name: str, place: str) -> str:
     if name.startswith("arn:"):
         return name
-    # name:version and name:label mean the same parameter.
-    return f"arn:aws:ssm:{place}:parameter/{name.partition(':')[0].strip('/')}"
+    # name:version and name:label mean the same parameter; those below /aws are AWS's own, of no account.
+    bare = name.partition(":")[0].strip("/")
+    owner = f"{place.partition(':')[0]}:" if bare.startswith("aws/") else place
+    return f"arn:aws:ssm:{owner}:parameter/{bare}"
 
 
 def _route53(operation: str, parameters: Parameters, _: str) -> list[str]:
@@ -138,7 +141,7 @@ def _any(_: str, parameters: Parameters, __: str) -> list[str]:
 
 _RESOURCES = {
     "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named,
-    "logs": _logs,
+    "kms": kms_calls.named, "logs": _logs,
     "route53": _route53, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ REGION, ACCOUNT, KEY = "us-east-1", "123456789012", "test"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the cloud answers, and the credentials it takes (any would do); certificates are PEM.
+    """Where the cloud answers, and the keys of the account's owner; certificates are PEM.
 
     The three acme_… are None while there is no ACME server; acme_problem says why.
     """

@@ -1,10 +1,11 @@
-"""The control endpoint of this cloud: faults, and machines that freeze or die.
+"""The control endpoint of this cloud: faults, machines that freeze or die, and sessions that end.
 
     GET    /hubsmith/faults        {"faults": [{"number": 1, "kind": "error", …, "left": 2}],
                                    "frozen": ["i-…"]}
     POST   /hubsmith/faults        [fault, …], or {"profile": "like-aws"}
     DELETE /hubsmith/faults[/N]    all, with the delays under way and frozen machines let go; or one
     POST   /hubsmith/machines/i-…  {"do": "freeze"}, "thaw" or "kill"
+    POST   /hubsmith/sessions      {"expire": "all"}, a role or an access key; {"expired": [ARN]}
 
 A POST has to be application/json, which no web page may send here unasked.
 """
@@ -20,13 +21,14 @@ from build.errors import HubsmithError, UserError
 from localcloud.ec2.host import Host
 from localcloud.faults.fault import Fault
 from localcloud.faults.profiles import profile
+from localcloud.iam import sessions
 
-FAULTS_PATH, MACHINES_PATH = "/hubsmith/faults", "/hubsmith/machines/"
+FAULTS_PATH, MACHINES_PATH, SESSIONS_PATH = "/hubsmith/faults", "/hubsmith/machines/", "/hubsmith/sessions"
 
 
 def is_ours(path: str) -> bool:
     """Is that path answered here?"""
-    return path == FAULTS_PATH or path.startswith((f"{FAULTS_PATH}/", MACHINES_PATH))
+    return path in (FAULTS_PATH, SESSIONS_PATH) or path.startswith((f"{FAULTS_PATH}/", MACHINES_PATH))
 
 
 def answer(host: Host, request: Request, body: bytes) -> Response:
@@ -42,6 +44,8 @@ def answer(host: Host, request: Request, body: bytes) -> Response:
 def _answer(host: Host, request: Request, body: bytes) -> object:
     if request.method == "POST":
         said = _parsed(request, body)
+        if request.path == SESSIONS_PATH:
+            return {"expired": _expire(host, said)}
         if request.path.startswith(MACHINES_PATH):
             _machine(host, request.path.removeprefix(MACHINES_PATH), said)
         elif request.path == FAULTS_PATH:
@@ -91,6 +95,21 @@ def _machine(host: Host, instance_id: str, said: object) -> None:
             hint="`invoke cloud.status` lists the machines that run",
         )
     acts[wanted](instance_id)
+
+
+def _expire(host: Host, said: object) -> list[str]:
+    wanted = said.get("expire") if isinstance(said, dict) else None
+    if not isinstance(wanted, str) or not wanted:
+        raise UserError("which sessions? expire is all, a role or an access key")
+    with host.lock:
+        expired = sessions.expire(wanted)
+    if not expired:
+        raise UserError(
+            f"{wanted}: no session that is not over",
+            hint="sessions are made by AssumeRole and for instances; keys of a user do not expire",
+        )
+    host.save()
+    return expired
 
 
 def _json(document: object, status: int) -> Response:

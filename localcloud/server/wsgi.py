@@ -25,6 +25,7 @@ from localcloud.faults import calls
 from localcloud.faults.consistency import CONSISTENT_AGENT
 from localcloud.faults.fault import ANSWER_LOST, RESET, STATUS, Call
 from localcloud.iam.authorizer import Authorizer
+from localcloud.iam.refusal import JSON
 from localcloud.server import fault_control
 
 _log = logging.getLogger("hubsmith.localcloud.api")
@@ -190,12 +191,11 @@ class CloudApp:
         return response
 
     def _calls(self, request: Request) -> Response:
-        """What was asked for with the credentials of roles (?role=NAME: one); DELETE begins a new record."""
+        """What roles and users asked for (?role=NAME or ?user=NAME: one); DELETE begins a new record."""
         if request.method == "DELETE":
             self._authorizer.forget()
-        return Response(
-            json.dumps(self._authorizer.records(request.args.get("role", ""))), mimetype="application/json"
-        )
+        found = self._authorizer.records(request.args.get("role", ""), request.args.get("user", ""))
+        return Response(json.dumps(found), mimetype="application/json")
 
 
 def grows(action: str) -> bool:
@@ -243,7 +243,7 @@ def _reset(environ: Environ) -> None:
 
 def _error(service: str, request: Request, status: int, code: str, message: str) -> Response:
     """An error in the shape of the service's protocol."""
-    if "json" in request.mimetype or "X-Amz-Target" in request.headers:
+    if service in JSON or "json" in request.mimetype or "X-Amz-Target" in request.headers:
         return Response(json.dumps({"__type": code, "message": message}), status, mimetype="application/json")
     error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
     if service == "ec2":

@@ -107,12 +107,17 @@ class InvokeRunner:
     def environment(self) -> dict[str, str]:
         return {**as_on_a_terminal(), "HUBSMITH_STATE": str(self.state), "COLUMNS": "80"}
 
+    @property
+    def checkout(self) -> Path:
+        """Where tasks are run."""
+        return REPO
+
     def invoke(self, *arguments: str, timeout_s: float = 600) -> Done:
         """Run a task to its end."""
         command = [str(INVOKE), *arguments]
         done = subprocess.run(
             command,
-            cwd=REPO,
+            cwd=self.checkout,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -135,7 +140,7 @@ class InvokeRunner:
         return Running(
             subprocess.Popen(
                 command,
-                cwd=REPO,
+                cwd=self.checkout,
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

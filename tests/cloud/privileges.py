@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from localcloud.iam.policy import JudgedCall, decide
@@ -31,7 +31,7 @@ def forget_calls(endpoint: Endpoint) -> None:
 
 def assert_least_privilege(endpoint: Endpoint, role: str, policy: Policy) -> None:
     """Each call the role made is allowed by this policy, and each action the policy allows was called."""
-    calls = [_call(record) for record in calls_of(endpoint, role)]
+    calls = [judged(record) for record in calls_of(endpoint, role)]
     assert calls, f"{role} has called nothing"
     refused = [
         f"{call.action} on {decision.resource} {decision.reason}"
@@ -48,7 +48,21 @@ def assert_least_privilege(endpoint: Endpoint, role: str, policy: Policy) -> Non
     assert not unused, f"{role} may do what it never did: {', '.join(unused)}"
 
 
-def _call(record: Mapping[str, Any]) -> JudgedCall:
+def unused(policy: Policy, calls: Iterable[JudgedCall]) -> Iterator[tuple[int, str]]:
+    """(number of a statement, action or resource in it) that none of these calls needed, in turn."""
+    made = list(calls)
+    for number, statement in enumerate(policy["Statement"]):
+        actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
+        narrowed = [(action, {"Action": action}) for action in actions]
+        narrowed += [(resource, {"Resource": resource}) for resource in resources if len(resources) > 1]
+        for part, only in narrowed:
+            wanted = {"Statement": [{**statement, **only}]}
+            if not any(decide([wanted], call).allowed for call in made):
+                yield number, part
+
+
+def judged(record: Mapping[str, Any]) -> JudgedCall:
+    """A call as the record has it."""
     of_resource = {resource: _keys(found) for resource, found in record["of_resource"].items()}
     return JudgedCall(record["action"], tuple(record["resources"]), _keys(record["context"]), of_resource)
 
@@ -60,7 +74,11 @@ def _keys(found: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
 def _actions(policy: Policy) -> Iterator[str]:
     for statement in policy["Statement"]:
         if statement["Effect"] == "Allow":
-            yield from [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            yield from _listed(statement["Action"])
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _ask(endpoint: Endpoint, method: str, query: str = "") -> bytes:

@@ -239,7 +239,7 @@ def test_keys_with_another_token_are_worth_nothing(cloud: Ec2Client, hub: dict[s
         "aws_session_token": "another",
     }
     ssm = boto3.client("ssm", endpoint_url=cloud.endpoint.url, region_name="us-east-1", **secrets)
-    with refused("InvalidClientTokenId"):
+    with refused("UnrecognizedClientException"):
         ssm.get_parameter(Name=f"{PREFIX}/admin-password")
 
 

@@ -76,6 +76,14 @@ def test_a_stuck_cleanup_stops_nothing_and_hides_nothing() -> None:
     assert diary.lines[-1] == "clean a"
 
 
+def test_a_failure_that_leaves_something_says_what_removes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for stuck in (True, False):
+        steps = [Recorded("a", stuck=stuck), Recorded("b", fails=True)]
+        with pytest.raises(HubsmithError, match="b broke"):
+            Runner[Diary](Reporter()).run(steps, Diary())
+        assert ("run `invoke sweep` to remove what is left" in capsys.readouterr().err) is stuck
+
+
 def test_a_stuck_cleanup_alone_is_an_error_that_names_what_is_left() -> None:
     _, error = run([Recorded("a", stuck=True), Recorded("b")])
     assert isinstance(error, CleanupError)

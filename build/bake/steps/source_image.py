@@ -11,6 +11,7 @@ from build.aws.errors import code_of
 from build.aws.images import AVAILABLE, described
 from build.bake.state import Bake, BaseImage
 from build.bake.steps.image import snapshots_of
+from build.bake.steps.preflight import find_placements
 from build.errors import UserError
 from build.manifest import Base
 from build.pipeline import Step
@@ -38,7 +39,7 @@ class FindBaseImage(Step[Bake]):
 class FindSourceImage(Step[Bake]):
     """Look an image up that is to be tested.
 
-    Produces: base, image_id, snapshot_ids.
+    Produces: base, placements, image_id, snapshot_ids.
     """
 
     title = "find the image"
@@ -47,11 +48,12 @@ class FindSourceImage(Step[Bake]):
         self._image_id = image_id
 
     def run(self, state: Bake) -> None:
-        """Raises UserError when there is none of that id."""
+        """Raises UserError when there is none of that id, or no instance type that runs it."""
         here = state.manifest.base
         state.base = find(
             state.clients, Base(id=self._image_id, login_user=here.login_user, architecture=here.architecture)
         )
+        state.placements = find_placements(state)
         state.image_id = state.base.id
         image = described(state.clients.ec2, state.image_id)
         state.snapshot_ids = snapshots_of(image) if image else ()

@@ -91,11 +91,11 @@ def test_a_session_may_have_a_policy_that_narrows_its_roles(client: Client, issu
 def test_another_token_an_expired_one_and_a_role_that_is_gone(
     client: Client, issued: AssumedRole, role: Any
 ) -> None:
-    assert get_parameter(client, issued, token="x") == "InvalidClientTokenId"
+    assert get_parameter(client, issued, token="x") == "UnrecognizedClientException"
     issued.expiration = utcnow() - timedelta(seconds=1)
-    assert get_parameter(client, issued) == "ExpiredToken"
+    assert get_parameter(client, issued) == "ExpiredTokenException"
     iam_backends[ACCOUNT]["aws"].roles.clear()
-    assert get_parameter(client, issued) == "InvalidClientTokenId"
+    assert get_parameter(client, issued) == "UnrecognizedClientException"
 
 
 def test_credentials_are_renewed_in_time_and_the_old_ones_go_on_until_they_expire(
@@ -106,9 +106,11 @@ def test_credentials_are_renewed_in_time_and_the_old_ones_go_on_until_they_expir
     renewed, is_new = sessions.credentials(ACCOUNT, "us-east-1", role, "i-1")
     assert is_new
     assert renewed.access_key_id != issued.access_key_id
+    assert get_parameter(client, issued) == get_parameter(client, renewed) == "ParameterNotFound"
+    sessions.expire("hub")
+    assert sessions.credentials(ACCOUNT, "us-east-1", role, "i-1")[1]
     # each instance has its own
     assert sessions.credentials(ACCOUNT, "us-east-1", role, "i-2")[0] is not renewed
-    assert get_parameter(client, issued) == get_parameter(client, renewed) == "ParameterNotFound"
 
 
 def test_credentials_that_expired_long_ago_are_forgotten(

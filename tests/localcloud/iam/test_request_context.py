@@ -18,6 +18,12 @@ EC2 = "arn:aws:ec2:us-east-1:123456789012"
     [
         ("ssm", "GetParameter", {"Name": "/hub/admin", "WithDecryption": True}, [f"{SSM}/hub/admin"]),
         ("ssm", "GetParameter", {"Name": "plain:3"}, [f"{SSM}/plain"]),
+        (
+            "ssm",
+            "GetParameter",
+            {"Name": "/aws/service/debian/release/13/latest/amd64"},
+            ["arn:aws:ssm:us-east-1::parameter/aws/service/debian/release/13/latest/amd64"],
+        ),
         ("ssm", "GetParameters", {"Names": ["/a", "/b"]}, [f"{SSM}/a", f"{SSM}/b"]),
         ("ssm", "GetParametersByPath", {"Path": "/hub/"}, [f"{SSM}/hub"]),
         (

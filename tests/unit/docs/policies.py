@@ -8,6 +8,16 @@ from typing import Any
 from tests.conftest import REPO
 
 IAM = REPO / "docs/reference/iam"
+# Asked for by CloudFormation on AWS beside what makes and removes a thing: it reads what it has made, and
+# gives it the stack's tags.
+BY_CLOUDFORMATION = {
+    "cloudformation:TagResource", "codebuild:BatchGetProjects", "events:DescribeRule",
+    "events:ListTagsForResource", "events:TagResource", "events:UntagResource", "iam:GetRole",
+    "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:PassRole", "iam:TagRole", "iam:UntagRole",
+    "logs:GetDataProtectionPolicy", "logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource",
+    "scheduler:GetSchedule", "sns:GetDataProtectionPolicy", "sns:GetTopicAttributes",
+    "sns:ListTagsForResource", "sns:TagResource", "sns:UntagResource",
+}  # fmt: skip
 
 
 def document(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from build.rebuild.schedule import policy
 from localcloud.iam.policy import JudgedCall, decide
 from localcloud.iam.wildcards import matches
 from tests.conftest import REPO
-from tests.unit.docs.policies import IAM, actions, document, listed
+from tests.unit.docs.policies import BY_CLOUDFORMATION, IAM, actions, document, listed
 
 GUIDE = (REPO / "docs/howto/aws.md").read_text(encoding="utf-8")
 SERVICES = ("ec2", "iam", "kms", "route53", "ssm", "sts")
@@ -27,16 +27,6 @@ BUILDING = ("build/aws", "build/bake", "build/images", "build/rebuild")
 LAUNCHING = ("build/launch", "build/hubs", "build/operate")
 # Asked for by EC2 and IAM themselves, when a call names a role or brings tags along.
 IMPLIED = {"iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"}
-# Asked for by CloudFormation on AWS beside what makes and removes a thing: it reads what it has made, and
-# gives it the stack's tags.
-BY_CLOUDFORMATION = {
-    "cloudformation:TagResource", "codebuild:BatchGetProjects", "events:DescribeRule",
-    "events:ListTagsForResource", "events:TagResource", "events:UntagResource", "iam:GetRole",
-    "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:PassRole", "iam:TagRole", "iam:UntagRole",
-    "logs:GetDataProtectionPolicy", "logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource",
-    "scheduler:GetSchedule", "sns:GetDataProtectionPolicy", "sns:GetTopicAttributes",
-    "sns:ListTagsForResource", "sns:TagResource", "sns:UntagResource",
-}  # fmt: skip
 
 
 def operations(services: tuple[str, ...] = SERVICES) -> dict[str, set[str]]:

@@ -17,7 +17,7 @@ from build.aws.session import Cloud
 from build.hubs.hub import Hub
 from build.hubs.models import Zone
 from build.launch import role
-from localcloud.iam import entities, request_context
+from localcloud.iam import entities, implied_calls, request_context
 from localcloud.iam.policy import JudgedCall, decide
 from tests.unit.docs.policies import document
 
@@ -47,9 +47,10 @@ def _judge(params: dict[str, Any], model: Any, **_: Any) -> None:
     call = request_context.call("iam", model.name, params, "us-east-1", ACCOUNT)
     asked = [
         entities.looked_up(call, ACCOUNT),
-        *entities.passed("iam", model.name, params, ACCOUNT),
+        implied_calls.tagging("iam", model.name, params, call),
+        *implied_calls.passed("iam", model.name, params, ACCOUNT),
     ]
-    for one in asked:
+    for one in filter(None, asked):
         assert decide([document("launch")], one).allowed, f"{one.action} on {one.resources}"
 
 
