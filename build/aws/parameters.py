@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from build.aws import tags
 from build.aws.errors import code_of
 from build.errors import CloudError
 
@@ -32,6 +33,25 @@ def value_of(clients: Clients, name: str) -> str | None:
         if code_of(exc) != "ParameterNotFound":
             raise
         return None
+
+
+def put(clients: Clients, name: str, value: str, description: str, new_tags: Mapping[str, str]) -> None:
+    """Write a parameter, whatever it held; one that is new gets the tags. Raises what botocore raises."""
+    if new_tags:  # SSM takes no tags with Overwrite
+        try:
+            clients.ssm.put_parameter(
+                Name=name,
+                Value=value,
+                Type="String",
+                Description=description,
+                Tags=tags.as_list(new_tags),  # type: ignore[arg-type]  # the same dicts
+            )
+        except ClientError as exc:
+            if code_of(exc) != "ParameterAlreadyExists":
+                raise
+        else:
+            return
+    clients.ssm.put_parameter(Name=name, Value=value, Type="String", Description=description, Overwrite=True)
 
 
 def as_value(document: Mapping[str, object], *, shorten: str = "") -> str:

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
+from build.aws import mfa
 from build.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def connect(cloud: Cloud) -> Clients:
     Raises UserError for an unknown profile; botocore's exceptions otherwise (refusals.explain translates).
     """
     try:
-        session = boto3.Session(
-            region_name=cloud.region,
-            aws_access_key_id=cloud.access_key,
-            aws_secret_access_key=cloud.secret_key,
+        session = (
+            boto3.Session(cloud.access_key, cloud.secret_key, region_name=cloud.region)
+            if cloud.access_key
+            else mfa.boto3_session(cloud.region)
         )
     except ProfileNotFound as exc:
         raise UserError(str(exc), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from exc
@@ -103,10 +104,13 @@ def connect(cloud: Cloud) -> Clients:
 
 
 def _credentials_end(session: boto3.Session) -> datetime | None:
-    """AWS_CREDENTIAL_EXPIRATION. botocore renews what comes from anywhere else (a role, SSO, a program)."""
+    """AWS_CREDENTIAL_EXPIRATION, or the end of a role with MFA.
+
+    botocore renews what comes from anywhere else (another role, SSO, a program).
+    """
     credentials = session.get_credentials()
     if credentials is None or credentials.method != "env":
-        return None
+        return mfa.end_of(session)
     end: datetime | None = getattr(credentials, "_expiry_time", None)
     return end
 
@@ -166,9 +170,9 @@ _making = threading.Lock()
 @functools.cache
 def _shared() -> Any:  # noqa: ANN401  # a boto3.Session, whose stubs want the service as a literal
     """One for all: it reads the description of a service once."""
-    return boto3.Session()
+    return mfa.boto3_session()
 
 
 def cloudformation(region: str) -> CloudFormationClient:
     """A client for stacks, with endpoint and credentials of botocore's own chain."""
-    return boto3.Session(region_name=region).client("cloudformation", config=_CONFIG)
+    return mfa.boto3_session(region).client("cloudformation", config=_CONFIG)

@@ -30,15 +30,24 @@ _NEW = {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidGroup.NotFo
 _SSH_EVERY_S = 1.0
 
 
-def launch(state: Bake, image_id: str, role: str, number: int = 1) -> Instance:
-    """Run one instance of ``image_id`` and wait until it runs; ``role`` and ``number`` go into its name.
+def launch(state: Bake, image_id: str, role: str, count: int = 1) -> tuple[Instance, ...]:
+    """Run ``count`` instances of ``image_id``, then wait until each runs; ``role`` goes into their name.
 
     Instance types are tried in the manifest's order, each in every zone that offers it, while EC2 has no
     capacity. Raises CloudError.
     """
-    host_key = keys.generate()
-    state.host_keys.append(host_key)
-    instance_id = _run(state, image_id, role, number, host_key)
+    host_keys = [keys.generate() for _ in range(count)]
+    state.host_keys += host_keys
+    ids = [
+        _run(state, image_id, role, number, host_key) for number, host_key in enumerate(host_keys, start=1)
+    ]
+    return tuple(
+        _when_running(state, instance_id, host_key)
+        for instance_id, host_key in zip(ids, host_keys, strict=True)
+    )
+
+
+def _when_running(state: Bake, instance_id: str, host_key: SshKey) -> Instance:
     seen = wait_for_state(state, instance_id, "running", timeout_s=state.manifest.builder.timeouts.running_s)
     public = state.manifest.builder.address == "public"
     address = seen.get("PublicIpAddress") if public else seen.get("PrivateIpAddress")

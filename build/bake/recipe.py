@@ -8,11 +8,11 @@ from build.aws.session import Clients
 from build.bake import kept
 from build.bake.run import start
 from build.bake.state import Bake, TestRun
-from build.bake.steps.builder import LaunchBuilder, how_to_look_inside
+from build.bake.steps.builder import EndBuilder, LaunchBuilder, how_to_look_inside
 from build.bake.steps.candidate import LaunchCandidate, RebootCandidate
 from build.bake.steps.check_installer import CheckInstaller
 from build.bake.steps.image import CreateImage, StopBuilder
-from build.bake.steps.inspect_disk import InspectImageFiles
+from build.bake.steps.inspect_disk import CopyDisk, InspectImageFiles
 from build.bake.steps.preflight import Preflight
 from build.bake.steps.provision import Provision
 from build.bake.steps.publish import PublishImage
@@ -47,7 +47,9 @@ def steps(state: Bake) -> list[Step[Bake]]:
         Seal(),
         StopBuilder(),
         CreateImage(),
+        EndBuilder(),
         LaunchCandidate(),
+        CopyDisk(),
         Verify("candidate"),
         RebootCandidate(),
         Verify("rebooted"),
@@ -63,6 +65,7 @@ def steps_of_verify(image_id: str) -> list[Step[Bake]]:
         FindSourceImage(image_id),
         CreateSecurityGroup(),
         LaunchCandidate(),
+        CopyDisk(),
         Verify("candidate"),
         RebootCandidate(),
         Verify("rebooted"),

@@ -6,9 +6,9 @@ import fcntl
 import getpass
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -28,10 +28,17 @@ class Run:
     expires: datetime
     folder: Path
     key: SshKey
+    given_tags: Mapping[str, str] = field(default_factory=dict)
+    """``builder.tags``."""
 
     @property
     def tags(self) -> dict[str, str]:
         """What every resource of the run carries from its creation on."""
+        return {**self.given_tags, **self.own_tags}
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """Those of them that the manifest has no say in."""
         return {
             "Name": f"hubsmith {self.id}",
             tags.RUN: self.id,
@@ -59,7 +66,7 @@ def owner() -> str:
 def start(builder: Builder) -> Iterator[Run]:
     """Make a run and hold its lock, by which ``sweep`` sees that it lives; the kernel drops it.
 
-    ``builder`` says how long the run may take.
+    ``builder`` says how long the run may take, and which tags its resources get.
     """
     started = datetime.now(timezone.utc)
     run_id = f"run-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -67,7 +74,8 @@ def start(builder: Builder) -> Iterator[Run]:
     folder.mkdir(mode=0o700, parents=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield Run(run_id, owner(), started, started + longest(builder), folder, generate())
+        expires = started + longest(builder)
+        yield Run(run_id, owner(), started, expires, folder, generate(), builder.tags)
 
 
 def longest(builder: Builder) -> timedelta:

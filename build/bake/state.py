@@ -105,6 +105,8 @@ class Bake:
     """Others may use the image: it stays, however the build ends."""
     candidates: tuple[Instance, ...] = field(init=False)
     """Fresh instances of the image, as many as tests.machines says."""
+    disk_copy_id: str = field(init=False)
+    """A volume of the image's snapshot."""
     packages: Mapping[str, Any] = field(default_factory=dict)
     tests: list[TestRun] = field(default_factory=list)
     host_keys: list[SshKey] = field(default_factory=list)

@@ -152,7 +152,7 @@ def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: 
         client = cloudformation(manifest.region)
         warn_of_endpoint(report, client)
         with report.step("deploy the stack"):
-            schedule_cloudformation.deploy(client, job.name, text, report)
+            schedule_cloudformation.deploy(client, job.name, text, report, manifest.builder.tags)
     report.result(job.name)
 
 

@@ -56,7 +56,7 @@ class EnsureAddress(Step[LaunchState]):
         try:
             with eventual.creating():
                 address = state.clients.ec2.allocate_address(
-                    Domain="vpc", TagSpecifications=tags.specifications(state.hub.tags, "elastic-ip")
+                    Domain="vpc", TagSpecifications=tags.specifications(state.tags, "elastic-ip")
                 )
         except ClientError as exc:
             if code_of(exc) != "AddressLimitExceeded":

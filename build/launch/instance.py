@@ -260,7 +260,7 @@ def _request(state: LaunchState, placement: Placement) -> RunInstancesRequestTyp
     """
     data = _data(state)
     instance_tags = {
-        **state.hub.tags,
+        **state.tags,
         tags.LOGIN_USER: state.image.login_user,
         tags.LAUNCH: user_data.digest(data),
     }
@@ -270,7 +270,7 @@ def _request(state: LaunchState, placement: Placement) -> RunInstancesRequestTyp
         instance_tags[tags.SUBDOMAINS] = "true"
     if state.old_id:
         instance_tags[tags.REPLACES] = state.old_id
-    root = {**state.hub.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
+    root = {**state.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
     return {
         "ImageId": state.image.id,
         "InstanceType": placement.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
@@ -298,6 +298,7 @@ def _request(state: LaunchState, placement: Placement) -> RunInstancesRequestTyp
         ],
         "TagSpecifications": [
             *tags.specifications(instance_tags, "instance"),
+            *tags.specifications(state.tags, "network-interface"),
             *tags.specifications(root, "volume"),
         ],
     }

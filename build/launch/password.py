@@ -106,7 +106,7 @@ def _generate(state: LaunchState) -> bool:
             Type="SecureString",
             Overwrite=False,
             Description="hubsmith: first password of the hub's administrator",
-            Tags=[{"Key": key, "Value": value} for key, value in {**state.hub.tags, SHOWN: "no"}.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in {**state.tags, SHOWN: "no"}.items()],
         )
     except ClientError as exc:
         if code_of(exc) != "ParameterAlreadyExists":

@@ -47,7 +47,7 @@ class EnsureRole(Step[LaunchState]):
         Raises UserError for a boundary that is not there.
         """
         iam, name = state.clients.iam, state.hub.name
-        role_tags = [{"Key": key, "Value": value} for key, value in state.hub.tags.items()]
+        role_tags = [{"Key": key, "Value": value} for key, value in state.tags.items()]
         # The boundary first: without it the launch may have no right to give the role any.
         self._have_role(state, name, role_tags)
         self._put_policy(state, name)

@@ -42,7 +42,7 @@ class EnsureSecurityGroup(Step[LaunchState]):
                     GroupName=state.hub.name,
                     Description=f"hubsmith: {state.hub.domain}",
                     VpcId=state.subnet.vpc_id,
-                    TagSpecifications=tags.specifications(state.hub.tags, "security-group"),
+                    TagSpecifications=tags.specifications(state.tags, "security-group"),
                 )
             state.group_id = created["GroupId"]
             state.record_change(f"created the security group {state.group_id}")

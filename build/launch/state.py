@@ -67,6 +67,11 @@ class LaunchState:
     billed: dict[str, Billed] = field(default_factory=dict)
     """By id, what this launch has made that costs something for as long as it is there."""
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What everything that this launch makes carries from its creation on."""
+        return {**self.options.defaults.tags, **self.hub.tags}
+
     def record_change(self, what: str) -> None:
         """Something was made or changed."""
         self.changes.append(what)

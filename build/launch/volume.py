@@ -84,7 +84,7 @@ def remove_new(state: LaunchState) -> None:
 def _create(state: LaunchState, more_tags: Mapping[str, str]) -> None:
     """Make the volume in the zone of the subnet and wait until it is there. Raises CloudError."""
     defaults, size = state.options.defaults.data_volume, state.options.new_volume_gib
-    volume_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA, **more_tags}
+    volume_tags = {**state.tags, "Name": f"{state.hub.domain} data", tags.ROLE: DATA, **more_tags}
     request: CreateVolumeRequestTypeDef = {
         "AvailabilityZone": state.subnet.zone,
         "Size": size,
@@ -140,7 +140,7 @@ def snapshot(state: LaunchState, why: str, role: str = DATA) -> str:
 
     Waits while EC2's limits allow none: somebody's backup may have begun a moment ago.
     """
-    snapshot_tags = {**state.hub.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
+    snapshot_tags = {**state.tags, "Name": f"{state.hub.domain} data, {why}", tags.ROLE: role}
     with eventual.creating():
         created = snapshots.when_allowed(
             lambda: state.clients.ec2.create_snapshot(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from build.aws.errors import explain
 from build.bake import instances
 from build.bake.state import Bake, Instance
 from build.pipeline import Step
@@ -24,7 +27,7 @@ class LaunchBuilder(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises CloudError or RemoteError."""
         with state.report.timed("run-instances to ssh"):
-            state.builder = instances.launch(state, state.source_id, ROLE)
+            (state.builder,) = instances.launch(state, state.source_id, ROLE)
             state.report.note(f"builder {state.builder.id} at {state.builder.address}")
             instances.wait_for_ssh(state, state.builder)
         with state.report.timed("ssh to cloud-init done"):
@@ -37,6 +40,22 @@ class LaunchBuilder(Step[Bake]):
     def is_kept(self, state: Bake) -> bool:
         """As long as somebody could log in: a stopped one would neither let anybody in nor end itself."""
         return not state.builder_is_sealed
+
+
+class EndBuilder(Step[Bake]):
+    """Tell EC2 to end the builder as soon as its image is there: it ends while the candidate boots.
+
+    Needs: builder. The cleanup of LaunchBuilder waits for the end, which has come by then.
+    """
+
+    title = "end the builder"
+
+    def run(self, state: Bake) -> None:
+        """Never raises what EC2 refuses: the cleanup tries again, and reports it."""
+        try:
+            state.clients.ec2.terminate_instances(InstanceIds=[state.builder.id])
+        except (ClientError, BotoCoreError) as exc:
+            state.report.warn(f"{state.builder.id} stays until the cleanup: {explain(exc) or exc}")
 
 
 def how_to_look_inside(state: Bake) -> str | None:

@@ -21,10 +21,7 @@ class LaunchCandidate(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises CloudError or RemoteError."""
         with state.report.timed("run-instances to ssh"):
-            numbers = range(1, state.manifest.tests.machines + 1)
-            state.candidates = tuple(
-                instances.launch(state, state.image_id, ROLE, number) for number in numbers
-            )
+            state.candidates = instances.launch(state, state.image_id, ROLE, state.manifest.tests.machines)
             for candidate in state.candidates:
                 state.report.note(f"candidate {candidate.id} at {candidate.address}")
                 instances.wait_for_ssh(state, candidate)

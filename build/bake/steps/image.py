@@ -70,7 +70,7 @@ class CreateImage(Step[Bake]):
 def _create(state: Bake) -> str:
     """Layers may still be copied: the limits of snapshots hold for an image, too."""
     ec2, timeout_s = state.clients.ec2, state.manifest.builder.timeouts.image_s
-    image_tags = {**state.manifest.image.tags, **describing_tags(state)}
+    image_tags = {**state.run.given_tags, **state.manifest.image.tags, **describing_tags(state)}
     # Asked before, as EC2 may take the call all the same, and then the image fails.
     snapshots.wait_until_allowed(
         ec2, root_volume_of(state, state.builder.id), timeout_s=timeout_s, on_wait=state.report.waiting
@@ -112,7 +112,7 @@ def _made_already(state: Bake) -> str:
 def describing_tags(state: Bake) -> dict[str, str]:
     """What the image is, for whoever finds it: kept on image and snapshots."""
     facts = {
-        **state.run.tags,
+        **state.run.own_tags,
         "Name": state.image_name,
         tags.IMAGE: state.manifest.image.name,
         tags.STATE: CANDIDATE,

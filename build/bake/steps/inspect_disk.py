@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -36,49 +37,23 @@ _NO_RATE = frozenset(
 """Regions without provisioned rates, and snapshots that they are not for."""
 
 
-class InspectImageFiles(Step[Bake]):
-    """Attach a volume of the image's snapshot to the candidate, read-only, and run the tests of its files.
+class CopyDisk(Step[Bake]):
+    """Ask for a volume of the image's snapshot: EBS fetches its blocks while the candidate is tested.
 
-    Needs: candidate, snapshot_ids. Adds to: tests.
+    Needs: candidate, snapshot_ids. Produces: disk_copy_id.
     """
 
-    title = "look at the image's files from outside"
+    title = "copy the image's disk"
 
     def run(self, state: Bake) -> None:
-        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py it does nothing."""
-        test = state.manifest.tests_folder / OUTSIDE_TEST
-        if not test.is_file():
-            state.report.note(f"no {OUTSIDE_TEST}: skipped")
+        """Raises what botocore raises. Without a test_sealed.py it does nothing."""
+        if not _test_of(state).is_file():
             return
-        volume_id = self._attach(state)
-        with watch.shell(state, state.candidate) as shell:
-            shell.send(
-                scripts.MOUNT_IMAGE.read_bytes(),
-                "sh -s -- %s %s",
-                volume_id.replace("-", ""),
-                MOUNTED_AT,
-                root=True,
-            )
-            # In a file, as everybody on this machine can read command lines.
-            shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
-        variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}
-        run_tests(state, [test], [state.candidate], OUTSIDE, variables)
-
-    def _attach(self, state: Bake) -> str:
-        ec2 = state.clients.ec2
-        placement = instances.listed(ec2, state.candidate.id)["Placement"]
+        zone = instances.listed(state.clients.ec2, state.candidate.id)["Placement"]["AvailabilityZone"]
         with eventual.creating():
-            volume_id = eventual.retried(
-                lambda: self._create(state, placement["AvailabilityZone"]), what=state.snapshot_ids[0]
+            state.disk_copy_id = eventual.retried(
+                lambda: self._create(state, zone), what=state.snapshot_ids[0]
             )
-        _wait(state, volume_id, "available", state.manifest.builder.timeouts.image_s)
-        eventual.retried(
-            lambda: ec2.attach_volume(VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE),
-            what=volume_id,
-        )
-        _wait(state, volume_id, "in-use", _ATTACH_S)
-        _goes_with_the_candidate(state)
-        return volume_id
 
     def _create(self, state: Bake, zone: str) -> str:
         """A volume whose blocks come at a known rate: each is read from S3 the first time it is asked for."""
@@ -99,16 +74,64 @@ class InspectImageFiles(Step[Bake]):
         return made["VolumeId"]
 
     def cleanup(self, state: Bake) -> None:
-        """An attached volume ends with the candidate; one that an interrupt left before is deleted here."""
+        """An attached volume ends with the candidate; one that a failure left before is deleted here."""
         eventual.settle(state.report.waiting)
-        for volume in state.clients.ec2.describe_volumes(Filters=tags.having(tags.RUN, state.run.id))[
-            "Volumes"
-        ]:
+        # Of that snapshot: the builder's disk, which has the run's tag as well, may be on its way out.
+        mine = [
+            *tags.having(tags.RUN, state.run.id),
+            {"Name": "snapshot-id", "Values": [state.snapshot_ids[0]]},
+        ]
+        for volume in state.clients.ec2.describe_volumes(Filters=mine)["Volumes"]:  # type: ignore[arg-type]  # a list of the same dicts
             if not volume["Attachments"]:
                 _wait(state, volume["VolumeId"], "available", _ATTACH_S)
                 state.clients.ec2.delete_volume(VolumeId=volume["VolumeId"])
             elif volume["Attachments"][0]["Device"] == _DEVICE:
                 _goes_with_the_candidate(state)
+
+
+class InspectImageFiles(Step[Bake]):
+    """Attach the copy of the image's disk to the candidate, read-only, and run the tests of its files.
+
+    Needs: candidate, disk_copy_id. Adds to: tests.
+    """
+
+    title = "look at the image's files from outside"
+
+    def run(self, state: Bake) -> None:
+        """Raises HubsmithError naming the tests that failed. Without a test_sealed.py it does nothing."""
+        test = _test_of(state)
+        if not test.is_file():
+            state.report.note(f"no {OUTSIDE_TEST}: skipped")
+            return
+        self._attach(state)
+        with watch.shell(state, state.candidate) as shell:
+            shell.send(
+                scripts.MOUNT_IMAGE.read_bytes(),
+                "sh -s -- %s %s",
+                state.disk_copy_id.replace("-", ""),
+                MOUNTED_AT,
+                root=True,
+            )
+            # In a file, as everybody on this machine can read command lines.
+            shell.send("\n".join(secrets_of(state)).encode(), "umask 077 && cat > %s", _SECRETS_AT, root=True)
+        variables = {"HUBSMITH_IMAGE_ROOT": MOUNTED_AT, "HUBSMITH_SECRETS": _SECRETS_AT}
+        run_tests(state, [test], [state.candidate], OUTSIDE, variables)
+
+    def _attach(self, state: Bake) -> None:
+        volume_id = state.disk_copy_id
+        _wait(state, volume_id, "available", state.manifest.builder.timeouts.image_s)
+        eventual.retried(
+            lambda: state.clients.ec2.attach_volume(
+                VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE
+            ),
+            what=volume_id,
+        )
+        _wait(state, volume_id, "in-use", _ATTACH_S)
+        _goes_with_the_candidate(state)
+
+
+def _test_of(state: Bake) -> Path:
+    return state.manifest.tests_folder / OUTSIDE_TEST
 
 
 def secrets_of(state: Bake) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from build.aws import tags
+from build.aws import parameters, tags
 from build.aws.errors import explain
 from build.bake.launch_permissions import share
 from build.bake.published import PUBLISHED
@@ -49,12 +49,12 @@ class PublishImage(Step[Bake]):
 
     def _point(self, state: Bake, name: str) -> None:
         try:
-            state.clients.ssm.put_parameter(
-                Name=name,
-                Value=state.image_id,
-                Type="String",
-                Overwrite=True,
-                Description=f"the newest published {state.manifest.image.name} image",
+            parameters.put(
+                state.clients,
+                name,
+                state.image_id,
+                f"the newest published {state.manifest.image.name} image",
+                state.run.given_tags,
             )
         except ClientError:
             state.is_published = False  # it points to the old one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -49,7 +50,7 @@ class FindLayer(Step[Bake]):
         choices = [] if state.no_cache else layers.find_layers(state.manifest, state.clients, state.inputs)
         if (layer := layers.deepest(choices)) is None:
             return
-        image_id = register(state.clients, layer, state.base.id, state.base.root_device)
+        image_id = register(state.clients, layer, state.base.id, state.base.root_device, state.run.given_tags)
         images.wait_until_available(
             state.clients.ec2, image_id, timeout_s=_IMAGE_S, on_wait=state.report.waiting
         )
@@ -76,7 +77,13 @@ class PrepareBuilder(Step[Bake]):
             )
 
 
-def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> str:
+def register(
+    clients: Clients,
+    layer: Layer,
+    base_id: str,
+    root_device: str,
+    more_tags: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """The private image of a layer, made if there is none yet: it may still be pending. Raises CloudError."""
     name = f"hubsmith-layer-{layer.snapshot_id}"
     if found := _images_called(clients, name):
@@ -87,8 +94,10 @@ def register(clients: Clients, layer: Layer, base_id: str, root_device: str) -> 
     )
     if base is None or snapshot is None:
         raise CloudError(f"{layer.snapshot_id if base else base_id} no longer exists")
+    of_the_snapshot = tags.as_dict(snapshot.get("Tags"))
     layer_tags = {
-        key: value for key, value in tags.as_dict(snapshot.get("Tags")).items() if not key.startswith("aws:")
+        **more_tags,
+        **{key: value for key, value in of_the_snapshot.items() if not key.startswith("aws:")},
     }
     try:
         with eventual.creating():

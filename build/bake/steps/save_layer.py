@@ -88,6 +88,7 @@ class SaveLayer(Step[Bake]):
         """Without the run's own tag: sweep and the cleanup of a failed build leave a layer alone."""
         expires = datetime.fromisoformat(state.since) + timedelta(days=state.manifest.layers.max_age_days)
         return {
+            **state.run.given_tags,
             "Name": f"hubsmith layer after {self._use.name}",
             tags.STATE: layers.STATE,
             tags.LAYER: layers.key_of(state.inputs, self._number),

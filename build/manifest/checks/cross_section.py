@@ -80,13 +80,16 @@ def _parameter(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _tags(settings: ManifestFile) -> Iterator[tuple[KeyPath, str]]:
-    given = len({**settings.image.tags, **settings.publish.tags})
-    if OWN_TAGS + given > MAX_TAGS:
-        yield (
-            ("image", "tags"),
-            f"has {given} tags with those of publish; the limit is {MAX_TAGS}, {OWN_TAGS} of them for "
-            "Hubsmith",
-        )
+    of_an_image = {**settings.builder.tags, **settings.image.tags, **settings.publish.tags}
+    for path, given, others in (
+        (("image", "tags"), of_an_image, " with those of publish and builder"),
+        (("launch", "tags"), settings.launch.tags, ""),
+    ):
+        if OWN_TAGS + len(given) > MAX_TAGS:
+            yield (
+                path,
+                f"has {len(given)} tags{others}; the limit is {MAX_TAGS}, {OWN_TAGS} of them for Hubsmith",
+            )
 
 
 def _tests(settings: ManifestFile, folder: Path) -> Iterator[tuple[KeyPath, str]]:
@@ -115,7 +118,7 @@ _RULES: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (_admins, ("hub.admin_users", "base.login_user")),
     (_launch_admin, ("launch.admin", "base.login_user")),
     (_parameter, ("image.name", "publish.ssm_parameter", "publish.channel")),
-    (_tags, ("image.tags", "publish.tags")),
+    (_tags, ("builder.tags", "image.tags", "launch.tags", "publish.tags")),
     (_vpc, ("builder.vpc_id", "builder.subnet_id", "builder.subnet_ids")),
     (_private, ("cloud", "builder.address", "builder.caller_cidr")),
     (_email, ("cloud", "launch.email")),

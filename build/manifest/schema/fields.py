@@ -218,6 +218,16 @@ def _tags(tags: Mapping[str, str]) -> str | None:
     return None
 
 
+def _tags_of_all(tags: Mapping[str, str]) -> str | None:
+    """IAM and SSM allow fewer characters than EC2 (IAM, TagRole); Name is what Hubsmith calls a thing."""
+    for key, value in tags.items():
+        if key == "Name":
+            return "has the tag Name, which Hubsmith sets itself"
+        if not re.fullmatch(r"[\w .:/=+@-]*", key + value):
+            return f"has the tag {key}: IAM allows letters, digits, spaces and _.:/=+-@ in keys and values"
+    return _tags(tags)
+
+
 def _cpu_limit(value: object) -> str | None:
     if isinstance(value, str) and re.fullmatch(_SHARE, value):
         return None
@@ -298,6 +308,7 @@ def _region(value: str) -> str | None:
 
 
 Tags = Annotated[Mapping[str, str], checked(_tags), Frozen, Thawed]
+TagsOfAll = Annotated[Mapping[str, str], checked(_tags_of_all), Frozen, Thawed]
 ImageName = Annotated[
     str,
     matching(

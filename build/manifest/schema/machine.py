@@ -135,6 +135,11 @@ class Builder(Section):
         le=f.MINUTES_PER_DAY,
         description="After that a forgotten builder terminates itself",
     )
+    tags: f.TagsOfAll = Field(
+        default={},
+        description="Tags to put on everything that a build makes, image and layers included; image.tags go "
+        "before them",
+    )
     timeouts: Timeouts = Field(
         default_factory=Timeouts, description="Seconds to wait for what EC2 and the builder do"
     )

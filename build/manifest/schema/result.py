@@ -152,6 +152,9 @@ class Launch(Section):
         description="The administrator's first password works for so long, unless it is used and changed "
         "before",
     )
+    tags: f.TagsOfAll = Field(
+        default={}, description="Tags to put on everything that a launch makes, when it is made"
+    )
     permissions_boundary: f.PolicyArn | None = Field(
         default=None,
         description="Managed policy that bounds what the hub's role may ever do; null: the role has no "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -19,24 +21,33 @@ _TIMEOUT_S = 900
 _NOTHING = "No updates are to be performed"
 
 
-def deploy(cloudformation: CloudFormationClient, name: str, template: str, report: Reporter) -> str:
+def deploy(
+    cloudformation: CloudFormationClient,
+    name: str,
+    template: str,
+    report: Reporter,
+    more_tags: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Create or update the stack and wait; return its id.
+
+    CloudFormation puts the stack's tags, ``more_tags`` among them, on what it makes.
 
     Raises CloudError with CloudFormation's reasons when it fails.
     """
+    stack_tags: Any = tags.as_list({**more_tags, "hubsmith:schedule": name})
     if _status(cloudformation, name) is None:
         answer = cloudformation.create_stack(
             StackName=name,
             TemplateBody=template,
             Capabilities=["CAPABILITY_IAM"],
             OnFailure="DELETE",
-            Tags=tags.as_list({"hubsmith:schedule": name}),  # type: ignore[arg-type]  # the same dicts
+            Tags=stack_tags,
         )
         stack_id = answer["StackId"]
     else:
         try:
             stack_id = cloudformation.update_stack(
-                StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+                StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"], Tags=stack_tags
             )["StackId"]
         except ClientError as exc:
             if _NOTHING not in str(exc):

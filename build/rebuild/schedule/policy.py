@@ -56,7 +56,11 @@ def statements(manifest: Manifest) -> list[Statement]:
         _allow("ChangeWhatABuildMade", _ec2((*COPY, *CHANGE)), Condition=_tagged(tags.RUN)),
         _allow("MakeCopies", _ec2(COPY), Resource=_copies()),
         _allow("RemoveLayers", _ec2(LAYERS), Condition=_tagged(tags.MADE_BY)),
-        _allow("Parameters", ["ssm:GetParameter", "ssm:PutParameter"], Resource=_parameters(manifest)),
+        _allow(
+            "Parameters",
+            ["ssm:AddTagsToResource", "ssm:GetParameter", "ssm:PutParameter"],
+            Resource=_parameters(manifest),
+        ),
     ]
     if manifest.publish.launch_permissions.named:
         found += [

@@ -33,6 +33,7 @@ KNOWN: Mapping[tuple[str, str], str] = {
     ("build/bake/instances.py", "terminate_instances"): SETTLED,
     ("build/bake/launch_permissions.py", "modify_image_attribute"): LONG_AGO,
     ("build/bake/launch_permissions.py", "modify_snapshot_attribute"): LONG_AGO,
+    ("build/bake/steps/builder.py", "terminate_instances"): LONG_AGO,
     ("build/bake/steps/candidate.py", "reboot_instances"): LONG_AGO,
     ("build/bake/steps/image.py", "delete_snapshot"): SETTLED,
     ("build/bake/steps/image.py", "deregister_image"): SETTLED,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from build.bake.steps.inspect_disk import InspectImageFiles
+from build.bake.steps.inspect_disk import CopyDisk
 from build.bake.steps.verify import _with_more_time
 from build.manifest import load
 from localcloud.faults.fault import Fault
@@ -40,7 +40,7 @@ def test_its_blocks_come_at_a_known_rate(cloud: PretendedCloud) -> None:
     cloud.clients.ec2.meta.events.register(
         "provide-client-params.ec2.CreateVolume", lambda params, **_: asked.append(dict(params))
     )
-    made = InspectImageFiles()._create(state, "us-east-1a")
+    made = CopyDisk()._create(state, "us-east-1a")
     assert [one["VolumeInitializationRate"] for one in asked] == [300]
     (volume,) = cloud.clients.ec2.describe_volumes(VolumeIds=[made])["Volumes"]
     assert (volume["VolumeType"], volume["SnapshotId"]) == ("gp3", BASE)
@@ -51,14 +51,14 @@ def test_a_region_without_such_rates_gives_a_volume_as_well(cloud: PretendedClou
     where = {"VolumeInitializationRate": "*"}
     fault = Fault("error", call="CreateVolume", code="InvalidParameterCombination", where=where)
     cloud.host.faults.set(fault)
-    assert InspectImageFiles()._create(state, "us-east-1a") in cloud.backend.volumes
+    assert CopyDisk()._create(state, "us-east-1a") in cloud.backend.volumes
     assert state.report.said[0].startswith("no volume initialization rate here: ")
 
 
 def test_another_refusal_is_one(cloud: PretendedCloud) -> None:
     cloud.host.faults.set(Fault("error", call="CreateVolume", code="VolumeLimitExceeded"))
     with pytest.raises(ClientError, match="VolumeLimitExceeded"):
-        InspectImageFiles()._create(build(cloud), "us-east-1a")
+        CopyDisk()._create(build(cloud), "us-east-1a")
 
 
 @pytest.mark.parametrize(("minutes", "more"), [(30, 90), (1000, 1440)])

@@ -272,7 +272,7 @@ def test_a_layers_image_that_stays_pending_is_passed_over(
 def test_an_instance_of_a_new_image_is_asked_for_again(build: Any, code: str) -> None:
     state, cloud, heard = build()
     cloud.first = {"RunInstances": [code]}
-    assert launch(state, "ami-made", "candidate").id == "i-builder"
+    assert launch(state, "ami-made", "candidate")[0].id == "i-builder"
     assert cloud.calls == ["RunInstances"] * 2
     tokens = [line for line in cloud.log if "ClientToken" in line]
     assert len(set(tokens)) <= 1
@@ -286,7 +286,7 @@ def test_a_subnet_that_does_not_exist_is_reported_at_once(build: Any) -> None:
         launch(state, "ami-made", "candidate")
 
 
-def test_the_copy_of_the_images_disk_is_attached_before_it_is_changed(build: Any) -> None:
+def test_the_copy_of_the_images_disk_is_attached_before_it_is_changed(build: Any, tmp_path: Path) -> None:
     state, cloud, heard = build()
     state.candidates, state.snapshot_ids = (state.builder,), ("snap-1",)
 
@@ -295,6 +295,7 @@ def test_the_copy_of_the_images_disk_is_attached_before_it_is_changed(build: Any
         return {"Volumes": [{"VolumeId": "vol-1", "State": status, "Attachments": found}]}
 
     zone = {"InstanceId": "i-builder", "Placement": {"AvailabilityZone": "us-east-1a"}}
+    (tmp_path / "tests/image/test_sealed.py").touch()
     cloud.first = {
         "DescribeInstances": [{"Reservations": []}, {"Reservations": [{"Instances": [zone]}]}],
         "CreateVolume": ["InvalidSnapshot.NotFound", {"VolumeId": "vol-1"}],
@@ -307,6 +308,8 @@ def test_the_copy_of_the_images_disk_is_attached_before_it_is_changed(build: Any
         "AttachVolume": ["InvalidVolume.NotFound"],
         "ModifyInstanceAttribute": ["InvalidInstanceAttributeValue"],
     }
-    assert inspect_disk.InspectImageFiles()._attach(state) == "vol-1"
+    inspect_disk.CopyDisk().run(state)
+    assert heard.waits == []  # nothing is waited for until the volume is needed
+    inspect_disk.InspectImageFiles()._attach(state)
     assert cloud.calls == ["CreateVolume"] * 2 + ["AttachVolume"] * 2 + ["ModifyInstanceAttribute"] * 2
     assert heard.waits == ["vol-1: not there yet", "vol-1: attaching"]

@@ -63,7 +63,7 @@ def test_the_address_that_is_asked_for_is_the_one_connected_to(
     monkeypatch.setattr(instances, "_run", lambda *_: "i-1")
     seen = {"PublicIpAddress": "203.0.113.7", "PrivateIpAddress": "10.0.0.7"}
     monkeypatch.setattr(instances, "wait_for_state", lambda *_, timeout_s: seen)
-    launched = instances.launch(here, "ami-1", "builder")
+    (launched,) = instances.launch(here, "ami-1", "builder")
     assert (launched.address, launched.target.address) == (used, used)
 
 

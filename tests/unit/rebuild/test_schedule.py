@@ -410,7 +410,9 @@ def test_the_stack_is_made_brought_up_to_date_and_removed(account: Any) -> None:
         for name in ("one", "two")
     )
     schedule_cloudformation.deploy(cloudformation, JOB.name, yaml.safe_dump(first), report)
-    schedule_cloudformation.deploy(cloudformation, JOB.name, yaml.safe_dump(second), report)
+    schedule_cloudformation.deploy(cloudformation, JOB.name, yaml.safe_dump(second), report, {"a": "b"})
+    (stack,) = cloudformation.describe_stacks(StackName=JOB.name)["Stacks"]
+    assert {tag["Key"]: tag["Value"] for tag in stack["Tags"]} == {"a": "b", "hubsmith:schedule": JOB.name}
     assert "two" in str(cloudformation.get_template(StackName=JOB.name)["TemplateBody"])
     assert schedule_cloudformation.remove(cloudformation, JOB.name, report)
     assert not schedule_cloudformation.remove(cloudformation, JOB.name, report)
