@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -103,6 +103,11 @@ def connect(cloud: Cloud) -> Clients:
     return Clients(cloud, account, ec2, ssm, route53, iam, end)
 
 
+def in_region(clients: Clients, region: str) -> Clients:
+    """The same account and endpoint in another region. Raises what ``connect`` raises."""
+    return connect(replace(clients.cloud, region=region))
+
+
 def _credentials_end(session: boto3.Session) -> datetime | None:
     """AWS_CREDENTIAL_EXPIRATION, or the end of a role with MFA.
 
@@ -154,14 +159,6 @@ def client(cloud: Cloud, service: str, token: str | None = None, agent: str = ""
             aws_session_token=token,
             config=_CONFIG.merge(Config(user_agent_extra=f"hubsmith {agent}".strip())),
         )
-
-
-def partition_of(region: str) -> str:
-    """The part of AWS that a region is in, as ARNs have it: aws, aws-cn, aws-us-gov, aws-eusc, ….
-
-    Raises botocore's UnknownRegionError for a region that looks like none of them.
-    """
-    return str(_shared().get_partition_for_region(region))
 
 
 _making = threading.Lock()

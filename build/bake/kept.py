@@ -11,7 +11,8 @@ _DOLLARS_PER_GB_MONTH = 0.05  # snapshots in us-east-1: docs/explanation/costs.m
 
 def in_words(state: Bake) -> str | None:
     """The image and the layers that stay, also when the build has failed; None when there is nothing."""
-    image = [f"{state.image_id} and its snapshot"] if state.is_published else []
+    copies = "".join(f", its copy {copy.image_id} in {copy.region}" for copy in state.copies)
+    image = [f"{state.image_id} and its snapshot{copies}"] if state.is_published else []
     kept = [*image, *([_layers(state)] if state.layer_ids else [])]
     if not kept:
         return None

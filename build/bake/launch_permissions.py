@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from build.aws import encryption
-from build.bake.state import Bake
+from build.bake.state import Bake, ImageCopy
 from build.manifest import LaunchPermissions
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _UNBLOCKED = "unblocked"
 
 
-def check(state: Bake) -> None:
+def check(state: Bake | ImageCopy) -> None:
     """An account may forbid public images, or encrypt them: EC2 would say so only at the end.
 
     Raises ManifestError.
@@ -38,7 +38,7 @@ def check(state: Bake) -> None:
         raise state.manifest.problem(("publish", "launch_permissions", "user_groups"), message)
 
 
-def _check_encryption(state: Bake) -> None:
+def _check_encryption(state: Bake | ImageCopy) -> None:
     """What the manifest wants unencrypted is encrypted all the same where EBS does so by default."""
     wanted, ec2 = state.manifest.publish.launch_permissions, state.clients.ec2
     if not wanted.named or state.manifest.builder.root_volume.encrypted or not encryption.by_default(ec2):
@@ -58,7 +58,7 @@ def _check_encryption(state: Bake) -> None:
     raise state.manifest.problem(("builder", "root_volume", "encrypted"), message)
 
 
-def share(state: Bake) -> None:
+def share(state: Bake | ImageCopy) -> None:
     """Give the permissions that the manifest asks for. Raises what botocore raises."""
     wanted = state.manifest.publish.launch_permissions
     if not wanted.named:

@@ -214,6 +214,8 @@ def _tags(manifest: Manifest, base: BaseImageFacts, made_of: Inputs) -> dict[str
 
 
 def _publish(manifest: Manifest) -> Iterator[str]:
+    if regions := manifest.publish.regions:
+        yield f"copy the image to {', '.join(regions)}, and do there what follows as well"
     if others := manifest.publish.launch_permissions.named:
         yield f"let {', '.join(others)} launch the image"
     yield f"tag image and snapshots as published, channel {manifest.publish.channel}"

@@ -11,6 +11,7 @@ from build.bake.state import Bake, TestRun
 from build.bake.steps.builder import EndBuilder, LaunchBuilder, how_to_look_inside
 from build.bake.steps.candidate import LaunchCandidate, RebootCandidate
 from build.bake.steps.check_installer import CheckInstaller
+from build.bake.steps.copy_image import CheckRegions, CopyImage
 from build.bake.steps.image import CreateImage, StopBuilder
 from build.bake.steps.inspect_disk import CopyDisk, InspectImageFiles
 from build.bake.steps.preflight import Preflight
@@ -30,9 +31,11 @@ from build.report.reporter import Reporter
 
 def steps(state: Bake) -> list[Step[Bake]]:
     """What a build does, from credentials to a published image."""
+    elsewhere = bool(state.manifest.publish.regions)
     return [
         FindBaseImage(),
         Preflight(),
+        *([CheckRegions()] if elsewhere else []),
         FindLayer(),
         CheckInstaller(),
         CreateSecurityGroup(),
@@ -54,6 +57,7 @@ def steps(state: Bake) -> list[Step[Bake]]:
         RebootCandidate(),
         Verify("rebooted"),
         InspectImageFiles(),
+        *([CopyImage()] if elsewhere else []),
         WriteRecord(),
         PublishImage(),
     ]

@@ -73,6 +73,25 @@ class TestRun:
 
 
 @dataclass
+class ImageCopy:
+    """The image in another region: what publishing needs to know of it there, as Bake has it at home."""
+
+    manifest: Manifest
+    clients: Clients
+    report: Reporter
+    image_name: str
+    kms_key_arn: str | None = None
+    """What its snapshots are encrypted with; None: as the image is, with the region's default key."""
+    image_id: str = field(init=False)
+    snapshot_ids: tuple[str, ...] = field(init=False)
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        return self.clients.cloud.region
+
+
+@dataclass
 class Bake:
     """The state of a build. Fields without a value are produced by a step; reading one too early is a bug."""
 
@@ -101,6 +120,8 @@ class Bake:
     """From then on no key opens it."""
     image_id: str = field(init=False)
     snapshot_ids: tuple[str, ...] = field(init=False)
+    copies: list[ImageCopy] = field(default_factory=list)
+    """One for each region of publish.regions."""
     is_published: bool = False
     """Others may use the image: it stays, however the build ends."""
     candidates: tuple[Instance, ...] = field(init=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
 from build.commands.options import ManifestOptions, manifest_task
+from build.commands.regions import show_by_region, with_copies
 from build.errors import UserError
 
 
@@ -175,10 +176,8 @@ def images(choice: ManifestOptions, json: bool = False) -> None:
 
     with cli_session() as report:
         chosen = choice.load()
-        clients = connect_to(chosen, report)
-        rows = image_list.list_images(clients)
-        newest_published(chosen, clients, report.warn)  # for its warning
-        if json:
-            report.document([asdict(row) for row in rows])
-        else:
-            report.table(image_list.COLUMNS, [image_list.cells(row) for row in rows])
+        regions = with_copies(chosen, connect_to(chosen, report))
+        found = [(clients, image_list.list_images(clients)) for clients in regions]
+        for clients in regions:
+            newest_published(chosen, clients, report.warn)  # for its warning
+        show_by_region(report, image_list.COLUMNS, image_list.cells, found, json=json)

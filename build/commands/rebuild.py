@@ -14,6 +14,7 @@ from build import paths
 from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
 from build.commands.failure_reporting import counting_failures, failure_store, is_runner, load
 from build.commands.options import ManifestOptions, manifest_task
+from build.commands.regions import with_copies
 from build.pipeline import OnFailure
 from build.report.reporter import Reporter
 
@@ -133,7 +134,8 @@ def _rebuild(
             rebuilder.mark_run(manifest)
         clients = connect_to(manifest, report, base=True)
         if options.scheduled:
-            sweep.remove_expired(clients, report)
+            for each in with_copies(manifest, clients):
+                sweep.remove_expired(each, report)
             counter.go_on(SsmStore(clients, manifest.image.name))
         decision = _judge(manifest, clients, report, limit)
         counter.went_well()

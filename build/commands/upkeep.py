@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from build.commands.common import JSON, cli_session, confirm, connect_to
 from build.commands.failure_reporting import after_rebuild
 from build.commands.options import ManifestOptions, manifest_task
+from build.commands.regions import show_by_region, with_copies
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ def sweep(choice: ManifestOptions, dry_run: bool = False, run: str = "", json: b
     from build.images import sweep as sweeper
 
     with cli_session() as report:
-        clients = connect_to(choice.load(), report)
-        leftovers = sweeper.find(clients, only_run=run or None)
+        chosen = choice.load()
+        regions = with_copies(chosen, connect_to(chosen, report))
+        found = [(clients, sweeper.find(clients, only_run=run or None)) for clients in regions]
         if not dry_run:
-            sweeper.remove(clients, leftovers, report)
-        if json:
-            report.document([asdict(leftover) for leftover in leftovers])
-        else:
-            report.table(sweeper.COLUMNS, [sweeper.cells(leftover) for leftover in leftovers])
-        report.note(f"{len(leftovers)} leftover(s) {'found' if dry_run else 'removed'}")
+            for clients, leftovers in found:
+                sweeper.remove(clients, leftovers, report)
+        show_by_region(report, sweeper.COLUMNS, sweeper.cells, found, json=json)
+        count = sum(len(leftovers) for _, leftovers in found)
+        report.note(f"{count} leftover(s) {'found' if dry_run else 'removed'}")
 
 
 @manifest_task(
@@ -60,21 +60,21 @@ def prune(
         ready = _ready(choice, report, scheduled=scheduled)
         if ready is None:
             return
-        chosen, clients = ready
-        decisions = retention.decide(chosen, clients, report)
-        going = [decision for decision in decisions if not decision.keep]
+        chosen, home = ready
+        found = [
+            (clients, retention.decide(chosen, clients, report)) for clients in with_copies(chosen, home)
+        ]
+        going = [decision for _, rows in found for decision in rows if not decision.keep]
         if going and not dry_run:
             confirm(
                 f"{', '.join(decision.id for decision in going)} will be gone",
                 yes=yes,
                 hint="--yes skips the question, --dry-run only shows",
             )
-            retention.remove(clients, decisions, report)
-        if json:
-            report.document([asdict(decision) for decision in decisions])
-        else:
-            report.table(retention.COLUMNS, [retention.cells(decision) for decision in decisions])
-        report.note(retention.summary(decisions, dry_run=dry_run))
+            for clients, decisions in found:
+                retention.remove(clients, decisions, report)
+        show_by_region(report, retention.COLUMNS, retention.cells, found, json=json)
+        report.note(retention.summary([each for _, rows in found for each in rows], dry_run=dry_run))
 
 
 def _ready(choice: ManifestOptions, report: Reporter, *, scheduled: bool) -> tuple[Manifest, Clients] | None:

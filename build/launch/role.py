@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from build import image_contract
 from build.aws import eventual
 from build.aws.errors import code_of
-from build.aws.session import partition_of
+from build.aws.regions import partition_of
 from build.errors import UserError
 from build.hubs.models import Zone
 from build.launch.state import LaunchState
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 PATH = "/hubsmith/"
 _POLICY = "hub"
+# In every partition: https://github.com/aws/aws-cli/pull/8709, https://github.com/aws/aws-cdk/pull/22589
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [

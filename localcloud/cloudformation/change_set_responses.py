@@ -11,6 +11,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from localcloud.cloudformation.change_sets import EMPTY, ChangeSet, ResourceChange, changes
 from localcloud.cloudformation.responses import StackResponse, parsed
 from localcloud.cloudformation.stacks import REVIEW, Stack
+from localcloud.iam import arns
 
 _KINDS = ("CREATE", "UPDATE")
 
@@ -48,7 +49,8 @@ class ChangeSetResponse(StackResponse):
         if any(found.name == name for found in self._of(stack)):
             raise AlreadyExistsException(f"ChangeSet {name} already exists")
         made = ChangeSet(
-            f"arn:aws:cloudformation:{self.region}:{self.current_account}:changeSet/{name}/{uuid.uuid4()}",
+            f"{arns.prefix(self.region)}:cloudformation:{self.region}:{self.current_account}:"
+            f"changeSet/{name}/{uuid.uuid4()}",
             name,
             stack.id,
             kind,

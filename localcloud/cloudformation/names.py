@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from localcloud.cloudformation.stacks import Stack, Stacks
 from localcloud.cloudformation.template import Scope, TemplateError
+from localcloud.iam import arns
 
 
 def of(stacks: Stacks, stack: Stack) -> Scope:
     """The stack's resources as they are when the name is looked up, and the pseudo parameters."""
     pseudo = {
         "AWS::AccountId": stacks.account_id,
-        "AWS::Partition": "aws",
+        "AWS::Partition": arns.partition(stacks.region_name),
         "AWS::Region": stacks.region_name,
         "AWS::StackId": stack.id,
         "AWS::StackName": stack.name,
-        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::URLSuffix": arns.url_suffix(stacks.region_name),
     }
 
     def look_up(name: str, attribute: str) -> str:

@@ -15,6 +15,7 @@ from moto.core.base_backend import BaseBackend
 
 from localcloud.cloudformation.resource_types.resource_type import PhysicalResource
 from localcloud.ec2.host import Host
+from localcloud.iam import arns
 
 if TYPE_CHECKING:
     from localcloud.cloudformation.change_sets import ChangeSet
@@ -151,7 +152,8 @@ class Stacks(BaseBackend):
         status: str = "CREATE_IN_PROGRESS",
     ) -> Stack:
         """A new stack, still to be deployed."""
-        stack_id = f"arn:aws:cloudformation:{self.region_name}:{self.account_id}:stack/{name}/{uuid.uuid4()}"
+        place = f"{arns.prefix(self.region_name)}:cloudformation:{self.region_name}:{self.account_id}"
+        stack_id = f"{place}:stack/{name}/{uuid.uuid4()}"
         stack = Stack(stack_id, name, body, caller, on_failure, dict(tags), capabilities)
         stack.become(status, "User Initiated")
         self.stacks[stack_id] = stack

@@ -48,6 +48,13 @@ class LocalBackend(EC2Backend):
         self.launches: dict[str, tuple[str, str]] = {}
 
     @property
+    def image_copies(self) -> dict[str, tuple[object, str]]:
+        """Client token of CopyImage -> (what was asked for, image id)."""
+        # Not of __init__, so that a state that was kept before has them.
+        found: dict[str, tuple[object, str]] = self.__dict__.setdefault("_image_copies", {})
+        return found
+
+    @property
     def _url_module(self) -> ModuleType:
         # moto derives it from the module's name, which works for moto.<service>.models only.
         return self.url_module
@@ -59,6 +66,11 @@ class LocalBackend(EC2Backend):
     def siblings(self) -> list[LocalBackend]:
         """EC2 of every account and region of this cloud; they share one host."""
         return [found for _, _, found in ec2_backends.iter_backends() if isinstance(found, LocalBackend)]
+
+    def sibling(self, region: str) -> LocalBackend:
+        """EC2 of the same account in another region."""
+        found: LocalBackend = ec2_backends[self.account_id][region]  # type: ignore[assignment]  # ours only
+        return found
 
     def enqueue_instance(self, instance_id: str) -> None:
         """Have an instance looked at soon: its state, volumes, snapshots or forwards are not as wanted."""

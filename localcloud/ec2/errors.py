@@ -54,6 +54,14 @@ def no_capacity(instance_type: str, zone: str) -> Ec2Error:
     )
 
 
+def other_parameters() -> Ec2Error:
+    """A client token that came with other parameters before."""
+    return Ec2Error(
+        "IdempotentParameterMismatch",
+        "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+    )
+
+
 def missing_parameter(name: str) -> Ec2Error:
     """A parameter EC2 requires."""
     return Ec2Error("MissingParameter", f"The request must contain the parameter {name}")

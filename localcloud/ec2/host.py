@@ -56,6 +56,7 @@ class Host:
         self.lock = threading.RLock()
         self.layers = LayerStore(folder / "layers")
         self.addresses = AddressPool(folder)
+        self.opted_in: frozenset[str] = frozenset()  # regions that are enabled beside those that always are
         self.elastic_ip_limit: int | None = None  # of each region; None: as many as the pool has
         self.work_queue = KeyedQueue()
         self.faults = Faults()

@@ -6,21 +6,21 @@ import os
 
 from moto.ec2.models import ec2_backends
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
-from moto.iam.models import iam_backends
+from moto.iam.models import IAMBackend, iam_backends
 
 from localcloud.ec2 import urls
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.host import Host
 from localcloud.ec2.reconcile import forwards, layer_gc
 from localcloud.ec2.reconcile import instance as instance_reconciler
-from localcloud.ec2.rules import base_images
+from localcloud.ec2.rules import base_images, instance_types
 from localcloud.faults import consistency
-from localcloud.iam.entities import PARTITION
 
 
 def install(host: Host) -> None:
     """From now on moto's EC2 is the local cloud's; call it once, before anything asks for a backend."""
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 2 000 images nobody could launch
+    instance_types.fill_offerings()
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"  # as EC2's DescribeTags calls it
     LocalBackend.host, LocalBackend.url_module = host, urls
     host.resource_ids = lambda: (
@@ -43,7 +43,7 @@ def backends() -> list[LocalBackend]:
 
 
 def _roles_and_profiles() -> set[str]:
-    found = [account[PARTITION] for account in iam_backends.values() if PARTITION in account]
+    found = [backend for _, _, backend in iam_backends.iter_backends() if isinstance(backend, IAMBackend)]
     roles = {consistency.role_id(role.name) for backend in found for role in backend.get_roles()}
     return roles | {
         consistency.profile_id(profile.name)

@@ -18,6 +18,8 @@ class Pace:
     image_s: float = 1.0
     snapshot_s: float = 0.2
     snapshot_s_per_gib: float = 0.5
+    console_s: float = 3.0
+    """After a start: until what the console has said is posted."""
 
     def of_snapshot(self, data_bytes: int) -> float:
         """Seconds for a snapshot of so much data."""

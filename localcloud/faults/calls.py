@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request
 
 from localcloud.faults.fault import Call
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 def read(request: Request, body: bytes, services: tuple[str, ...]) -> Call:
@@ -27,6 +27,12 @@ def read(request: Request, body: bytes, services: tuple[str, ...]) -> Call:
         return Call(service, dict(form).get("Action", ""), tuple(form))
     action = request.args.get("Action") or _rest(request, service if service in services else "")
     return Call(service, action, tuple(request.args.items()))
+
+
+def region(request: Request) -> str:
+    """The region that a request is signed for; empty when it is not signed."""
+    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    return scope["region"].lower() if scope else ""
 
 
 def _rest(request: Request, service: str) -> str:

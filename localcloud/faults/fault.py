@@ -28,6 +28,7 @@ CHANGES = (
     "attached",
     "detached",
     "optimized",
+    "console",
 )
 RESOURCES = {
     "instance": "i-",

@@ -22,6 +22,7 @@ PROFILES = {
         _takes("attached", 2),
         _takes("detached", 2),
         _takes("optimized", 30),
+        _takes("console", 240),
         Fault("consistency", seconds=5),
     ),
     "throttled": (Fault("error", call="ec2:*", code="RequestLimitExceeded", times=5),),

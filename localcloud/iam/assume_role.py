@@ -17,7 +17,6 @@ from moto.iam.models import Role, iam_backends
 from localcloud.iam.callers import JudgedCaller
 from localcloud.iam.conditions import UnknownOperatorError, holds
 from localcloud.iam.refusal import Refusal
-from localcloud.iam.sessions import PARTITION
 from localcloud.iam.wildcards import Context, matches
 
 Parameters = Mapping[str, Any]
@@ -39,7 +38,7 @@ def refuse(
         return None
     role = find(str(parameters.get("RoleArn")), account)
     if role is None:
-        who = caller.arn if caller else f"arn:aws:iam::{account}:root"
+        who = caller.arn if caller else _owner(str(parameters.get("RoleArn")), account)
         told = f"User: {who} is not authorized to perform: {ACTION} on resource: {parameters.get('RoleArn')}"
         return Refusal("AccessDenied", told)
     return _of_policy(parameters.get("Policy")) or _of_duration(
@@ -49,7 +48,8 @@ def refuse(
 
 def find(arn: str, account: str) -> Role | None:
     """The role with exactly this ARN, path included."""
-    return next((role for role in iam_backends[account][PARTITION].get_roles() if role.arn == arn), None)
+    backend = iam_backends[account][_partition(arn)]
+    return next((role for role in backend.get_roles() if role.arn == arn), None)
 
 
 def trust(role: Role, caller: JudgedCaller, context: Context, account: str) -> str | None:
@@ -60,7 +60,8 @@ def trust(role: Role, caller: JudgedCaller, context: Context, account: str) -> s
     found = {
         (statement.get("Effect"), how)
         for statement in _statements(role)
-        if (how := _means(statement.get("Principal"), caller, account)) and _applies(statement, context)
+        if (how := _means(statement.get("Principal"), caller, role.arn, account))
+        and _applies(statement, context)
     }
     if any(effect == "Deny" for effect, _ in found):
         return None
@@ -91,12 +92,21 @@ def _applies(statement: Mapping[str, Any], context: Context) -> bool:
         return bool(statement.get("Effect") == "Deny")
 
 
-def _means(principal: Any, caller: JudgedCaller, account: str) -> str:  # noqa: ANN401  # JSON of a policy
+def _means(principal: Any, caller: JudgedCaller, role_arn: str, account: str) -> str:  # noqa: ANN401  # JSON
     named = principal.get("AWS", []) if isinstance(principal, Mapping) else principal
     listed = [named] if isinstance(named, str) else named or []
     if any(one in ("*", caller.arn, caller.principal) for one in listed):
         return NAMED
-    return ACCOUNT if {account, f"arn:{PARTITION}:iam::{account}:root"} & set(listed) else NOBODY
+    return ACCOUNT if {account, _owner(role_arn, account)} & set(listed) else NOBODY
+
+
+def _owner(role_arn: str, account: str) -> str:
+    """The ARN of an account in the partition of a role."""
+    return f"arn:{_partition(role_arn)}:iam::{account}:root"
+
+
+def _partition(arn: str) -> str:
+    return arn.split(":")[1] if arn.startswith("arn:aws") else "aws"
 
 
 def _of_policy(policy: str | None) -> Refusal | None:

@@ -65,7 +65,7 @@ class Authorizer:
         """The refusal of a request, None where it may go on."""
         request = Request(environ)
         scope = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        caller = callers.find(scope["key"], account) if scope else None
+        caller = callers.find(scope["key"], scope["region"], account) if scope else None
         if caller is None and service not in _ALWAYS_READ:
             return None
         if caller and (refusal := caller.refuse(service, request.headers.get("X-Amz-Security-Token", ""))):
@@ -73,14 +73,14 @@ class Authorizer:
         asked = reading.read(service, request)
         if asked is None:
             return None
-        if caller and scope:
-            place = scope["region"], account
-            known = {**_of_request(request, scope["region"]), **caller.context(*place)}
+        place = scope["region"] if scope else "", account
+        if caller:
+            known = {**_of_request(request, place[0]), **caller.context(*place)}
             if refusal := self._judge(caller, service, asked, known, place):
                 return refusal
         if service == "sts":
             return assume_role.refuse(*asked, caller, account)
-        return boundaries.refuse(*asked, account) if service == "iam" else None
+        return boundaries.refuse(*asked, *place) if service == "iam" else None
 
     def _judge(
         self,
@@ -91,12 +91,11 @@ class Authorizer:
         place: tuple[str, str],
     ) -> Refusal | None:
         """The refusal of what a caller asks for; ``place`` is region and account."""
-        _, account = place
         for read in _calls(service, *asked, *place):
-            full = entities.looked_up(replace(read, context={**known, **read.context}), account)
+            full = entities.looked_up(replace(read, context={**known, **read.context}), *place)
             call = resource_tags.looked_up(kms_calls.looked_up(full, *place), *place)
             judge = _assuming if call.action == assume_role.ACTION else _decide
-            decision = judge(caller, call, account)
+            decision = judge(caller, call, place[1])
             self._note(caller, call, decision)
             if not decision.allowed:
                 return _refusal(service, caller, call, decision)
@@ -171,7 +170,7 @@ def _calls(
     found = [
         itself,
         request_context.implied(*asked, region, account) or implied_calls.tagging(*asked, itself),
-        *implied_calls.passed(*asked, account),
+        *implied_calls.passed(*asked, region, account),
     ]
     return [call for call in found if call is not None]
 

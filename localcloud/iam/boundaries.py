@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.iam.models import IAMBackend, ManagedPolicy, iam_backends
 
+from localcloud.iam import arns
 from localcloud.iam.refusal import Refusal
 
 _ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}")
@@ -22,9 +23,9 @@ _VERSIONS = (
 )
 
 
-def refuse(operation: str, parameters: Mapping[str, Any], account: str) -> Refusal | None:
+def refuse(operation: str, parameters: Mapping[str, Any], region: str, account: str) -> Refusal | None:
     """The refusal of a call of IAM, None where it may go on. The caller holds the lock of the model."""
-    backend = iam_backends[account]["aws"]
+    backend = iam_backends[account][arns.partition(region)]
     boundary = parameters.get("PermissionsBoundary")
     if operation == "PutRolePermissionsBoundary" or (operation == "CreateRole" and boundary is not None):
         return _unknown(backend, str(boundary or ""))

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 
 from moto.core.utils import utcnow
-from moto.iam.models import User, iam_backends
+from moto.iam.models import IAMBackend, User, iam_backends
 from moto.sts.models import AssumedRole
 
-from localcloud.iam import attached, sessions
+from localcloud.iam import arns, attached, sessions
 from localcloud.iam.refusal import Refusal, expired, invalid
 from localcloud.iam.wildcards import Context
 
@@ -58,21 +58,24 @@ class JudgedCaller:
         if self.user:
             known["aws:username"] = (self.user,)
         if _INSTANCE.fullmatch(self.session):
-            known["ec2:sourceinstancearn"] = (f"arn:aws:ec2:{region}:{account}:instance/{self.session}",)
+            known["ec2:sourceinstancearn"] = (
+                f"{arns.prefix(region)}:ec2:{region}:{account}:instance/{self.session}",
+            )
         return known
 
 
-def find(access_key: str, account: str) -> JudgedCaller | None:
+def find(access_key: str, region: str, account: str) -> JudgedCaller | None:
     """Who calls with this key; None: the owner. The caller holds the lock of the model."""
     if issued := sessions.find(access_key):
         return _in_role(issued)
-    if user := iam_backends[account][sessions.PARTITION].get_user_from_access_key_id(access_key):
-        return _user(user, access_key)
+    backend = iam_backends[account][arns.partition(region)]
+    if user := backend.get_user_from_access_key_id(access_key):
+        return _user(backend, user, access_key)
     return JudgedCaller("", "", "", "", is_known=False) if _KEY.fullmatch(access_key) else None
 
 
 def _in_role(issued: AssumedRole) -> JudgedCaller:
-    backend = iam_backends[issued.account_id][sessions.PARTITION]
+    backend = iam_backends[issued.account_id][issued.role_arn.split(":")[1]]
     role = next((role for role in backend.get_roles() if role.arn == issued.role_arn), None)
     return JudgedCaller(
         issued.arn,
@@ -88,8 +91,7 @@ def _in_role(issued: AssumedRole) -> JudgedCaller:
     )
 
 
-def _user(user: User, access_key: str) -> JudgedCaller:
-    backend = iam_backends[user.account_id][sessions.PARTITION]
+def _user(backend: IAMBackend, user: User, access_key: str) -> JudgedCaller:
     key = user.get_access_key_by_id(access_key)
     return JudgedCaller(
         user.arn,

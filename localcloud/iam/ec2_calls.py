@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from localcloud.iam import arns
 from localcloud.iam.policy import JudgedCall
 from localcloud.iam.wildcards import Context
 
@@ -89,7 +90,7 @@ def request_keys(tags: Iterable[Any]) -> Context:
 
 def id_of(arn: str) -> str | None:
     """The id at the end of the ARN of what EC2 has; None for other ARNs and for what is still to be made."""
-    kind = _ID.fullmatch(arn.rpartition("/")[2]) if arn.startswith("arn:aws:ec2:") else None
+    kind = _ID.fullmatch(arn.rpartition("/")[2]) if re.match(r"arn:aws[a-z-]*:ec2:", arn) else None
     return kind[0] if kind else None
 
 
@@ -103,7 +104,7 @@ def _specified(parameters: Parameters) -> dict[str, list[Any]]:
 
 def _arn(kind: str, name: str, place: str) -> str:
     region = place.partition(":")[0]
-    return f"arn:aws:ec2:{region + ':' if kind in _WITHOUT_ACCOUNT else place}:{kind}/{name}"
+    return f"{arns.prefix(place)}:ec2:{region + ':' if kind in _WITHOUT_ACCOUNT else place}:{kind}/{name}"
 
 
 def _texts(value: object) -> Iterable[str]:

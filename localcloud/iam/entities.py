@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from moto.iam.models import Group, IAMBackend, InstanceProfile, Role, User, iam_backends
 
+from localcloud.iam import arns
 from localcloud.iam.policy import JudgedCall
 
-PARTITION = "aws"
 _BY_BOUNDARY = {
     f"iam:{action}"
     for action in (
@@ -29,14 +29,14 @@ _BY_BOUNDARY = {
 _MAKE = {f"iam:Create{kind}" for kind in ("Group", "InstanceProfile", "Role", "User")}
 
 
-def looked_up(call: JudgedCall, account: str) -> JudgedCall:
+def looked_up(call: JudgedCall, region: str, account: str) -> JudgedCall:
     """The call with the full ARNs of what it names, and the boundary of its role as a condition key.
 
     The caller holds the lock.
     """
     if not call.action.startswith("iam:") or call.action in _MAKE:
         return call
-    backend: IAMBackend = iam_backends[account][PARTITION]
+    backend: IAMBackend = iam_backends[account][arns.partition(region)]
     known = {one.arn.replace(f"{one.path}{one.name}", f"/{one.name}"): one for one in _all(backend)}
     found = [known.get(resource) for resource in call.resources]
     resources = tuple(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.iam import arns
 from localcloud.iam.wildcards import Context
 
 Parameters = Mapping[str, Any]
@@ -26,7 +27,7 @@ _OF_PROFILES = ("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile")
 
 def named(operation: str, parameters: Parameters, place: str) -> list[str]:
     """The ARNs of what the call names or makes; a path counts only where something is made."""
-    start = f"arn:aws:iam::{place.partition(':')[2]}:"
+    start = f"{arns.prefix(place)}:iam::{place.partition(':')[2]}:"
     path = str(parameters.get("Path") or "/").lstrip("/") if operation.startswith("Create") else ""
     kinds = {
         name: kind for name, kind in _KINDS.items() if not (name == "RoleName" and operation in _OF_PROFILES)

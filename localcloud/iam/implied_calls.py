@@ -14,9 +14,8 @@ from typing import Any
 
 from moto.iam.models import IAMBackend, iam_backends
 
-from localcloud.iam import ec2_calls
+from localcloud.iam import arns, ec2_calls
 from localcloud.iam.policy import JudgedCall
-from localcloud.iam.sessions import PARTITION
 
 Parameters = Mapping[str, Any]
 
@@ -58,11 +57,14 @@ def tagging(service: str, operation: str, parameters: Parameters, call: JudgedCa
     return JudgedCall(f"{service}:{action}", call.resources, ec2_calls.request_keys(found))
 
 
-def passed(service: str, operation: str, parameters: Parameters, account: str) -> list[JudgedCall]:
+def passed(
+    service: str, operation: str, parameters: Parameters, region: str, account: str
+) -> list[JudgedCall]:
     """The PassRole that a call is besides. The caller holds the lock of the model."""
+    backend = iam_backends[account][arns.partition(region)]
     return [
-        JudgedCall("iam:PassRole", (arn,), {"iam:passedtoservice": (f"{_receiver(service)}.amazonaws.com",)})
-        for arn in dict.fromkeys(_roles(service, operation, parameters, iam_backends[account][PARTITION]))
+        JudgedCall("iam:PassRole", (arn,), {"iam:passedtoservice": (_receiver(service, region),)})
+        for arn in dict.fromkeys(_roles(service, operation, parameters, backend))
     ]
 
 
@@ -75,9 +77,9 @@ def tags(parameters: Parameters) -> list[dict[str, str]]:
     return [{"Key": str(pair.get("Key")), "Value": str(pair.get("Value", ""))} for pair in pairs]
 
 
-def _receiver(service: str) -> str:
+def _receiver(service: str, region: str) -> str:
     """Which service gets the role: a role in an instance profile is EC2's."""
-    return "ec2" if service == "iam" else service
+    return arns.passed_to_ec2(region) if service in ("ec2", "iam") else f"{service}.amazonaws.com"
 
 
 def _roles(service: str, operation: str, parameters: Parameters, backend: IAMBackend) -> Iterable[str]:

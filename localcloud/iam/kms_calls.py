@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.kms.models import KmsBackend, kms_backends
 
+from localcloud.iam.arns import prefix
 from localcloud.iam.policy import JudgedCall
 
 _OF_ALIASES = ("CreateAlias", "DeleteAlias", "UpdateAlias")
@@ -56,4 +57,4 @@ def _key(backend: KmsBackend, arn: str) -> Any:  # noqa: ANN401  # moto's Key, w
 def _arn(text: str, place: str) -> str:
     if text.startswith("arn:"):
         return text
-    return f"arn:aws:kms:{place}:{text if text.startswith('alias/') else f'key/{text}'}"
+    return f"{prefix(place)}:kms:{place}:{text if text.startswith('alias/') else f'key/{text}'}"

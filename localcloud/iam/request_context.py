@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam import assume_role, ec2_calls, iam_calls, implied_calls, kms_calls
+from localcloud.iam import arns, assume_role, ec2_calls, iam_calls, implied_calls, kms_calls
 from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
@@ -57,17 +57,17 @@ def _parameter(name: str, place: str) -> str:
     # name:version and name:label mean the same parameter; those below /aws are AWS's own, of no account.
     bare = name.partition(":")[0].strip("/")
     owner = f"{place.partition(':')[0]}:" if bare.startswith("aws/") else place
-    return f"arn:aws:ssm:{owner}:parameter/{bare}"
+    return f"{arns.prefix(place)}:ssm:{owner}:parameter/{bare}"
 
 
-def _route53(operation: str, parameters: Parameters, _: str) -> list[str]:
+def _route53(operation: str, parameters: Parameters, place: str) -> list[str]:
     found = str(parameters.get("HostedZoneId") or parameters.get("Id") or "").rpartition("/")[2]
     if not found or (operation.startswith("List") and operation != "ListResourceRecordSets"):
         return []
     if operation == "GetChange":
-        return [f"arn:aws:route53:::change/{found}"]
+        return [f"{arns.prefix(place)}:route53:::change/{found}"]
     is_zone = "HostedZone" in operation or "ResourceRecordSets" in operation
-    return [f"arn:aws:route53:::hostedzone/{found}"] if is_zone else []
+    return [f"{arns.prefix(place)}:route53:::hostedzone/{found}"] if is_zone else []
 
 
 def _record_keys(parameters: Parameters) -> Keys:
@@ -101,18 +101,18 @@ def _sts(_: str, parameters: Parameters, __: str) -> list[str]:
 
 def _codebuild(_: str, parameters: Parameters, place: str) -> list[str]:
     name = parameters.get("projectName") or parameters.get("name")
-    return [f"arn:aws:codebuild:{place}:project/{name}"] if name else []
+    return [f"{arns.prefix(place)}:codebuild:{place}:project/{name}"] if name else []
 
 
 def _logs(_: str, parameters: Parameters, place: str) -> list[str]:
     group, stream = parameters.get("logGroupName"), parameters.get("logStreamName", "")
-    return [f"arn:aws:logs:{place}:log-group:{group}:log-stream:{stream}"] if group else []
+    return [f"{arns.prefix(place)}:logs:{place}:log-group:{group}:log-stream:{stream}"] if group else []
 
 
 def _cloudformation(_: str, parameters: Parameters, place: str) -> list[str]:
     name = str(parameters.get("StackName") or "")
     return (
-        [name if name.startswith("arn:") else f"arn:aws:cloudformation:{place}:stack/{name}/*"]
+        [name if name.startswith("arn:") else f"{arns.prefix(place)}:cloudformation:{place}:stack/{name}/*"]
         if name
         else []
     )
@@ -120,17 +120,17 @@ def _cloudformation(_: str, parameters: Parameters, place: str) -> list[str]:
 
 def _events(_: str, parameters: Parameters, place: str) -> list[str]:
     name = parameters.get("Rule") or parameters.get("Name")
-    return [f"arn:aws:events:{place}:rule/{name}"] if name else []
+    return [f"{arns.prefix(place)}:events:{place}:rule/{name}"] if name else []
 
 
 def _scheduler(_: str, parameters: Parameters, place: str) -> list[str]:
     name, group = parameters.get("Name"), parameters.get("GroupName") or "default"
-    return [f"arn:aws:scheduler:{place}:schedule/{group}/{name}"] if name else []
+    return [f"{arns.prefix(place)}:scheduler:{place}:schedule/{group}/{name}"] if name else []
 
 
 def _sns(operation: str, parameters: Parameters, place: str) -> list[str]:
     if operation == "CreateTopic":
-        return [f"arn:aws:sns:{place}:{parameters.get('Name')}"]
+        return [f"{arns.prefix(place)}:sns:{place}:{parameters.get('Name')}"]
     return [] if operation == "Unsubscribe" else _any(operation, parameters, place)
 
 

@@ -9,7 +9,8 @@ from moto.core.utils import utcnow
 from moto.iam.models import IAMBackend, Role, iam_backends
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
-PARTITION = "aws"
+from localcloud.iam import arns
+
 LIFETIME = timedelta(hours=6)
 # EC2 has new ones ready at least five minutes before the old expire; botocore asks again a quarter of an hour
 # before.
@@ -22,8 +23,9 @@ def credentials(account: str, region: str, role: Role, instance_id: str) -> tupl
 
     The caller holds the lock.
     """
-    backend = sts_backends[account][PARTITION]
-    _drop_old(backend, iam_backends[account][PARTITION])
+    partition = arns.partition(region)
+    backend = sts_backends[account][partition]
+    _drop_old(backend, iam_backends[account][partition])
     for known in reversed(backend.assumed_roles):
         if (
             known.session_name == instance_id

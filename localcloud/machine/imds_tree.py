@@ -53,6 +53,8 @@ class InstanceFacts:
     )
     architecture: str = "x86_64"
     launch_index: int = 0
+    partition: str = "aws"
+    domain: str = "amazonaws.com"
 
 
 def tree(facts: InstanceFacts) -> Tree:
@@ -78,7 +80,7 @@ def tree(facts: InstanceFacts) -> Tree:
         **_public_keys(facts),
         "reservation-id": facts.reservation_id,
         "security-groups": "\n".join(facts.security_groups.values()),
-        "services": {"domain": "amazonaws.com", "partition": "aws"},
+        "services": {"domain": facts.domain, "partition": facts.partition},
         **({} if facts.tags is None else {"tags": {"instance": dict(facts.tags)}}),
     }
 

@@ -114,6 +114,7 @@ def _check_environment(folder: Path) -> None:
     _wanted_port()
     settings.controller()
     settings.elastic_ip_limit()
+    settings.opted_in()
     settings.consistency(folder)
 
 

@@ -63,6 +63,7 @@ def serve(folder: Path, port: int, lock: int | None = None) -> None:
         keeper = state_store.StateStore(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
+        host.opted_in = settings.opted_in()
         consistent = _set_consistency(host)
         _restore(host)
         ports = Ports(folder)

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import cast, get_args
 
 from build.errors import UserError
+from localcloud.iam import regions
 from localcloud.machine.qemu.spec import Controller
 
 DISKS_VARIABLE, ELASTIC_IPS_VARIABLE = "HUBSMITH_DISKS", "HUBSMITH_ELASTIC_IPS"
+REGIONS_VARIABLE = "HUBSMITH_CLOUD_REGIONS"
 CONSISTENCY_VARIABLE, SEED_VARIABLE = "HUBSMITH_CLOUD_CONSISTENCY", "HUBSMITH_CLOUD_SEED"
 EVENTUAL, OFF = "eventual", "off"
 CONSISTENCY_FILE = "consistency.json"
@@ -54,6 +56,17 @@ def elastic_ip_limit() -> int | None:
             hint="it is how many Elastic IPs the cloud may have in a region: a number",
         )
     return None if wanted is None else int(wanted)
+
+
+def opted_in() -> frozenset[str]:
+    """HUBSMITH_CLOUD_REGIONS: the regions that the account has enabled beside those that always are."""
+    wanted = frozenset(filter(None, re.split(r"[\s,]+", os.environ.get(REGIONS_VARIABLE, ""))))
+    if unknown := sorted(wanted - regions.served()):
+        raise UserError(
+            f"{REGIONS_VARIABLE}: the local cloud has no region {unknown[0]}",
+            hint="names of regions, separated by commas: af-south-1,eu-south-2",
+        )
+    return wanted
 
 
 def consistency(folder: Path) -> ConsistencySettings:

@@ -24,8 +24,9 @@ from localcloud.ec2.host import Host
 from localcloud.faults import calls
 from localcloud.faults.consistency import CONSISTENT_AGENT
 from localcloud.faults.fault import ANSWER_LOST, RESET, STATUS, Call
+from localcloud.iam import regions
 from localcloud.iam.authorizer import Authorizer
-from localcloud.iam.refusal import JSON
+from localcloud.iam.refusal import JSON, Refusal
 from localcloud.server import fault_control
 
 _log = logging.getLogger("hubsmith.localcloud.api")
@@ -125,13 +126,15 @@ class CloudApp:
                 "UnsupportedOperation",
                 f"The local cloud has {known}; it has no {service or 'unsigned requests'}.",
             )
+        if elsewhere := regions.refuse(service, calls.region(request), self._host.opted_in):
+            return _refused(service, request, elsewhere)
         if grows(action) and (full := self._full()):
             return _error(service, request, 400, NO_SPACE, full)
         try:
             with self._host.lock:
                 if refusal := self._authorizer.refuse(service, environ, DEFAULT_ACCOUNT_ID):
                     environ["wsgi.input"].seek(0)
-                    return _error(service, request, refusal.status, refusal.code, refusal.message)
+                    return _refused(service, request, refusal)
                 environ["wsgi.input"].seek(0)
                 knows_all = CONSISTENT_AGENT in request.headers.get("User-Agent", "")
                 if use := self._host.faults.unknown(call, knows_all=knows_all):
@@ -228,6 +231,10 @@ def _faulty(request: Request, call: Call, code: str) -> Response:
         code,
         "The local cloud answers so on request: see `invoke cloud.faults`.",
     )
+
+
+def _refused(service: str, request: Request, refusal: Refusal) -> Response:
+    return _error(service, request, refusal.status, refusal.code, refusal.message)
 
 
 def _reset(environ: Environ) -> None:

@@ -148,13 +148,13 @@ class InvokeRunner:
             )
         )
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "us-east-1") -> Any:
         """A boto3 client of the cloud that knows at once what is new, so that a test need not wait."""
         session: Any = boto3.Session()  # whose stubs want the service as a literal
         return session.client(
             service,
             endpoint_url=self.endpoint,
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
             config=Config(user_agent_extra=CONSISTENT_AGENT),

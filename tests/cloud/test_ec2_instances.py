@@ -113,9 +113,9 @@ def test_the_guest_finds_itself_in_the_metadata(cloud: Ec2Client, shared: dict[s
 
 def test_the_console_is_the_serial_console(ec2: Any, cloud: Ec2Client, shared: dict[str, Any]) -> None:
     cloud.ssh(shared, "echo spoken-by-the-guest > /dev/ttyS0")
-    until(
-        lambda: "spoken-by-the-guest" in ec2.get_console_output(InstanceId=shared["InstanceId"])["Output"], 10
-    )
+    asked = {"InstanceId": shared["InstanceId"]}
+    until(lambda: "spoken-by-the-guest" in ec2.get_console_output(**asked, Latest=True)["Output"], 10)
+    assert "spoken-by-the-guest" not in ec2.get_console_output(**asked)["Output"], "posted after the boot"
 
 
 def test_the_root_volume_has_its_id_as_serial_and_the_size_asked_for(

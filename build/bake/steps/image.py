@@ -18,6 +18,7 @@ from build.errors import CloudError
 from build.pipeline import Step
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 CANDIDATE = "candidate"
@@ -64,7 +65,7 @@ class CreateImage(Step[Bake]):
         if state.is_published:
             state.report.note(f"{state.image_id} is published and stays")
             return
-        remove_images(state)
+        remove_images(state, state.clients.ec2)
 
 
 def _create(state: Bake) -> str:
@@ -144,9 +145,9 @@ def snapshots_of(image: ImageTypeDef) -> tuple[str, ...]:
     )
 
 
-def remove_images(state: Bake) -> None:
-    """Deregister every image of the run and delete its snapshots, found by tag."""
-    ec2, mine = state.clients.ec2, tags.having(tags.RUN, state.run.id)
+def remove_images(state: Bake, ec2: EC2Client) -> None:
+    """Deregister every image that the run has made in a region and delete its snapshots, found by tag."""
+    mine = tags.having(tags.RUN, state.run.id)
     eventual.settle(state.report.waiting)
     for image in ec2.describe_images(Owners=["self"], Filters=mine)["Images"]:
         ec2.deregister_image(ImageId=image["ImageId"])

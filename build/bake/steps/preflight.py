@@ -11,7 +11,7 @@ from build.aws.errors import code_of, explain
 from build.aws.placements import Placement
 from build.bake import launch_permissions
 from build.bake.inputs.inputs import Inputs
-from build.bake.state import Bake
+from build.bake.state import Bake, ImageCopy
 from build.errors import UserError
 from build.pipeline import Step
 
@@ -54,7 +54,7 @@ def warn_of_credentials(state: Bake) -> None:
     )
 
 
-def check_parameter(state: Bake) -> None:
+def check_parameter(state: Bake | ImageCopy) -> None:
     """Try the right to move the pointer, which is needed only at the end. Changes nothing: a parameter that
     is there is not overwritten; for one that is not, there is nothing to try.
     """
@@ -77,7 +77,7 @@ def check_parameter(state: Bake) -> None:
         ) from exc
 
 
-def check_name_free(state: Bake) -> None:
+def check_name_free(state: Bake | ImageCopy) -> None:
     """EC2 would refuse the name only at the end, after the work."""
     images = state.clients.ec2.describe_images(
         Owners=["self"], Filters=[{"Name": "name", "Values": [state.image_name]}]

@@ -59,6 +59,7 @@ def record_of(state: Bake) -> dict[str, Any]:
         "hubsmith": builder_version.current_version(),
         "scheme": fingerprint.SCHEME,
         "snapshot_ids": state.snapshot_ids,
+        "copies": {copy.region: copy.image_id for copy in state.copies},
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "cloud": {
             "name": state.clients.cloud.name,

@@ -37,7 +37,7 @@ class FindBaseImage(Step[Bake]):
 
 
 class FindSourceImage(Step[Bake]):
-    """Look an image up that is to be tested.
+    """Look an image up that is to be tested, and where its instances can be.
 
     Produces: base, placements, image_id, snapshot_ids.
     """
@@ -48,7 +48,7 @@ class FindSourceImage(Step[Bake]):
         self._image_id = image_id
 
     def run(self, state: Bake) -> None:
-        """Raises UserError when there is none of that id, or no instance type that runs it."""
+        """Raises UserError when there is none of that id, and as find_placements does."""
         here = state.manifest.base
         state.base = find(
             state.clients, Base(id=self._image_id, login_user=here.login_user, architecture=here.architecture)
@@ -57,6 +57,7 @@ class FindSourceImage(Step[Bake]):
         state.image_id = state.base.id
         image = described(state.clients.ec2, state.image_id)
         state.snapshot_ids = snapshots_of(image) if image else ()
+        state.placements = find_placements(state)
 
 
 def find(clients: Clients, base: Base) -> BaseImage:

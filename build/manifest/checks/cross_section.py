@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest.checks import distributions, image_tests, launch_permissions, volumes
+from build.manifest.checks import base, distributions, image_tests, launch_permissions, regions, volumes
 from build.manifest.checks.email import lets_encrypt_problem
 from build.manifest.model import fill_in
 from build.manifest.schema import ManifestFile
@@ -126,7 +126,9 @@ _RULES: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (distributions.needs, ("python.distribution", "python.conda_packages", "python.environment")),
     (distributions.installers, ("python.distribution", "python.installers", "base.architecture")),
     (launch_permissions.problems, ("publish.launch_permissions", "builder.root_volume", *_PYTHON)),
+    (base.problems, ("base.owner", "region")),
     (image_tests.problems, ("tests",)),
+    (regions.problems, ("publish.regions", "region", "builder.root_volume")),
     (volumes.problems, ("builder.root_volume", "launch.data_volume", "region")),
 )
 """Each rule with the keys that it reads: it says nothing where one of them is wrong by itself."""

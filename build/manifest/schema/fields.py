@@ -322,6 +322,7 @@ Description = Annotated[
 Region = Annotated[
     str, matching(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", "an AWS region such as us-east-1"), checked(_region)
 ]
+Regions = Annotated[tuple[Region, ...], checked(_unique)]
 KmsKey = Annotated[
     str,
     matching(

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from build.aws.publishers import PUBLISHERS
 from build.manifest.schema import fields as f
 from build.manifest.schema.fields import Section
 
-DEBIAN_OWNER = "136693071363"
+DEBIAN_OWNER = PUBLISHERS["Debian"]["aws"]
 
 Arch = Literal["x86_64", "aarch64"]
 ARCH: Mapping[str, Arch] = {"x86_64": "x86_64", "arm64": "aarch64"}

@@ -74,6 +74,10 @@ class Publish(Section):
         default="stable",
         description="Put on the image as a tag; with ssm_parameter null it names the image to launch",
     )
+    regions: f.Regions = Field(
+        default=(),
+        description="Other regions that get a copy of the image, published there in the same way",
+    )
     tags: f.Tags = Field(default={}, description="Tags put on the image only when it has passed")
     launch_permissions: LaunchPermissions = Field(
         default_factory=LaunchPermissions, description="Who else may launch it; empty: nobody"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from build.aws.regions import partition_of
 from build.rebuild.schedule.job import INVOKE, LIMIT_MINUTES, SETUP, Job
 
 
@@ -23,6 +24,8 @@ def workflow(job: Job, region: str) -> str:
     GitHub (docs/reference/iam/github-trust.json), has the policy build.json, and allows sessions as long as
     the job. The action's default is an hour, and its keys are not renewed.
     """
+    # The action's README, "audience": that of the partition's STS.
+    audience = "\n          audience: sts.amazonaws.com.cn" if partition_of(region) == "aws-cn" else ""
     runs = "\n".join(f"      - run: {_scalar(line)}" for line in job.lines(INVOKE))
     return f"""\
 # Written by `invoke schedule --on github`. Set the repository variable AWS_ROLE_ARN to a role that GitHub may
@@ -47,7 +50,7 @@ jobs:
       - uses: aws-actions/configure-aws-credentials@v6
         with:
           role-to-assume: ${{{{ vars.AWS_ROLE_ARN }}}}
-          aws-region: {region}
+          aws-region: {region}{audience}
           role-duration-seconds: {LIMIT_MINUTES * 60}
       - run: {SETUP}
 {runs}

@@ -20,6 +20,7 @@ READ = (
 )  # fmt: skip
 MAKE = ("CreateSecurityGroup", "CreateVolume", "RegisterImage", "RunInstances")
 COPY = ("CreateImage", "CreateSnapshot")
+TO_REGIONS = ("CopyImage",)
 CHANGE = (
     "AttachVolume", "AuthorizeSecurityGroupIngress", "CreateTags", "DeleteSecurityGroup", "DeleteSnapshot",
     "DeleteTags", "DeleteVolume",
@@ -51,7 +52,7 @@ def statements(manifest: Manifest) -> list[Statement]:
         _allow(
             "TagWhatIsMade",
             ["ec2:CreateTags"],
-            Condition={"StringEquals": {"ec2:CreateAction": [*MAKE, *COPY]}},
+            Condition={"StringEquals": {"ec2:CreateAction": [*MAKE, *COPY, *TO_REGIONS]}},
         ),
         _allow("ChangeWhatABuildMade", _ec2((*COPY, *CHANGE)), Condition=_tagged(tags.RUN)),
         _allow("MakeCopies", _ec2(COPY), Resource=_copies()),
@@ -62,6 +63,8 @@ def statements(manifest: Manifest) -> list[Statement]:
             Resource=_parameters(manifest),
         ),
     ]
+    if manifest.publish.regions:
+        found.append(_allow("CopyToRegions", _ec2(TO_REGIONS), Resource=_to_regions(manifest)))
     if manifest.publish.launch_permissions.named:
         found += [
             _allow("Share", _ec2(SHARE), Condition=_tagged(tags.RUN)),
@@ -74,17 +77,18 @@ def statements(manifest: Manifest) -> list[Statement]:
         arn = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:{account}:parameter{name}"}
         found.append(_allow("BaseImage", ["ssm:GetParameter"], Resource=arn))
     if key := manifest.builder.root_volume.kms_key_id:
-        found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], **_key(key)))
+        region = "*" if manifest.publish.regions else "${AWS::Region}"
+        found.append(_allow("Encrypt", [f"kms:{action}" for action in KMS], **_key(key, region)))
     return found
 
 
-def _key(key: str) -> dict[str, object]:
+def _key(key: str, region: str) -> dict[str, object]:
     """The resource of a key: ARNs of aliases are none, an alias is a condition on keys (KMS developer guide).
 
-    ``key`` is an id, an alias, or the ARN of either.
+    ``key`` is an id, an alias, or the ARN of either; ``region`` counts where it is no ARN.
     """
     place, _, name = key.rpartition(":")
-    place = place or "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}"
+    place = place or f"arn:${{AWS::Partition}}:kms:{region}:${{AWS::AccountId}}"
     if not name.startswith("alias/"):
         return {"Resource": {"Fn::Sub": f"{place}:key/{name.removeprefix('key/')}"}}
     return {
@@ -104,13 +108,23 @@ def _copies() -> list[object]:
     ]
 
 
+def _to_regions(manifest: Manifest) -> list[object]:
+    """Copies that are still to be made, in the regions that get them."""
+    return [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ec2:{region}::{kind}/*"}
+        for region in manifest.publish.regions
+        for kind in ("image", "snapshot")
+    ]
+
+
 def _parameters(manifest: Manifest) -> list[object]:
     names = {
         f"/hubsmith/{manifest.image.name}/*",
         manifest.ssm_parameter or f"/hubsmith/{manifest.image.name}/*",
     }
     return [
-        {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{name}"}
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{region}:${{AWS::AccountId}}:parameter{name}"}
+        for region in ("${AWS::Region}", *manifest.publish.regions)
         for name in sorted(names)
     ]
 

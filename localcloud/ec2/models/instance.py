@@ -88,6 +88,10 @@ class LocalInstance(Instance):
         self.forward_problems: dict[str, str] = {}  # "127.77.1.2:80" -> why it could not be bound
         self.terminated_at: datetime | None = None
 
+    # Of the class, so that an instance of a state kept before has them.
+    booted_at = 0.0  # seconds since 1970
+    posted = b""  # the console output that EC2 has posted,
+    posted_of = -1.0  # and of which boot
     controller: Controller = "virtio-blk"  # of its disks, since it was powered on
     nics: dict[int, Any]
     block_device_mapping: dict[str, Attachment]  # type: ignore[assignment]  # moto keeps copies of attachments here, we the attachments

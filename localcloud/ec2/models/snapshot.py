@@ -31,6 +31,8 @@ class LocalSnapshot(Snapshot):
 
     pending_until: float = 0.0
     """In seconds since 1970; of the class, so that a snapshot of a state kept before has it."""
+    is_copy = False
+    """Has CopySnapshot made it?"""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from moto.iam.models import Role
 
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.models import LocalInstance
-from localcloud.iam import sessions
+from localcloud.iam import arns, sessions
 from localcloud.machine.imds_server import InstanceFacts, InstanceMetadata, identity_document, tree
 
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
@@ -66,6 +66,8 @@ def _facts(backend: LocalBackend, instance: LocalInstance) -> InstanceFacts:
         block_devices=_block_devices(instance),
         architecture=instance.architecture or "x86_64",
         launch_index=instance.ami_launch_index,
+        partition=arns.partition(backend.region_name),
+        domain=arns.url_suffix(backend.region_name),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 
 from build.errors import MachineError
 from localcloud.ec2.backend import LocalBackend
@@ -80,6 +81,8 @@ def _prepare(backend: LocalBackend, instance: LocalInstance) -> None:
     """
     # QEMU's NVMe disks need a serial, which the disks of other types have not.
     instance.controller = backend.host.controller if has_nvme(instance.instance_type) else "virtio-blk"
+    instance.booted_at = time.time()
+    backend.host.faults.begin("console", instance.id)
     for attachment in instance.attachments:
         snapshots.catch_up(backend, attachment.volume)
 

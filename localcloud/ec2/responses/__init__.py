@@ -12,6 +12,7 @@ from localcloud.ec2.responses.instance_profiles import ProfileActions
 from localcloud.ec2.responses.instances import InstanceActions
 from localcloud.ec2.responses.network import NetworkActions
 from localcloud.ec2.responses.permissions import PermissionActions
+from localcloud.ec2.responses.regions import RegionActions
 from localcloud.ec2.responses.run_instances import LaunchActions
 from localcloud.ec2.responses.volumes import VolumeActions
 
@@ -24,6 +25,7 @@ class LocalResponse(
     PermissionActions,
     NetworkActions,
     ProfileActions,
+    RegionActions,
     EC2Response,
 ):
     """moto's EC2 with the actions that concern machines, disks and addresses replaced."""

@@ -6,7 +6,8 @@ from moto.core.responses import ActionResult
 
 from localcloud.ec2.errors import Ec2Error, missing_parameter
 from localcloud.ec2.responses.base import LocalActions
-from localcloud.ec2.rules import base_images, create_image, images, snapshots
+from localcloud.ec2.rules import base_images, copies, create_image, images, snapshots
+from localcloud.ec2.rules.copies import Encryption, ImageCopy
 from localcloud.ec2.rules.images import RegisterRequest
 
 
@@ -48,18 +49,18 @@ class ImageActions(LocalActions):
         return ActionResult({"ImageId": images.register(self.backend, request).id})
 
     def copy_image(self) -> ActionResult:
-        """CopyImage within the region."""
+        """CopyImage, also from another region."""
         self.error_on_dryrun()
-        if self.text("SourceRegion") not in ("", self.region):
-            raise Ec2Error("InvalidParameterValue", "The local cloud copies within one region only")
-        source = images.available(self.backend, self.text("SourceImageId"))
-        encrypted, tags = self.flag("Encrypted"), self.tags()
-        image = images.copy(self.backend, source, self._name(), self.text("Description"))
-        image.devices = tuple(
-            create_image.copied(self.backend, device, image.id, tags, encrypted=encrypted)
-            for device in source.devices
+        wanted = ImageCopy(
+            self._name(),
+            self.text("Description"),
+            Encryption(self.flag("Encrypted"), self.optional("KmsKeyId")),
+            self.tags(),
+            copy_tags=self.flag("CopyImageTags"),
+            client_token=self.optional("ClientToken"),
         )
-        image.add_tags(tags.get("image", {}))
+        origin = copies.source(self.backend, self.text("SourceRegion"))
+        image = copies.copy_image(self.backend, origin, self.text("SourceImageId"), wanted)
         return ActionResult({"ImageId": image.id})
 
     def deregister_image(self) -> ActionResult:

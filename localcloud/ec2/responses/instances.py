@@ -8,7 +8,7 @@ from moto.ec2.utils import parse_user_data
 
 from localcloud.ec2.errors import Ec2Error, missing_parameter
 from localcloud.ec2.responses.base import LocalActions
-from localcloud.ec2.rules import describe_instances, instances, metadata_options, security_groups
+from localcloud.ec2.rules import console, describe_instances, instances, metadata_options, security_groups
 
 _ATTRIBUTES = (
     "InstanceType",
@@ -69,13 +69,14 @@ class InstanceActions(LocalActions):
         return EmptyResult()
 
     def get_console_output(self) -> ActionResult:
-        """GetConsoleOutput."""
+        """GetConsoleOutput: what has been posted, with Latest what there is now."""
         instance_id = self.text("InstanceId")
+        read = console.latest if self.flag("Latest") else console.posted
         return ActionResult(
             {
                 "InstanceId": instance_id,
                 "Timestamp": utcnow(),
-                "Output": instances.console(self.backend, instance_id),
+                "Output": read(self.backend, instance_id),
             }
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from localcloud.ec2.errors import Ec2Error, missing_parameter
+from localcloud.ec2.errors import missing_parameter
 from localcloud.ec2.models import Attachment
 from localcloud.ec2.responses.base import LocalActions
-from localcloud.ec2.rules import attachments, encryption, modifications, snapshots, volumes
+from localcloud.ec2.rules import attachments, copies, encryption, modifications, snapshots, volumes
+from localcloud.ec2.rules.copies import Encryption
 from localcloud.ec2.rules.volumes import VolumeRequest
 
 
@@ -121,14 +122,15 @@ class VolumeActions(LocalActions):
         return ActionResult({"Snapshots": made})
 
     def copy_snapshot(self) -> ActionResult:
-        """CopySnapshot within the region."""
+        """CopySnapshot, also from another region."""
         self.error_on_dryrun()
-        source = self.backend.snapshot(self.text("SourceSnapshotId"))
-        if self.text("SourceRegion") not in ("", self.region):
-            raise Ec2Error("InvalidParameterValue", "The local cloud copies within one region only")
-        tags = self.tags().get("snapshot", {})
-        copied = snapshots.copy(
-            self.backend, source, self.text("Description"), tags, encrypted=self.flag("Encrypted")
+        origin = copies.source(self.backend, self.text("SourceRegion"))
+        copied = copies.copy_snapshot(
+            self.backend,
+            origin.snapshot(self.text("SourceSnapshotId")),
+            self.text("Description"),
+            self.tags().get("snapshot", {}),
+            Encryption(self.flag("Encrypted"), self.optional("KmsKeyId")),
         )
         return ActionResult({"SnapshotId": copied.id, "Tags": copied.tag_set})
 

@@ -1,4 +1,4 @@
-"""The base images of the cache as AMIs: each has an id made from its name, the same everywhere."""
+"""The base images of the cache as AMIs: each has an id made from its name, another one in each region."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import logging
 from datetime import datetime, timezone
 
+from build.aws.publishers import why_not
+from build.aws.regions import partition_of
 from build.errors import MachineError
 from localcloud import base_image
 from localcloud.base_image import BaseImage
@@ -17,16 +19,24 @@ _log = logging.getLogger("hubsmith.localcloud.images")
 ROOT_DEVICE = "/dev/xvda"  # Debian's own AMIs name it so
 
 
-def ids(name: str) -> tuple[str, str]:
-    """(image id, snapshot id) of the base image of that name."""
-    digest = hashlib.sha256(name.encode()).hexdigest()[:17]
+FIRST_REGION = "us-east-1"
+
+
+def ids(name: str, region: str = FIRST_REGION) -> tuple[str, str]:
+    """(image id, snapshot id) of the base image of that name in a region."""
+    # Ids without a region are those of earlier states, which had no other region.
+    text = name if region == FIRST_REGION else f"{name} {region}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:17]
     return f"ami-{digest}", f"snap-{digest}"
 
 
 def register_cached(backend: LocalBackend) -> None:
     """Register the base images that have appeared in the cache; the lock is held."""
+    partition = partition_of(backend.region_name)
     for base in base_image.cached():
-        if ids(base.name)[0] not in backend.amis:
+        if why_not(base.owner, partition):
+            continue
+        if ids(base.name, backend.region_name)[0] not in backend.amis:
             try:
                 _register(backend, base)
             except MachineError:
@@ -34,10 +44,10 @@ def register_cached(backend: LocalBackend) -> None:
 
 
 def _register(backend: LocalBackend, base: BaseImage) -> None:
-    image_id, snapshot_id = ids(base.name)
-    layers = backend.host.layers
-    if not layers.path(snapshot_id).exists():
-        layers.import_base(snapshot_id, base.path)
+    image_id, snapshot_id = ids(base.name, backend.region_name)
+    layers, (_, layer) = backend.host.layers, ids(base.name)  # one for all regions
+    if not layers.path(layer).exists():
+        layers.import_base(layer, base.path)
     created = (
         datetime.fromisoformat(base.created.replace("Z", "+00:00"))
         .astimezone(timezone.utc)
@@ -51,7 +61,7 @@ def _register(backend: LocalBackend, base: BaseImage) -> None:
         owner_id=base.owner,
     )
     snapshot.start_time = created
-    snapshot.complete(snapshot_id)
+    snapshot.complete(layer)
     backend.snapshots[snapshot_id] = snapshot
     image = LocalAmi(
         backend,

@@ -77,16 +77,3 @@ def _overlay(devices: dict[str, BlockDevice], mapping: Mapping[str, Any]) -> Non
         iops=ebs.get("Iops", known.iops),
         throughput=ebs.get("Throughput", known.throughput),
     )
-
-
-def copied(
-    backend: LocalBackend, device: BlockDevice, image_id: str, tags: images.Tags, *, encrypted: bool
-) -> BlockDevice:
-    """A block device of an image that is copied: a snapshot of its own."""
-    if device.snapshot_id is None:
-        return device
-    source = backend.snapshots[device.snapshot_id]
-    snapshot = snapshots.copy(
-        backend, source, f"Copied for {image_id}", tags.get("snapshot", {}), encrypted=encrypted
-    )
-    return replace(device, snapshot_id=snapshot.id, encrypted=snapshot.encrypted)

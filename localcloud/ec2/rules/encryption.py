@@ -19,6 +19,19 @@ def is_encrypted(backend: LocalBackend, *reasons: object) -> bool:
     return any(reasons) or bool(backend.ebs_encryption_by_default)
 
 
+def is_known(backend: LocalBackend, named: str) -> bool:
+    """Does KMS have that key in this region, and is it enabled?"""
+    kms: KmsBackend = kms_backends[backend.account_id][backend.region_name]
+    if named.endswith(AWS_KEY):
+        return True
+    if named.startswith("arn:") and named.split(":")[3] != backend.region_name:
+        return False
+    try:
+        return bool(kms.describe_key(kms.any_id_to_key_id(named)).key_state == "Enabled")
+    except (NotFoundException, KeyError, AttributeError):  # the last one for an alias that nobody has
+        return False
+
+
 def key_arn(backend: LocalBackend, named: str | None) -> str:
     """The ARN of the key that encrypts: an alias and an id mean the key they belong to."""
     wanted = named or backend.ebs_default_kms_key_id or AWS_KEY

@@ -166,7 +166,7 @@ def _device(backend: LocalBackend, mapping: Mapping[str, Any]) -> BlockDevice:
 
 
 def copy(backend: LocalBackend, source: LocalAmi, name: str, description: str) -> LocalAmi:
-    """CopyImage within the region, without its snapshots' copies yet."""
+    """CopyImage, without its snapshots' copies yet; the source may be another region's."""
     _check_name(backend, name)
     image = LocalAmi(backend, random_ami_id(), name, source.devices, source.root_device_name)
     image.description = description or source.description

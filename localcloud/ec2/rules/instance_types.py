@@ -4,10 +4,36 @@ from __future__ import annotations
 
 import os
 
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value, no_capacity
+
+_LIKE = "us-west-1"
+"""Of some regions moto does not know which types they offer (all of aws-cn and aws-us-gov): those of this
+small and old one stand in for them.
+"""
+
+
+def fill_offerings() -> None:
+    """Give regions whose types moto does not know those of another region, in each of their zones."""
+    types = sorted({offer["InstanceType"] for offer in INSTANCE_TYPE_OFFERINGS["region"][_LIKE]})
+    for region, zones_of in RegionsAndZonesBackend.zones.items():
+        places = {
+            "region": [region],
+            "availability-zone": [zone.name for zone in zones_of],
+            "availability-zone-id": [zone.zone_id for zone in zones_of],
+        }
+        for kind, names in places.items():
+            INSTANCE_TYPE_OFFERINGS[kind].setdefault(
+                region,
+                [
+                    {"InstanceType": name, "LocationType": kind, "Location": place}
+                    for place in names
+                    for name in types
+                ],
+            )
 
 
 def check(backend: LocalBackend, name: str, architecture: str) -> None:
@@ -55,6 +81,11 @@ def check_zone(backend: LocalBackend, name: str, zone: str) -> None:
 def has_nvme(name: str) -> bool:
     """Are EBS volumes of the type NVMe devices, whose serial is the volume's id? Not on Xen."""
     return bool(INSTANCE_TYPES[name]["EbsInfo"]["NvmeSupport"] != "unsupported")
+
+
+def is_nitro(name: str) -> bool:
+    """Does the type run on the Nitro hypervisor, or on metal without any?"""
+    return bool(INSTANCE_TYPES[name].get("Hypervisor") != "xen")
 
 
 def machine_size(name: str) -> tuple[int, int]:

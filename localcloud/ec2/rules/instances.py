@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +16,6 @@ from localcloud.ec2.errors import Ec2Error, invalid_value, not_in_state_for
 from localcloud.ec2.models import LocalInstance
 from localcloud.ec2.rules import addresses, instance_types
 
-CONSOLE_LIMIT = 65536  # bytes GetConsoleOutput returns, the last ones
 LISTED_AFTER_TERMINATION = timedelta(hours=1)
 
 
@@ -120,15 +118,6 @@ def _begin(
             addresses.give_public_address(backend, instance)
     backend.enqueue_instance(instance.id)
     return InstanceChange(instance.id, previous, instance.instance_state)
-
-
-def console(backend: LocalBackend, instance_id: str) -> str:
-    """The serial console as EC2 sends it: base64 of the last 64 KiB."""
-    instance = backend.instance(instance_id)
-    text = backend.host.machine(instance.id).console()[-CONSOLE_LIMIT:]
-    for place, reason in instance.forward_problems.items():
-        text += f"\r\n[local cloud] {place} does not reach this instance: {reason}\r\n".encode()
-    return base64.b64encode(text).decode()
 
 
 _ONLY_STOPPED = ("InstanceType", "UserData", "EbsOptimized")

@@ -13,6 +13,7 @@ from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.utils import random_reservation_id
 
+from localcloud.ec2 import errors
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from localcloud.ec2.models import LocalAmi, LocalInstance
@@ -65,11 +66,7 @@ def _repeated(backend: LocalBackend, request: LaunchRequest) -> Reservation | No
     if not reservation_id:
         return None
     if digest != request.digest():
-        message = (
-            "Arguments on this idempotent request are inconsistent with arguments used in previous "
-            "request(s)."
-        )
-        raise Ec2Error("IdempotentParameterMismatch", message)
+        raise errors.other_parameters()
     return backend.reservations.get(reservation_id)
 
 

@@ -16,7 +16,7 @@ from moto.ec2.utils import random_snapshot_id
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error
 from localcloud.ec2.models import LocalSnapshot, LocalVolume, SourceVolume
-from localcloud.ec2.rules import encryption, images, modifications
+from localcloud.ec2.rules import images, modifications
 
 TAKEN_S = 10.0  # a volume whose machine is just booting or stopping is snapshot when that is over
 
@@ -83,27 +83,6 @@ def wait_until_taken(asked: Iterable[LocalSnapshot]) -> None:
     deadline = time.monotonic() + TAKEN_S
     while any(snapshot.is_to_be_taken for snapshot in asked) and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def copy(
-    backend: LocalBackend,
-    source: LocalSnapshot,
-    description: str,
-    tags: Mapping[str, str],
-    *,
-    encrypted: bool,
-) -> LocalSnapshot:
-    """CopySnapshot: another name for the same frozen layer."""
-    if source.layer is None or source.status != "completed":
-        raise Ec2Error("IncorrectState", f"Snapshot is in invalid state - {source.status}")
-    is_encrypted = encryption.is_encrypted(backend, encrypted, source.encrypted)
-    volume = SourceVolume("vol-ffffffff", source.volume_size, is_encrypted)
-    snapshot = LocalSnapshot(backend, random_snapshot_id(), volume, description)
-    snapshot.add_tags(dict(tags))
-    snapshot.complete(source.layer)
-    snapshot.copy_data(backend.host.layers.actual_size(source.layer))
-    backend.snapshots[snapshot.id] = snapshot
-    return snapshot
 
 
 def delete(backend: LocalBackend, snapshot_id: str) -> None:

@@ -17,6 +17,7 @@ from localcloud.ec2.models import LocalAmi, LocalSnapshot, LocalVolume
 from localcloud.ec2.pace import GIB, Pace
 from localcloud.ec2.rules import (
     attachments,
+    copies,
     create_image,
     images,
     instances,
@@ -25,6 +26,7 @@ from localcloud.ec2.rules import (
     snapshots,
     volumes,
 )
+from localcloud.ec2.rules.copies import Encryption
 from localcloud.ec2.rules.volumes import VolumeRequest
 from localcloud.ec2.run_instances_request import LaunchRequest
 from localcloud.faults.fault import Fault
@@ -151,7 +153,7 @@ def test_a_snapshot_is_pending_the_longer_the_more_there_is_to_copy(
     clock.now += 79
     assert (made.status, made.layer is not None) == ("pending", True)
     assert refusal(volumes.create, life.backend, request, "us-east-1a")[0] == "IncorrectState"
-    assert refusal(snapshots.copy, life.backend, made, "", {}, encrypted=False)[0] == "IncorrectState"
+    assert refusal(copies.copy_snapshot, life.backend, made, "", {}, Encryption())[0] == "IncorrectState"
     clock.now += 2
     assert made.status == "completed"
     assert volumes.create(life.backend, request, "us-east-1a").snapshot_id == made.id

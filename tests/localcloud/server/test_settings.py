@@ -59,3 +59,18 @@ def test_another_value_is_refused_with_those_there_are(
 def test_a_file_that_cannot_be_read_is_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / settings.CONSISTENCY_FILE).write_text(text)
     assert settings.consistency(tmp_path).mode == "eventual"
+
+
+@pytest.mark.parametrize(
+    ("value", "regions"),
+    [("", set()), ("af-south-1", {"af-south-1"}), ("af-south-1, eu-south-2", {"af-south-1", "eu-south-2"})],
+)
+def test_regions_that_are_enabled(value: str, regions: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBSMITH_CLOUD_REGIONS", value)
+    assert settings.opted_in() == regions
+
+
+def test_a_region_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBSMITH_CLOUD_REGIONS", "af-south-9")
+    with pytest.raises(UserError, match="HUBSMITH_CLOUD_REGIONS: the local cloud has no region af-south-9"):
+        settings.opted_in()

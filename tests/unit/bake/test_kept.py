@@ -18,7 +18,7 @@ from build.bake import kept
             2,
             "kept: ami-1 and its snapshot; 2 layer(s) for later builds, of use until 2026-12-06. On AWS",
         ),
-        (True, 0, "kept: ami-1 and its snapshot. On AWS"),
+        (True, 0, "kept: ami-1 and its snapshot, its copy ami-2 in eu-west-1. On AWS"),
         (False, 1, "kept: 1 layer(s) for later builds, of use until 2026-12-06. On AWS"),
         (False, 0, None),
     ],
@@ -27,6 +27,7 @@ def test_image_and_layers(published: bool, layers: int, words: str | None) -> No
     state: Any = SimpleNamespace(
         is_published=published,
         image_id="ami-1",
+        copies=[SimpleNamespace(image_id="ami-2", region="eu-west-1")] if published and not layers else [],
         layer_ids=["snap-1"] * layers,
         since="2026-11-29T03:00:00+00:00",
         manifest=SimpleNamespace(layers=SimpleNamespace(max_age_days=7)),

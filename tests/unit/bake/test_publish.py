@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from build.bake.state import Bake
+from build.bake.state import Bake, ImageCopy
 from build.bake.steps import image, publish, record
 from build.pipeline import Interrupted, Runner
 from build.report.reporter import Reporter
@@ -75,7 +75,9 @@ class Recorded(record.WriteRecord):
         path.write_text("{}", encoding="utf-8")
 
 
-def published(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> BaseException | None:
+def published(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, *elsewhere: Account
+) -> BaseException | None:
     """Run the end of a build; what ended it."""
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     monkeypatch.setattr(publish, "share", lambda _: None)
@@ -86,6 +88,7 @@ def published(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) 
     clients: Any = SimpleNamespace(ec2=account, ssm=account)
     state = Bake(manifest, clients, SimpleNamespace(id="run-1"), Reporter(quiet=True))  # type: ignore[arg-type]
     state.image_id, state.snapshot_ids = "ami-new", ()
+    state.copies = [copied(there, state.report) for there in elsewhere]
     try:
         Runner[Bake](state.report).run([Made(), Recorded(), publish.PublishImage()], state)
     except BaseException as exc:
@@ -128,6 +131,43 @@ def test_stopped_after_the_pointer_has_moved_image_and_record_stay(
     assert account.pointer == "ami-new"
     assert "ami-new" in account.images
     assert record.path_of("ami-new").exists()
+
+
+def copied(there: Account, report: Reporter) -> ImageCopy:
+    wanted = SimpleNamespace(tags={}, channel="stable")
+    manifest: Any = SimpleNamespace(
+        publish=wanted, ssm_parameter="/x/latest", image=SimpleNamespace(name="x")
+    )
+    cloud = SimpleNamespace(region="eu-west-1")
+    clients: Any = SimpleNamespace(ec2=there, ssm=there, cloud=cloud)
+    copy = ImageCopy(manifest, clients, report, "x-1")
+    copy.image_id, copy.snapshot_ids = "ami-new", ()
+    return copy
+
+
+def test_a_copy_is_published_after_the_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    here, there = Account(), Account()
+    there._faults["put"] = lambda: order.append(here.pointer)
+    order: list[str] = []
+    assert published(here, monkeypatch, tmp_path, there) is None
+    assert (order, there.pointer) == (["ami-new"], "ami-new")
+    assert there.images == {"ami-old": set(), "ami-new": {"hubsmith:channel", "hubsmith:state"}}
+
+
+def test_a_copy_that_cannot_be_published_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    here, there = Account(), Account(put=refused)
+    assert published(here, monkeypatch, tmp_path, there) is None
+    assert (here.pointer, there.pointer) == ("ami-new", "ami-old")
+    assert there.images["ami-old"] == {"hubsmith:channel"}, "it stays the one to use there"
+
+
+def test_without_a_pointer_at_home_no_copy_is_published(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    here, there = Account(put=refused), Account()
+    assert isinstance(published(here, monkeypatch, tmp_path, there), ClientError)
+    assert there.pointer == "ami-old"
+    assert there.images["ami-new"] == set()
 
 
 def test_a_pointer_that_cannot_be_moved_ends_the_build_and_the_image_goes(

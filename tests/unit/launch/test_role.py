@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from build.aws.session import Cloud, partition_of
+from build.aws.regions import partition_of
+from build.aws.session import Cloud
 from build.hubs.hub import Hub
 from build.hubs.models import Zone
 from build.launch.role import policy

@@ -46,9 +46,9 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def _judge(params: dict[str, Any], model: Any, **_: Any) -> None:
     call = request_context.call("iam", model.name, params, "us-east-1", ACCOUNT)
     asked = [
-        entities.looked_up(call, ACCOUNT),
+        entities.looked_up(call, "us-east-1", ACCOUNT),
         implied_calls.tagging("iam", model.name, params, call),
-        *implied_calls.passed("iam", model.name, params, ACCOUNT),
+        *implied_calls.passed("iam", model.name, params, "us-east-1", ACCOUNT),
     ]
     for one in filter(None, asked):
         assert decide([document("launch")], one).allowed, f"{one.action} on {one.resources}"

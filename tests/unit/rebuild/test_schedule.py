@@ -249,6 +249,18 @@ def test_a_build_that_shares_may_share_what_builds_made() -> None:
     }
 
 
+def test_the_role_may_copy_to_the_regions_of_the_manifest_only() -> None:
+    overrides = ["python.accept_terms=true", "publish.regions=[eu-west-1]"]
+    may = judge(load(REPOSITORY / "manifest.yaml", cloud="aws", overrides=overrides))
+    tags = [{"ResourceType": kind, "Tags": [{"Key": "a", "Value": "b"}]} for kind in ("image", "snapshot")]
+    asked = {"SourceImageId": "ami-01", "SourceRegion": "r", "TagSpecifications": tags}
+    assert may("CopyImage", asked, region="eu-west-1")
+    assert not may("CopyImage", asked, region="eu-west-2")
+    assert not judge(load(REPOSITORY / "manifest.yaml", cloud="local"))(
+        "CopyImage", asked, region="eu-west-1"
+    )
+
+
 def judge(manifest: Manifest) -> Callable[..., bool]:
     """Whether the project's role may do something, by the local cloud's evaluator.
 
@@ -265,8 +277,8 @@ def judge(manifest: Manifest) -> Callable[..., bool]:
         .replace("${AWS::Region}", "r")
     )
 
-    def may(operation: str, parameters: dict[str, Any], *owned: str) -> bool:
-        asked = ("ec2", operation, parameters, "r", "1")
+    def may(operation: str, parameters: dict[str, Any], *owned: str, region: str = "r") -> bool:
+        asked = ("ec2", operation, parameters, region, "1")
         of_resource = {one: resource_tags.keys_of([("hubsmith:run", "x")]) for one in owned}
         wanted = [one for one in (request_context.call(*asked), request_context.implied(*asked)) if one]
         return all(
