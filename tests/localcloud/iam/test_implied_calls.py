@@ -11,6 +11,7 @@ from localcloud.iam.policy import JudgedCall
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/hub"
+PLACE = "us-east-1", ACCOUNT
 
 
 @pytest.mark.parametrize(
@@ -26,19 +27,15 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/hub"
 )
 def test_who_gives_a_role_to_a_service_passes_it(call: str, parameters: Any, receiver: str) -> None:
     service, operation = call.split(":")
-    (passed,) = implied_calls.passed(service, operation, parameters, "us-east-1", ACCOUNT)
+    (passed,) = implied_calls.passed(service, operation, parameters, *PLACE)
     assert (passed.action, passed.resources) == ("iam:PassRole", (ROLE,))
     assert passed.context == {"iam:passedtoservice": (f"{receiver}.amazonaws.com",)}
 
 
 def test_a_call_that_names_no_role_passes_none() -> None:
-    assert (
-        implied_calls.passed("cloudformation", "CreateStack", {"StackName": "x"}, "us-east-1", ACCOUNT) == []
-    )
-    assert implied_calls.passed("codebuild", "UpdateProject", {"name": "x"}, "us-east-1", ACCOUNT) == []
-    assert (
-        implied_calls.passed("iam", "GetRole", {"RoleName": "x", "RoleARN": ROLE}, "us-east-1", ACCOUNT) == []
-    )
+    assert implied_calls.passed("cloudformation", "CreateStack", {"StackName": "x"}, *PLACE) == []
+    assert implied_calls.passed("codebuild", "UpdateProject", {"name": "x"}, *PLACE) == []
+    assert implied_calls.passed("iam", "GetRole", {"RoleName": "x", "RoleARN": ROLE}, *PLACE) == []
 
 
 @pytest.mark.parametrize(
@@ -77,8 +74,6 @@ def test_what_is_to_be_made_has_the_path_that_it_is_to_get() -> None:
             ("iam:CreateRole", ROLE),
             ("iam:GetRole", ROLE.replace("hub", "hubsmith/hub")),
         ):
-            assert entities.looked_up(JudgedCall(action, (ROLE,)), "us-east-1", ACCOUNT).resources == (
-                resource,
-            )
+            assert entities.looked_up(JudgedCall(action, (ROLE,)), *PLACE).resources == (resource,)
     finally:
         iam_backends[ACCOUNT].clear()
