@@ -83,7 +83,10 @@ def published(
     monkeypatch.setattr(publish, "share", lambda _: None)
     wanted = SimpleNamespace(tags={}, channel="stable")
     manifest: Any = SimpleNamespace(
-        publish=wanted, ssm_parameter="/x/latest", image=SimpleNamespace(name="x")
+        publish=wanted,
+        ssm_parameter="/x/latest",
+        image=SimpleNamespace(name="x"),
+        builder=SimpleNamespace(tags={}),
     )
     clients: Any = SimpleNamespace(ec2=account, ssm=account)
     state = Bake(manifest, clients, SimpleNamespace(id="run-1"), Reporter(quiet=True))  # type: ignore[arg-type]
@@ -136,7 +139,10 @@ def test_stopped_after_the_pointer_has_moved_image_and_record_stay(
 def copied(there: Account, report: Reporter) -> ImageCopy:
     wanted = SimpleNamespace(tags={}, channel="stable")
     manifest: Any = SimpleNamespace(
-        publish=wanted, ssm_parameter="/x/latest", image=SimpleNamespace(name="x")
+        publish=wanted,
+        ssm_parameter="/x/latest",
+        image=SimpleNamespace(name="x"),
+        builder=SimpleNamespace(tags={}),
     )
     cloud = SimpleNamespace(region="eu-west-1")
     clients: Any = SimpleNamespace(ec2=there, ssm=there, cloud=cloud)
