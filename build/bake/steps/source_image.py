@@ -53,7 +53,6 @@ class FindSourceImage(Step[Bake]):
         state.base = find(
             state.clients, Base(id=self._image_id, login_user=here.login_user, architecture=here.architecture)
         )
-        state.placements = find_placements(state)
         state.image_id = state.base.id
         image = described(state.clients.ec2, state.image_id)
         state.snapshot_ids = snapshots_of(image) if image else ()
