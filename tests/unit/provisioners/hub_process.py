@@ -100,6 +100,10 @@ class Hub:
     def started(self) -> list[str]:
         return [user for _, what, user in self.log() if what == "start"]
 
+    def until_started(self, name: str) -> None:
+        """Wait until the server's process is there."""
+        self.until(lambda: name in self.started())
+
     def release(self, *names: str) -> None:
         """Let their servers, which wait for it (``waits``), answer."""
         for name in names:

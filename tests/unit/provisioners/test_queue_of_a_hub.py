@@ -43,7 +43,7 @@ def test_a_whole_class_gets_servers_two_at_a_time_in_order_and_no_wait_is_too_lo
     hub.told("user5", "3 people are before you.")
     began = time.monotonic()
     for pair in (names[:2], names[2:4], names[4:6], names[6:]):
-        hub.until(lambda last=pair[1]: last in hub.started())
+        hub.until_started(pair[1])
         assert hub.started() == names[: names.index(pair[1]) + 1]
         time.sleep(11 if pair[1] != names[-1] else 0)
         assert not any(hub.ready(name) for name in pair)
