@@ -27,9 +27,10 @@ from hubsmith_hub.spawner import HubsmithSpawner  # noqa: E402
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - given by JupyterHub
 
 SERVER = """
-import http.server, json, sys, time
-order, port = json.loads(sys.argv[1]), int(sys.argv[2])
-time.sleep(order.get("loads_s", 0))
+import http.server, json, pathlib, sys, time
+order, port, go = json.loads(sys.argv[1]), int(sys.argv[2]), pathlib.Path(sys.argv[3])
+while order.get("waits") and not go.exists():
+    time.sleep(0.05)
 if "ends" in order:
     sys.exit(order["ends"])
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -60,7 +61,8 @@ class Units:
         order = order_of(unit.split("-")[1])
         note("start", unit)
         port = environment_variables["JUPYTERHUB_SERVICE_URL"].split(":")[2].split("/")[0]
-        arguments = ("-I", "-c", SERVER, json.dumps(order), port)
+        go = STATE / f"go-{unit.split('-')[1]}"
+        arguments = ("-I", "-c", SERVER, json.dumps(order), port, str(go))
         process = await asyncio.create_subprocess_exec(sys.executable, *arguments, start_new_session=True)
         (STATE / unit).write_text(str(process.pid))
         if order.get("at_once"):
