@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
+from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
 from build.aws.session import Clients, Cloud, connect
@@ -78,3 +79,4 @@ def _forget() -> None:
     for backends in SERVICES.values():
         for account in backends.values():
             account.clear()
+    s3_backends.bucket_accounts.clear()

@@ -44,7 +44,7 @@ def _rest(request: Request, service: str) -> str:
             else request.method
         )
     except (HTTPException, NotImplementedError):
-        return {"GET": "Get", "HEAD": "Get"}.get(request.method, request.method)
+        return {"GET": "Get", "HEAD": "Get", "PUT": "Put"}.get(request.method, request.method)
 
 
 def _json(body: bytes) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.iam import arns, assume_role, ec2_calls, iam_calls, implied_calls, kms_calls
+from localcloud.iam import arns, assume_role, ec2_calls, iam_calls, implied_calls, kms_calls, s3_calls
 from localcloud.iam.policy import JudgedCall
 
 Parameters = Mapping[str, Any]
@@ -30,8 +30,9 @@ def call(service: str, operation: str, parameters: Parameters, region: str, acco
         **(iam_calls.keys(operation, parameters) if service == "iam" else {}),
         **(assume_role.keys(parameters) if operation == "AssumeRole" else {}),
     }
+    action = s3_calls.action(operation) if service == "s3" else operation
     return JudgedCall(
-        f"{service}:{operation}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
+        f"{service}:{action}", tuple(dict.fromkeys(known(operation, parameters, place))) or ("*",), keys
     )
 
 
@@ -141,8 +142,8 @@ def _any(_: str, parameters: Parameters, __: str) -> list[str]:
 
 _RESOURCES = {
     "cloudformation": _cloudformation, "codebuild": _codebuild, "events": _events, "iam": iam_calls.named,
-    "kms": kms_calls.named, "logs": _logs,
-    "route53": _route53, "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
+    "kms": kms_calls.named, "logs": _logs, "route53": _route53, "s3": s3_calls.named,
+    "scheduler": _scheduler, "sns": _sns, "ssm": _ssm, "sts": _sts,
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from localcloud.ec2.reconcile import power
 from localcloud.faults.consistency import LONGEST_S
 from localcloud.moto_patches import codebuild, ssm
 from localcloud.ports import ADDRESS, Ports, is_free
-from localcloud.server import disk_reserve, settings, state_store
+from localcloud.server import disk_reserve, objects, settings, state_store
 from localcloud.server.dns_and_acme import Names
 from localcloud.server.services import SERVICES
 from localcloud.server.watchdog import Watchdog
@@ -60,6 +60,7 @@ def serve(folder: Path, port: int, lock: int | None = None) -> None:
         cloudformation.install(host)
         codebuild.install()
         ssm.install()
+        objects.ObjectFiles.use(folder)
         keeper = state_store.StateStore(folder, SERVICES, host.lock)
         host.save, host.unsaved = keeper.save, lambda: keeper.problem
         host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
@@ -148,6 +149,7 @@ def _restore(host: Host) -> None:
         aside = _set_aside(host)
         _log.error("%s; it was set aside with its disks in %s and the cloud starts empty", problem, aside)
         return
+    objects.restored()
     if header is not None and header.boot_id != state_store.boot_id():
         _log.info("the computer was restarted: starting the instances that ran")
         _mark_running(host, "pending")
@@ -159,10 +161,11 @@ def _set_aside(host: Host) -> Path:
     _end_orphans(host)
     aside = host.folder / f"unreadable-{time.strftime('%Y%m%d-%H%M%S')}"
     aside.mkdir(mode=0o700)
-    for name in (state_store.FILE_NAME, "layers", "machines"):
+    for name in (state_store.FILE_NAME, "layers", "machines", objects.FOLDER):
         if (host.folder / name).exists():
             (host.folder / name).rename(aside / name)
     host.open()
+    objects.ObjectFiles.use(host.folder)
     return aside
 
 

@@ -16,6 +16,7 @@ _PER_CLOUD = (
     "state.pickle",
     "state.new",
     f"machines/i-{_ID}",
+    f"objects/{'[0-9a-f]' * 64}*",
     *(f"layers/{kind}-{_ID}*.qcow2" for kind in ("ami", "snap", "vol")),
 )
 CLOUD: Sequence[str] = (

@@ -13,6 +13,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
 from moto.route53.models import route53_backends
+from moto.s3.models import s3_backends
 from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
 from moto.ssm.models import ssm_backends
@@ -27,6 +28,7 @@ SERVICES: dict[str, BackendDict[Any]] = {
     "kms": kms_backends,
     "logs": logs_backends,
     "route53": route53_backends,
+    "s3": s3_backends,
     "scheduler": scheduler_backends,
     "sns": sns_backends,
     "ssm": ssm_backends,

@@ -40,6 +40,7 @@ SERVICES = (
     "kms",
     "logs",
     "route53",
+    "s3",
     "scheduler",
     "sns",
     "ssm",

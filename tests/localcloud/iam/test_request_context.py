@@ -123,6 +123,8 @@ EC2 = "arn:aws:ec2:us-east-1:123456789012"
             {"TopicArn": "arn:aws:sns:us-east-1:1:x", "Message": "y"},
             ["arn:aws:sns:us-east-1:1:x"],
         ),
+        ("s3", "GetObject", {"Bucket": "b", "Key": "a/b"}, ["arn:aws:s3:::b/a/b"]),
+        ("s3", "CreateBucket", {"Bucket": "b"}, ["arn:aws:s3:::b"]),
         ("iam", "GetRole", {"RoleName": "hub"}, ["arn:aws:iam::123456789012:role/hub"]),
         (
             "sts",
@@ -202,3 +204,12 @@ def test_an_id_in_a_tag_is_no_resource_of_the_call() -> None:
     replaces = [{"Key": "hubsmith:replaces", "Value": "i-09"}]
     found = call("ec2", "CreateTags", {"Resources": ["vol-01"], "Tags": replaces}, *PLACE)
     assert found.resources == (f"{EC2}:volume/vol-01",)
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [("HeadObject", "GetObject"), ("ListObjectsV2", "ListBucket"), ("UploadPart", "PutObject")],
+)
+def test_s3_calls_some_actions_otherwise_than_operations(operation: str, action: str) -> None:
+    found = call("s3", operation, {"Bucket": "b"}, "us-east-1", "123456789012")
+    assert (found.action, found.resources) == (f"s3:{action}", ("arn:aws:s3:::b",))

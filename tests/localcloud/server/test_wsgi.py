@@ -64,7 +64,7 @@ def test_a_bug_is_an_internal_error_in_ec2s_shape_and_is_logged(
     assert "ZeroDivisionError: expected by the test" in caplog.text
 
 
-@pytest.mark.parametrize("service", ["s3", "lambda", "sqs"])
+@pytest.mark.parametrize("service", ["dynamodb", "lambda", "sqs"])
 def test_a_service_the_cloud_has_not_is_refused_without_loading_it(client: Client, service: str) -> None:
     response = call(client, service, Action="ListBuckets")
     assert (response.status_code, code(response.text)) == (400, "UnsupportedOperation")
