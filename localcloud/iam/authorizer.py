@@ -151,8 +151,10 @@ def _assuming(caller: JudgedCaller, call: JudgedCall, account: str) -> Decision:
     own = _decide(caller, call, account)
     if not how:
         return Decision(False, arn)
-    is_enough = how == assume_role.NAMED and own.kind == IDENTITY and not own.is_explicit
-    return own if not is_enough else Decision(True)
+    if how == assume_role.NAMED and own.kind == IDENTITY and not own.is_explicit:
+        bounds = tuple(one for one in caller.policy_sets if one[0] != IDENTITY)
+        return _decide(replace(caller, policy_sets=bounds), call, account)
+    return own
 
 
 def _refusal(service: str, caller: JudgedCaller, call: JudgedCall, decision: Decision) -> Refusal:

@@ -105,7 +105,7 @@ def _expire(host: Host, said: object) -> list[str]:
         expired = sessions.expire(wanted)
     if not expired:
         raise UserError(
-            f"{wanted}: no session that is not over",
+            f"no session to end: {wanted}",
             hint="sessions are made by AssumeRole and for instances; keys of a user do not expire",
         )
     host.save()

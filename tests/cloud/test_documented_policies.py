@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from localcloud import base_image
-from localcloud.faults import client
 from localcloud.server import control
 from tests.cloud.hubs import Site, everything, host_key
 from tests.cloud.invoke_runner import REPO, TINY, InvokeRunner
@@ -85,7 +84,8 @@ def test_a_build_whose_credentials_end_says_so_and_sweep_removes_what_it_left(
         before = account.owner.listing()
         running = runner.start("build-ami", *IMAGE)
         running.wait_for("» provision")
-        assert client.expire(account.cloud.url, "expiring")
+        ended = account.owner.invoke("cloud.faults", "--expire-credentials", "expiring")
+        assert f"expired: arn:aws:sts::{ACCOUNT}:assumed-role/expiring/tests" in ended.err
         assert running.process.wait(timeout=300) == 1
         running.end(signal.SIGKILL)
         said = "\n".join(running.lines)

@@ -119,6 +119,14 @@ def test_a_session_that_assumes_a_role_gets_an_hour_at_most(connect: Connect) ->
     connect("ec2", assume(connect, second, keys, DurationSeconds=3600)).describe_instances()
 
 
+def test_a_role_that_another_one_names_is_bounded_by_the_policy_of_the_session(connect: Connect) -> None:
+    first = make_role(connect, "first", TRUSTS_ACCOUNT)
+    second = make_role(connect, "second", {"AWS": first})
+    with refused("AccessDenied", "because no session policy allows the sts:AssumeRole action"):
+        assume(connect, second, assume(connect, first, Policy=allow("ec2:*")))
+    assume(connect, second, assume(connect, first))
+
+
 def test_a_session_ends_when_its_time_is_over(connect: Connect) -> None:
     arn = make_role(connect, "builder", TRUSTS_ACCOUNT, "*")
     keys = assume(connect, arn, DurationSeconds=900)
@@ -142,14 +150,14 @@ def test_sessions_can_be_ended_on_request(connect: Connect, which: str) -> None:
     arn = make_role(connect, "builder", TRUSTS_ACCOUNT)
     keys, url = assume(connect, arn), connect("sts").meta.endpoint_url
     asked = keys["AccessKeyId"] if which == "key" else which
-    with pytest.raises(UserError, match="no session that is not over"):
+    with pytest.raises(UserError, match="no session to end"):
         control.expire(url, "other")
     connect("ec2", keys).describe_instances()
     ended = control.expire(url, asked)
     assert ended == [f"arn:aws:sts::{ACCOUNT}:assumed-role/builder/work"]
     with refused("RequestExpired"):
         connect("ec2", keys).describe_instances()
-    with pytest.raises(UserError, match="no session that is not over"):
+    with pytest.raises(UserError, match="no session to end"):
         control.expire(url, asked)
     connect("ec2", assume(connect, arn)).describe_instances()
 
