@@ -45,9 +45,14 @@ class EnsureRole(Step[LaunchState]):
     def run(self, state: LaunchState) -> None:
         """Each of the calls may have been made by an earlier launch.
 
-        Raises UserError for a boundary that is not there.
+        With ``launch.instance_profile`` nothing is made. Raises UserError for a boundary or profile that is
+        not there.
         """
         iam, name = state.clients.iam, state.hub.name
+        if given := state.options.defaults.instance_profile:
+            _check_given(state, given)
+            state.profile = given
+            return
         role_tags = [{"Key": key, "Value": value} for key, value in state.tags.items()]
         # The boundary first: without it the launch may have no right to give the role any.
         self._have_role(state, name, role_tags)
@@ -99,6 +104,25 @@ class EnsureRole(Step[LaunchState]):
             )
             if current is not None:
                 state.record_change(f"corrected the policy of {name}")
+
+
+def _check_given(state: LaunchState, name: str) -> None:
+    """Raise UserError where an instance could not use that profile."""
+    try:
+        roles = state.clients.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
+    except ClientError as exc:
+        if code_of(exc) != "NoSuchEntity":
+            raise
+        complaint = "there is no such instance profile"
+    else:
+        if roles:
+            return
+        complaint = "the instance profile has no role"
+    raise UserError(
+        f"launch.instance_profile: {name}: {complaint}",
+        where=str(state.manifest.path),
+        hint="`aws iam list-instance-profiles` lists them; see docs/howto/aws.md",
+    )
 
 
 def _retried(state: LaunchState, call: Callable[[], T]) -> T:

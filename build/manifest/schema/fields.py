@@ -380,6 +380,12 @@ AllocationId = Annotated[
 Accounts = Annotated[
     tuple[Annotated[str, matching(r"\d{12}", "an account of 12 digits, in quotes")], ...], checked(_unique)
 ]
+ProfileName = Annotated[
+    str,
+    matching(
+        r"[\w+=,.@-]{1,128}", "the name of an instance profile, not its ARN: 1 to 128 of A-Z a-z 0-9 _+=,.@-"
+    ),
+]
 PolicyArn = Annotated[
     str,
     matching(

@@ -164,6 +164,11 @@ class Launch(Section):
         description="Managed policy that bounds what the hub's role may ever do; null: the role has no "
         "boundary",
     )
+    instance_profile: f.ProfileName | None = Field(
+        default=None,
+        description="Instance profile to use instead of a role and profile that the launch makes; "
+        "permissions_boundary is not used then",
+    )
     staging: bool = Field(
         default=False,
         description="Certificates of Let's Encrypt's staging directory, which browsers do not trust",
