@@ -78,6 +78,7 @@ def state(host: Host) -> Iterator[Any]:
 
         defaults = SimpleNamespace(
             permissions_boundary=None,
+            instance_profile=None,
             allowed_cidrs=["0.0.0.0/0"],
             allocation_id=None,
             data_volume=SimpleNamespace(type="gp3", kms_key_id=None),
@@ -90,6 +91,7 @@ def state(host: Host) -> Iterator[Any]:
         yield SimpleNamespace(
             clients=SimpleNamespace(**clients, cloud=Cloud("local", "us-east-1"), account="123456789012"),
             hub=HUB,
+            tags=HUB.tags,
             zone=None,
             kms_key_arn=None,
             billed={},

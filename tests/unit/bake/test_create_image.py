@@ -39,7 +39,7 @@ def created(code: str, tagged: str, monkeypatch: pytest.MonkeyPatch) -> str:
     state: Any = SimpleNamespace(
         clients=SimpleNamespace(ec2=Account(code, tagged)),
         builder=SimpleNamespace(id="i-1"),
-        run=SimpleNamespace(id="run-1"),
+        run=SimpleNamespace(id="run-1", given_tags={}),
         image_name="x-1",
         report=SimpleNamespace(waiting=lambda _: None),
         manifest=SimpleNamespace(

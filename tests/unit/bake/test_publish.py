@@ -89,7 +89,7 @@ def published(
         builder=SimpleNamespace(tags={}),
     )
     clients: Any = SimpleNamespace(ec2=account, ssm=account)
-    state = Bake(manifest, clients, SimpleNamespace(id="run-1"), Reporter(quiet=True))  # type: ignore[arg-type]
+    state = Bake(manifest, clients, SimpleNamespace(id="run-1", given_tags={}), Reporter(quiet=True))  # type: ignore[arg-type]
     state.image_id, state.snapshot_ids = "ami-new", ()
     state.copies = [copied(there, state.report) for there in elsewhere]
     try:

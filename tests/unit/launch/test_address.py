@@ -43,6 +43,7 @@ def launch(account: Account) -> Any:
     changes: list[str] = []
     return SimpleNamespace(
         hub=HUB,
+        tags=HUB.tags,
         clients=SimpleNamespace(ec2=account),
         options=SimpleNamespace(defaults=SimpleNamespace(allocation_id=None)),
         report=SimpleNamespace(note=changes.append),

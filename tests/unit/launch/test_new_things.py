@@ -86,7 +86,8 @@ def a_launch(ec2: Ec2) -> Any:
     """The state of a launch, as far as these steps look at it."""
     return SimpleNamespace(
         clients=SimpleNamespace(ec2=ec2, cloud=SimpleNamespace(region="us-east-1")),
-        hub=SimpleNamespace(domain="hub.example.org", tags={tags.HUB: "hub.example.org"}),
+        hub=SimpleNamespace(domain="hub.example.org"),
+        tags={tags.HUB: "hub.example.org"},
         manifest=SimpleNamespace(builder=SimpleNamespace(timeouts=SimpleNamespace(stop_s=5))),
         report=SimpleNamespace(waiting=lambda _: None),
         record_change=ec2.changes.append,

@@ -57,10 +57,11 @@ def _judge(params: dict[str, Any], model: Any, **_: Any) -> None:
 def launch(iam: Any) -> Any:
     """The state of a launch before its role is made."""
     clients = SimpleNamespace(cloud=Cloud("aws", "eu-west-1"), account=ACCOUNT, iam=iam)
-    defaults = SimpleNamespace(permissions_boundary=BOUNDARY)
+    defaults = SimpleNamespace(permissions_boundary=BOUNDARY, instance_profile=None)
     changes: list[str] = []
     return SimpleNamespace(
         hub=HUB,
+        tags=HUB.tags,
         clients=clients,
         zone=Zone("Z1", "example.org"),
         options=SimpleNamespace(defaults=defaults),

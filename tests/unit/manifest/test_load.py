@@ -74,7 +74,7 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file(project: Project) ->
         "manifest.yaml:13:3 builder.adress: unknown key; did you mean 'address'?",
         "manifest.yaml:14:3 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, "
         "subnet_id, subnet_ids, address, caller_cidr, "
-        "caller_ip_url, lifetime_minutes, timeouts, mirrors",
+        "caller_ip_url, lifetime_minutes, tags, timeouts, mirrors",
         "manifest.yaml:21:5 provisioners.0: there is no provisioner 'bse'; did you mean 'base'?",
         "manifest.yaml:22:11 provisioners.1: hub needs base, which has to come before it",
     ]

@@ -75,7 +75,7 @@ def test_a_mistake_in_a_profile_is_told_where_it_stands_applied_or_not(project: 
         "manifest.yaml:35:31 builder.root_volume.size_gib: should be a whole number, is 'many'",
         "manifest.yaml:36:7 builder.disk: unknown key; there is instance_types, root_volume, vpc_id, "
         "subnet_id, subnet_ids, address, caller_cidr, "
-        "caller_ip_url, lifetime_minutes, timeouts, mirrors",
+        "caller_ip_url, lifetime_minutes, tags, timeouts, mirrors",
     ]
     assert project.problems() == told
     assert project.problems(profiles=["big"]) == told
