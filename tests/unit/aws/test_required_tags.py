@@ -15,7 +15,8 @@ from build.aws import parameters
 from build.aws.placements import Placement
 from build.bake import instances, run
 from build.bake.inputs.inputs import Inputs
-from build.bake.state import Bake, Instance, Layer
+from build.bake.state import Bake, ImageCopy, Instance, Layer
+from build.bake.steps import copy_image
 from build.bake.steps.builder import LaunchBuilder
 from build.bake.steps.image import CreateImage, describing_tags
 from build.bake.steps.inspect_disk import CopyDisk
@@ -78,7 +79,7 @@ def watched(*clients: Any) -> Made:
 
 
 def makes_something(operation: str) -> bool:
-    return operation in {"AllocateAddress", "RegisterImage", "RunInstances"} or (
+    return operation in {"AllocateAddress", "CopyImage", "RegisterImage", "RunInstances"} or (
         operation.startswith("Create") and operation != "CreateTags"
     )
 
@@ -111,6 +112,7 @@ def of_a_build(tmp_path: Path) -> Made:
             "DescribeVpcs": {"Vpcs": [{"VpcId": "vpc-1"}]},
             "CreateSecurityGroup": {"GroupId": "sg-1"},
             "CreateVolume": {"VolumeId": "vol-1"},
+            "CopyImage": {"ImageId": "ami-copy"},
             "DescribeInstances": {"Reservations": [{"Instances": [placed]}]},
         }
 
@@ -124,6 +126,7 @@ def of_a_build(tmp_path: Path) -> Made:
             step.run(state)
         CreateImage().run(state)
         CopyDisk().run(state)
+        copy_image._begin(state, ImageCopy(state.manifest, state.clients, state.report, "example-1"))
         # A layer from before the tags were required.
         register(state.clients, Layer("snap-layer", 1, "", ""), "ami-base", "/dev/xvda", REQUIRED)
     return made
