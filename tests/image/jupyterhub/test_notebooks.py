@@ -7,6 +7,7 @@ import hashlib
 import os
 
 import pytest
+import requests
 from hub_client import HubClient, HubUser
 from kernel_client import Kernel, in_a_terminal
 from testinfra.host import Host
@@ -48,6 +49,16 @@ def up_and_down(notebook: HubClient, size: int) -> None:
         got.update(piece)
     assert got.digest() == hashlib.sha256(data).digest()
     notebook.server_api("DELETE", "contents/big.bin").raise_for_status()
+
+
+def test_a_folder_with_files_can_be_deleted(notebook: HubClient) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/2829"""
+    notebook.server_api("PUT", "contents/course", json={"type": "directory"}).raise_for_status()
+    page = {"type": "file", "format": "text", "content": "text"}
+    notebook.server_api("PUT", "contents/course/a.txt", json=page).raise_for_status()
+    answer = notebook.server_api("DELETE", "contents/course")
+    assert answer.status_code == requests.codes.no_content, answer.text
+    assert notebook.server_api("GET", "contents/course").status_code == requests.codes.not_found
 
 
 def test_a_terminal_is_the_users_shell(notebook: HubClient, hub_user: HubUser) -> None:
