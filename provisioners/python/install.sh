@@ -18,9 +18,18 @@ export UV_SYSTEM_CERTS=true UV_NO_PROGRESS=true UV_PYTHON_DOWNLOADS=never
 inputs() {
     describe_environment
     sha256sum < "$locks/requirements.txt"
-    printf '%s\n' "${HUB_VERSION:-}" "$PACKAGES"
+    printf '%s\n' "${HUB_VERSION:-}" "$EXTENSIONS" "$PACKAGES"
     if [[ -d $lock ]]; then
         cat "$lock"/*.txt | sha256sum
+    fi
+}
+
+# The system's own packages that the environment needs.
+list_system_packages() {
+    # So that users can make environments and installers can share one.
+    printf '%s\n' python3-venv acl
+    if grep --quiet --line-regexp nbgitpuller <<< "$EXTENSIONS"; then
+        echo git
     fi
 }
 
@@ -73,8 +82,9 @@ if inputs | cmp --silent - "$prefix/.hubsmith"; then
     exit 0
 fi
 
-echo "python3-venv and acl, so that users can make environments and installers can share one"
-/usr/lib/hubsmith/apt-get install python3-venv acl
+mapfile -t system_packages < <(list_system_packages)
+echo "apt: install ${system_packages[*]}"
+/usr/lib/hubsmith/apt-get install "${system_packages[@]}"
 echo "uv"
 install_uv
 echo "$prefix: $DISTRIBUTION"
