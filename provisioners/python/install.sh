@@ -92,6 +92,7 @@ create_environment
 echo "$prefix: packages"
 install_packages
 remove_traces_of_uv
+install --mode 0644 --target-directory "$(echo "$prefix"/lib/python3*/site-packages)" "$tools"/hints/*
 echo "$prefix: bytecode"
 compile_bytecode
 echo "$prefix: rights"
