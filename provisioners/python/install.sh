@@ -77,6 +77,8 @@ keep_lock() {
 . "$tools/$DISTRIBUTION.sh"
 
 systemd-sysusers hubsmith-python.conf
+# Users cannot write beside them either.
+python3 -m compileall -q /usr/lib/hubsmith/kernels
 if inputs | cmp --silent - "$prefix/.hubsmith"; then
     echo "$prefix is as it should be"
     exit 0

@@ -44,7 +44,7 @@ def pip(shared: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProce
 
     def run(*arguments: str, shut: bool = True) -> subprocess.CompletedProcess[str]:
         packages.chmod(0o555 if shut else 0o755)
-        python = [*UNPRIVILEGED, shared / "env/bin/python"]
+        python = [*UNPRIVILEGED, str(shared / "env/bin/python")]
         return subprocess.run(
             [*python, "-m", "pip", *arguments, "--no-cache-dir", "--no-index"],
             env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull},

@@ -4,12 +4,18 @@ hubsmith-hints.pth calls it at each start of the shared Python, so that `pip ins
 `%pip install` all say it. pip's own advice, --user, does not work in a virtual environment.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 
+TYPE_CHECKING = False  # typing's own would have to be imported, at each start
+if TYPE_CHECKING:
+    from logging import LogRecord
+
 HINT = (
-    "Only administrators change the environment that everybody shares. To make one of your own, with all that "
-    "is in this one: create-kernel NAME"
+    "Only administrators change the environment that everybody shares. To make one of your own, with all "
+    "that is in this one: create-kernel NAME"
 )
 # Where pip says that it could not install, and that --user does not work.
 _LOGGERS = ("pip._internal.commands.install", "pip._internal.cli.base_command")
@@ -17,7 +23,7 @@ _LOGGERS = ("pip._internal.commands.install", "pip._internal.cli.base_command")
 
 def enable() -> None:
     """Let pip, if this is pip, say HINT instead of what it says when it may not write."""
-    words = [os.path.basename(word) for word in sys.orig_argv[1:4]]
+    words = [word.rpartition("/")[2] for word in sys.orig_argv[1:4]]
     if any(word.startswith("pip") for word in words) and not _may_install():
         import logging  # costs time, and no other start needs it
 
@@ -31,7 +37,7 @@ def _may_install() -> bool:
     return os.access(sysconfig.get_path("purelib"), os.W_OK)
 
 
-def _reworded(*args, **kwargs):  # type: ignore[no-untyped-def]  # as logging.LogRecord, imported only where needed
+def _reworded(*args, **kwargs) -> LogRecord:  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003
     import logging
 
     record = logging.LogRecord(*args, **kwargs)
@@ -40,7 +46,7 @@ def _reworded(*args, **kwargs):  # type: ignore[no-untyped-def]  # as logging.Lo
     return record
 
 
-def _is_refusal(record) -> bool:  # type: ignore[no-untyped-def]
+def _is_refusal(record: LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info[1], PermissionError):
         return True
     message = record.getMessage()
