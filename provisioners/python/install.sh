@@ -49,6 +49,12 @@ compile_bytecode() {
     "$prefix/bin/python" -m compileall -q -j 0 -x "$seldom" "$prefix"/lib/python3*/site-packages
 }
 
+# Beside the packages, as it is: add_packages FILE...
+add_packages() {
+    cp --recursive --no-preserve=all --target-directory \
+        "$("$prefix/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" "$@"
+}
+
 # uv leaves its lock behind, for everybody to write to, and the mark of a cache: backups would skip the folder.
 remove_traces_of_uv() {
     rm --force "$prefix/.lock" "$prefix/CACHEDIR.TAG"
@@ -94,7 +100,7 @@ create_environment
 echo "$prefix: packages"
 install_packages
 remove_traces_of_uv
-install --mode 0644 --target-directory "$(echo "$prefix"/lib/python3*/site-packages)" "$tools"/hints/*
+add_packages "$tools"/hints/*
 echo "$prefix: bytecode"
 compile_bytecode
 echo "$prefix: rights"

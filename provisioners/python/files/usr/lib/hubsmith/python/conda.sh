@@ -16,6 +16,7 @@ create_environment() {
     # An installer may freeze its environment (conda's CEP 22): nobody could install into it, and this one is for just that.
     rm --force "$installer" "$cache/$DISTRIBUTION.log" "$prefix/conda-meta/frozen"
     write_condarc
+    add_plugin
 }
 
 # The channels are the same for everybody. Without defaults among them nobody is asked for terms they have not accepted;
@@ -80,6 +81,11 @@ check_python() {
 
 locked_version() {
     sed --quiet "s/^$1==\([^ ;]*\).*/\1/p" "$locks/requirements.txt"
+}
+
+# A plugin says what users can do where they may not install.
+add_plugin() {
+    add_packages "$tools"/conda_plugin/*
 }
 
 # Conda asks whether it may write its history to find out whether it may install; what it keeps of packages is changed in
