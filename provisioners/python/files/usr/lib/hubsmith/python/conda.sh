@@ -36,7 +36,7 @@ write_condarc() {
 # JupyterLab and what starts it come from PyPI, as locked; what the distribution or conda has brought already stays as
 # it is: two package managers must not write the same files.
 install_packages() {
-    local wanted extra extensions
+    local wanted extra chosen
     export CONDA_PKGS_DIRS=$cache/conda
     if [[ -f $lock/pip.txt ]]; then
         install_locked
@@ -44,14 +44,14 @@ install_packages() {
     fi
     mapfile -t wanted < <(printf '%s\n' "$CONDA_PACKAGES" | sed '/^$/d')
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
-    mapfile -t extensions < <(printf '%s\n' "$EXTENSIONS" | sed '/^$/d')
+    mapfile -t chosen < <(printf '%s\n' "$EXTENSIONS" | sed '/^$/d')
     if ((${#wanted[@]} > 0)); then
         "$prefix/bin/conda" install --yes --quiet --prefix "$prefix" "${wanted[@]}"
     fi
     "$prefix/bin/python" "$tools/not-there-yet" "$locks/requirements.txt" "${HUB_VERSION:-}" > "$cache/constraints.txt"
     "$uv" pip install --quiet --python "$prefix/bin/python" --constraint "$cache/constraints.txt" --override "$locks/overrides.txt" \
         "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel jupyter-server-proxy pip \
-        "${extensions[@]}" "${extra[@]}"
+        "${chosen[@]}" "${extra[@]}"
 }
 
 # Exactly what the lock says, and nothing is worked out here: of conda's packages files and hashes, of pip's those that
