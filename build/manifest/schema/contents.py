@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -12,6 +12,7 @@ from build.manifest.schema import fields as f
 from build.manifest.schema.fields import Section
 
 Distribution = Literal["venv", "miniforge", "anaconda"]
+Extension = Literal["ipywidgets", "nbgitpuller", "jupyter-resource-usage"]
 
 
 class Checksums(Section):
@@ -63,6 +64,11 @@ class Python(Section):
     )
     packages: f.Packages = Field(
         default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it"
+    )
+    extensions: tuple[Extension, ...] = Field(
+        default=get_args(Extension),
+        description="Extensions of JupyterLab: widgets, links that fetch a git repository, and the memory "
+        "and processors in use; [] for none",
     )
     requirements: f.RelativeFile | None = Field(
         default=None, description="A requirements.txt beside the manifest with more of those"

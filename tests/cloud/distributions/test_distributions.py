@@ -134,6 +134,16 @@ def test_nobody_else_may_change_it(root: Root) -> None:
     assert "EnvironmentNotWritableError" in refused.said
 
 
+def test_conda_finds_the_plugin_that_tells_what_to_do_instead(root: Root) -> None:
+    found = (
+        "import importlib.metadata as m; print([e.value for e in m.entry_points(group='conda') "
+        "if e.name == 'hubsmith'])"
+    )
+    assert root.run(f'{PREFIX}/bin/python -c "{found}"').said == "['hubsmith_conda']"
+    if mirrors.REAL is not None:
+        assert "create-kernel NAME" in root.as_user("after", "conda install --yes farewell").said
+
+
 def test_one_admin_installs_and_all_see_it_and_another_replaces_it(root: Root) -> None:
     installed = root.as_user("admin", "conda install --yes --quiet farewell")
     assert installed.status == 0, installed.said

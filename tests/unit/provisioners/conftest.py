@@ -19,6 +19,7 @@ FOLDERS = [
         "network/files/usr/lib/hubsmith/lib",
         "jupyterhub/files/usr/lib/hubsmith/hub",
         "boot/files/usr/lib/hubsmith",
+        "python/files/usr/lib/hubsmith/kernels",
     )
 ]
 
