@@ -9,6 +9,7 @@ from build.commands.common import JSON, cli_session, connect_to, parse_on_failur
 from build.commands.options import ManifestOptions, manifest_task
 from build.commands.regions import show_by_region, with_copies
 from build.errors import UserError
+from build.report.reporter import Reporter
 
 
 @manifest_task()
@@ -95,9 +96,9 @@ def build_ami(
         "ami": "AMI-ID  Test this image, on an instance of its own",
         "host": "HOST  Test this machine, by ssh",
         "domain": "DOMAIN  Test this hub, as its operator",
-        "operator-key": "FILE  With --domain: private key to log in with",
+        "operator-key": "FILE  With --domain, --host: private key to log in with",
         "user": "NAME  With --host: the user to log in as",
-        "identity": "FILE  With --host: private key to log in with",
+        "identity": "FILE  The same as --operator-key, as it was called with --host",
         "port": "NUMBER  With --host: port of its sshd",
         "known-hosts": "FILE  With --host: its host key (default: your own known_hosts)",
         "heavy": "With --host, --domain: also run disruptive tests (load, restarts, 100 MB)",
@@ -136,6 +137,7 @@ def verify(
                 "verify needs one of --ami, --domain and --host",
                 hint="invoke verify --ami ami-…, or --domain hub.example.org",
             )
+        operator_key = _one_key(operator_key, identity, report)
         if ami and not is_image_id(ami):
             raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
         chosen = choice.load()
@@ -150,7 +152,7 @@ def verify(
                 )
             tests = [summary]
         else:
-            target = SshTarget(host, user, _file(identity), _file(known_hosts), port or None)
+            target = SshTarget(host, user, _file(operator_key), _file(known_hosts), port or None)
             with verifier.reached(target) as config:
                 summary, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
             tests = [summary]
@@ -162,6 +164,16 @@ def verify(
         report.document(
             {"tests": [asdict(test) for test in tests], "folder": str(folder)}
         ) if json else report.table(("",) * 4, rows)
+
+
+def _one_key(operator_key: str, identity: str, report: Reporter) -> str:
+    """--operator-key; --identity is taken with a note. Raises UserError where the two differ."""
+    if not identity:
+        return operator_key
+    if operator_key and operator_key != identity:
+        raise UserError("--identity and --operator-key are one option", hint="give --operator-key alone")
+    report.note("--identity is now called --operator-key; both work")
+    return identity
 
 
 def _file(given: str) -> Path | None:

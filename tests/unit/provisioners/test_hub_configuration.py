@@ -1,65 +1,14 @@
-"""The hub's configuration is what the manifest's `hub:` says; rendered as for a builder, and read as
-JupyterHub reads it.
-"""
+"""The hub's configuration is what the manifest's `hub:` says."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import ModuleType
 
 import pytest
 
-from build.manifest import load, template_variables
-from build.remote import file_tree
-
-REPO = Path(__file__).parents[3]
-TEMPLATE = Path("etc/jupyterhub/jupyterhub_config.py.j2")
-
-
-class Config(dict[str, Any]):
-    """As traitlets has it: sections come into being when they are first named."""
-
-    def __getattr__(self, name: str) -> Any:
-        return self.setdefault(name, Config())
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-
-@pytest.fixture
-def configured(
-    program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Config]:
-    """A function from --set values to the configuration; JupyterHub itself, which is not here, is unused."""
-    program("hubsmith_hub.machine")
-    monkeypatch.setattr(program("hubsmith_hub.database"), "configure", lambda: None)
-    monkeypatch.setattr(program("hubsmith_hub.network"), "hub_url", lambda: "http://100.64.0.1:881")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(
-        sys.modules,
-        "hubsmith_hub.authenticator",
-        SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"),
-    )
-    monkeypatch.setitem(
-        sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner")
-    )
-
-    launch = program("hubsmith_machine.launch")
-    monkeypatch.setattr(launch, "read", lambda: launch.Launch())
-
-    def read(*overrides: str) -> Config:
-        manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
-        use = next(one for one in manifest.provisioners if one.name == "jupyterhub")
-        (file,) = file_tree.collect(use.folder / "files", [TEMPLATE], template_variables(use), {})
-        config = Config()
-        exec(compile(file.content, file.path, "exec"), {"get_config": lambda: config})
-        return config
-
-    return read
+from tests.unit.provisioners.hub_configuration import Config
 
 
 def culler(config: Config) -> list[str]:
