@@ -11,7 +11,7 @@ from jupyterhub.orm import APIToken
 from systemdspawner import SystemdSpawner, systemd
 from tornado import web
 
-from hubsmith_hub import accounts, disk_limits, network, systemctl, temporary
+from hubsmith_hub import accounts, clean_start, disk_limits, home, network, systemctl, temporary
 from hubsmith_hub.units import slice_name, unit_name
 
 # Where SystemdSpawner writes each server's environment. Its own place is the unit's runtime directory, which
@@ -26,6 +26,7 @@ class HubsmithSpawner(SystemdSpawner):
 
     unit_extra_properties: dict[str, Any]
     _token_id: int | None = None
+    _clean = False
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -41,8 +42,14 @@ class HubsmithSpawner(SystemdSpawner):
         """
         if problem := accounts.refusal(self.user.name):
             raise web.HTTPError(403, problem)
-        uid = pwd.getpwnam(self.user.name).pw_uid
+        account = pwd.getpwnam(self.user.name)
+        uid = account.pw_uid
+        self._clean = clean_start.take(self)
         await systemctl.gone(self.unit_name)
+        try:
+            home.prepare(account)
+        except home.HomeError as exc:
+            raise web.HTTPError(500, "%s", exc) from exc
         await self._bound_user(uid)
         await self._enter_network(uid)
         disk_limits.try_to_apply(self.user.name)
@@ -62,7 +69,11 @@ class HubsmithSpawner(SystemdSpawner):
             {*(one.port for one in others), *(one.server.port for one in others if one.server)}
         )
         environment: dict[str, str] = super().get_env()
-        return environment
+        return environment | clean_start.environment(clean=self._clean)
+
+    def options_from_query(self, query_data: dict[str, Any]) -> object:
+        """As JupyterHub has it, but for what only a form may ask."""
+        return super().options_from_query(clean_start.without(query_data))
 
     def get_state(self) -> dict[str, Any]:
         """With which of the user's tokens is the server's own (see sessions.py)."""
