@@ -36,7 +36,7 @@ def spawner(options: Any) -> Any:
 
 @pytest.mark.parametrize("value", ["clean", ["clean"]], ids=["api", "form"])
 def test_it_counts_once(clean_start: ModuleType, value: object) -> None:
-    one = spawner({"hubsmith_settings": value, "size": "large"})
+    one = spawner({"hubsmith_settings": value, "_xsrf": ["secret"], "size": "large"})
     assert clean_start.take(one) is True
     assert one.user_options == one.orm_spawner.user_options == {"size": "large"}
     assert one.user.db.commits == 1

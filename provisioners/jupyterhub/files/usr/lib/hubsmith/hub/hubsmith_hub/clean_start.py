@@ -23,6 +23,7 @@ def take(spawner: Spawner) -> bool:
     if FIELD not in options:
         return False
     wanted = options.pop(FIELD)
+    options.pop("_xsrf", None)  # of the form, too
     spawner.user_options = spawner.orm_spawner.user_options = options
     spawner.user.db.commit()
     return wanted in (CLEAN, [CLEAN])
