@@ -165,7 +165,17 @@ class Hub(Section):
         default=5, ge=0, le=100, description="Servers a user may have beside the default one"
     )
     idle_timeout_minutes: f.Minutes | None = Field(
-        default=120, description="A server not used for so long is stopped; null: never"
+        default=120,
+        description=(
+            "A server not used for so long is stopped; an open tab, a busy kernel and whatever computes are "
+            "use. null: never"
+        ),
+    )
+    idle_kernel_timeout_minutes: f.Minutes | None = Field(
+        default=None,
+        description=(
+            "A kernel that has not computed for so long is ended, with or without an open tab; null: never"
+        ),
     )
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")
     environment: f.Environment = Field(

@@ -20,6 +20,7 @@ FOLDERS = [
         "certificates/files/usr/lib/hubsmith/lib",
         "network/files/usr/lib/hubsmith/lib",
         "jupyterhub/files/usr/lib/hubsmith/hub",
+        "jupyterhub/files/usr/lib/hubsmith/server",
         "boot/files/usr/lib/hubsmith",
         "python/files/usr/lib/hubsmith/kernels",
     )

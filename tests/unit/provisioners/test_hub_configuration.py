@@ -28,6 +28,7 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
         "hub.concurrent_starts=3",
         "hub.named_servers=2",
         "hub.idle_timeout_minutes=30",
+        "hub.idle_kernel_timeout_minutes=10",
         "hub.shutdown_on_logout=false",
         """hub.environment={NLTK_DATA: /srv/nltk, MOTTO: "it's \\"quoted\\" \\\\ {{ here }}"}""",
     )
@@ -37,7 +38,9 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
     assert config.SystemdSpawner.unit_extra_properties["TasksMax"] == "200"
     assert config.SystemdSpawner.concurrent_starts == 3
     assert (config.JupyterHub.allow_named_servers, config.JupyterHub.named_server_limit_per_user) == (True, 2)
-    assert culler(config)[1:] == ["-m", "jupyterhub_idle_culler", "--timeout=1800"]
+    assert culler(config)[1:4] == ["-m", "jupyterhub_idle_culler", "--timeout=1800"]
+    assert "--MappingKernelManager.cull_idle_timeout=600" in config.Spawner.cmd
+    assert "--MappingKernelManager.cull_interval=150" in config.Spawner.cmd
     assert config.JupyterHub.shutdown_on_logout is False
     assert config.Spawner.environment["NLTK_DATA"] == "/srv/nltk"
     assert config.Spawner.environment["MOTTO"] == 'it\'s "quoted" \\ {{ here }}'
@@ -45,12 +48,17 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
 
 def test_what_may_be_switched_off_is_off(configured: Callable[..., Config]) -> None:
     config = configured(
-        "hub.cpu_limit=null", "hub.mem_limit=null", "hub.named_servers=0", "hub.idle_timeout_minutes=null"
+        "hub.cpu_limit=null",
+        "hub.mem_limit=null",
+        "hub.named_servers=0",
+        "hub.idle_timeout_minutes=null",
+        "hub.idle_kernel_timeout_minutes=null",
     )
     assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (None, None)
     assert config.JupyterHub.allow_named_servers is False
     assert culler(config) == []
     assert "idle-culler" not in [role["name"] for role in config.JupyterHub.load_roles]
+    assert not any("cull" in argument for argument in config.Spawner.cmd)
 
 
 def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_like(
@@ -96,6 +104,25 @@ def test_no_server_writes_to_the_machines_disk_or_needs_room_in_a_home(
     assert config.Spawner.environment["TMPDIR"] == "/var/tmp"
     # It would win over the /tmp in memory.
     assert config.SystemdSpawner.isolate_tmp is False
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(120, 300), (20, 300), (10, 150), (1, 15)])
+def test_servers_report_several_times_before_they_would_be_stopped(
+    configured: Callable[..., Config], minutes: int, seconds: int
+) -> None:
+    config = configured(f"hub.idle_timeout_minutes={minutes}")
+    assert config.Spawner.environment["JUPYTERHUB_ACTIVITY_INTERVAL"] == str(seconds)
+    service = next(one for one in config.JupyterHub.services if one["name"] == "idle-culler")
+    assert service["environment"] == {"HUBSMITH_REPORTS_EVERY_S": str(seconds)}
+
+
+def test_the_server_itself_takes_no_packages_from_the_home(configured: Callable[..., Config]) -> None:
+    """What a user installed with pip came before the server's own packages in a conda distribution:
+    https://github.com/NERSC/jupyterhub-deploy/issues/55
+    """
+    config = configured()
+    assert config.Spawner.cmd[1:3] == ["/opt/anaconda/bin/python", "-s"]
+    assert "PYTHONNOUSERSITE" not in config.Spawner.environment  # kernels would not see them either
 
 
 def test_the_culler_may_do_what_its_documentation_says_it_needs(configured: Callable[..., Config]) -> None:

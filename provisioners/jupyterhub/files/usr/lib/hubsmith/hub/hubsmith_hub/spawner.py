@@ -11,7 +11,17 @@ from typing import Any
 from jupyterhub.orm import APIToken
 from systemdspawner import systemd
 
-from hubsmith_hub import disk_limits, first_answer, network, refused, systemctl, temporary, unit_end
+from hubsmith_hub import (
+    clean_start,
+    disk_limits,
+    first_answer,
+    home,
+    network,
+    refused,
+    systemctl,
+    temporary,
+    unit_end,
+)
 from hubsmith_hub.queued import QueuedSpawner
 from hubsmith_hub.units import slice_name, unit_name
 
@@ -31,6 +41,7 @@ class HubsmithSpawner(QueuedSpawner):
     unit_extra_properties: dict[str, Any]
     _token_id: int | None = None
     _launching = False
+    _clean = False
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -47,8 +58,14 @@ class HubsmithSpawner(QueuedSpawner):
         """
         self.refuse_others()
         began, deadline = time.time(), time.monotonic() + self.start_timeout - _BEFORE_THE_TIMEOUT_S
-        uid = pwd.getpwnam(self.user.name).pw_uid
+        account = pwd.getpwnam(self.user.name)
+        uid = account.pw_uid
+        self._clean = clean_start.take(self)
         await systemctl.gone(self.unit_name)
+        try:
+            home.prepare(account)
+        except home.HomeError as exc:
+            raise refused.error(500, str(exc)) from exc
         await self._bound_user(uid)
         await self._enter_network(uid)
         disk_limits.try_to_apply(self.user.name)
@@ -83,7 +100,11 @@ class HubsmithSpawner(QueuedSpawner):
             {*(one.port for one in others), *(one.server.port for one in others if one.server)}
         )
         environment: dict[str, str] = super().get_env()
-        return environment
+        return environment | clean_start.environment(clean=self._clean)
+
+    def options_from_query(self, query_data: dict[str, Any]) -> object:
+        """As JupyterHub has it, but for what only a form may ask."""
+        return super().options_from_query(clean_start.without(query_data))
 
     def get_state(self) -> dict[str, Any]:
         """With which of the user's tokens is the server's own (see sessions.py)."""
