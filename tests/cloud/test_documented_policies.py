@@ -78,7 +78,7 @@ def test_what_comes_after_a_build(account: Account, builder: RoleRunner, image: 
 
 
 def test_a_build_whose_credentials_end_says_so_and_sweep_removes_what_it_left(
-    account: Account, image: str
+    account: Account,
 ) -> None:
     with account.role("expiring", "build") as runner:
         before = account.owner.listing()
