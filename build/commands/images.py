@@ -32,21 +32,22 @@ def check(choice: ManifestOptions) -> None:
 def plan(choice: ManifestOptions, json: bool = False) -> None:
     """Show what a build would do, from what, and why.
 
-    Launches nothing. The local cloud's base image is built if it is missing.
+    Launches nothing, and looks for what would stop a build before its start.
+    The local cloud's base image is built if it is missing.
     """
     from build.bake import image_tests, layers, plan_table
     from build.bake.inputs.inputs import Inputs
     from build.bake.plan import plan as plan_of
     from build.bake.plan import test_files
     from build.bake.published import facts_of, newest_published
-    from build.bake.steps.source_image import find as find_base_image
+    from build.bake.recipe import look
 
     with cli_session() as report:
         chosen = choice.load(building=True)
         image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         newest = newest_published(chosen, clients, report.warn)
-        base = find_base_image(clients, chosen.base)
+        base = look(chosen, clients, report)
         layer_choices = layers.find_layers(
             chosen, clients, Inputs.from_manifest(chosen, base.id, base.name, base.login_user)
         )
