@@ -175,6 +175,17 @@ def test_an_environment_of_ones_own_is_a_kernel(root: Root, command: str) -> Non
     assert f"of-{command}" in root.as_user("after", "jupyter kernelspec list").said
 
 
+def test_a_kernel_outlives_another_python(root: Root) -> None:
+    assert (
+        root.as_user("after", "create-kernel moved && cd ~/envs/moved/lib && mv python3* python3.2").status
+        == 0
+    )
+    assert root.as_user("after", "create-kernel --list | grep moved").said == "moved\tother Python"
+    run = "echo 'import sys; print(sys.prefix)' > ~/a.py; jupyter run --kernel=moved ~/a.py 2> /dev/null"
+    assert root.as_user("after", run).said == "/home/after/envs/moved"
+    assert root.as_user("after", "create-kernel --list | grep moved").said == "moved\tworks"
+
+
 @pytest.mark.parametrize("user", ["before", "after", "root"])
 @pytest.mark.parametrize("shell", ["-lc", "-ic"], ids=["login", "interactive"])
 def test_every_shell_knows_conda(root: Root, user: str, shell: str) -> None:
