@@ -49,7 +49,9 @@ class HubsmithSpawner(SystemdSpawner):
         try:
             home.prepare(account)
         except home.HomeError as exc:
-            raise web.HTTPError(500, "%s", exc) from exc
+            error = web.HTTPError(500, "%s", exc)
+            error.jupyterhub_message = str(exc)  # what the page of a failed start shows
+            raise error from exc
         await self._bound_user(uid)
         await self._enter_network(uid)
         disk_limits.try_to_apply(self.user.name)
