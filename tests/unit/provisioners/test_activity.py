@@ -54,7 +54,7 @@ def test_a_kernel_that_has_no_state_yet_is_no_work(activity: ModuleType) -> None
     assert Machine().watch(activity).has_work(kernels) is False
 
 
-@pytest.mark.parametrize(("used_s", "works"), [(0, False), (20, False), (40, True)])
+@pytest.mark.parametrize(("used_s", "works"), [(0, False), (20, False), (100, True)])
 def test_processors_in_use_since_the_last_look_are_work(
     activity: ModuleType, used_s: float, works: bool
 ) -> None:
@@ -90,6 +90,28 @@ def test_each_report_tells_of_work(activity: ModuleType) -> None:
     # jupyter_server: ServerWebApplication.last_activity
     assert name.endswith("_last_activity")
     assert before <= when <= datetime.now(timezone.utc)
+
+
+def test_a_terminal_that_prints_is_use_with_no_page_open(activity: ModuleType) -> None:
+    earlier, later = (datetime(2026, 1, 1, hour, tzinfo=timezone.utc) for hour in (1, 2))
+    terminals = {
+        "1": SimpleNamespace(last_activity=later),
+        "2": SimpleNamespace(last_activity=earlier),
+        "3": SimpleNamespace(),
+    }
+    settings: dict[str, Any] = {"terminal_manager": SimpleNamespace(terminals=terminals)}
+
+    class SingleUser:
+        serverapp = SimpleNamespace(
+            kernel_manager=Kernels("idle"), web_app=SimpleNamespace(settings=settings)
+        )
+
+        async def notify_activity(self) -> None:
+            pass
+
+    activity.report_with(SingleUser, Machine().watch(activity))
+    asyncio.run(SingleUser().notify_activity())
+    assert settings["hubsmith_last_activity"] == later
 
 
 def test_processor_time_is_the_units_without_the_servers_own(

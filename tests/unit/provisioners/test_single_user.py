@@ -82,6 +82,24 @@ def test_a_kernel_that_says_nothing_is_use_while_it_is_busy(home: Path, hub: tup
             assert time.monotonic() < deadline, server.said()
 
 
+def test_a_terminal_that_prints_is_use_with_no_page_open(home: Path, hub: tuple[str, list[str]]) -> None:
+    url, reports = hub
+    with Server(home, url) as server:
+        assert server.answers(), server.said()
+        name = server.api("POST", "terminals")["name"]
+        page = websocket.create_connection(
+            server.url.replace("http:", "ws:") + f"terminals/websocket/{name}",
+            header=[f"Authorization: token {'x' * 32}"],
+            timeout=single_user.PATIENCE_S,
+        )
+        page.send(json.dumps(["stdin", "while sleep 2; do echo tick; done\r"]))
+        while "tick\\r" not in str(json.loads(page.recv())[1:]):
+            pass
+        page.close()
+        time.sleep(3)
+        assert moves(reports, 10), server.said()
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [

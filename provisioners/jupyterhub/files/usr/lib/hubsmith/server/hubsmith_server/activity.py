@@ -1,7 +1,7 @@
-"""Work that prints nothing is use of a server: a busy kernel, and whatever computes.
+"""Work that nobody looks at is use of a server: a busy kernel, a terminal that prints, whatever computes.
 
-Jupyter counts requests, and the output of kernels and terminals. A kernel that sleeps or computes for hours
-without a word looks idle to it, and the hub's culler stops its server:
+Jupyter counts requests, what kernels print, and what terminals print into an open page. A kernel that sleeps
+or computes for hours without a word looks idle to it, and the hub's culler stops its server:
 https://github.com/jupyterhub/jupyterhub-idle-culler/issues/55
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,8 +64,12 @@ def report_with(single_user: type[SingleUser], watch: Watch) -> None:
 
     @functools.wraps(reported)
     async def notify_activity(self: SingleUser) -> None:
+        settings = self.serverapp.web_app.settings
+        uses = _outputs_of_terminals(settings)
         if watch.has_work(self.serverapp.kernel_manager):
-            self.serverapp.web_app.settings[_SETTING] = datetime.now(timezone.utc)
+            uses.append(datetime.now(timezone.utc))
+        if uses:
+            settings[_SETTING] = max(uses)
         await reported(self)
 
     single_user.notify_activity = notify_activity  # type: ignore[method-assign]
@@ -89,3 +93,9 @@ def _is_busy(kernels: Kernels) -> bool:
         getattr(kernels.get_kernel(kernel), "execution_state", "") for kernel in kernels.list_kernel_ids()
     )
     return "busy" in states
+
+
+def _outputs_of_terminals(settings: Mapping[str, Any]) -> list[datetime]:
+    """When each terminal printed last: jupyter_server_terminals notes it, and does not count it."""
+    terminals = getattr(settings.get("terminal_manager"), "terminals", {}).values()
+    return [one.last_activity for one in terminals if hasattr(one, "last_activity")]
