@@ -66,7 +66,7 @@ def hub() -> Iterator[tuple[str, list[str]]]:
 class Server:
     """A user's server whose home is ``home``."""
 
-    def __init__(self, home: Path, hub_url: str, **environment: str) -> None:
+    def __init__(self, home: Path, hub_url: str, *arguments: str, **environment: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -75,12 +75,10 @@ class Server:
         runtime = home.parent / f"{home.name}.run"
         runtime.mkdir(mode=0o700, exist_ok=True)
         passed = ("PATH", "PYTHONPATH", "LANG")
+        program = [str(HUBSMITH / "server/jupyterhub-singleuser"), "--allow-root", *arguments]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [
-                    *(HUBSMITH / "start-server", sys.executable, "-s"),
-                    *(HUBSMITH / "server/jupyterhub-singleuser", "--allow-root"),
-                ],
+                [str(HUBSMITH / "start-server"), sys.executable, "-s", *program],
                 env={
                     **{name: os.environ[name] for name in passed if name in os.environ},
                     "HOME": str(home),

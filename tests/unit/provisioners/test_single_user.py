@@ -43,8 +43,8 @@ def write(home: Path, name: str, text: str) -> Path:
     return file
 
 
-def execute(server: Server, code: str) -> None:
-    """Let a new kernel run this, and go away."""
+def execute(server: Server, code: str) -> websocket.WebSocket:
+    """Let a new kernel run this; the page that shows it."""
     kernel = server.api("POST", "kernels", json={"name": "python3"})["id"]
     address = server.url.replace("http:", "ws:") + f"api/kernels/{kernel}/channels"
     header = {"msg_id": "1", "msg_type": "execute_request", "username": "", "session": "1", "version": "5.3"}
@@ -56,7 +56,7 @@ def execute(server: Server, code: str) -> None:
     page.send(json.dumps(message))
     while "execute_input" not in page.recv():
         pass
-    page.close()
+    return page
 
 
 def moves(reports: list[str], seconds: float) -> bool:
@@ -69,15 +69,19 @@ def moves(reports: list[str], seconds: float) -> bool:
     return False
 
 
+def moves_twice(reports: list[str]) -> bool:
+    """The first may be of what a page did that is closed."""
+    return all(moves(reports, 30) for _ in range(2))
+
+
 def test_a_kernel_that_says_nothing_is_use_while_it_is_busy(home: Path, hub: tuple[str, list[str]]) -> None:
     url, reports = hub
     with Server(home, url) as server:
         assert server.answers(), server.said()
-        execute(server, "import time; time.sleep(20)")
-        time.sleep(3)  # what the page itself did is reported
-        assert moves(reports, 5), server.said()
+        execute(server, "import time; time.sleep(40)").close()
+        assert moves_twice(reports), server.said()
         # Its kernel sleeps no more: nobody uses it.
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + single_user.PATIENCE_S
         while moves(reports, 5):
             assert time.monotonic() < deadline, server.said()
 
@@ -96,8 +100,24 @@ def test_a_terminal_that_prints_is_use_with_no_page_open(home: Path, hub: tuple[
         while "tick\\r" not in str(json.loads(page.recv())[1:]):
             pass
         page.close()
-        time.sleep(3)
-        assert moves(reports, 10), server.said()
+        assert moves_twice(reports), server.said()
+
+
+def test_an_idle_kernel_is_ended_though_a_page_shows_it_and_a_busy_one_is_not(
+    home: Path, hub: tuple[str, list[str]]
+) -> None:
+    """With the options of jupyterhub_config.py.j2."""
+    options = ("cull_idle_timeout=5", "cull_interval=1", "cull_connected=True", "cull_busy=False")
+    with Server(home, hub[0], *(f"--MappingKernelManager.{option}" for option in options)) as server:
+        assert server.answers(), server.said()
+        pages = [execute(server, code) for code in ("import time; time.sleep(600)", "pass")]
+        deadline = time.monotonic() + 60
+        while len(kernels := server.api("GET", "kernels")) > 1:
+            assert time.monotonic() < deadline, server.said()
+            time.sleep(0.5)
+        assert [kernel["execution_state"] for kernel in kernels] == ["busy"]
+        for page in pages:
+            page.close()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +155,7 @@ def test_folders_that_cannot_be_used_are_left_aside(home: Path, hub: tuple[str, 
     (home / ".ipython").symlink_to("gone")
     with Server(home, hub[0]) as server:
         assert server.answers(), server.said()
-        execute(server, "pass")
+        execute(server, "pass").close()
 
 
 def test_a_clean_start_does_without_what_is_in_the_home(home: Path, hub: tuple[str, list[str]]) -> None:
@@ -147,7 +167,7 @@ def test_a_clean_start_does_without_what_is_in_the_home(home: Path, hub: tuple[s
         assert server.answers(), server.said()
         # What has to be corrected can be seen and changed.
         assert server.api("GET", "contents/.jupyter/jupyter_server_config.py")["content"] == text
-        execute(server, "pass")
+        execute(server, "pass").close()
         name = server.api("POST", "terminals")["name"]
         time.sleep(2)
         assert [one["name"] for one in server.api("GET", "terminals")] == [name]
