@@ -78,14 +78,11 @@ def test_nobody_is_renamed(admin: HubClient, bystander: HubClient) -> None:
     assert admin.hub_api("GET", f"users/{bystander.user}").ok
 
 
-LED_ASTRAY = """
+DEAF = """
 import os, subprocess
-file = "/run/UNIT/UNIT.env"
-if os.path.lexists(file):
-    os.unlink(file)
-os.symlink("/srv/jupyterhub/hubsmith-probe", file)
 deaf = "trap '' TERM; echo $$ > ~/deaf; sleep 600 & wait; wait"
 subprocess.Popen(["sh", "-c", deaf], start_new_session=True)
+print(os.access("FOLDER", os.W_OK))
 """
 
 
@@ -94,10 +91,15 @@ def test_a_start_follows_no_link_and_waits_for_the_old_unit(neighbour: Neighbour
     """A link where SystemdSpawner itself writes the environment, while a process that ignores SIGTERM holds
     up the old unit.
 
-    A FIFO in its place would stop the hub for ever.
+    The folder is closed to the user, so root puts the link there. A FIFO in its place would stop the hub for
+    ever.
     """
     one, session, unit = neighbour.hub_user, neighbour.session, unit_of(neighbour.hub_user)
-    neighbour.kernel.run(LED_ASTRAY.replace("UNIT", unit.removesuffix(".service")))
+    name = unit.removesuffix(".service")
+    assert neighbour.kernel.run(DEAF.replace("FOLDER", f"/run/{name}")) == "False"
+    link = f"/run/{name}/{name}.env"
+    root.check_output(f"ln --symbolic --force /srv/jupyterhub/hubsmith-probe {link}")
+    root.check_output(f"chown --no-dereference {one.name} {link}")
     root.check_output(f"timeout 30 sh -c 'until [ -s /home/{one.name}/deaf ]; do sleep 0.2; done'")
     deaf = root.check_output(f"cat /home/{one.name}/deaf")
     root.check_output(f"pkill --signal KILL --oldest --uid {one.name} --full jupyterhub-singleuser")
