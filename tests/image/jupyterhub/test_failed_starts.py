@@ -55,10 +55,10 @@ def test_an_exit_status_with_the_servers_last_lines(visitor: HubClient, root: Ho
     assert "The server ended with status 3." in page
 
 
-def test_a_home_that_cannot_be_opened_at_once(visitor: HubClient, root: Host) -> None:
-    root.check_output("chown root: /home/%s && chmod 0700 /home/%s", visitor.user, visitor.user)
+def test_a_home_of_somebody_else_at_once(visitor: HubClient, root: Host) -> None:
+    root.check_output("chown daemon: /home/%s", visitor.user)
     began = time.monotonic()
-    assert "your home folder cannot be opened" in failure(visitor)["message"]
+    assert f"The home folder /home/{visitor.user} belongs to daemon." in failure(visitor)["message"]
     assert time.monotonic() - began < 30
 
 
