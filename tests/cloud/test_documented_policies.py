@@ -233,6 +233,7 @@ def test_a_schedule_on_aws(account: Account, tmp_path: Path) -> None:
         account.allowed(there, *asked, "--remove")
 
 
+@pytest.mark.exhaustive  # which calls are needed is by chance in part: a list that lags asks again
 def test_nothing_is_allowed_that_no_task_needed(account: Account) -> None:
     """After all of the above."""
     left = {

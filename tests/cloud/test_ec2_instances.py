@@ -112,8 +112,10 @@ def test_the_guest_finds_itself_in_the_metadata(cloud: Ec2Client, shared: dict[s
 
 
 def test_the_console_is_the_serial_console(ec2: Any, cloud: Ec2Client, shared: dict[str, Any]) -> None:
-    cloud.ssh(shared, "echo spoken-by-the-guest > /dev/ttyS0")
     asked = {"InstanceId": shared["InstanceId"]}
+    cloud.ssh(shared, "true")  # it has booted
+    ec2.get_console_output(**asked)  # posted at the latest now, and once
+    cloud.ssh(shared, "echo spoken-by-the-guest > /dev/ttyS0")
     until(lambda: "spoken-by-the-guest" in ec2.get_console_output(**asked, Latest=True)["Output"], 10)
     assert "spoken-by-the-guest" not in ec2.get_console_output(**asked)["Output"], "posted after the boot"
 

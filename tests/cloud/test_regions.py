@@ -70,10 +70,18 @@ def test_a_machine_of_the_copy_passes_the_tests(project: Project, built: dict[st
 
 
 def test_the_copy_is_listed_with_its_region(project: Project, built: dict[str, str]) -> None:
-    assert {(row["region"], row["id"]) for row in project.json("images")} == set(built.items())
-    lines = project.invoke("images").out.splitlines()
-    assert {tuple(line.split("\t")[:2]) for line in lines} == set(built.items())
-    assert [row["id"] for row in project.json("images", *ALONE)] == [built[THERE]]
+    """Beside the images of other tests: the command lists all that the account has."""
+
+    def listed(*choice: str) -> set[tuple[str, str]]:
+        rows = project.json("images", *choice)
+        return {(row.get("region", ""), row["id"]) for row in rows if row["image"] == "abroad"}
+
+    assert listed() == set(built.items())
+    lines = [line.split("\t") for line in project.invoke("images").out.splitlines()]
+    assert {(region, image) for region, image, name, *_ in lines if name.startswith("abroad-")} == set(
+        built.items()
+    )
+    assert {image for _, image in listed(*ALONE)} == {built[THERE]}
 
 
 def test_a_build_that_cannot_copy_leaves_nothing_in_any_region(
