@@ -14,6 +14,7 @@ try:
         command_line,
         hubs,
         images,
+        kernels,
         launch,
         lock,
         rebuild,
@@ -44,7 +45,15 @@ CLOUD = (
 GROUPS = {
     "Images": _named(images.check, images.plan, lock.lock, images.build_ami, images.verify, images.images),
     "Hubs": _named(
-        launch.launch, hubs.hubs, hubs.status, hubs.users, hubs.ssh, hubs.logs, hubs.open_, launch.destroy
+        launch.launch,
+        hubs.hubs,
+        hubs.status,
+        hubs.users,
+        kernels.kernels,
+        hubs.ssh,
+        hubs.logs,
+        hubs.open_,
+        launch.destroy,
     ),
     "Rebuilds and cleaning up": _named(rebuild.rebuild, schedule.schedule, upkeep.prune, upkeep.sweep),
     "The local cloud": _named(*CLOUD, room="cloud."),

@@ -25,6 +25,7 @@ FIRST_CONTRACT = "0.1.0"
 
 USERS_PROGRAM = "/usr/lib/hubsmith/users"
 STATUS_PROGRAM = "/usr/lib/hubsmith/status"
+KERNELS_PROGRAM = "/usr/lib/hubsmith/list-kernels"
 """Programs of the image that commands call, as root."""
 UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 """The systemd units whose journal tells how a hub is, by their names without .service."""
@@ -74,6 +75,7 @@ SINCE = {
     "users --reset": "0.2.0",  # ends every cookie, token and server of the user before it says so
     "users --remove": "0.2.0",  # the same; nothing opens the account again
     "users --disk-limit": "0.2.0",  # a verb of the users program
+    "kernels": "0.2.0",  # a program of the image
     "hub.subdomains": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
     "launch.first_password_hours": "0.2.0",  # the same
 }

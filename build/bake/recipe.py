@@ -6,8 +6,9 @@ from pathlib import Path
 
 from build.aws.session import Clients
 from build.bake import kept
-from build.bake.run import start
-from build.bake.state import Bake, TestRun
+from build.bake.run import identity, start
+from build.bake.state import Bake, BaseImage, TestRun
+from build.bake.steps import preflight
 from build.bake.steps.builder import EndBuilder, LaunchBuilder, how_to_look_inside
 from build.bake.steps.candidate import LaunchCandidate, RebootCandidate
 from build.bake.steps.check_installer import CheckInstaller
@@ -22,7 +23,7 @@ from build.bake.steps.restore_layer import FindLayer, PrepareBuilder
 from build.bake.steps.save_layer import SaveLayer
 from build.bake.steps.seal import Seal
 from build.bake.steps.security_group import CreateSecurityGroup
-from build.bake.steps.source_image import FindBaseImage, FindSourceImage
+from build.bake.steps.source_image import FindBaseImage, FindSourceImage, find
 from build.bake.steps.verify import Verify
 from build.manifest import Manifest
 from build.pipeline import OnFailure, Runner, Step
@@ -87,8 +88,21 @@ def verify(
     with start(manifest.builder) as run, report.logging_to(run.folder / "build.log"):
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
         state = Bake(manifest, clients, run, report)
-        Runner[Bake](report, OnFailure.CLEANUP).run(steps_of_verify(image_id), state)
+        with manifest.located():
+            Runner[Bake](report, OnFailure.CLEANUP).run(steps_of_verify(image_id), state)
         return state.tests, run.folder
+
+
+def look(manifest: Manifest, clients: Clients, report: Reporter) -> BaseImage:
+    """What a build would start from, once what can be known to stop it has been looked for: nothing is made.
+
+    Raises UserError, with the line of the manifest, or what botocore raised.
+    """
+    state = Bake(manifest, clients, identity(manifest.builder), report)
+    with manifest.located():
+        state.base = find(clients, manifest.base)
+        preflight.look(state)
+    return state.base
 
 
 def bake(
@@ -104,7 +118,8 @@ def bake(
         report.note(f"{run.id}, log {run.folder / 'build.log'}")
         state = Bake(manifest, clients, run, report, no_cache)
         try:
-            Runner[Bake](report, on_failure).run(steps(state), state)
+            with manifest.located():
+                Runner[Bake](report, on_failure).run(steps(state), state)
         except BaseException:
             if on_failure is OnFailure.KEEP and (words := how_to_look_inside(state)):
                 report.note(words)

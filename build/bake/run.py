@@ -68,14 +68,19 @@ def start(builder: Builder) -> Iterator[Run]:
 
     ``builder`` says how long the run may take, and which tags its resources get.
     """
+    run = identity(builder)
+    run.folder.mkdir(mode=0o700, parents=True)
+    with (run.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield run
+
+
+def identity(builder: Builder) -> Run:
+    """What a run that starts now would be; nothing is made."""
     started = datetime.now(timezone.utc)
     run_id = f"run-{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = runs_folder() / run_id
-    folder.mkdir(mode=0o700, parents=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        expires = started + longest(builder)
-        yield Run(run_id, owner(), started, expires, folder, generate(), builder.tags)
+    expires, folder = started + longest(builder), runs_folder() / run_id
+    return Run(run_id, owner(), started, expires, folder, generate(), builder.tags)
 
 
 def longest(builder: Builder) -> timedelta:

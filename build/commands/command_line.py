@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 
 from invoke import Collection, ParserContext
@@ -39,6 +40,9 @@ def prepare(arguments: Sequence[str], namespace: Collection, groups: Groups) -> 
     if not arguments or (len(arguments) == 1 and arguments[0] in (*_LIST, "help")):
         Reporter().result("\n".join(listing(groups)))
         raise SystemExit(0)
+    if any(word in HELP for word in _before_dashes(arguments)):
+        # Invoke prints it, and then the process ends: with `| head` quietly, as other programs do.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         check(
             arguments,
@@ -47,6 +51,10 @@ def prepare(arguments: Sequence[str], namespace: Collection, groups: Groups) -> 
     except UserError as exc:
         Reporter().failure(exc)
         raise SystemExit(exc.exit_code) from None
+
+
+def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
 def listing(groups: Groups) -> Iterator[str]:

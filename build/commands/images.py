@@ -9,6 +9,7 @@ from build.commands.common import JSON, cli_session, connect_to, parse_on_failur
 from build.commands.options import ManifestOptions, manifest_task
 from build.commands.regions import show_by_region, with_copies
 from build.errors import UserError
+from build.report.reporter import Reporter
 
 
 @manifest_task()
@@ -31,21 +32,22 @@ def check(choice: ManifestOptions) -> None:
 def plan(choice: ManifestOptions, json: bool = False) -> None:
     """Show what a build would do, from what, and why.
 
-    Launches nothing. The local cloud's base image is built if it is missing.
+    Launches nothing, and looks for what would stop a build before its start.
+    The local cloud's base image is built if it is missing.
     """
     from build.bake import image_tests, layers, plan_table
     from build.bake.inputs.inputs import Inputs
     from build.bake.plan import plan as plan_of
     from build.bake.plan import test_files
     from build.bake.published import facts_of, newest_published
-    from build.bake.steps.source_image import find as find_base_image
+    from build.bake.recipe import look
 
     with cli_session() as report:
         chosen = choice.load(building=True)
         image_tests.collect(chosen, test_files(chosen))
         clients = connect_to(chosen, report, base=True)
         newest = newest_published(chosen, clients, report.warn)
-        base = find_base_image(clients, chosen.base)
+        base = look(chosen, clients, report)
         layer_choices = layers.find_layers(
             chosen, clients, Inputs.from_manifest(chosen, base.id, base.name, base.login_user)
         )
@@ -95,9 +97,9 @@ def build_ami(
         "ami": "AMI-ID  Test this image, on an instance of its own",
         "host": "HOST  Test this machine, by ssh",
         "domain": "DOMAIN  Test this hub, as its operator",
-        "operator-key": "FILE  With --domain: private key to log in with",
+        "operator-key": "FILE  With --domain, --host: private key to log in with",
         "user": "NAME  With --host: the user to log in as",
-        "identity": "FILE  With --host: private key to log in with",
+        "identity": "FILE  The same as --operator-key, as it was called with --host",
         "port": "NUMBER  With --host: port of its sshd",
         "known-hosts": "FILE  With --host: its host key (default: your own known_hosts)",
         "heavy": "With --host, --domain: also run disruptive tests (load, restarts, 100 MB)",
@@ -136,6 +138,7 @@ def verify(
                 "verify needs one of --ami, --domain and --host",
                 hint="invoke verify --ami ami-…, or --domain hub.example.org",
             )
+        operator_key = _one_key(operator_key, identity, report)
         if ami and not is_image_id(ami):
             raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
         chosen = choice.load()
@@ -150,7 +153,7 @@ def verify(
                 )
             tests = [summary]
         else:
-            target = SshTarget(host, user, _file(identity), _file(known_hosts), port or None)
+            target = SshTarget(host, user, _file(operator_key), _file(known_hosts), port or None)
             with verifier.reached(target) as config:
                 summary, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
             tests = [summary]
@@ -162,6 +165,16 @@ def verify(
         report.document(
             {"tests": [asdict(test) for test in tests], "folder": str(folder)}
         ) if json else report.table(("",) * 4, rows)
+
+
+def _one_key(operator_key: str, identity: str, report: Reporter) -> str:
+    """--operator-key; --identity is taken with a note. Raises UserError where the two differ."""
+    if not identity:
+        return operator_key
+    if operator_key and operator_key != identity:
+        raise UserError("--identity and --operator-key are one option", hint="give --operator-key alone")
+    report.note("--identity is now called --operator-key; both work")
+    return identity
 
 
 def _file(given: str) -> Path | None:

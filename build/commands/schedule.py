@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from build.rebuild.schedule.weekly_time import WeeklyTime
 
 KEEPERS = ("systemd", "cron", "github", "aws")
+_INSTEAD = {
+    "systemd": "runs this checkout, and its journal has what failed",
+    "cron": "runs this checkout, and mails what failed to its user",
+    "github": "runs the repository that the workflow is in, and mails failures itself",
+}
 
 
 @manifest_task(
@@ -34,7 +39,7 @@ KEEPERS = ("systemd", "cron", "github", "aws")
         "check": "Only check: the run fails with exit code 3 when a rebuild is due",
         "prune": "Afterwards remove what retention does not keep",
         "notify": "ADDRESS  aws: email this address when a rebuild fails",
-        "source": "URL  github, aws: the git repository, https (default: this checkout's origin)",
+        "source": "URL  aws: the git repository, https (default: this checkout's origin)",
         "revision": "NAME  aws: branch, tag or commit (default: this checkout's branch)",
         "show": "Only print what would be written",
         "remove": "Remove the schedule",
@@ -63,6 +68,7 @@ def schedule(
 
     with cli_session() as report:
         keeper = _keeper(on)
+        _refuse_unused(keeper, {"--source": source, "--revision": revision, "--notify": notify})
         choice = replace(choice, cloud=choice.cloud or ("aws" if keeper in ("github", "aws") else ""))
         chosen = choice.load(building=True)
         if remove:
@@ -85,6 +91,15 @@ def _keeper(on: str) -> str:
     if on not in KEEPERS:
         raise UserError(f"--on {on}: not a scheduler", hint=f"one of {', '.join(KEEPERS)}")
     return on
+
+
+def _refuse_unused(keeper: str, given: dict[str, str]) -> None:
+    """What only a CodeBuild project has a use for. Raises UserError where something else would ignore it."""
+    if keeper != "aws" and (unused := [option for option, value in given.items() if value]):
+        raise UserError(
+            f"{', '.join(unused)}: only for --on aws; {keeper} {_INSTEAD[keeper]}",
+            hint=f"leave {'it' if len(unused) == 1 else 'them'} out, or schedule with --on aws",
+        )
 
 
 def _when(every: str) -> WeeklyTime:

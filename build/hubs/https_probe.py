@@ -125,13 +125,16 @@ def describe(der: bytes) -> Certificate:
     except x509.ExtensionNotFound:
         names = []
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ends = certificate.not_valid_after_utc
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    left = ends - datetime.now(timezone.utc)
     return Certificate(
         names=tuple(names),
         issuer=certificate.issuer.rfc4514_string(),
         serial=f"{certificate.serial_number:x}",
+        not_before=begins.isoformat(timespec="seconds"),
         not_after=ends.isoformat(timespec="seconds"),
-        days_left=(ends - datetime.now(timezone.utc)).days,
+        days_left=left.days,
+        share_left=round(min(max(left / (ends - begins), 0.0), 1.0), 4),
         self_signed=certificate.issuer == certificate.subject,
         spki_sha256=base64.b64encode(hashlib.sha256(spki).digest()).decode(),
     )

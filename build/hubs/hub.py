@@ -12,7 +12,8 @@ from build.aws import tags
 from build.errors import UserError
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN = re.compile(rf"({_LABEL}\.)+{_LABEL}")
+_TOP = r"([a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])"  # of ICANN's: letters, two at least; RFC 3696, 2
+_DOMAIN = re.compile(rf"({_LABEL}\.)+{_TOP}")
 _ROLE_NAME_LENGTH = 64  # IAM, CreateRole
 
 
@@ -30,7 +31,7 @@ class Hub:
             raise UserError(
                 "--domain is required", hint="--domain hub.example.org; `invoke hubs` lists the hubs"
             )
-        if not _DOMAIN.fullmatch(name) or len(name) > 253 or name.rpartition(".")[2].isdigit():
+        if not _DOMAIN.fullmatch(name) or len(name) > 253:
             raise UserError(
                 f"--domain {domain}: not a host name",
                 hint=(

@@ -48,13 +48,17 @@ class Address:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is served on 443. ``serial`` is in hexadecimal, ``not_after`` ISO 8601 in UTC."""
+    """What is served on 443. ``serial`` is in hexadecimal, ``not_before`` and ``not_after`` ISO 8601 in UTC,
+    ``share_left`` the part of the lifetime between them that is left, 0 to 1.
+    """
 
     names: tuple[str, ...]
     issuer: str
     serial: str
+    not_before: str
     not_after: str
     days_left: int
+    share_left: float
     self_signed: bool
     spki_sha256: str
     """The public key's hash in base64, as Chromium takes it."""

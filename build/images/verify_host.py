@@ -86,5 +86,5 @@ def _require_ssh(config: Path, host: str) -> None:
     if done.returncode != 0:
         raise RemoteError(
             f"ssh to {host} failed: {done.stderr.strip()}",
-            hint="give --user NAME and --identity FILE; its host key must be in your known_hosts",
+            hint="give --user NAME and --operator-key FILE; its host key must be in your known_hosts",
         )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from build.errors import ManifestError
+from build.errors import ManifestError, UserError
 from build.manifest.packages import lockfile_format
 from build.manifest.provisioners.definition import ProvisionerUse
 from build.manifest.schema import Base, Builder, Hub, Image, Launch, Layers, Publish, Python, Retention, Tests
 from build.manifest.yaml.nodes import KeyPath, Node, place_of
 
 _FEW = 5
+_KEY = re.compile(r"([a-z_]+)(?:\.[a-z_]+)*(?=: )")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,20 @@ class Manifest:
     def problem(self, path: KeyPath, message: str) -> ManifestError:
         """What turned out to be wrong with the value at `path` when it was used, with its place."""
         return ManifestError([place_of(self.tree, path).problem(path, message)])
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Give a UserError whose message begins with a key of the manifest (`builder.vpc_id: …`) the place of
+        that key.
+        """
+        try:
+            yield
+        except UserError as exc:
+            found = _KEY.match(exc.message)
+            if found and found[1] in self.__dataclass_fields__ and exc.where in (None, str(self.path)):
+                mark = place_of(self.tree, tuple(found[0].split(".")))
+                exc.where = f"{mark.file}:{mark.line}:{mark.column}" if mark.line else mark.file
+            raise
 
     @property
     def folder(self) -> Path:

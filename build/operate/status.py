@@ -21,11 +21,9 @@ from build.hubs.instances import HubInstance
 from build.hubs.models import Address
 from build.image_contract import READY, STATUS_PROGRAM
 from build.manifest import Manifest
+from build.operate import certificate_health
 from build.operate.ssh import ssh_session
 from build.report.reporter import Reporter
-
-FEW_DAYS = 14
-"""A certificate that has fewer days left should have been renewed."""
 
 SCARCE = 0.05
 """A disk with a smaller share of free blocks or inodes is unhealthy."""
@@ -159,11 +157,11 @@ def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str
     )
     certificate = seen.certificate
     summary = f"{certificate.days_left} days left, by {certificate.issuer}" if certificate else ""
-    ok = seen.ok and certificate is not None and certificate.days_left >= min(FEW_DAYS, 5)
+    ok, late = certificate_health.in_time(certificate.share_left if certificate else None)
     return Part(
         "https",
-        ok,
-        "; ".join(filter(None, (seen.problem, summary))),
+        ok if seen.ok else False,
+        "; ".join(filter(None, (seen.problem, summary, late))),
         asdict(certificate) if certificate else {},
     )
 
@@ -197,11 +195,7 @@ def parts_of(document: Mapping[str, Any]) -> list[Part]:
         if name in document
     ]
     if certificate := document.get("certificate"):
-        served = certificate.get("serial") == certificate.get("served_serial")
-        words = f"{certificate.get('kind')}, {certificate.get('days_left')} days left" + (
-            "" if served else ", but another one is served"
-        )
-        parts.append(Part("certificate", served and certificate.get("kind") == "acme", words, certificate))
+        parts.append(Part("certificate", *certificate_health.of_machine(certificate), certificate))
     parts += _disks(document)
     if (restart := document.get("restart")) and restart.get("needed"):
         why = f" for {', '.join(restart['packages'])}" if restart.get("packages") else ""

@@ -51,6 +51,7 @@ install_proxy() {
 
 compile_additions() {
     python3 -m compileall -q /usr/lib/hubsmith/hub
+    /opt/anaconda/bin/python -m compileall -q /usr/lib/hubsmith/server
 }
 
 # A site's own settings may have a secret in them, and users' servers are on this machine.

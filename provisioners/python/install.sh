@@ -18,9 +18,18 @@ export UV_SYSTEM_CERTS=true UV_NO_PROGRESS=true UV_PYTHON_DOWNLOADS=never
 inputs() {
     describe_environment
     sha256sum < "$locks/requirements.txt"
-    printf '%s\n' "${HUB_VERSION:-}" "$PACKAGES"
+    printf '%s\n' "${HUB_VERSION:-}" "$EXTENSIONS" "$PACKAGES"
     if [[ -d $lock ]]; then
         cat "$lock"/*.txt | sha256sum
+    fi
+}
+
+# The system's own packages that the environment needs.
+list_system_packages() {
+    # So that users can make environments and installers can share one.
+    printf '%s\n' python3-venv acl
+    if grep --quiet --line-regexp nbgitpuller <<< "$EXTENSIONS"; then
+        echo git
     fi
 }
 
@@ -38,6 +47,12 @@ readonly seldom='/tests?/|/sqlalchemy/(testing|dialects/(mssql|mysql|oracle))/|/
 
 compile_bytecode() {
     "$prefix/bin/python" -m compileall -q -j 0 -x "$seldom" "$prefix"/lib/python3*/site-packages
+}
+
+# Beside the packages, as it is: add_packages FILE...
+add_packages() {
+    cp --recursive --no-preserve=all --target-directory \
+        "$("$prefix/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" "$@"
 }
 
 # uv leaves its lock behind, for everybody to write to, and the mark of a cache: backups would skip the folder.
@@ -68,13 +83,16 @@ keep_lock() {
 . "$tools/$DISTRIBUTION.sh"
 
 systemd-sysusers hubsmith-python.conf
+# Users cannot write beside them either.
+python3 -m compileall -q /usr/lib/hubsmith/kernels
 if inputs | cmp --silent - "$prefix/.hubsmith"; then
     echo "$prefix is as it should be"
     exit 0
 fi
 
-echo "python3-venv and acl, so that users can make environments and installers can share one"
-/usr/lib/hubsmith/apt-get install python3-venv acl
+mapfile -t system_packages < <(list_system_packages)
+echo "apt: install ${system_packages[*]}"
+/usr/lib/hubsmith/apt-get install "${system_packages[@]}"
 echo "uv"
 install_uv
 echo "$prefix: $DISTRIBUTION"
@@ -82,6 +100,7 @@ create_environment
 echo "$prefix: packages"
 install_packages
 remove_traces_of_uv
+add_packages "$tools"/hints/*
 echo "$prefix: bytecode"
 compile_bytecode
 echo "$prefix: rights"

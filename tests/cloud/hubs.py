@@ -29,7 +29,7 @@ class Site:
         """Those of a launch."""
         sizes = [] if "--instance-type" in more else ["--instance-type", "t3.nano"]
         admin = [] if "--admin" in more else ["--admin", "alice"]
-        names = ["--domain", self.domain, *admin, "--email", "ops@example.test"]
+        names = ["--domain", self.domain, *admin, "--email", "you@your-university.edu"]
         wait = [] if "--wait" in more else ["--no-wait"]
         settings = ["--manifest", str(TINY), "--set", "launch.data_volume.size_gib=1"]
         return ["launch", *settings, *names, *sizes, *wait, *(one for one in more if one != "--wait")]

@@ -76,7 +76,7 @@ def issue(cloud: Ec2Client, folder: Path, *domains: str) -> Path:
         "-n",
         "--agree-tos",
         "-m",
-        "ops@example.test",
+        "you@your-university.edu",
         "--dns-route53",
     ]
     environment = {**os.environ, **control.environment(cloud.endpoint), "REQUESTS_CA_BUNDLE": str(ca)}

@@ -52,7 +52,7 @@ def test_a_machine_is_tested_as_its_operator_reaches_it(
             instance["PublicIpAddress"],
             "--user",
             "root",
-            "--identity",
+            "--operator-key",
             str(key.path),
             "--known-hosts",
             str(known),

@@ -88,6 +88,18 @@ class TestInstallation:
         assert "SystemdSpawner" in shown.stdout
         assert "Traceback" not in shown.stderr
 
+    @pytest.mark.usefixtures("on_builder", "exclusive")
+    def test_a_mistake_in_conf_d_is_named_with_its_line(self, root: Host) -> None:
+        broken, problem = "/etc/jupyterhub/conf.d/zz-broken.py", "/run/hubsmith/conf.d-problem.json"
+        root.check_output(f"printf 'c.Spawner.args = []\\n1 / 0\\n' > {broken}")
+        try:
+            shown = root.run(f"{HUB}/bin/jupyterhub --config {CONFIG} --show-config")
+            told = json.loads(root.check_output(f"cat {problem}"))
+        finally:
+            root.check_output(f"rm --force {broken} {problem}")
+        assert (shown.rc, told["file"], told["line"]) == (78, broken, 2)
+        assert f"{broken}, line 2: ZeroDivisionError" in shown.stderr
+
 
 @pytest.mark.usefixtures("booted")
 class TestLogin:

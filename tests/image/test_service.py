@@ -156,6 +156,8 @@ class TestRunning:
         assert (told["boot"]["phase"], told["hub"]["ok"], told["proxy"]["ok"]) == ("ready", True, True)
         assert told["certificate"]["serial"] == told["certificate"]["served_serial"]
         assert told["certificate"]["days_left"] > 0
+        assert 0.25 < told["certificate"]["share_left"] <= 1
+        assert told["certificate"]["problem"] is None
         assert told["volume"]["mounted"] == bool(launch_data and launch_data["volume_id"])
         assert told["volume"]["free_gib"] > 0
 

@@ -53,6 +53,7 @@ def test_names_and_paths_on_the_image_stand_in_one_file() -> None:
         image_contract.ADMIN_PASSWORD,
         image_contract.HOST_KEYS,
         image_contract.USERS_PROGRAM,
+        image_contract.KERNELS_PROGRAM,
         image_contract.STATUS_PROGRAM,
         image_contract.CONTRACT_FILE,
         image_contract.LAUNCH_FILE,

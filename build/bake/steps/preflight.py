@@ -27,19 +27,24 @@ class Preflight(Step[Bake]):
     def run(self, state: Bake) -> None:
         """Raises UserError for the first thing that cannot work."""
         check_name_free(state)
-        check_root_volume(state)
-        state.placements = find_placements(state)
-        launch_permissions.check(state)
-        warn_of_credentials(state)
+        look(state)
         check_parameter(state)
-        if key := state.manifest.builder.root_volume.kms_key_id:
-            setting = "builder.root_volume.kms_key_id"
-            state.kms_key_arn = encryption.key_arn(state.clients, setting, key)
         if state.manifest.not_reproducible:
             state.report.warn(state.manifest.not_reproducible)
         state.inputs = Inputs.from_manifest(
             state.manifest, state.base.id, state.base.name, state.base.login_user
         )
+
+
+def look(state: Bake) -> None:
+    """What asks AWS and tries nothing: `plan` does this, too. Raises UserError."""
+    check_root_volume(state)
+    state.placements = find_placements(state)
+    launch_permissions.check(state)
+    warn_of_credentials(state)
+    if key := state.manifest.builder.root_volume.kms_key_id:
+        setting = "builder.root_volume.kms_key_id"
+        state.kms_key_arn = encryption.key_arn(state.clients, setting, key)
 
 
 def warn_of_credentials(state: Bake) -> None:

@@ -158,8 +158,13 @@ def to_resolve(wanted: LockInputs) -> tuple[str, ...]:
 
 
 def requirements(use: ProvisionerUse) -> tuple[str, ...]:
-    """What the provisioner installs in any case, as pip takes it."""
-    return tuple(_lines(use, use.definition.lock.requirements if use.definition.lock else None))
+    """What the provisioner installs beside the manifest's packages, as pip takes it."""
+    lock = use.definition.lock
+    left_out = set(_lines(use, lock.optional if lock else None))
+    if "extensions" in use.values:
+        left_out -= set(cast(Sequence[str], use.values["extensions"] or ()))
+    wanted = _lines(use, lock.requirements if lock else None)
+    return tuple(line for line in wanted if line not in left_out)
 
 
 def constraints(use: ProvisionerUse) -> tuple[str, ...]:

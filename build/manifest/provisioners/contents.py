@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest.provisioners import templates
+from build.manifest.provisioners import conf_d, templates
 from build.manifest.yaml.files import display, text_of
 from build.manifest.yaml.nodes import Mark
 
@@ -68,6 +68,8 @@ def problems(folder: Path, reading: Reading) -> Iterator[Problem]:
     for path in files(tree) if tree.is_dir() else ():
         if not (tree / path).is_symlink():
             yield from _file(tree / path, folder.name, reading)
+            if path.parent == conf_d.FOLDER and path.suffix == ".py":
+                yield from _conf_d(tree / path, folder)
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -117,6 +119,12 @@ def _file(path: Path, key: str, reading: Reading) -> Iterator[Problem]:
     name = path.name.removesuffix(templates.SUFFIX)
     found = found or list(_of_program(name, text, reading.bash))
     yield from (_told(path, line, key, message) for line, message in found)
+
+
+def _conf_d(path: Path, folder: Path) -> Iterator[Problem]:
+    text, _ = text_of(path)
+    for line, message in conf_d.problems(text or "", folder.parent):
+        yield _told(path, line, folder.name, message)
 
 
 def _template(text: str, reading: Reading) -> Iterator[Found]:

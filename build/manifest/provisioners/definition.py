@@ -150,13 +150,18 @@ def _empty_is_no_keys(value: object) -> object:
 
 class LockSettings(Section):
     """That it installs the users' packages. It reads the variables distribution, packages and, if it has
-    them, conda_packages, channels, installers, accept_terms and hub_version, and gets of them what its
-    distribution uses (distributions.py); what the manifest's lock says is beside its install.sh:
+    them, conda_packages, channels, installers, accept_terms, extensions and hub_version, and gets of them
+    what its distribution uses (distributions.py); what the manifest's lock says is beside its install.sh:
     lock/conda.txt and lock/pip.txt.
     """
 
     requirements: f.RelativeFile | None = Field(
         default=None, description="What pip installs in any case, a file in its folder"
+    )
+    optional: f.RelativeFile | None = Field(
+        default=None,
+        description="Names of those of `requirements` that are installed only if its variable extensions "
+        "has them, a file in its folder",
     )
     constraints: f.RelativeFile | None = Field(
         default=None, description="Its own pins, which hold in a lock too, a file in its folder"
@@ -171,6 +176,7 @@ class LockSettings(Section):
         """(key, file of the provisioner's folder) of each list it can name."""
         return (
             ("requirements", self.requirements),
+            ("optional", self.optional),
             ("constraints", self.constraints),
             ("overrides", self.overrides),
         )

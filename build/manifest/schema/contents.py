@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -12,6 +12,7 @@ from build.manifest.schema import fields as f
 from build.manifest.schema.fields import Section
 
 Distribution = Literal["venv", "miniforge", "anaconda"]
+Extension = Literal["ipywidgets", "nbgitpuller", "jupyter-resource-usage"]
 
 
 class Checksums(Section):
@@ -63,6 +64,11 @@ class Python(Section):
     )
     packages: f.Packages = Field(
         default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it"
+    )
+    extensions: tuple[Extension, ...] = Field(
+        default=get_args(Extension),
+        description="Extensions of JupyterLab: widgets, links that fetch a git repository, and the memory "
+        "and processors in use; [] for none",
     )
     requirements: f.RelativeFile | None = Field(
         default=None, description="A requirements.txt beside the manifest with more of those"
@@ -148,11 +154,28 @@ class Hub(Section):
     tasks_limit: int = Field(
         default=1000, ge=50, le=100_000, description="Processes and threads of one user, all servers together"
     )
+    concurrent_starts: f.Starts = Field(
+        default="100%",
+        description=(
+            "Servers that start at a time: a number, or a share of the machine's processors; others wait in "
+            "a queue"
+        ),
+    )
     named_servers: int = Field(
         default=5, ge=0, le=100, description="Servers a user may have beside the default one"
     )
     idle_timeout_minutes: f.Minutes | None = Field(
-        default=120, description="A server not used for so long is stopped; null: never"
+        default=120,
+        description=(
+            "A server not used for so long is stopped; an open tab, a busy kernel and whatever computes are "
+            "use. null: never"
+        ),
+    )
+    idle_kernel_timeout_minutes: f.Minutes | None = Field(
+        default=None,
+        description=(
+            "A kernel that has not computed for so long is ended, with or without an open tab; null: never"
+        ),
     )
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")
     environment: f.Environment = Field(

@@ -240,6 +240,14 @@ def _cpu_limit(value: object) -> str | None:
     )
 
 
+def _starts(value: object) -> str | None:
+    if isinstance(value, str) and re.fullmatch(_SHARE, value):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000:
+        return None
+    return "should be a number of servers from 1 to 1000, or a share of the machine's processors such as 100%"
+
+
 def _memory(value: str) -> str | None:
     """A notebook server alone takes some 100 MiB."""
     if re.fullmatch(_SHARE, value):
@@ -453,6 +461,7 @@ UserNames = Annotated[tuple[UserName, ...], checked(_unique)]
 Memory = Annotated[str, checked(_memory)]
 DiskLimit = Annotated[str, checked(_disk_limit)]
 CpuLimit = Annotated[Any, checked(_cpu_limit)]
+Starts = Annotated[Any, checked(_starts)]
 UrlPath = Annotated[str, matching(r"/\S*", "a path such as /lab")]
 EnvironmentName = Annotated[
     str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable name: letters, digits and _")

@@ -145,7 +145,7 @@ class Launch(Section):
     allowed_cidrs: f.OpenCidrs = Field(
         default=("0.0.0.0/0",), description="Who may reach the hub on 443 and 80"
     )
-    email: f.Email | None = Field(default=None, description="Where Let's Encrypt writes to")
+    email: f.Email | None = Field(default=None, description="Address of the Let's Encrypt account")
     admin: f.UserName = Field(
         default="hubadmin", description="Who administers the hub; the account is made at the first boot"
     )

@@ -134,6 +134,16 @@ def test_nobody_else_may_change_it(root: Root) -> None:
     assert "EnvironmentNotWritableError" in refused.said
 
 
+def test_conda_finds_the_plugin_that_tells_what_to_do_instead(root: Root) -> None:
+    found = (
+        "import importlib.metadata as m; print([e.value for e in m.entry_points(group='conda') "
+        "if e.name == 'hubsmith'])"
+    )
+    assert root.run(f'{PREFIX}/bin/python -c "{found}"').said == "['hubsmith_conda']"
+    if mirrors.REAL is not None:
+        assert "create-kernel NAME" in root.as_user("after", "conda install --yes farewell").said
+
+
 def test_one_admin_installs_and_all_see_it_and_another_replaces_it(root: Root) -> None:
     installed = root.as_user("admin", "conda install --yes --quiet farewell")
     assert installed.status == 0, installed.said
@@ -163,6 +173,17 @@ def test_an_environment_of_ones_own_is_a_kernel(root: Root, command: str) -> Non
     made = root.as_user("after", f"{command} of-{command}")
     assert made.status == 0, made.said
     assert f"of-{command}" in root.as_user("after", "jupyter kernelspec list").said
+
+
+def test_a_kernel_outlives_another_python(root: Root) -> None:
+    assert (
+        root.as_user("after", "create-kernel moved && cd ~/envs/moved/lib && mv python3* python3.2").status
+        == 0
+    )
+    assert root.as_user("after", "create-kernel --list | grep moved").said == "moved\tother Python"
+    run = "echo 'import sys; print(sys.prefix)' > ~/a.py; jupyter run --kernel=moved ~/a.py 2> /dev/null"
+    assert root.as_user("after", run).said == "/home/after/envs/moved"
+    assert root.as_user("after", "create-kernel --list | grep moved").said == "moved\tworks"
 
 
 @pytest.mark.parametrize("user", ["before", "after", "root"])

@@ -45,7 +45,7 @@ class GoldenHub:
             "--admin",
             "alice",
             "--email",
-            "ops@example.test",
+            "you@your-university.edu",
             "--data-size",
             "4",
         ]

@@ -60,6 +60,17 @@ def test_it_gets_one_by_itself_when_the_server_no_longer_refuses(unlucky: Golden
     assert unlucky.served_serial()
 
 
+def test_a_renewal_that_fails_is_bad_at_once_and_well_when_one_succeeds(unlucky: GoldenHub) -> None:
+    faults.add(unlucky.runner.endpoint, [{"kind": "acme-refuse"}])
+    unlucky.on_the_machine("/usr/lib/hubsmith/certificate renew --force || true")
+    part = unlucky.parts("--no-spawn")["certificate"]
+    assert part["ok"] is False
+    assert "Detail: " in part["told"]
+    faults.clear(unlucky.runner.endpoint)
+    unlucky.on_the_machine("/usr/lib/hubsmith/certificate renew --force")
+    assert unlucky.parts("--no-spawn")["certificate"]["ok"]
+
+
 def test_a_first_password_that_nobody_uses_in_time_is_locked_and_a_reset_gives_another(
     unlucky: GoldenHub,
 ) -> None:

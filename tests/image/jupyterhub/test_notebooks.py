@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 
 import pytest
+import requests
 from hub_client import HubClient, HubUser
 from kernel_client import Kernel, in_a_terminal
 from testinfra.host import Host
@@ -50,6 +52,16 @@ def up_and_down(notebook: HubClient, size: int) -> None:
     notebook.server_api("DELETE", "contents/big.bin").raise_for_status()
 
 
+def test_a_folder_with_files_can_be_deleted(notebook: HubClient) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/2829"""
+    notebook.server_api("PUT", "contents/course", json={"type": "directory"}).raise_for_status()
+    page = {"type": "file", "format": "text", "content": "text"}
+    notebook.server_api("PUT", "contents/course/a.txt", json=page).raise_for_status()
+    answer = notebook.server_api("DELETE", "contents/course")
+    assert answer.status_code == requests.codes.no_content, answer.text
+    assert notebook.server_api("GET", "contents/course").status_code == requests.codes.not_found
+
+
 def test_a_terminal_is_the_users_shell(notebook: HubClient, hub_user: HubUser) -> None:
     assert f"42 {hub_user.name} /home/{hub_user.name}" in in_a_terminal(
         notebook, "echo $((6*7)) $(whoami) $PWD", f"42 {hub_user.name}"
@@ -74,6 +86,40 @@ def test_an_environment_of_ones_own_is_a_kernel(
     with Kernel.start(notebook, "own") as own:
         assert own.run("import sys; print(sys.prefix)") == f"/home/{hub_user.name}/envs/own"
         assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
+
+
+PROBE = """
+import pathlib, subprocess, sys, zipfile
+def run(*command):
+    done = subprocess.run(command, stdout=-1, stderr=-2, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.strip()
+home = pathlib.Path.home()
+with zipfile.ZipFile(home / "hubsmith_probe-1.0-py3-none-any.whl", "w") as wheel:
+    info = "hubsmith_probe-1.0.dist-info/"
+    wheel.writestr("hubsmith_probe.py", "answer = 42")
+    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hubsmith-probe\\nVersion: 1.0\\n")
+    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr(info + "RECORD", "")
+run("create-kernel", "moved")
+run(home / "envs/moved/bin/pip", "install", "--no-index", wheel.filename)
+(packages,) = (home / "envs/moved/lib").glob("python3*")
+packages.rename(packages.with_name("python3.2"))
+print(run("create-kernel", "--list"))
+"""
+
+
+def test_an_environment_outlives_another_python(notebook: HubClient, kernel: Kernel, root: Host) -> None:
+    """https://github.com/StatCan/aaw/issues/2045"""
+    assert "moved\tother Python" in kernel.run(PROBE)
+    with Kernel.start(notebook, "moved") as moved:
+        assert moved.run("import hubsmith_probe; print(hubsmith_probe.answer)") == "42"
+        assert (
+            moved.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
+        )
+    assert "moved\tworks" in kernel.run("print(run('create-kernel', '--list'))")
+    # Those that a registry keeps, which the user of these tests is not one of.
+    assert isinstance(json.loads(root.check_output("/usr/lib/hubsmith/list-kernels")), list)
 
 
 def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -192,3 +193,28 @@ def test_the_list_of_commands_loads_no_large_library() -> None:
         [sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=False
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["status -h", "launch --help", "build-ami -h -m x.yaml"])
+def test_help_that_is_not_read_to_its_end_is_no_error(arguments: str) -> None:
+    """As with `| head`, which ends the pipe early; a reader that is gone from the start is the sure case."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run(
+            [INVOKE, *arguments.split()],
+            cwd=REPO,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == ""
+
+
+def test_a_command_that_is_not_only_help_cleans_up_whoever_reads_it() -> None:
+    """SIGPIPE would end a build before its cleanup."""
+    before = signal.getsignal(signal.SIGPIPE)
+    command_line.prepare(["ssh", "--domain", "x", "--", "-h"], namespace, GROUPS)
+    command_line.prepare(["status", "--domain", "hub.example.org"], namespace, GROUPS)
+    assert signal.getsignal(signal.SIGPIPE) is before

@@ -104,12 +104,8 @@ def test_a_workflow_is_a_file_of_the_checkout(machine: Path, capsys: pytest.Capt
 @pytest.mark.parametrize("keeper", ["systemd", "cron", "github", "aws"])
 def test_show_writes_nothing(machine: Path, keeper: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = listed(machine)
-    assert (
-        schedule(
-            "--on", keeper, "--every", "Mon 03:00", "--show", "--source", "https://github.com/ada/hub.git"
-        )
-        == 0
-    )
+    source = ("--source", "https://github.com/ada/hub.git") if keeper == "aws" else ()
+    assert schedule("--on", keeper, "--every", "Mon 03:00", "--show", *source) == 0
     assert "rebuild --scheduled --max-age 7d" in capsys.readouterr().out
     assert set(listed(machine)) - set(before) <= {"state"}
 
@@ -124,6 +120,18 @@ def test_show_writes_nothing(machine: Path, keeper: str, capsys: pytest.CaptureF
         (
             ("--every", "Mon 03:00", "--on", "aws", "--show", "--source", "ssh://git.example.org/hub"),
             "not a repository that AWS can fetch",
+        ),
+        (
+            ("--every", "Mon 03:00", "--on", "cron", "--notify", "you@your-university.edu"),
+            "--notify: only for --on aws; cron runs this checkout, and mails what failed to its user\n"
+            "hint: leave it out, or schedule with --on aws",
+        ),
+        # By default, on this machine.
+        (("--every", "Mon 03:00", "--revision", "main"), "--revision: only for --on aws; systemd runs this"),
+        (("--remove", "--on", "github", "--source", "https://x"), "--source: only for --on aws; github runs"),
+        (
+            ("--on", "systemd", "--show", "--source", "https://x", "--revision", "main"),
+            "--source, --revision: only for --on aws; systemd runs this checkout",
         ),
     ],
 )

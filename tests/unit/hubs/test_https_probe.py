@@ -153,6 +153,7 @@ def test_a_hub_that_is_well(server: Server, authority: Authority) -> None:
         "1234",
         29,
     )
+    assert seen.certificate.share_left == pytest.approx(0.75, abs=0.01)  # of 40 days
 
 
 def test_nobody_else_is_trusted(server: Server) -> None:

@@ -77,7 +77,7 @@ def launch(clients: Clients, *overrides: str, **options: Any) -> LaunchState:
     report: Any = Listening()
     state = LaunchState(
         HUB,
-        resolve_options(manifest, CliOptions(email="ops@example.test", **options)),
+        resolve_options(manifest, CliOptions(email="you@your-university.edu", **options)),
         manifest,
         clients,
         report,

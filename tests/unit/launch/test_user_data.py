@@ -31,7 +31,8 @@ VOLUME = "vol-0123456789abcdef0"
 @pytest.fixture
 def wished() -> LaunchOptions:
     return resolve_options(
-        load(Path(__file__).parents[3] / "manifest.yaml"), CliOptions(email="ops@example.org", admin="alice")
+        load(Path(__file__).parents[3] / "manifest.yaml"),
+        CliOptions(email="you@your-university.edu", admin="alice"),
     )
 
 
@@ -39,7 +40,7 @@ def test_on_aws_nothing_is_said_that_everybody_knows(wished: LaunchOptions) -> N
     assert launch_data(HUB, wished, AWS, VOLUME) == {
         "schema": 1,
         "domain": "hub.example.org",
-        "email": "ops@example.org",
+        "email": "you@your-university.edu",
         "admin": "alice",
         "region": "eu-west-1",
         "ssm_prefix": "/hubsmith/hubs/hub.example.org",
@@ -57,8 +58,8 @@ def test_another_cloud_says_where_its_services_are(wished: LaunchOptions) -> Non
 def test_staging_is_another_directory_on_aws() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml")
     for options in (
-        CliOptions(email="ops@example.org", staging=True),
-        CliOptions(email="ops@example.org", rehearse=True),
+        CliOptions(email="you@your-university.edu", staging=True),
+        CliOptions(email="you@your-university.edu", rehearse=True),
     ):
         wished = resolve_options(manifest, options)
         assert launch_data(HUB, wished, AWS, VOLUME)["acme_directory"] == STAGING_DIRECTORY
@@ -84,13 +85,13 @@ def test_the_digest_tells_launches_apart_but_not_the_cas_of_a_local_cloud(wished
 
 def test_the_hours_of_the_first_password_are_said_where_they_are_not_the_usual() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["launch.first_password_hours=5"])
-    wished = resolve_options(manifest, CliOptions(email="ops@example.org"))
+    wished = resolve_options(manifest, CliOptions(email="you@your-university.edu"))
     assert launch_data(HUB, wished, AWS, VOLUME)["first_password_hours"] == 5
 
 
 def test_subdomains_are_said_where_they_are_on() -> None:
     manifest = load(Path(__file__).parents[3] / "manifest.yaml", overrides=["hub.subdomains=true"])
-    wished = resolve_options(manifest, CliOptions(email="ops@example.org"))
+    wished = resolve_options(manifest, CliOptions(email="you@your-university.edu"))
     data = launch_data(HUB, wished, AWS, VOLUME)
     assert data["subdomains"] is True
     assert digest(data) != digest({key: value for key, value in data.items() if key != "subdomains"})
@@ -112,7 +113,7 @@ def test_more_keys_than_user_data_takes_are_refused(
     manifest = load(
         Path(__file__).parents[3] / "manifest.yaml", overrides=[f"launch.operator_keys={json.dumps(keys)}"]
     )
-    wished = resolve_options(manifest, CliOptions(email="ops@example.org"))
+    wished = resolve_options(manifest, CliOptions(email="you@your-university.edu"))
     if fits:
         check_size(HUB, wished, AWS)
         return

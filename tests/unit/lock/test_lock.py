@@ -222,6 +222,25 @@ def test_what_the_provisioner_overrides_holds_whatever_packages_ask_for(project:
     assert versions(project.locked()) == {"greet": "2.0", "lab": "1.0", "only-new": "1.0"}
 
 
+def test_an_extension_that_the_manifest_leaves_out_is_not_locked(project: Project, index: Index) -> None:
+    index.add("ipywidgets", "8.0")
+    definition = project.provisioner / "provisioner.yaml"
+    known = definition.read_text().replace("own.txt}", "own.txt, optional: extensions.txt}")
+    definition.write_text(f"{known}  extensions: {{from: python.extensions, type: list}}\n")
+    with (project.provisioner / "own.in").open("a") as own:
+        own.write("ipywidgets\n")
+    assert "there is no extensions.txt in this folder" in project.problem()
+    (project.provisioner / "extensions.txt").write_text("# may be left out\nipywidgets\n")
+    assert versions(project.locked())["ipywidgets"] == "8.0"
+    assert "the provisioner's own packages changed" in project.problem("python.extensions=[]")
+    assert versions(project.locked("python.extensions=[]")) == {
+        "base": "1.0",
+        "greet": "2.0",
+        "lab": "1.0",
+        "only-new": "1.0",
+    }
+
+
 def test_rebuild_sees_a_changed_lock_and_says_so(project: Project) -> None:
     project.locked("python.packages=[greet<2]")
     project.locked()

@@ -67,6 +67,18 @@ def test_shares_are_of_this_machine(percent: int) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("processors", "setting", "at_a_time"),
+    [(2, "100%", 2), (8, "50%", 4), (2, "25%", 1), (None, "100%", 1), (2, 5, 5)],
+)
+def test_servers_that_start_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, processors: int | None, setting: int | str, at_a_time: int
+) -> None:
+    machine = module("machine")
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: processors)
+    assert machine.starts(setting) == at_a_time
+
+
 def test_amounts_stay() -> None:
     machine = module("machine")
     assert (

@@ -1,65 +1,14 @@
-"""The hub's configuration is what the manifest's `hub:` says; rendered as for a builder, and read as
-JupyterHub reads it.
-"""
+"""The hub's configuration is what the manifest's `hub:` says."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import ModuleType
 
 import pytest
 
-from build.manifest import load, template_variables
-from build.remote import file_tree
-
-REPO = Path(__file__).parents[3]
-TEMPLATE = Path("etc/jupyterhub/jupyterhub_config.py.j2")
-
-
-class Config(dict[str, Any]):
-    """As traitlets has it: sections come into being when they are first named."""
-
-    def __getattr__(self, name: str) -> Any:
-        return self.setdefault(name, Config())
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-
-@pytest.fixture
-def configured(
-    program: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Config]:
-    """A function from --set values to the configuration; JupyterHub itself, which is not here, is unused."""
-    program("hubsmith_hub.machine")
-    monkeypatch.setattr(program("hubsmith_hub.database"), "configure", lambda: None)
-    monkeypatch.setattr(program("hubsmith_hub.network"), "hub_url", lambda: "http://100.64.0.1:881")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(
-        sys.modules,
-        "hubsmith_hub.authenticator",
-        SimpleNamespace(HubsmithAuthenticator="HubsmithAuthenticator"),
-    )
-    monkeypatch.setitem(
-        sys.modules, "hubsmith_hub.spawner", SimpleNamespace(HubsmithSpawner="HubsmithSpawner")
-    )
-
-    launch = program("hubsmith_machine.launch")
-    monkeypatch.setattr(launch, "read", lambda: launch.Launch())
-
-    def read(*overrides: str) -> Config:
-        manifest = load(REPO / "manifest.yaml", cloud="local", overrides=overrides)
-        use = next(one for one in manifest.provisioners if one.name == "jupyterhub")
-        (file,) = file_tree.collect(use.folder / "files", [TEMPLATE], template_variables(use), {})
-        config = Config()
-        exec(compile(file.content, file.path, "exec"), {"get_config": lambda: config})
-        return config
-
-    return read
+from tests.unit.provisioners.hub_configuration import Config
 
 
 def culler(config: Config) -> list[str]:
@@ -76,8 +25,10 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
         "hub.cpu_limit=1.5",
         "hub.mem_limit=2G",
         "hub.tasks_limit=200",
+        "hub.concurrent_starts=3",
         "hub.named_servers=2",
         "hub.idle_timeout_minutes=30",
+        "hub.idle_kernel_timeout_minutes=10",
         "hub.shutdown_on_logout=false",
         """hub.environment={NLTK_DATA: /srv/nltk, MOTTO: "it's \\"quoted\\" \\\\ {{ here }}"}""",
     )
@@ -85,8 +36,12 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
     assert config.Spawner.default_url == "/tree"
     assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (1.5, "2G")
     assert config.SystemdSpawner.unit_extra_properties["TasksMax"] == "200"
+    assert config.SystemdSpawner.concurrent_starts == 3
     assert (config.JupyterHub.allow_named_servers, config.JupyterHub.named_server_limit_per_user) == (True, 2)
-    assert culler(config)[1:] == ["-m", "jupyterhub_idle_culler", "--timeout=1800"]
+    assert culler(config)[1:4] == ["-m", "jupyterhub_idle_culler", "--timeout=1800"]
+    # test_single_user.py has the real Jupyter obey them.
+    options = ("cull_idle_timeout=600", "cull_interval=150", "cull_connected=True", "cull_busy=False")
+    assert config.Spawner.cmd[-4:] == [f"--MappingKernelManager.{option}" for option in options]
     assert config.JupyterHub.shutdown_on_logout is False
     assert config.Spawner.environment["NLTK_DATA"] == "/srv/nltk"
     assert config.Spawner.environment["MOTTO"] == 'it\'s "quoted" \\ {{ here }}'
@@ -94,12 +49,17 @@ def test_every_setting_of_the_manifest_arrives(configured: Callable[..., Config]
 
 def test_what_may_be_switched_off_is_off(configured: Callable[..., Config]) -> None:
     config = configured(
-        "hub.cpu_limit=null", "hub.mem_limit=null", "hub.named_servers=0", "hub.idle_timeout_minutes=null"
+        "hub.cpu_limit=null",
+        "hub.mem_limit=null",
+        "hub.named_servers=0",
+        "hub.idle_timeout_minutes=null",
+        "hub.idle_kernel_timeout_minutes=null",
     )
     assert (config.SystemdSpawner.cpu_limit, config.SystemdSpawner.mem_limit) == (None, None)
     assert config.JupyterHub.allow_named_servers is False
     assert culler(config) == []
     assert "idle-culler" not in [role["name"] for role in config.JupyterHub.load_roles]
+    assert not any("cull" in argument for argument in config.Spawner.cmd)
 
 
 def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_like(
@@ -110,6 +70,9 @@ def test_as_shipped_limits_grow_with_the_machine_and_the_seeds_lines_have_their_
     assert config.SystemdSpawner.mem_limit == pytest.approx(
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2, abs=1
     )
+    assert config.SystemdSpawner.concurrent_starts == (os.cpu_count() or 1)
+    # Above its limit JupyterHub refuses (429): the queue is for all who come.
+    assert config.JupyterHub.concurrent_spawn_limit == 0
     assert (config.JupyterHub.bind_url, config.JupyterHub.hub_bind_url) == (
         "https://:443",
         "http://100.64.0.1:881",
@@ -142,6 +105,25 @@ def test_no_server_writes_to_the_machines_disk_or_needs_room_in_a_home(
     assert config.Spawner.environment["TMPDIR"] == "/var/tmp"
     # It would win over the /tmp in memory.
     assert config.SystemdSpawner.isolate_tmp is False
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(120, 300), (20, 300), (10, 150), (1, 15)])
+def test_servers_report_several_times_before_they_would_be_stopped(
+    configured: Callable[..., Config], minutes: int, seconds: int
+) -> None:
+    config = configured(f"hub.idle_timeout_minutes={minutes}")
+    assert config.Spawner.environment["JUPYTERHUB_ACTIVITY_INTERVAL"] == str(seconds)
+    service = next(one for one in config.JupyterHub.services if one["name"] == "idle-culler")
+    assert service["environment"] == {"HUBSMITH_REPORTS_EVERY_S": str(seconds)}
+
+
+def test_the_server_itself_takes_no_packages_from_the_home(configured: Callable[..., Config]) -> None:
+    """What a user installed with pip came before the server's own packages in a conda distribution:
+    https://github.com/NERSC/jupyterhub-deploy/issues/55
+    """
+    config = configured()
+    assert config.Spawner.cmd[1:3] == ["/opt/anaconda/bin/python", "-s"]
+    assert "PYTHONNOUSERSITE" not in config.Spawner.environment  # kernels would not see them either
 
 
 def test_the_culler_may_do_what_its_documentation_says_it_needs(configured: Callable[..., Config]) -> None:

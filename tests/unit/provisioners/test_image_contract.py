@@ -69,7 +69,13 @@ def mentioned(pattern: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "path", [image_contract.CONTRACT_FILE, image_contract.USERS_PROGRAM, image_contract.STATUS_PROGRAM]
+    "path",
+    [
+        image_contract.CONTRACT_FILE,
+        image_contract.USERS_PROGRAM,
+        image_contract.STATUS_PROGRAM,
+        image_contract.KERNELS_PROGRAM,
+    ],
 )
 def test_what_commands_call_and_read_is_on_the_image(path: str) -> None:
     (file,) = on_the_image(path)

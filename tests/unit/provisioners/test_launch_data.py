@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 RIGHT = {
     "schema": 1,
     "domain": "hub.example.test",
-    "email": "ops@example.test",
+    "email": "you@your-university.edu",
     "admin": "alice",
     "region": "us-east-1",
     "ssm_prefix": "/hubsmith/hubs/hub.example.test",

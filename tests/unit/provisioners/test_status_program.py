@@ -96,3 +96,18 @@ def test_a_file_that_cannot_be_read_ends_no_status(
 
     monkeypatch.setattr(status.disk_limits, "report", broken)
     assert status._disk_limits() == {"hold": False, "message": "disk-limits.json cannot be read"}
+
+
+def test_a_hub_that_a_file_in_conf_d_keeps_from_starting_says_which_and_where(
+    status: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def silent(*_: object, **__: object) -> None:
+        raise status.operator.HubError("the hub does not answer")
+
+    monkeypatch.setattr(status.operator, "call", silent)
+    monkeypatch.setattr(status, "_CONF_D_PROBLEM", tmp_path / "problem.json")
+    assert status._hub()["message"] == "the hub does not answer"
+    (tmp_path / "problem.json").write_text('{"file": "/etc/x.py", "line": 3, "message": "no"}')
+    assert status._hub()["message"] == "it does not start: /etc/x.py, line 3: no"
+    (tmp_path / "problem.json").write_text('{"file": "/etc/x.py", "line": 0, "message": "no"}')
+    assert status._hub()["message"] == "it does not start: /etc/x.py: no"

@@ -196,6 +196,8 @@ class TestCertificates:
         found = acme.usable(launched)
         assert found.names == ("hub.example.test", "127.0.0.1")
         assert 28 <= found.days_left <= 30
+        assert (found.not_after - found.not_before).days == 30
+        assert 0.99 < found.share_left <= 1
         assert int(found.serial, 16) > 0
 
     def test_another_names_is_not(self, acme: ModuleType, launched: Any, tmp_path: Path) -> None:
@@ -263,7 +265,7 @@ class TestCertificates:
             (False, "--domain hub.example.test"),
             (True, "--domain hub.example.test --domain *.hub.example.test"),
         ):
-            acme.get(replace(launched, email="ops@example.test", subdomains=subdomains), 10)
+            acme.get(replace(launched, email="you@your-university.edu", subdomains=subdomains), 10)
             assert (
                 f" --cert-name hub.example.test --max-log-backups 20 {names} --renew-with-new-domains "
                 in asked.read_text()

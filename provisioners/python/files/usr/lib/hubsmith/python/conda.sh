@@ -16,6 +16,7 @@ create_environment() {
     # An installer may freeze its environment (conda's CEP 22): nobody could install into it, and this one is for just that.
     rm --force "$installer" "$cache/$DISTRIBUTION.log" "$prefix/conda-meta/frozen"
     write_condarc
+    add_plugin
 }
 
 # The channels are the same for everybody. Without defaults among them nobody is asked for terms they have not accepted;
@@ -35,7 +36,7 @@ write_condarc() {
 # JupyterLab and what starts it come from PyPI, as locked; what the distribution or conda has brought already stays as
 # it is: two package managers must not write the same files.
 install_packages() {
-    local wanted extra
+    local wanted extra chosen
     export CONDA_PKGS_DIRS=$cache/conda
     if [[ -f $lock/pip.txt ]]; then
         install_locked
@@ -43,12 +44,14 @@ install_packages() {
     fi
     mapfile -t wanted < <(printf '%s\n' "$CONDA_PACKAGES" | sed '/^$/d')
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
+    mapfile -t chosen < <(printf '%s\n' "$EXTENSIONS" | sed '/^$/d')
     if ((${#wanted[@]} > 0)); then
         "$prefix/bin/conda" install --yes --quiet --prefix "$prefix" "${wanted[@]}"
     fi
     "$prefix/bin/python" "$tools/not-there-yet" "$locks/requirements.txt" "${HUB_VERSION:-}" > "$cache/constraints.txt"
     "$uv" pip install --quiet --python "$prefix/bin/python" --constraint "$cache/constraints.txt" --override "$locks/overrides.txt" \
-        "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel jupyter-server-proxy pip "${extra[@]}"
+        "jupyterhub==${HUB_VERSION:-$(locked_version jupyterhub)}" jupyterlab notebook ipykernel jupyter-server-proxy pip \
+        "${chosen[@]}" "${extra[@]}"
 }
 
 # Exactly what the lock says, and nothing is worked out here: of conda's packages files and hashes, of pip's those that
@@ -78,6 +81,11 @@ check_python() {
 
 locked_version() {
     sed --quiet "s/^$1==\([^ ;]*\).*/\1/p" "$locks/requirements.txt"
+}
+
+# A plugin says what users can do where they may not install.
+add_plugin() {
+    add_packages "$tools"/conda_plugin/*
 }
 
 # Conda asks whether it may write its history to find out whether it may install; what it keeps of packages is changed in

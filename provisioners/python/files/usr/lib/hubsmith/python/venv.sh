@@ -18,7 +18,8 @@ install_packages() {
         return
     fi
     mapfile -t extra < <(printf '%s\n' "$PACKAGES" | sed '/^$/d')
-    "$uv" pip install --quiet --python "$prefix" --no-deps --require-hashes --requirement "$locks/requirements.txt"
+    python3 "$tools/chosen-pins" "$locks/requirements.txt" "$locks/extensions.txt" > "$cache/chosen.txt"
+    "$uv" pip install --quiet --python "$prefix" --no-deps --require-hashes --requirement "$cache/chosen.txt"
     if [[ -n ${HUB_VERSION:-} ]]; then
         "$uv" pip install --quiet --python "$prefix" --override "$locks/overrides.txt" "jupyterhub==$HUB_VERSION"
     fi

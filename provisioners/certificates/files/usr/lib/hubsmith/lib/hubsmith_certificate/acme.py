@@ -42,6 +42,8 @@ _FORGOTTEN = re.compile(
 _SAID_ANYWAY = re.compile(
     r"Saving debug log|Ask for help|See the logfile|^Requesting a certificate|^Renewing|^Account registered"
     r"|^Simulating|^\s*$|^- - -"
+    # Around the server's own words, which are what helps.
+    r"|^An unexpected error occurred|^Certbot failed to authenticate|^Some challenges have failed|^Hint: "
 )
 
 
@@ -169,5 +171,6 @@ def _issuer_is_right(launch: Launch) -> bool:
 
 
 def _gist(said: str) -> str:
+    """What the ACME server said, or AWS, as certbot shows it."""
     lines = [line.strip() for line in said.splitlines() if not _SAID_ANYWAY.search(line)]
-    return " ".join(lines)[-800:] or "certbot said nothing"
+    return " ".join(lines or said.split())[-800:] or "certbot said nothing"

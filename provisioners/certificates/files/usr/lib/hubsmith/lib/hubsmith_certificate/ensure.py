@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-from hubsmith_certificate import acme, attempts, pem
+from hubsmith_certificate import acme, attempts, pem, problem
 from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith")
@@ -19,10 +19,8 @@ class NotServedError(Exception):
 
 def at_boot(launch: Launch, limit_s: float) -> str | None:
     """Put the domain's certificate in place, got within ``limit_s`` seconds; else why there is none."""
-    problem = None
-    if acme.usable(launch) is None:
-        problem = _attempt(launch, limit_s)
-    return problem or deploy(launch)
+    refused = _attempt(launch, limit_s) if acme.usable(launch) is None else None
+    return refused or deploy(launch)
 
 
 def when_due(launch: Launch, limit_s: float) -> str | None:
@@ -32,17 +30,23 @@ def when_due(launch: Launch, limit_s: float) -> str | None:
         if wait_s > 0:
             log.info("no certificate yet; the next attempt is in %d min", wait_s // 60 + 1)
             return None
-        if problem := _attempt(launch, limit_s):
-            return problem
+        if refused := _attempt(launch, limit_s):
+            return refused
     return deploy(launch)
 
 
 def renew(launch: Launch, limit_s: float, *, force: bool) -> None:
-    """Renew when its time has come, or now. Raises AcmeError, NotServedError."""
-    acme.get(launch, limit_s, force=force)
+    """Renew when its time has come, or now. Raises AcmeError, NotServedError, which `status` shows too."""
+    try:
+        acme.get(launch, limit_s, force=force)
+    except acme.AcmeError as exc:
+        problem.note(str(exc))
+        raise
     attempts.succeeded()
-    if problem := deploy(launch):
-        raise NotServedError(problem)
+    if not_served := deploy(launch):
+        problem.note(not_served)
+        raise NotServedError(not_served)
+    problem.forget()
 
 
 def deploy(launch: Launch) -> str | None:
@@ -76,8 +80,10 @@ def _attempt(launch: Launch, limit_s: float) -> str | None:
         acme.get(launch, limit_s)
     except acme.AcmeError as exc:
         attempts.failed()
+        problem.note(str(exc))
         return str(exc)
     attempts.succeeded()
+    problem.forget()
     return None
 
 

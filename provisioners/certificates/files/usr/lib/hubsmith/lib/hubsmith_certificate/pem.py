@@ -23,6 +23,7 @@ class Certificate:
     """
 
     names: tuple[str, ...]
+    not_before: datetime
     not_after: datetime
     serial: str
     self_signed: bool
@@ -32,6 +33,12 @@ class Certificate:
         """Whole days until it ends; negative after that."""
         return (self.not_after - datetime.now(timezone.utc)).days
 
+    @property
+    def share_left(self) -> float:
+        """Of its lifetime, at most 1. Lifetimes differ, and get shorter: a number of days says little."""
+        left = self.not_after - datetime.now(timezone.utc)
+        return min(max(left / (self.not_after - self.not_before), 0.0), 1.0)
+
 
 def read(text: str) -> Certificate:
     """The first certificate of a chain. Raises ValueError when there is none."""
@@ -40,6 +47,7 @@ def read(text: str) -> Certificate:
         "x509",
         "-noout",
         "-serial",
+        "-startdate",
         "-enddate",
         "-subject",
         "-issuer",
@@ -52,11 +60,15 @@ def read(text: str) -> Certificate:
     told = dict(
         line.split("=", 1)
         for line in done.stdout.splitlines()
-        if re.match(r"(serial|notAfter|subject|issuer)=", line)
+        if re.match(r"(serial|notBefore|notAfter|subject|issuer)=", line)
     )
     names = tuple(name for _, name in re.findall(r"(DNS|IP Address):([^,\s]+)", done.stdout))
     return Certificate(
-        names, _moment(told["notAfter"]), told["serial"].lower(), told["subject"] == told["issuer"]
+        names,
+        _moment(told["notBefore"]),
+        _moment(told["notAfter"]),
+        told["serial"].lower(),
+        told["subject"] == told["issuer"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Limits of one user's server, as a number or as a share of the machine the hub runs on."""
+"""Limits as a number, or as a share of the machine the hub runs on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def memory(limit: str | None) -> str | int | None:
     if limit is None or not limit.endswith("%"):
         return limit
     return int(_share(limit) * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def starts(setting: int | str) -> int:
+    """Servers that start at a time: 3 is 3, "100%" is one for each processor of the machine; at least 1."""
+    if not isinstance(setting, str):
+        return setting
+    return max(int(_share(setting) * (os.cpu_count() or 1)), 1)
 
 
 def _share(limit: str) -> float:
