@@ -101,9 +101,9 @@ with zipfile.ZipFile(home / "hubsmith_probe-1.0-py3-none-any.whl", "w") as wheel
     wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hubsmith-probe\\nVersion: 1.0\\n")
     wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     wheel.writestr(info + "RECORD", "")
-run("create-kernel", "moved")
-run(home / "envs/moved/bin/pip", "install", "--no-index", wheel.filename)
-(packages,) = (home / "envs/moved/lib").glob("python3*")
+run("create-kernel", "own")  # done in a moment where a test before has made it
+run(home / "envs/own/bin/pip", "install", "--no-index", wheel.filename)
+(packages,) = (home / "envs/own/lib").glob("python3*")
 packages.rename(packages.with_name("python3.2"))
 print(run("create-kernel", "--list"))
 """
@@ -111,13 +111,11 @@ print(run("create-kernel", "--list"))
 
 def test_an_environment_outlives_another_python(notebook: HubClient, kernel: Kernel, root: Host) -> None:
     """https://github.com/StatCan/aaw/issues/2045"""
-    assert "moved\tother Python" in kernel.run(PROBE)
-    with Kernel.start(notebook, "moved") as moved:
-        assert moved.run("import hubsmith_probe; print(hubsmith_probe.answer)") == "42"
-        assert (
-            moved.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
-        )
-    assert "moved\tworks" in kernel.run("print(run('create-kernel', '--list'))")
+    assert "own\tother Python" in kernel.run(PROBE)
+    with Kernel.start(notebook, "own") as own:
+        assert own.run("import hubsmith_probe; print(hubsmith_probe.answer)") == "42"
+        assert own.run("import jupyterlab; print(jupyterlab.__file__.startswith('/opt/anaconda/'))") == "True"
+    assert "own\tworks" in kernel.run("print(run('create-kernel', '--list'))")
     # Those that a registry keeps, which the user of these tests is not one of.
     assert isinstance(json.loads(root.check_output("/usr/lib/hubsmith/list-kernels")), list)
 
