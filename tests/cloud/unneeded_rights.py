@@ -13,6 +13,7 @@ _READS = "AWS's CloudFormation reads and tags what it has made; the local one do
 _CHANGES = "an update from the template of an earlier version"
 _USES = "EC2 uses the key with the caller's rights; the local cloud encrypts nothing"
 NOT_HERE = {
+    ("build", "ec2:ModifyInstanceAttribute"): "tests of the finished disk: the tiny image has none",
     ("launch", "ec2:DisassociateAddress"): "an address that somebody has given to something else",
     **{("kms", f"kms:{action}"): _USES for action in ("CreateGrant", "Decrypt", "ReEncrypt*")},
     ("kms", "kms:GenerateDataKeyWithoutPlaintext"): _USES,
