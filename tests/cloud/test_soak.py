@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 
 import pytest
@@ -29,6 +30,7 @@ BUILDS, LAUNCHES = 20, 10
 EXPIRING = 4
 """One in so many commands loses its credentials."""
 MANIFEST = ["--manifest", str(TINY), "--cloud", "aws", "--set", "image.name=jupyterhub"]
+MANIFEST += ["--set", "publish.ssm_parameter=/hubsmith/{image}/latest"]
 STEPS = {
     "build-ami": (
         "launch the builder",
@@ -93,13 +95,15 @@ def image(account: Account) -> str:
     return done.last
 
 
-@pytest.fixture
+@contextmanager
 def bad_day(account: Account, random: Random) -> Iterator[list[str]]:
-    """Faults until the test ends; what they are is shown where it fails."""
+    """Faults for the block; what they are is shown where it fails."""
     chosen = drawn(random)
     faults.add(account.owner.endpoint, chosen)
-    yield [str(each) for each in chosen]
-    faults.clear(account.owner.endpoint)
+    try:
+        yield [str(each) for each in chosen]
+    finally:
+        faults.clear(account.owner.endpoint)
 
 
 def loses_credentials(account: Account, runner: RoleRunner, random: Random, *command: str) -> Done:
@@ -116,39 +120,36 @@ def loses_credentials(account: Account, runner: RoleRunner, random: Random, *com
 
 
 @pytest.mark.parametrize("number", range(BUILDS))
-def test_a_build(
-    account: Account, builder: RoleRunner, random: Random, bad_day: list[str], number: int
-) -> None:
+def test_a_build(account: Account, builder: RoleRunner, random: Random, number: int) -> None:
     before = account.owner.listing()
-    if random.randrange(EXPIRING):
-        done = builder.invoke("build-ami", *MANIFEST)
-        assert done.status == 0, (bad_day, done.err)
-        account.owner.client("ec2").deregister_image(ImageId=done.last, DeleteAssociatedSnapshots=True)
-    else:
-        loses_credentials(account, builder, random, "build-ami", *MANIFEST)
-        swept = account.renewed(builder).invoke("sweep", *MANIFEST)
-        assert swept.status == 0, (bad_day, swept.err)
-    assert eventually(lambda: account.owner.listing() == before), (bad_day, account.owner.listing())
+    made = ""
+    with bad_day(account, random) as day:
+        if random.randrange(EXPIRING):
+            done = builder.invoke("build-ami", *MANIFEST)
+            assert done.status == 0, (day, done.err)
+            made = done.last
+        else:
+            loses_credentials(account, builder, random, "build-ami", *MANIFEST)
+            swept = account.renewed(builder).invoke("sweep", *MANIFEST)
+            assert swept.status == 0, (day, swept.err)
+    if made:
+        account.owner.client("ec2").deregister_image(ImageId=made, DeleteAssociatedSnapshots=True)
+    assert eventually(lambda: account.owner.listing() == before), (day, account.owner.listing())
 
 
 @pytest.mark.parametrize("number", range(LAUNCHES))
 def test_a_launch(
-    account: Account,
-    launcher: RoleRunner,
-    random: Random,
-    image: str,
-    boundary: str,
-    bad_day: list[str],
-    number: int,
+    account: Account, launcher: RoleRunner, random: Random, image: str, boundary: str, number: int
 ) -> None:
     before = everything(account.owner)
     launch = ["launch", *MANIFEST, *HUB, *SMALL, "--set", f"launch.permissions_boundary={boundary}"]
-    if not random.randrange(EXPIRING):
-        loses_credentials(account, launcher, random, *launch)
-        launcher = account.renewed(launcher)
-    done = launcher.invoke(*launch)
-    assert done.status == 0, (bad_day, done.err)
-    assert done.last == f"https://{DOMAIN}"
-    gone = launcher.invoke("destroy", *MANIFEST, "--domain", DOMAIN, "--yes", "--with-data")
-    assert gone.status == 0, (bad_day, gone.err)
-    assert eventually(lambda: everything(account.owner) == before), (bad_day, everything(account.owner))
+    with bad_day(account, random) as day:
+        if not random.randrange(EXPIRING):
+            loses_credentials(account, launcher, random, *launch)
+            launcher = account.renewed(launcher)
+        done = launcher.invoke(*launch)
+        assert done.status == 0, (day, done.err)
+        assert done.last == f"https://{DOMAIN}"
+        gone = launcher.invoke("destroy", *MANIFEST, "--domain", DOMAIN, "--yes", "--with-data")
+        assert gone.status == 0, (day, gone.err)
+    assert eventually(lambda: everything(account.owner) == before), (day, everything(account.owner))
