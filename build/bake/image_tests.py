@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from build.bake import junit
 from build.errors import HubsmithError, UserError
 from build.manifest import Manifest
 from build.remote import ssh_config
@@ -42,16 +42,6 @@ class MachineUnderTest:
         return f"https://{self.address}"
 
 
-@dataclass(frozen=True)
-class TestSummary:
-    """Counts, and the names (``test_file::test_name``) of what failed."""
-
-    passed: int
-    failed: int
-    skipped: int
-    broken: tuple[str, ...]
-
-
 def run(
     manifest: Manifest,
     files: Sequence[Path],
@@ -61,7 +51,7 @@ def run(
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
     guard: Guard = nullcontext,
-) -> TestSummary:
+) -> junit.TestSummary:
     """Run ``files``, each test on one of ``targets``; the JUnit file is ``folder``/tests-<stage>.xml.
 
     Raises UserError when there is nothing to run, HubsmithError when pytest itself could not work or took too
@@ -86,25 +76,25 @@ def run_with_config(
     report: Reporter,
     variables: Mapping[str, str] = MappingProxyType({}),
     guard: Guard = nullcontext,
-) -> TestSummary:
+) -> junit.TestSummary:
     """The same, where there are ways to the machines already."""
-    junit = folder / f"tests-{stage}.xml"
+    results = folder / f"tests-{stage}.xml"
     for machine in machines:
         ssh_config.share(machine.config)
     environment = {"HUBSMITH_STAGE": stage, **_environment_of(machines), **variables}
-    status = _pytest(manifest, files, environment, machines, junit, report, guard)
+    status = _pytest(manifest, files, environment, machines, results, report, guard)
     if status == _NOTHING_COLLECTED:
         raise UserError(
             f"tests.folder: nothing to run in {', '.join(path.name for path in files)}",
             where=str(manifest.path),
         )
     # a plugin that cannot be imported has status 1 too
-    if status not in (_ALL_PASSED, _SOME_FAILED) or not junit.exists():
+    if status not in (_ALL_PASSED, _SOME_FAILED) or not results.exists():
         raise HubsmithError(
             f"the image tests could not run: pytest ended with status {status}",
             hint=f"see {folder}/build.log",
         )
-    summary = read(junit)
+    summary = junit.read(results)
     if not summary.passed and not summary.failed and (not summary.skipped or stage in _MUST_PASS):
         raise manifest.problem(
             ("tests", "pytest_args"), "let no test run: an image that nothing has tested is not published"
@@ -151,15 +141,6 @@ def _last_complaint(output: str) -> str:
     return " | ".join((*broken[:1], *lines[-1:])) or output.strip()[-200:]
 
 
-def read(junit: Path) -> TestSummary:
-    """What pytest's JUnit file says."""
-    cases = list(ET.parse(junit).getroot().iter("testcase"))  # noqa: S314 - written by our own pytest
-    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
-    skipped = [case for case in cases if case.find("skipped") is not None]
-    names = tuple(f"{str(case.get('classname')).rpartition('.')[2]}::{case.get('name')}" for case in failed)
-    return TestSummary(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
-
-
 def _environment_of(machines: Sequence[MachineUnderTest]) -> dict[str, str]:
     """What the plugin wants to know, and what a test that knows of one machine only does."""
     ways = [{"ssh_config": str(machine.config), "hub_url": machine.hub_url} for machine in machines]
@@ -190,11 +171,11 @@ def _pytest(
     files: Sequence[Path],
     environment: Mapping[str, str],
     machines: Sequence[MachineUnderTest],
-    junit: Path,
+    results: Path,
     report: Reporter,
     guard: Guard,
 ) -> int:
-    command = [*_command(manifest, files, machines), f"--junit-xml={junit}"]
+    command = [*_command(manifest, files, machines), f"--junit-xml={results}"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

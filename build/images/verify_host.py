@@ -45,9 +45,8 @@ def verify(
         )
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 1)
     if outcome.failed:
-        names = "\n".join(f"  {name}" for name in outcome.broken)
         raise HubsmithError(
-            f"{outcome.failed} image test(s) failed on {host}:\n{names}",
+            f"{outcome.failed} image test(s) failed on {host}:\n{outcome.told()}",
             hint=f"the whole output is in {folder}",
         )
     return TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds), folder

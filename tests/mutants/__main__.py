@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from build.aws.session import Cloud, connect
-from build.bake import image_tests
+from build.bake import image_tests, junit
 from build.bake.published import newest_published
 from build.bake.run import start
 from build.bake.state import Bake
@@ -69,7 +69,7 @@ class PutMistakesBack(Step[Bake]):
         with state.report.step("without any mistake"):
             of_the_image, copied = self._tests(in_the_image=True), self._tests(in_the_image=False)
             if of_the_image and (outcome := self._test(state, of_the_image, "none")).failed:
-                raise HubsmithError("red without any mistake: " + ", ".join(outcome.broken))
+                raise HubsmithError(f"red without any mistake:\n{outcome.told()}")
             if copied and (status := _pytest_in_a_copy(copied)) != _ALL_PASSED:
                 raise HubsmithError(
                     f"red without any mistake, in a copy of the repository (status {status}): "
@@ -90,10 +90,10 @@ class PutMistakesBack(Step[Bake]):
             shell.run("date --set @%s", str(int(time.time())), root=True)  # the clock stood still
             shell.run(mistake.patch, root=True, timeout_s=180)
         outcome = self._test(state, mistake.tests, str(mistake.number))
-        state.report.note(f"red: {', '.join(outcome.broken) or 'nothing'}")
+        state.report.note(f"red: {', '.join(test.name for test in outcome.broken) or 'nothing'}")
         return outcome.failed > 0
 
-    def _test(self, state: Bake, tests: Sequence[str], name: str) -> image_tests.TestSummary:
+    def _test(self, state: Bake, tests: Sequence[str], name: str) -> junit.TestSummary:
         files = [Path(f"{state.manifest.tests_folder}/{test}") for test in tests]
         target, folder = state.candidate.target, state.run.folder
         return image_tests.run(

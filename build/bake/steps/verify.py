@@ -69,10 +69,9 @@ def run_tests(
     seconds = round(time.monotonic() - started, 1)
     state.tests.append(TestRun(stage, outcome.passed, outcome.failed, outcome.skipped, seconds))
     if outcome.failed:
-        names = "\n".join(f"  {name}" for name in outcome.broken)
         journal = diagnostics.collect(state, machines, stage)
         raise HubsmithError(
-            f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{names}",
+            f"{outcome.failed} image test(s) failed, {WHERE[stage]}:\n{outcome.told()}",
             hint=(
                 f"the whole output is in {state.run.folder / 'build.log'}, the machine's journal beside it "
                 f"in {journal}"

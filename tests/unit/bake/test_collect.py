@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from build.bake import image_tests
+from build.bake import image_tests, junit
 from build.bake.plan import test_files as files_of
 from build.errors import ManifestError
 from build.manifest import Manifest, load
@@ -78,9 +78,9 @@ def test_what_would_test_nothing_is_told_by_the_manifest(override: str, told: st
     assert told in str(caught.value)
 
 
-def ran(stage: str, cases: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> image_tests.TestSummary:
-    def pytest_(_: Manifest, __: Any, ___: Any, ____: Any, junit: Path, *_____: Any) -> int:
-        junit.write_text(JUNIT.format(count=cases.count("<testcase"), cases=cases))
+def ran(stage: str, cases: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> junit.TestSummary:
+    def pytest_(_: Manifest, __: Any, ___: Any, ____: Any, results: Path, *_____: Any) -> int:
+        results.write_text(JUNIT.format(count=cases.count("<testcase"), cases=cases))
         return 0
 
     monkeypatch.setattr(image_tests, "_pytest", pytest_)

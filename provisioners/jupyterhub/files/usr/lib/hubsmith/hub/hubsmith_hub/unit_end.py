@@ -8,13 +8,15 @@ _PID=1, and the kernel's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_PATIENCE_S = 5
+_PATIENCE_S = 20
+"""More than a journal needs on a busy machine. A page that comes late is better than one without a reason."""
 _LINES, _LINE_LENGTH = 10, 300
 _READ = "--lines=500"
 # systemd.journal-fields(7), and sd-messages.h
@@ -66,7 +68,8 @@ async def read(unit: str, since: float, user_slice: str) -> End:
     options = ("--output=json", "--all", "--no-pager", _READ, f"--since=@{since:.6f}")
     own, systemds = (f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "_PID=1"), ("+", "_TRANSPORT=kernel")
     try:
-        await _journalctl("--sync")  # the server's last lines may still be on their way
+        with contextlib.suppress(asyncio.TimeoutError):  # most is there without it
+            await _journalctl("--sync")  # the server's last lines may still be on their way
         printed = await _journalctl(*options, *own, *systemds)
     except (OSError, asyncio.TimeoutError):
         return End()
