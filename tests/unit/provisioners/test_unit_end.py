@@ -189,6 +189,8 @@ def test_the_journal_is_asked_for_this_start_and_nothing_of_others(
 
     async def journalctl(*arguments: str) -> str:
         asked.append(arguments)
+        if "_TRANSPORT=kernel" in arguments:
+            return json.dumps(killer(OWN))
         return "\n".join(json.dumps(one) for one in (started(), *KILLED)) if len(arguments) > 1 else ""
 
     monkeypatch.setattr(module, "_journalctl", journalctl)
@@ -197,7 +199,25 @@ def test_the_journal_is_asked_for_this_start_and_nothing_of_others(
     assert asked[0] == ("--sync",)
     assert "--since=@1234.500000" in asked[1]
     matches = " ".join(one for one in asked[1] if not one.startswith("--"))
-    assert matches == f"_SYSTEMD_UNIT={UNIT} + UNIT={UNIT} _PID=1 + _TRANSPORT=kernel"
+    assert matches == f"_SYSTEMD_UNIT={UNIT} + UNIT={UNIT} _PID=1"
+    assert end.ran_out_of_memory
+
+
+def test_a_journal_that_is_slow_to_write_is_read_as_it_is(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def journalctl(*arguments: str) -> str:
+        if arguments == ("--sync",):
+            raise asyncio.TimeoutError
+        return "" if "_TRANSPORT=kernel" in arguments else json.dumps(exited("exited", "3/x"))
+
+    monkeypatch.setattr(module, "_journalctl", journalctl)
+    assert asyncio.run(module.read(UNIT, 0, SLICE)).status == "3/x"
+
+
+def test_a_real_journalctl_without_entries_is_understood(module: ModuleType) -> None:
+    """It prints "-- No entries --" where it may, which is no JSON."""
+    assert asyncio.run(module.read("no-such.service", 0, SLICE)) == module.End()
 
 
 @pytest.mark.parametrize("trouble", [OSError, asyncio.TimeoutError])

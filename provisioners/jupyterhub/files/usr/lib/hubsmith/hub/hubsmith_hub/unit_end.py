@@ -24,6 +24,7 @@ _STARTED = "39f53479d3a045ac8e11786248231fbf"
 _EXITED = "98e322203f7a4ed290d09fe03c09fe15"
 _FAILED = "d9b373ed55a64feb8242e02dbe79a49c"
 _OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
+_KILLER = "oom-kill:constraint="
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PROGRAM_NOT_STARTED = range(200, 246)
 """systemd.exec(5), "Process Exit Codes": systemd itself gave up before the program ran."""
@@ -65,25 +66,29 @@ async def read(unit: str, since: float, user_slice: str) -> End:
 
     An empty End where the journal does not answer in time.
     """
-    options = ("--output=json", "--all", "--no-pager", _READ, f"--since=@{since:.6f}")
-    own, systemds = (f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "_PID=1"), ("+", "_TRANSPORT=kernel")
+    options = ("--output=json", "--all", "--no-pager", "--quiet", _READ, f"--since=@{since:.6f}")
+    own = (f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "_PID=1")
     try:
         with contextlib.suppress(asyncio.TimeoutError):  # most is there without it
             await _journalctl("--sync")  # the server's last lines may still be on their way
-        printed = await _journalctl(*options, *own, *systemds)
+        printed = await _journalctl(*options, *own)
+        # Asked for by itself: what else the kernel writes may be more lines than are read.
+        killer = await _journalctl(*options, f"--grep=^{_KILLER}", "_TRANSPORT=kernel")
     except (OSError, asyncio.TimeoutError):
         return End()
-    return understood((json.loads(line) for line in printed.splitlines()), unit, user_slice)
+    return understood(
+        (json.loads(line) for line in (*printed.splitlines(), *killer.splitlines())), unit, user_slice
+    )
 
 
 def understood(entries: Iterable[Mapping[str, Any]], unit: str, user_slice: str) -> End:
-    """The end of ``unit`` from entries of the journal, oldest first."""
+    """The end of ``unit`` from entries of the journal, each kind oldest first."""
     result = code = status = ""
     started, out_of_memory, within_own_limit, lines = False, False, True, []
     for entry in entries:
         message, kind = _text(entry.get("MESSAGE")), entry.get("MESSAGE_ID")
         if entry.get("_TRANSPORT") == "kernel":
-            if message.startswith("oom-kill:constraint=") and f"/{unit}," in message:
+            if message.startswith(_KILLER) and f"/{unit}," in message:
                 out_of_memory, within_own_limit = True, f"/{user_slice}" in _limit_in(message)
         elif entry.get("_SYSTEMD_UNIT") == unit:
             lines += [line.rstrip()[:_LINE_LENGTH] for line in message.splitlines() if line.strip()]
