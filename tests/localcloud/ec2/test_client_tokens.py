@@ -169,7 +169,7 @@ def test_another_token_makes_another_volume(ec2: Any) -> None:
 def test_a_lost_answer_makes_one_volume(cloud: PretendedCloud, ec2: Any) -> None:
     """boto3 asks again, with the token that it has made up."""
     before = len(cloud.backend.volumes)
-    cloud.host.faults.set(Fault("error", {"call": "CreateVolume", "code": ANSWER_LOST, "times": 1}))
+    cloud.host.faults.set(Fault("error", call="CreateVolume", code=ANSWER_LOST, times=1))
     made = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
     assert made in cloud.backend.volumes
     assert len(cloud.backend.volumes) == before + 1
