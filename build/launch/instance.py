@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
 
 _PROFILE_S = 120
+_OF_ANOTHER_LAUNCH = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated")
+"""The token's launch wanted something else, or its instance is gone: this one needs a token of its own."""
 _TOKEN_S = 600
 """After that EC2 lists the instance of a launch that was interrupted."""
 
@@ -181,14 +183,14 @@ def _no_capacity(state: LaunchState, error: ClientError) -> CloudError:
 
 def _run(state: LaunchState, placement: Placement) -> str:
     """Launch at that placement, as soon as EC2 knows what goes with it. Raises ClientError."""
-    request, unknown = _request(state, placement), [""]
+    request, why = _request(state, placement), ["wants another client token"]
 
     def attempt() -> str:
         request["ClientToken"] = _token(state.hub, placement)
         try:
             return state.clients.ec2.run_instances(**request)["Instances"][0]["InstanceId"]
         except ClientError as exc:
-            if code_of(exc) == "IdempotentParameterMismatch":  # that launch wanted something else
+            if code_of(exc) in _OF_ANOTHER_LAUNCH:
                 _token_file(state.hub).unlink(missing_ok=True)
             elif code_of(exc) in NO_CAPACITY:  # it has made nothing, and the next request is another
                 _token_file(state.hub).unlink(missing_ok=True)
@@ -196,7 +198,7 @@ def _run(state: LaunchState, placement: Placement) -> str:
             elif not (found := _not_known_yet(state, exc)):
                 raise
             else:
-                unknown.append(found)
+                why.append(f"does not know {found} yet")
             return ""
 
     with eventual.creating():
@@ -204,7 +206,7 @@ def _run(state: LaunchState, placement: Placement) -> str:
             attempt,
             bool,
             what="EC2",
-            describe=lambda _: f"does not know {unknown[-1]} yet",
+            describe=lambda _: why[-1],
             timeout_s=_PROFILE_S,
             on_wait=state.report.waiting,
         )

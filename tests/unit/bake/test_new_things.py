@@ -149,12 +149,20 @@ def test_a_layer_that_the_limits_leave_no_room_for_is_left_out(
     assert (heard.notes, heard.warnings, heard.waits) == ([f"no layer after first: {why}"], [], [])
 
 
-@pytest.mark.parametrize("code", [TOO_SOON, TOO_MANY])
-def test_a_layer_that_the_limits_refuse_is_left_out_without_a_warning(build: Any, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (TOO_SOON, "another snapshot of the volume was begun less than 15 s ago"),
+        (TOO_MANY, "too many snapshots of the volume are pending"),
+    ],
+)
+def test_a_layer_that_the_limits_refuse_is_left_out_without_a_warning(
+    build: Any, code: str, words: str
+) -> None:
     state, cloud, heard = build()
     cloud.first = {"CreateSnapshot": [code]}
     kept(state)
-    assert (heard.notes, heard.warnings) == ([f"no layer after first: {code}"], [])
+    assert (heard.notes, heard.warnings) == ([f"no layer after first: {words} ({code})"], [])
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,14 @@ def test_the_next_type_is_tried_where_the_volume_is_and_then_the_next_zone(cloud
     assert volumes(cloud) == ["us-east-1a"]
 
 
+def test_the_token_of_an_instance_that_is_gone_is_not_asked_with_for_ever(cloud: PretendedCloud) -> None:
+    state = launch(cloud)
+    first = instance._launch(state)
+    assert instance._launch(state) == first
+    cloud.clients.ec2.terminate_instances(InstanceIds=[first])
+    assert instance._launch(state) != first
+
+
 def test_a_new_volume_goes_with_the_launch_from_zone_to_zone(cloud: PretendedCloud) -> None:
     lack(cloud, "us-east-1[ab]", "t3.*")
     state = launch(cloud)
