@@ -111,13 +111,7 @@ def plan(
         manifest=manifest.path,
         profiles=manifest.profiles,
         image_name=f"{manifest.image.name}-<time>-<run>",
-        base={
-            "id": base.id,
-            "name": base.name,
-            "owner": base.owner,
-            "architecture": base.architecture,
-            "login_user": base.login_user,
-        },
+        base=_base(base),
         base_reason=_base_reason(manifest),
         start=start,
         builder=_builder(manifest),
@@ -154,6 +148,16 @@ def _step(use: ProvisionerUse, mark: Fingerprint, layer: str) -> PlannedProvisio
     return PlannedProvisioner(
         use.name, made_by.summary, template_variables(use), made_by.timeout_minutes, mark.digest, layer
     )
+
+
+def _base(base: BaseImageFacts) -> dict[str, str]:
+    return {
+        "id": base.id,
+        "name": base.name,
+        "owner": base.owner,
+        "architecture": base.architecture,
+        "login_user": base.login_user,
+    }
 
 
 def _base_reason(manifest: Manifest) -> str:

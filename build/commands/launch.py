@@ -67,21 +67,10 @@ def launch(
     with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
-        options = CliOptions(
-            ami,
-            instance_type,
-            subnet,
-            data_size,
-            email,
-            admin,
-            staging,
-            no_dns,
-            rehearse,
-            take_over,
-            replace,
-            no_wait,
-        )
-        wanted = resolve_options(chosen, options)
+        # In the order of its fields.
+        places = (ami, instance_type, subnet, data_size, email, admin)
+        switches = (staging, no_dns, rehearse, take_over, replace, no_wait)
+        wanted = resolve_options(chosen, CliOptions(*places, *switches))
         check_email(chosen, wanted)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
         _tell(done, report, json=json)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import eventual, tags
+from build.aws import eventual
 from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
@@ -21,14 +20,10 @@ from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.hubs.models import SubnetChoice
 from build.hubs.volume import own_volume
-from build.image_contract import LaunchData
-from build.launch import user_data, volume
+from build.launch import run_instances_request, user_data, volume
 from build.launch.image import of_instance
 from build.launch.state import Billed, LaunchState
 from build.pipeline import Step
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
 
 _PROFILE_S = 120
 _OF_ANOTHER_LAUNCH = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated")
@@ -91,7 +86,7 @@ def differences(state: LaunchState, current: HubInstance) -> list[str]:
         found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
     if current.instance_type not in state.options.instance_types:
         found.append(f"it is a {current.instance_type}, not a {' or '.join(state.options.instance_types)}")
-    if current.launch_digest != user_data.digest(_data(state)):
+    if current.launch_digest != user_data.digest(run_instances_request.launch_data(state)):
         found.append("its launch data (admin, email, subdomains, certificates from staging or not) differ")
     return found
 
@@ -130,10 +125,6 @@ def ensure_running(state: LaunchState, instance_id: str) -> None:
         ec2.start_instances(InstanceIds=[instance_id])
         state.record_change(f"started {instance_id}")
     wait_for_state(ec2, instance_id, "running", timeout_s=timeouts.running_s, on_wait=state.report.waiting)
-
-
-def _data(state: LaunchState) -> LaunchData:
-    return user_data.launch_data(state.hub, state.options, state.clients.cloud, state.volume_id)
 
 
 def _launch(state: LaunchState) -> str:
@@ -183,7 +174,7 @@ def _no_capacity(state: LaunchState, error: ClientError) -> CloudError:
 
 def _run(state: LaunchState, placement: Placement) -> str:
     """Launch at that placement, as soon as EC2 knows what goes with it. Raises ClientError."""
-    request, why = _request(state, placement), ["wants another client token"]
+    request, why = run_instances_request.of(state, placement), ["wants another client token"]
 
     def attempt() -> str:
         request["ClientToken"] = _token(state.hub, placement)
@@ -254,53 +245,3 @@ def _in_order(state: LaunchState) -> list[Placement]:
     return sorted(
         state.placements, key=lambda placement: bool(asked_for) and placement.instance_type != asked_for
     )
-
-
-def _request(state: LaunchState, placement: Placement) -> RunInstancesRequestTypeDef:
-    """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user
-    guide, "Preserve data").
-    """
-    data = _data(state)
-    instance_tags = {
-        **state.tags,
-        tags.LOGIN_USER: state.image.login_user,
-        tags.LAUNCH: user_data.digest(data),
-    }
-    if state.options.staging:
-        instance_tags[tags.ACME] = "staging"
-    if state.options.subdomains:
-        instance_tags[tags.SUBDOMAINS] = "true"
-    if state.old_id:
-        instance_tags[tags.REPLACES] = state.old_id
-    root = {**state.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
-    return {
-        "ImageId": state.image.id,
-        "InstanceType": placement.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
-        "MinCount": 1,
-        "MaxCount": 1,
-        "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.options)),
-        "IamInstanceProfile": {"Name": state.profile},
-        "MetadataOptions": {
-            "HttpTokens": "required",
-            "HttpEndpoint": "enabled",
-            "HttpPutResponseHopLimit": 1,
-        },
-        "BlockDeviceMappings": [
-            {"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}
-        ],
-        "NetworkInterfaces": [
-            {
-                "DeviceIndex": 0,
-                "SubnetId": placement.subnet_id or "",
-                "Groups": [state.group_id],
-                # until the Elastic IP leads to it: it has work to do before
-                "AssociatePublicIpAddress": True,
-                "DeleteOnTermination": True,
-            }
-        ],
-        "TagSpecifications": [
-            *tags.specifications(instance_tags, "instance"),
-            *tags.specifications(state.tags, "network-interface"),
-            *tags.specifications(root, "volume"),
-        ],
-    }

@@ -9,7 +9,7 @@ from build.errors import Problem
 from build.manifest.packages import environment_yml, requirements_txt
 from build.manifest.packages.environment_yml import Environment
 from build.manifest.packages.requirements_txt import Named, Requirements
-from build.manifest.schema import ManifestFile, distributions
+from build.manifest.schema import ManifestFile, Python, distributions
 from build.manifest.yaml.nodes import Node, place_of
 from build.manifest.yaml.salvage import Salvaged
 
@@ -25,21 +25,7 @@ def gather(
     if settings is None:
         return None, ()
     python = settings.python
-    listed, problems = Requirements(), []
-    environment = Environment()
-    for key, name in (("requirements", python.requirements), ("environment", python.environment)):
-        if name is None:
-            continue
-        if not (folder / name).is_file():
-            problems.append(
-                place_of(tree, ("python", key)).problem(
-                    ("python", key), f"there is no {name} beside the manifest"
-                )
-            )
-        elif key == "requirements":
-            listed = requirements_txt.read(folder / name)
-        else:
-            environment = environment_yml.read(folder / name)
+    listed, environment, problems = _read(python, tree, folder)
     refused = [
         channel.mark.problem(("channels",), complaint)
         for channel in environment.channels
@@ -59,6 +45,25 @@ def gather(
         *environment.problems,
         *refused,
     )
+
+
+def _read(python: Python, tree: Node, folder: Path) -> tuple[Requirements, Environment, tuple[Problem, ...]]:
+    """The two files, empty where the manifest names none, and those that it names and are not there."""
+    listed, environment, problems = Requirements(), Environment(), []
+    for key, name in (("requirements", python.requirements), ("environment", python.environment)):
+        if name is None:
+            continue
+        if not (folder / name).is_file():
+            problems.append(
+                place_of(tree, ("python", key)).problem(
+                    ("python", key), f"there is no {name} beside the manifest"
+                )
+            )
+        elif key == "requirements":
+            listed = requirements_txt.read(folder / name)
+        else:
+            environment = environment_yml.read(folder / name)
+    return listed, environment, tuple(problems)
 
 
 def _texts(named: Iterable[Named]) -> Iterable[str]:

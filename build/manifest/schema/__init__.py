@@ -1,8 +1,8 @@
 """What can be written into manifest.yaml: the sections, their defaults and what each key means.
 
 Units are in the names: _gib, _s (seconds), _minutes. An absent key has the default written here.
-The rules of single values are in fields.py. Rules between keys of a section stand at its end; rules between
-sections are in ../checks/.
+The types of single values are in fields.py, their rules in *_rules.py. Rules between keys of a section stand
+at its end; rules between sections are in ../checks/.
 """
 
 from __future__ import annotations

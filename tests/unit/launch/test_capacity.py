@@ -17,7 +17,7 @@ from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.hubs.models import HubImage
 from build.hubs.volume import own_volume
-from build.launch import instance, leftovers
+from build.launch import instance, leftovers, run_instances_request
 from build.launch.address import EnsureAddress
 from build.launch.options import CliOptions, resolve_options
 from build.launch.password import EnsurePassword, parameter_of
@@ -107,7 +107,7 @@ def test_a_new_volume_goes_with_the_launch_from_zone_to_zone(cloud: PretendedClo
     assert state.volume_id != first
     assert state.subnet.zone == "us-east-1c"
     told = cloud.backend.instance(made).user_data
-    assert state.volume_id in str(instance._data(state))
+    assert state.volume_id in str(run_instances_request.launch_data(state))
     assert told is not None
     own = own_volume(cloud.clients, HUB)
     assert own is not None

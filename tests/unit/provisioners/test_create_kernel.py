@@ -1,7 +1,7 @@
 """create-kernel: an environment of one's own outlives another Python in the image.
 
-A virtual environment is the shared one; packages are wheels of the tests'. What an image with another Python
-leaves of an environment is made by renaming the folder of its packages
+A virtual environment with pip is the shared one; packages are wheels of the tests'. What an image with
+another Python leaves of an environment is made by renaming the folder of its packages
 (https://github.com/StatCan/aaw/issues/2045).
 """
 
@@ -71,9 +71,10 @@ class Hub:
             sys.executable, "-c", DRIVER, str(self.shared / "bin/python"), folder, str(PROGRAM), *arguments
         )
 
-    def pip(self, *arguments: str) -> None:
-        done = self._run(str(self.environment / "bin/python"), "-m", "pip", *arguments)
+    def pip(self, *arguments: str, program: str = "pip") -> str:
+        done = self._run(str(self.environment / "bin" / program), *arguments)
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def start(self, code: str) -> subprocess.CompletedProcess[str]:
         """As JupyterLab starts the kernel."""
@@ -104,7 +105,7 @@ class Hub:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     (packages,) = folder.glob("lib/python3*/site-packages")
     (packages / "ipykernel.py").write_text(IPYKERNEL)
     return folder
@@ -145,6 +146,45 @@ def test_it_is_a_kernel_that_notes_what_is_in_it(hub: Hub) -> None:
     assert hub.start(PINNED).stdout == "1.0\n"
     assert (hub.environment / "packages.txt").read_text() == "gone==1.0\nmoved==1.0\npinned==1.0\n"
     assert hub.listed() == {"name": "one", "state": "works", "python": hub.site.parts[-2][6:], "missing": []}
+
+
+def test_the_shared_pip_works_on_the_environment(hub: Hub) -> None:
+    assert not list(hub.site.glob("pip*"))
+    assert str(hub.shared) in hub.pip("--version", program="pip3")
+    own = hub.pip("list", "--path", str(hub.site), "--format", "freeze")
+    assert own.split() == ["gone==1.0", "moved==1.0", "pinned==1.0"]
+    hub.pip("uninstall", "--yes", "gone")
+    assert not (hub.site / "gone.py").exists()
+    hub.pip("install", "gone")
+    assert (hub.site / "gone.py").is_file()
+    assert not list(hub.shared.glob("lib/python3*/site-packages/gone*"))
+
+
+def test_a_pip_of_the_users_own_stays_until_the_python_changes(hub: Hub) -> None:
+    own = "#!/bin/sh\necho own\n"
+    program = hub.environment / "bin/pip"
+    program.write_text(own)
+    assert hub.run("one").returncode == 0
+    assert program.read_text() == own
+    program.unlink()
+    assert hub.run("one").returncode == 0
+    assert str(hub.shared) in hub.pip("--version")
+    program.write_text(own)
+    hub.python_changes()
+    assert hub.run("one").returncode == 0
+    assert str(hub.shared) in hub.pip("--version")
+
+
+def test_setuptools_is_the_users_unless_venv_brought_it_with_pip(hub: Hub) -> None:
+    wheel(hub.index, "setuptools", "1.0")
+    hub.pip("install", "--ignore-installed", "setuptools")  # the shared Python may have one
+    hub.start("")
+    assert "setuptools==1.0" in (hub.environment / "packages.txt").read_text().splitlines()
+    # As venv of Python 3.11 and before does, without --without-pip.
+    (hub.site / "pip-1.0.dist-info").mkdir()
+    (hub.site / "pip-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: pip\nVersion: 1.0\n")
+    hub.start("")
+    assert (hub.environment / "packages.txt").read_text() == "gone==1.0\nmoved==1.0\npinned==1.0\n"
 
 
 def test_with_another_python_it_is_made_anew_when_it_starts(hub: Hub) -> None:

@@ -1,6 +1,7 @@
 """One environment in ~/envs: made, looked at, and made anew when the shared Python is another one.
 
-It is a virtual environment of the shared Python's that sees the shared packages too. Beside them are
+It is a virtual environment of the shared Python's that sees the shared packages too, pip among them. Beside
+them are
 
     packages.txt         what is in it, as pip takes it; renewed whenever the kernel starts
     not-installed.txt    what could not be had for this Python
@@ -9,6 +10,7 @@ It is a virtual environment of the shared Python's that sees the shared packages
 from __future__ import annotations
 
 import fcntl
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -105,12 +107,31 @@ class Environment:
         self._write(there, [each for each in self.missing if packages.name_of(each) not in there])
 
     def _prepare(self) -> None:
-        if self.state != WORKS:
+        anew = self.state != WORKS
+        if anew:
             for link in self.folder.glob("bin/python*"):  # venv leaves links that lead nowhere as they are
                 link.unlink()
-            _printed(self.shared.python, "-m", "venv", str(self.folder))
+            # It sees the shared pip. One of its own would take longer to copy than all the rest.
+            _printed(self.shared.python, "-m", "venv", "--without-pip", str(self.folder))
         # A venv made from a venv sees the system's packages only; this line shows it those of the shared one.
         (self.site / "shared.pth").write_text(f"{self.shared.packages}\n", encoding="utf-8")
+        self._offer_pip(anew=anew)
+
+    def _offer_pip(self, *, anew: bool) -> None:
+        """bin/pip and bin/pip3, which run the shared pip in this environment.
+
+        Installing pip into the environment replaces them, and removing that pip removes them.
+
+        Args:
+            anew: Replace those that are there. They may be of a pip for another Python.
+        """
+        text = f'#!/bin/sh\nexec {shlex.quote(str(self.python))} -m pip "$@"\n'
+        for path in (self.folder / "bin/pip", self.folder / "bin/pip3"):
+            if anew:
+                path.unlink(missing_ok=True)
+            if not path.exists():
+                path.write_text(text, encoding="utf-8")
+                path.chmod(0o755)
 
     def _wanted(self) -> dict[str, str]:
         """What is in it or was, by name; the notes know where the packages themselves are gone."""

@@ -11,6 +11,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+# By the environments that earlier images made; those of today have no pip unless their users installed one.
 _BROUGHT_BY_VENV = {"pip", "setuptools", "wheel"}
 # A registry that is not there is told after seconds, for each package.
 _PIP = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries=1", "--timeout=20"]
@@ -35,9 +36,9 @@ def installed(folder: Path) -> dict[str, str]:
             name, requirement = plain(one.metadata["Name"]), _requirement(one)
         except (KeyError, TypeError, ValueError, AttributeError, OSError):  # half installed, or half removed
             continue
-        if name not in _BROUGHT_BY_VENV:
-            found[name] = requirement
-    return dict(sorted(found.items()))
+        found[name] = requirement
+    brought = _BROUGHT_BY_VENV if "pip" in found else set()
+    return {name: found[name] for name in sorted(found.keys() - brought)}
 
 
 def restore(python: Path, wanted: Iterable[str]) -> Restored:
