@@ -77,7 +77,10 @@ def build_ami(
     verbose: bool = False,
     json: bool = False,
 ) -> None:
-    """Build an image, test it, publish it and print its id."""
+    """Build an image, test it, publish it and print its id.
+
+    `invoke build` and `invoke bake` are the same command.
+    """
     from build.bake import image_tests
     from build.bake.plan import test_files
     from build.bake.recipe import bake
