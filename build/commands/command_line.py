@@ -166,7 +166,7 @@ def _takes_next(command: ParserContext, word: str) -> bool:
 
 
 def _nearest_command(word: str, commands: Contexts) -> str:
-    """By the name that `invoke --list` shows: an alias would start a build, and nobody has read what it is."""
+    """By the name that `invoke --list` shows: an alias is not in it, and would start a build."""
     near = _near(word, commands)
     return f"did you mean {commands[near[0]].name}?" if near else "`invoke --list` shows the commands"
 

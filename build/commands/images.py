@@ -175,7 +175,7 @@ def _one_key(operator_key: str, identity: str, report: Reporter) -> str:
     if not identity:
         return operator_key
     if operator_key and operator_key != identity:
-        raise UserError("--identity and --operator-key are one option", hint="give --operator-key alone")
+        raise UserError("--identity and --operator-key are the same option", hint="give --operator-key alone")
     report.note("--identity is now called --operator-key; both work")
     return identity
 

@@ -274,7 +274,7 @@ def _unfit(value: object) -> str | None:
     if value is not None and type_of(value) is None:
         return "should be put in quotes"
     if isinstance(value, float) and not math.isfinite(value):
-        return "should be a number one can count with"
+        return "should be a finite number"
     if isinstance(value, str) and "\0" in value:
         return "should have no NUL characters"
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()

@@ -74,7 +74,11 @@ def test_help_fits_a_terminal(
         ("prune -e", "invoke prune has no option -e", "`invoke prune -h` lists its options"),
         ("prune -yx", "invoke prune has no option -yx", "`invoke prune -h` lists its options"),
         ("images --jsn", "invoke images has no option --jsn", "did you mean --json?"),
-        ("launch hub.example.org", "hub.example.org: not a command", "did you mean --domain hub.example.org?"),
+        (
+            "launch hub.example.org",
+            "hub.example.org: not a command",
+            "did you mean --domain hub.example.org?",
+        ),
         ("launch cloud.upp", "cloud.upp: not a command", "did you mean cloud.up?"),
         ("images hub.example.org", "hub.example.org: not a command", "`invoke --list` shows the commands"),
         ("lanch --domain x", "lanch: not a command", "did you mean launch?"),
