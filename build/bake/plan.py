@@ -177,7 +177,7 @@ def _reason(published: Published, made_of: Inputs) -> str:
         return (
             f"{published.image_id} is up to date: a build would only bring newer packages from the registries"
         )
-    return f"{published.image_id} is made of something else: {'; '.join(changes)}"
+    return f"{published.image_id} differs: {'; '.join(changes)}"
 
 
 def _builder(manifest: Manifest) -> dict[str, object]:

@@ -84,7 +84,10 @@ def build_ami(
     verbose: bool = False,
     json: bool = False,
 ) -> None:
-    """Build an image, test it, publish it and print its id."""
+    """Build an image, test it, publish it and print its id.
+
+    `invoke build` and `invoke bake` are the same command.
+    """
     from build.bake import image_tests
     from build.bake.plan import test_files
     from build.bake.recipe import bake
@@ -202,7 +205,7 @@ def _one_key(operator_key: str, identity: str, report: Reporter) -> str:
     if not identity:
         return operator_key
     if operator_key and operator_key != identity:
-        raise UserError("--identity and --operator-key are one option", hint="give --operator-key alone")
+        raise UserError("--identity and --operator-key are the same option", hint="give --operator-key alone")
     report.note("--identity is now called --operator-key; both work")
     return identity
 

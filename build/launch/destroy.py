@@ -73,7 +73,7 @@ class ReleaseAddress(Step[LaunchState]):
             if tags.as_dict(address.get("Tags")).get(GIVEN):
                 keys = [tags.HUB, tags.SUBDOMAINS, GIVEN, "Name"]
                 ec2.delete_tags(Resources=[address["AllocationId"]], Tags=[{"Key": key} for key in keys])
-                state.record_change(f"let go of {address['PublicIp']}")
+                state.record_change(f"disassociated {address['PublicIp']}, which is not released")
             else:
                 ec2.release_address(AllocationId=address["AllocationId"])
                 state.record_change(f"released {address['PublicIp']}")

@@ -41,9 +41,8 @@ class FindZone(Step[LaunchState]):
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
-                "users' hosts below it there may be"
-                f" {_LONGEST_WITH_SUBDOMAINS}",
-                hint="a shorter --domain",
+                f"users' hosts below it, the limit is {_LONGEST_WITH_SUBDOMAINS}",
+                hint="use a shorter --domain",
             )
         state.zone = _the_only_zone(state.clients, state.hub.domain)
         if state.zone is None:
@@ -67,9 +66,8 @@ class FindZone(Step[LaunchState]):
             self._require_free(state, state.zone, names)
         if len(names) > 1 and (labels := labels_below(state.clients, state.zone, state.hub)):
             state.report.warn(
-                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they go "
-                "before its wildcard,"
-                " and a user of such a name has no server there"
+                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they take "
+                "precedence over the wildcard record, so a user of such a name cannot reach their server"
             )
 
     def _names(self, state: LaunchState) -> tuple[str, ...]:
@@ -197,7 +195,7 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
         what=f"the change in {zone.name}",
         timeout_s=_INSYNC_S,
         on_wait=state.report.waiting,
-        hint="look at the zone in Route 53; the same command goes on from here",
+        hint="look at the zone in Route 53; run the same command again to go on from here",
     )
 
 

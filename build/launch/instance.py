@@ -47,7 +47,7 @@ class RunInstance(Step[LaunchState]):
             instances.of_hub(state.clients, state.hub), state.hub.domain
         )
         if current and successor:
-            state.report.note(f"{successor.id} was to take over from {current.id}: going on from there")
+            state.report.note(f"continuing the replacement of {current.id} by {successor.id}")
             state.old_id = current.id
             _keep(state, successor)
         elif current and not self._is_to_be_replaced(state, current):
@@ -64,13 +64,13 @@ class RunInstance(Step[LaunchState]):
         different = differences(state, current)
         if not different:
             if state.options.replace:
-                state.report.note(f"{current.id} is up to date; nothing to replace")
+                state.report.note(f"{current.id} is up to date: nothing to replace")
             return False
         if state.options.replace:
             state.report.note(f"replacing {current.id}: {'; '.join(different)}")
             return True
         state.report.warn(
-            f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}"
+            f"{current.id} is kept; --replace would put a new instance in place: {'; '.join(different)}"
         )
         runs = of_instance(state, current)
         if runs.id != state.image.id and runs.created < state.image.created:
@@ -83,7 +83,7 @@ def differences(state: LaunchState, current: HubInstance) -> list[str]:
     """What of a running instance is not as requested and cannot be changed while it lives."""
     found = []
     if current.image_id != state.image.id:
-        found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
+        found.append(f"it runs {current.image_id}, not {state.image.id} ({state.image.name})")
     if current.instance_type not in state.options.instance_types:
         found.append(f"it is a {current.instance_type}, not a {' or '.join(state.options.instance_types)}")
     if current.launch_digest != user_data.digest(run_instances_request.launch_data(state)):

@@ -60,7 +60,7 @@ class AttachDataVolume(Step[LaunchState]):
         ec2.associate_address(
             AllocationId=state.address.allocation_id, InstanceId=state.old_id, AllowReassociation=True
         )
-        state.report.note(f"{state.old_id} is the hub again; {state.instance_id} is gone")
+        state.report.note(f"{state.old_id} is the hub's instance again; {state.instance_id} is terminated")
 
 
 class TerminateOldInstance(Step[LaunchState]):
@@ -69,7 +69,7 @@ class TerminateOldInstance(Step[LaunchState]):
     Needs: old_id.
     """
 
-    title = "retire the old instance, if there is one"
+    title = "terminate the old instance, if there is one"
 
     def run(self, state: LaunchState) -> None:
         """From here on there is no way back."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEVICE = "/dev/sdf"
 _WAIT_S = 600
 _DOLLARS_A_GIB_AND_MONTH = {"gp3": 0.08, "gp2": 0.10}  # docs/explanation/costs.md
-_HINT = "look at the volume in the EC2 console; the same command goes on from here"
+_HINT = "look at the volume in the EC2 console; run the same command again to go on from here"
 
 
 class EnsureVolume(Step[LaunchState]):

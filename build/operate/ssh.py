@@ -220,7 +220,7 @@ def running_instance(hub: Hub, clients: Clients) -> HubInstance:
     alive = instances.of_hub(clients, hub)
     if not alive:
         raise HubsmithError(
-            f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is"
+            f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists the hubs"
         )
     running = [instance for instance in alive if instance.state == "running"]
     if not running:
@@ -235,7 +235,7 @@ def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> tuple[str, .
     value = parameters.value_of(clients, hub.parameter(image_contract.HOST_KEYS))
     if value is None:
         message = (
-            f"{instance.id} has not published its host keys, so nobody can know that it is the one who "
+            f"{instance.id} has not published its host keys, so ssh cannot check that it is the hub that "
             "answers"
         )
         raise RemoteError(

@@ -60,7 +60,7 @@ def test_only_what_changed_is_run_again_and_plan_says_why(project: Project, cold
     planned = project.json("plan", *changed)
     assert (
         planned["provisioners"][1]["layer"]
-        == "miss: farewell or what is before it is not as when a layer was made"
+        == "miss: farewell, or a provisioner before it, has changed since the last layer"
     )
     done = project.invoke("build-ami", *changed, *TRIAL)
     assert done.status == 0, done.err

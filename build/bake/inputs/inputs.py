@@ -164,7 +164,7 @@ def _provisioners(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str,
     before = tag_values.pairs(tag_values.joined(tags.PROVISIONERS, image_tags, " "))
     current = {entry.provisioner: entry.content[:_DIGITS] for entry in now.fingerprints}
     yield from (f"provisioner {name} is new" for name in current if name not in before)
-    yield from (f"provisioner {name} is used no more" for name in before if name not in current)
+    yield from (f"provisioner {name} is no longer used" for name in before if name not in current)
     common = [name for name in current if name in before]
     if common != [name for name in before if name in current]:
         yield f"provisioners are in another order: {' '.join(current)}"

@@ -95,7 +95,7 @@ class InspectImageFiles(Step[Bake]):
     Needs: candidate, disk_copy_id. Adds to: tests.
     """
 
-    title = "look at the image's files from outside"
+    title = "inspect the image's files on another machine"
 
     def run(self, state: Bake) -> None:
         """Raises HubsmithError naming the tests that failed. Without a test_sealed.py it does nothing."""

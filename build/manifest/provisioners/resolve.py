@@ -143,7 +143,7 @@ def _read(
     entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[str]
 ) -> tuple[Folder | None, str | None]:
     if entry.name in earlier:
-        return None, f"{entry.name} is there twice"
+        return None, f"{entry.name} is listed twice"
     if entry.name not in known:
         return None, f"there is no provisioner {entry.name!r}{did_you_mean(entry.name, known)}"
     if not (folder / entry.name / provisioners_folder.DEFINITION).is_file():
@@ -163,7 +163,7 @@ def _order(
             continue
         circle = provisioners_folder.circle(folder, entry.name, need)
         complaint = (
-            f"{' needs '.join(circle)}: a circle, of which none can come first"
+            f"{' needs '.join(circle)}: a circle, so none can come first"
             if circle
             else f"{entry.name} needs {need}, which has to come before it"
         )
@@ -196,7 +196,9 @@ def _value_problems(
         yield referred.mark.problem(("variables", key), f"{complaint}, and {variable.from_} is {value!r}")
     if variable.required and _value(entry, key, variable, settings) is None:
         about = f" ({variable.description})" if variable.description else ""
-        yield entry.mark.problem((*entry.path, "variables", key), f"{entry.name} has to be given this{about}")
+        yield entry.mark.problem(
+            (*entry.path, "variables", key), f"{entry.name} requires this variable{about}"
+        )
 
 
 def _use(entry: Listed, folder: Path, definition: Definition, settings: ManifestFile) -> ProvisionerUse:

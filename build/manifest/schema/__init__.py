@@ -95,12 +95,12 @@ class ManifestFile(Section):
 
     image: Image = Field(description="What the image is called and how it is described")
     cloud: Literal["local", "aws"] = Field(
-        default="local", description="Where to build: the embedded EC2 on this machine, or AWS"
+        default="local", description="Where to build: in the local cloud on this machine, or on AWS"
     )
     region: f.Region = Field(default="us-east-1", description="AWS region")
     base: Base = Field(default_factory=_debian, description="The image to start from")
     builder: Builder = Field(
-        default_factory=Builder, description="The instance on which the image is put together"
+        default_factory=Builder, description="The temporary instance on which the image is built"
     )
     python: Python = Field(default_factory=Python, description="The users' Python environment")
     hub: Hub = Field(default_factory=Hub, description="JupyterHub's settings")
@@ -109,12 +109,12 @@ class ManifestFile(Section):
     )
     tests: Tests = Field(default_factory=Tests, description="The image tests")
     publish: Publish = Field(
-        default_factory=Publish, description="What happens with an image that has passed"
+        default_factory=Publish, description="What happens with an image that has passed its tests"
     )
-    retention: Retention = Field(default_factory=Retention, description="How many images are kept")
-    layers: Layers = Field(default_factory=Layers, description="Starting half-way")
+    retention: Retention = Field(default_factory=Retention, description="Which images `prune` keeps")
+    layers: Layers = Field(default_factory=Layers, description="Snapshots that later builds start from")
     launch: Launch = Field(default_factory=Launch, description="Defaults of a launch")
     profiles: Annotated[Mapping[str, Mapping[str, Any]], f.Frozen, f.Thawed] = Field(
         default={},
-        description="Overlays: the one named like the cloud is applied by itself, others by --profile",
+        description="Overrides: the one named after the cloud is applied automatically, others by --profile",
     )

@@ -150,7 +150,7 @@ Openings = Annotated[
             str,
             matching(
                 r"[a-z]+( [a-z]+)*: \S[^\n]*",
-                "a line that the image tests told, such as 'socket: /run/x.sock'",
+                "a line as the image tests print it, such as 'socket: /run/x.sock'",
             ),
         ],
         ...,

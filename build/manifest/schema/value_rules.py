@@ -26,7 +26,7 @@ def parameter(value: str) -> str | None:
             "between slashes)"
         )
     if re.match(r"/(aws|ssm)", value, re.IGNORECASE):
-        return "may not begin with /aws or /ssm, which AWS keeps for itself"
+        return "may not begin with /aws or /ssm, which AWS reserves"
     return (
         "has more than 15 levels or 1011 characters" if value.count("/") > 15 or len(value) > 1011 else None
     )
@@ -51,7 +51,7 @@ def ec2_tags(tags: Mapping[str, str]) -> str | None:
         return f"has {len(tags)} tags; EC2 allows {MAX_TAGS}"
     for key, value in tags.items():
         if re.match(r"(aws|hubsmith):", key, re.IGNORECASE):
-            return f"has the tag {key}: the prefixes aws: and hubsmith: are taken"
+            return f"has the tag {key}: the prefixes aws: and hubsmith: are reserved"
         if not 1 <= len(key) <= 128 or len(value) > 256:
             return f"has the tag {key[:40]}: EC2 allows 128 characters for a key, 256 for a value"
     return None

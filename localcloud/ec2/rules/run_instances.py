@@ -1,4 +1,4 @@
-"""RunInstances: the rules.
+"""RunInstances: the rules, and the launch itself.
 
 A launch that is refused has changed nothing; one that is accepted returns pending instances.
 """

@@ -196,7 +196,7 @@ def test_the_images_own_tags_go_before_those_of_everything(tmp_path: Path) -> No
     [
         ("{Name: x}", "Name, which Hubsmith sets itself"),
         ("{a: 'x&y'}", "IAM allows letters"),
-        ("{'aws:x': y}", "the prefixes aws: and hubsmith: are taken"),
+        ("{'aws:x': y}", "the prefixes aws: and hubsmith: are reserved"),
     ],
 )
 @pytest.mark.parametrize("section", ["builder", "launch"])

@@ -185,4 +185,4 @@ def test_what_is_new_since_the_published_image() -> None:
         "each image is rebuilt once"
     )
     values = planned("hub.admin_users=[ada]", published=Published("ami-1", marks))
-    assert "why: ami-1 is made of something else: variable admin_users of jupyterhub changed" in lines(values)
+    assert "why: ami-1 differs: variable admin_users of jupyterhub changed" in lines(values)

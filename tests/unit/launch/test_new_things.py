@@ -234,4 +234,4 @@ def test_a_replacement_that_fails_early_terminates_its_new_instance(
         monkeypatch.setattr(name, lambda *_, **__: None)
     monkeypatch.setattr(volume, "attach", lambda *_: None)
     AttachDataVolume().cleanup(state)
-    assert ec2.changes == ["i-old is the hub again; i-new is gone"]
+    assert ec2.changes == ["i-old is the hub's instance again; i-new is terminated"]

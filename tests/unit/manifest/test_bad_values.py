@@ -48,7 +48,7 @@ ARCHITECTURE = "7:17 base.architecture: should be 'x86_64' or 'arm64', is"
             VOLUME,
             "  root_volume:\n    size_gib:16",
             "11:5 builder.root_volume",
-            "a blank is missing after the colon",
+            "a space is missing after the colon",
         ),
     ],
 )
@@ -309,13 +309,11 @@ def test_no_folder_of_provisioners_is_told_once(project: Project) -> None:
 
 def test_a_circle_of_needs_is_told_as_one(project: Project) -> None:
     project.provisioner("base", "summary: x\nneeds: [hub]\n")
-    told = (
-        "manifest.yaml:20:5 provisioners.0: base needs hub needs base: a circle, of which none can come first"
-    )
+    told = "manifest.yaml:20:5 provisioners.0: base needs hub needs base: a circle, so none can come first"
     assert project.problems() == [told]
     project.provisioner("base", "summary: x\nneeds: [base]\n")
     assert [line.partition(": ")[2] for line in project.problems()] == [
-        "base needs base: a circle, of which none can come first"
+        "base needs base: a circle, so none can come first"
     ]
 
 

@@ -153,7 +153,7 @@ def test_packages_and_channels_of_environment_yml_are_the_manifests(project: Pro
         ("bioconda", "'*'", "2:12 channels.0: should be the name of a channel"),
         ("[bioconda, nodefaults, conda-forge]", "bioconda", "2:11 channels: should be a list, is 'bioconda'"),
         ("requirements.txt", "absent.txt", "9:9 package: there is no absent.txt"),
-        ("prefix: ", "name: ", "10:1 name: is there twice"),
+        ("prefix: ", "name: ", "10:1 name: is set twice"),
         ("channels: [", "channels: ]", "2:11 file: is not valid YAML"),
     ],
 )

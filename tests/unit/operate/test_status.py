@@ -95,9 +95,12 @@ def test_an_older_image_says_nothing_of_shares_and_limits() -> None:
     [
         ({"warning": "users' disk limits add up to 90.0 GiB"}, "users' disk limits add up to 90.0 GiB"),
         ({"nearly_full": ["ada", "bob"]}, "nearly full: ada, bob"),
-        ({"from_existing_files": ["eve"]}, "own limits because of earlier files: eve"),
-        ({"frozen": True}, "inodes are short: nobody can make more files than now"),
-        ({"hold": False}, "not enforced: the disk keeps no quotas"),
+        (
+            {"from_existing_files": ["eve"]},
+            "higher limits because of existing files: eve",
+        ),
+        ({"frozen": True}, "few inodes are left: no user can have more files than now"),
+        ({"hold": False}, "not enforced: the file system has no quotas"),
     ],
 )
 def test_what_there_is_to_know_of_disk_limits_is_told_and_is_no_failure(
