@@ -5,7 +5,7 @@ With subdomains a wildcard beside the name leads users' hosts there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from build.aws import eventual, tags
 from build.aws.wait import wait_until
@@ -17,9 +17,6 @@ from build.hubs.models import Zone
 from build.launch import hosted_zone
 from build.launch.state import LaunchState
 from build.pipeline import Step
-
-if TYPE_CHECKING:
-    from build.aws.session import Clients
 
 TTL_S = 60
 _INSYNC_S = 600
@@ -36,8 +33,8 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone, or not one that certbot would choose too, or a record points
-        elsewhere and --take-over was not given.
+        """Raises UserError when there is no zone, or none that certbot would choose too; also when a record
+        points elsewhere and --take-over was not given.
         """
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(

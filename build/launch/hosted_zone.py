@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def choose(clients: Clients, domain: str, report: Reporter) -> Zone | None:
     """The public zone of the longest name that holds ``domain``; None where there is none.
 
-    Raises UserError where certbot would write its challenge into another zone. Warns of a zone that its parent
-    does not delegate to, as far as the parent is in this account.
+    Raises UserError where certbot would write its challenge into another zone. Warns of a zone that its
+    parent does not delegate to, as far as the parent is in this account.
     """
     zones = public_zones(clients)
     zone = _the_only_one(zones, domain)
@@ -60,6 +60,6 @@ def _warn_of_missing_delegation(clients: Clients, zones: list[Zone], zone: Zone,
     parents = [one for one in zones if one.name == above]
     if parents and not any(zone.name in delegated_names(clients, parent) for parent in parents):
         report.warn(
-            f"{above} ({parents[0].id}) has no NS record of {zone.name} ({zone.id}): resolvers do not ask that "
-            "zone, and there will be no certificate; delegate it, or delete it if it is a left-over"
+            f"{above} ({parents[0].id}) has no NS record of {zone.name} ({zone.id}): resolvers do not ask "
+            "that zone, and there will be no certificate; delegate it, or delete it if it is a left-over"
         )

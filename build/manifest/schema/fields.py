@@ -270,7 +270,7 @@ def _disk_limit(value: str) -> str | None:
     return None if mib >= _LEAST_DISK_MIB else f"should be at least {_LEAST_DISK_MIB}M"
 
 
-def _email(value: str) -> str | None:
+def email_problem(value: str) -> str | None:
     """An address as RFC 5321 has it without quotes, at a host name with two labels at least."""
     local, at, domain = value.rpartition("@")
     labels = domain.split(".")
@@ -431,7 +431,7 @@ Openings = Annotated[
     ],
     checked(_unique),
 ]
-Email = Annotated[str, checked(_email)]
+Email = Annotated[str, checked(email_problem)]
 PublicKeys = Annotated[
     tuple[
         Annotated[

@@ -215,7 +215,7 @@ def another_zone(clients: Clients, name: str) -> str:
 def test_a_zone_that_certbot_would_choose_instead_is_refused(clients: Clients) -> None:
     """https://github.com/certbot/certbot/issues/9966"""
     found = another_zone(clients, "_acme-challenge.hub.example.test")
-    told = rf"there is a hosted zone _acme-challenge\.hub\.example\.test \({found}\): certbot would write there"
+    told = rf"a hosted zone _acme-challenge\.hub\.example\.test \({found}\): certbot would write there"
     with pytest.raises(UserError, match=told) as caught:
         run(launch(clients))
     assert "and its NS record in example.test" in str(caught.value.hint)

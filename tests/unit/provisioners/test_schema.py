@@ -96,5 +96,5 @@ def test_where_no_migrations_are_found_nothing_is_refused(
 
 
 def test_the_configuration_asks() -> None:
-    template = Path(__file__).parents[3] / "provisioners/jupyterhub/files/etc/jupyterhub/jupyterhub_config.py.j2"
-    assert "\nschema.check()\n" in template.read_text()
+    folder = Path(__file__).parents[3] / "provisioners/jupyterhub/files/etc/jupyterhub"
+    assert "\nschema.check()\n" in (folder / "jupyterhub_config.py.j2").read_text()

@@ -15,8 +15,8 @@ BASE = Path(__file__).parents[3] / "provisioners/base"
 APT = Path("etc/apt/apt.conf.d/52hubsmith.j2")
 NEEDRESTART = BASE / "files/etc/needrestart/conf.d/hubsmith.conf"
 TIMERS = "apt-daily.timer apt-daily-upgrade.timer"
-# As needrestart 3.6 reads such a file, and what it then does with each service (its main program, "don't restart
-# greylisted services"): the first expression that matches, in their order as text, says.
+# As needrestart 3.6 reads such a file, and what it then does with each service (its main program, "don't
+# restart greylisted services"): the first expression that matches, in their order as text, says.
 READ = r"""
 use strict; use warnings;
 our %nrconf = (defno => 0, override_rc => {qr(^dbus) => 0, qr(^getty@.+\.service) => 0});

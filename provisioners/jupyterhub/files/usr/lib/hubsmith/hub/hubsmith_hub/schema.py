@@ -1,7 +1,7 @@
 """Whether this image's JupyterHub knows the schema of the database that it is about to open.
 
-JupyterHub upgrades a schema and cannot downgrade one. On a newer one it ends with "Can't locate revision", after
-it has made one more copy of the database at each try (jupyterhub.dbutil.upgrade_if_needed, alembic).
+JupyterHub upgrades a schema and cannot downgrade one. On a newer one it ends with "Can't locate revision",
+after it has made one more copy of the database at each try (jupyterhub.dbutil.upgrade_if_needed, alembic).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def check() -> None:
     known = revisions_of_jupyterhub()
     newer = revisions_in(DATABASE) - known
     if known and newer:
-        words = f"is of a newer JupyterHub than this image's (schema {', '.join(sorted(newer))}); {_way_back(known)}"
-        site_settings.refuse(site_settings.SettingsError(DATABASE, 0, words))
+        words = f"is of a newer JupyterHub than this image's (schema {', '.join(sorted(newer))})"
+        site_settings.refuse(site_settings.SettingsError(DATABASE, 0, f"{words}; {_way_back(known)}"))
 
 
 def revisions_of_jupyterhub() -> set[str]:
@@ -42,7 +42,7 @@ def revisions_of_jupyterhub() -> set[str]:
 
 
 def revisions_in(database: Path) -> set[str]:
-    """What alembic has noted in it; empty for a file that is not there, is none of SQLite's or has no note."""
+    """What alembic has noted in it; empty for a file that is not there, not SQLite's or without a note."""
     if not database.exists():
         return set()
     try:
