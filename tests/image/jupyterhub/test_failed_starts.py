@@ -55,6 +55,7 @@ def timed_failure(session: HubClient) -> tuple[dict[str, str], float]:
 
 
 def test_an_exit_status_with_the_servers_last_lines(visitor: HubClient, root: Host) -> None:
+    """https://github.com/jupyterhub/systemdspawner/issues/8"""
     put(root, visitor.user, ENDS)
     event = failure(visitor)
     assert event["message"] == "Spawn failed: The server ended with status 3."

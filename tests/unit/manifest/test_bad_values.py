@@ -233,6 +233,7 @@ def test_what_would_be_taken_is_taken(project: Project, override: str) -> None:
 def test_an_address_that_lets_encrypt_refuses_is_refused_where_it_is_asked(
     project: Project, address: str
 ) -> None:
+    """https://github.com/openwrt/luci/issues/8064"""
     project.edit("cloud: local\n", f"cloud: local\nlaunch: {{email: {address}}}\n")
     assert project.load().launch.email == address
     told = project.problems(cloud="aws")

@@ -72,6 +72,7 @@ def test_a_hub_that_is_well_is_well_in_every_part() -> None:
     ],
 )
 def test_what_is_not_well_is_told_by_its_part(part: str, wrong: dict[str, Any]) -> None:
+    """https://github.com/jupyterhub/zero-to-jupyterhub-k8s/issues/518"""
     assert [found.name for found in parts_of({**WELL, **wrong}) if not found.ok] == [part]
 
 

@@ -61,6 +61,7 @@ def pip(shared: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProce
 def test_who_may_not_install_is_told_what_to_do(
     shared: Path, pip: Callable[..., subprocess.CompletedProcess[str]], options: tuple[str, ...]
 ) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/3655"""
     done = pip("install", *options, str(shared / "probe-1.0-py3-none-any.whl"))
     assert done.returncode == 1
     (told,) = [line for line in done.stderr.splitlines() if "ERROR" in line]

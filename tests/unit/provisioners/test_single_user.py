@@ -132,6 +132,7 @@ def test_an_idle_kernel_is_ended_though_a_page_shows_it_and_a_busy_one_is_not(
 def test_settings_that_end_a_server_are_named(
     home: Path, hub: tuple[str, list[str]], file: str, text: str
 ) -> None:
+    """https://github.com/jupyterhub/dockerspawner/issues/148"""
     path = write(home, f".jupyter/{file}", text)
     with Server(home, hub[0]) as server:
         assert not server.answers()
