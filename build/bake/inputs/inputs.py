@@ -198,11 +198,13 @@ def _parts(start: str, now: Inputs, image_tags: Mapping[str, str], gone: Mapping
 
 
 def _describe(part: str) -> str:
-    """A file by its path, a variable by its name, the lock by whose packages it pins."""
+    """A file by its path, a variable by its name, the lock by which packages it pins, and where."""
     if words := builder_version.describe_part(part):
         return words
     _, provisioner, inside = part.split("/", 2)
     if inside.startswith(fingerprint.LOCKED):
-        return f"lock of {provisioner}'s {inside.removeprefix(fingerprint.LOCKED)} packages"
+        *environment, manager = inside.removeprefix(fingerprint.LOCKED).split("/")
+        where = f" in the environment {environment[1]}" if environment else ""
+        return f"lock of {provisioner}'s {manager} packages{where}"
     variable = inside.removeprefix(fingerprint.VARIABLE)
     return part if variable == inside else f"variable {variable} of {provisioner}"

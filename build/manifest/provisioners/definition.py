@@ -150,9 +150,9 @@ def _empty_is_no_keys(value: object) -> object:
 
 class LockSettings(Section):
     """That it installs the users' packages. It reads the variables distribution, packages and, if it has
-    them, conda_packages, channels, installers, accept_terms, extensions and hub_version, and gets of them
-    what its distribution uses (distributions.py); what the manifest's lock says is beside its install.sh:
-    lock/conda.txt and lock/pip.txt.
+    them, conda_packages, channels, installers, accept_terms, extensions, hub_version and environments, and
+    gets of them what its distribution uses (distributions.py); what the manifest's lock says is beside its
+    install.sh: lock/conda.txt and lock/pip.txt, and the same two below lock/environments/NAME/.
     """
 
     requirements: f.RelativeFile | None = Field(
@@ -170,6 +170,12 @@ class LockSettings(Section):
         default=None,
         description="File in its folder: versions to install whatever other packages ask for (uv's "
         "--override), in a lock too",
+    )
+
+    environments: tuple[str, ...] = Field(
+        default=(),
+        description="Names of packages that each of the variable environments has in any case, such as the "
+        "kernel",
     )
 
     def files(self) -> tuple[tuple[str, str | None], ...]:

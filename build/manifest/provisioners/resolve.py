@@ -206,7 +206,8 @@ def _use(entry: Listed, folder: Path, definition: Definition, settings: Manifest
         key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()
     }
     if definition.lock:
-        values = distributions.used(values, ARCH[settings.base.architecture])
+        always = definition.lock.environments
+        values = distributions.used(values, ARCH[settings.base.architecture], always)
     limit = settings.provisioners[int(entry.path[1])].timeout_minutes or definition.timeout_minutes
     return ProvisionerUse(
         entry.name, folder, definition.model_copy(update={"timeout_minutes": limit}), freeze_map(values)
@@ -221,11 +222,17 @@ def _value(entry: Listed, key: str, variable: Variable, settings: ManifestFile) 
 
 
 def _referred(variable: Variable, settings: ManifestFile | None) -> object:
-    """What the manifest has at the key named by `from` (a section as a mapping); None where it has none."""
+    """What the manifest has at the key named by `from` (sections as mappings); None where it has none."""
     here: object = settings if variable.from_ else None
     for part in (variable.from_ or "").split("."):
         here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
-    return freeze(here.model_dump()) if isinstance(here, BaseModel) else here
+    if isinstance(here, tuple):
+        return tuple(_section(each) for each in here)
+    return _section(here)
+
+
+def _section(value: object) -> object:
+    return freeze(value.model_dump()) if isinstance(value, BaseModel) else value
 
 
 def environment(use: ProvisionerUse) -> dict[str, str]:

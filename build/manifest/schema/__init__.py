@@ -24,6 +24,7 @@ from build.manifest.schema.contents import (
     Provisioners,
     Python,
 )
+from build.manifest.schema.environments import SharedEnvironment
 from build.manifest.schema.fields import Section
 from build.manifest.schema.machine import (
     ARCH,
@@ -71,6 +72,7 @@ __all__ = [
     "Python",
     "Retention",
     "RootVolume",
+    "SharedEnvironment",
     "Tests",
     "Timeouts",
 ]

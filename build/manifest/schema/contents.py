@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field
 
 from build.manifest.schema import fields as f
+from build.manifest.schema.environments import SharedEnvironment
 from build.manifest.schema.fields import Section
 
 Distribution = Literal["venv", "miniforge", "anaconda"]
@@ -77,6 +78,9 @@ class Python(Section):
         default=None,
         description="An environment.yml beside the manifest, with more packages for conda and pip; its "
         "channels go first",
+    )
+    environments: tuple[SharedEnvironment, ...] = Field(
+        default=(), description="Environments for everybody beside it, each offered as a kernel by its name"
     )
 
 

@@ -214,6 +214,14 @@ CondaChannel = Annotated[
     str, matching(r"[A-Za-z0-9][\w./:+-]*", "the name of a channel such as conda-forge, or its address")
 ]
 CondaChannels = Annotated[tuple[CondaChannel, ...], Field(min_length=1), checked(unique)]
+MoreCondaChannels = Annotated[tuple[CondaChannel, ...], checked(unique)]
+KernelName = Annotated[
+    str,
+    matching(
+        r"[a-z0-9][a-z0-9_-]{0,31}",
+        "a name of small letters, digits, _ and -, at most 32, that begins with a letter or a digit",
+    ),
+]
 Package = Annotated[
     str,
     matching(r"[A-Za-z0-9][^\n]*", "a package as pip takes it, such as numpy or pandas>=2"),
