@@ -45,6 +45,8 @@ BOOT_STATUS = "status"
 BOOT_STATUS_KEYS = ("phase", "at", "instance_id", "message", "certificate")
 WAITS_FOR_VOLUME = "waiting for the data volume {} to be attached"
 """What a machine that boots without its data volume prints on its console, each minute."""
+BOOT_FAILED = "FAILED, the hub will not start: "
+"""What a machine prints on its console when a step of its boot has failed; why follows."""
 READY, FAILED = "ready", "failed"
 """The phases that end a boot; those before them are for people."""
 
@@ -89,13 +91,18 @@ names them.
 """
 
 
+def supports(what: str, has: str) -> bool:
+    """Whether an image that Hubsmith ``has`` built can do ``what`` (of SINCE, or anything older)."""
+    return _numbers(has) >= _numbers(SINCE.get(what, FIRST_CONTRACT))
+
+
 def require(what: str, has: str, image_id: str, domain: str) -> None:
     """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than ``has``.
 
     What is not in SINCE works with every image.
     """
-    needs = SINCE.get(what, FIRST_CONTRACT)
-    if _numbers(has) < _numbers(needs):
+    if not supports(what, has):
+        needs = SINCE[what]
         raise UserError(
             f"{what} needs an image that Hubsmith {needs} or later has built; {image_id} was built by "
             f"Hubsmith {has}",

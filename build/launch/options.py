@@ -67,7 +67,11 @@ class LaunchOptions:
     def settings_of_the_image(self) -> list[str]:
         """What the image itself has to support for these options, as the manifest names it."""
         hours = self.defaults.first_password_hours != USUAL_PASSWORD_HOURS
-        return ["launch.first_password_hours"] * hours + ["hub.subdomains"] * self.subdomains + ["upgrade"] * self.standby
+        return (
+            ["launch.first_password_hours"] * hours
+            + ["hub.subdomains"] * self.subdomains
+            + ["upgrade"] * self.standby
+        )
 
 
 def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:

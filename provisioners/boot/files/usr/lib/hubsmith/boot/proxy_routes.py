@@ -59,9 +59,7 @@ def _call(path: Path, token: str, method: str, route: str, data: object = None) 
     try:
         body = None if data is None else json.dumps(data)
         # A route is as its path was decoded (users' names may have an "@").
-        connection.request(
-            method, f"/api/routes{quote(route)}", body, {"Authorization": f"token {token}"}
-        )
+        connection.request(method, f"/api/routes{quote(route)}", body, {"Authorization": f"token {token}"})
         answer = connection.getresponse()
         content = answer.read()
     except http.client.HTTPException as exc:
