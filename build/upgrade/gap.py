@@ -38,9 +38,9 @@ class Gap:
     page_s: float | None
 
     def __str__(self) -> str:
-        if self.page_s is None:
-            return f"without the hub: {self.hub_s:.1f} s; without any page: not measured (443 is closed to this machine)"
-        return f"without the hub: {self.hub_s:.1f} s; without any page: {self.page_s:.1f} s"
+        closed = "not measured (443 is closed to this machine)"
+        page = closed if self.page_s is None else f"{self.page_s:.1f} s"
+        return f"without the hub: {self.hub_s:.1f} s; without any page: {page}"
 
 
 def outage_s(samples: Sequence[Sample], good: Callable[[Answer], bool]) -> float:

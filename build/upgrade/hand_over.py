@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any
 
 from build.aws import volumes
 from build.aws.wait import wait_until
@@ -63,29 +62,33 @@ class HandOver(Step[LaunchState]):
         state.kernel = watch_kept(state, self._swap.old.instance)
         wait_for_https.wait(state, state.address.ip)
         self._swap.stop_clock()
+        state.report.note(str(self._swap.gap))
 
     def _release(self, state: LaunchState, old_id: str) -> None:
         """Have the volume unmounted on the old instance; shut that down where it cannot be."""
         try:
-            with self._swap.session(state) as session:
-                session.run(f"{HAND_OVER_PROGRAM} start")
-                told = wait_until(
-                    lambda: _told(session.run(f"{HAND_OVER_PROGRAM} state")),
-                    lambda told: told["phase"] in ("released", "failed"),
-                    what=old_id,
-                    describe=lambda told: told["message"] or told["phase"],
-                    timeout_s=_RELEASE_S,
-                    on_wait=state.report.waiting,
-                )
-            if told["phase"] == "failed":
-                raise HubsmithError(str(told["message"]))
-            state.record_change(f"stopped the hub on {old_id}; it shows a page")
+            self._ask_for_release(state, old_id)
         except (HubsmithError, OSError, subprocess.TimeoutExpired) as exc:
             state.report.warn(
                 f"{old_id} cannot give the data volume away while it runs ({exc}): it shuts down, and shows "
                 "no page"
             )
             replacement.stop(state, old_id)
+
+    def _ask_for_release(self, state: LaunchState, old_id: str) -> None:
+        with self._swap.session(state) as session:
+            session.run(f"{HAND_OVER_PROGRAM} start")
+            told = wait_until(
+                lambda: _told(session.run(f"{HAND_OVER_PROGRAM} state")),
+                lambda told: told["phase"] in ("released", "failed"),
+                what=old_id,
+                describe=lambda told: told["message"] or told["phase"],
+                timeout_s=_RELEASE_S,
+                on_wait=state.report.waiting,
+            )
+        if told["phase"] == "failed":
+            raise HubsmithError(told["message"])
+        state.record_change(f"stopped the hub on {old_id}; it shows a page")
 
     def _resume(self, state: LaunchState, old_id: str) -> None:
         """Start the hub on the old instance; by a start of the machine where ssh does not lead to it."""
@@ -124,7 +127,7 @@ def _settle(state: LaunchState) -> None:
     )
 
 
-def _told(text: str) -> dict[str, Any]:
+def _told(text: str) -> dict[str, str]:
     """What the machine says of itself. Raises HubsmithError."""
     try:
         document = json.loads(text)

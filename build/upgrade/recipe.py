@@ -1,7 +1,7 @@
 """The upgrade, in order: the steps of a launch, with another change of instances.
 
-    new instance boots and waits → old one shows a page, stops the hub, gives the volume away → the hub answers
-    on the new one → the address moves → the old one stops
+    new instance boots and waits → old one shows a page, stops the hub, gives the volume away
+    → the hub answers on the new one → the address moves → the old one stops
 
 Whatever fails before the last arrow: the volume goes back, and the old instance is the hub again.
 """

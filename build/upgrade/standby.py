@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from build.aws import console, eventual
 from build.aws.instances import console_tail, wait_for_state
 from build.aws.wait import wait_until
-from build.errors import HubsmithError
+from build.errors import CloudError, HubsmithError
 from build.hubs import instances
 from build.image_contract import BOOT_FAILED, WAITS_FOR_VOLUME
 from build.launch.state import LaunchState
@@ -33,16 +33,19 @@ class WaitForStandby(Step[LaunchState]):
         """Raises HubsmithError when the new instance does not come that far; the old one is as it was."""
         require_old(state)
         self._swap.new_id = state.instance_id
-        wait_until(
-            lambda: _progress(state),
-            lambda seen: seen == _WAITS,
-            what=state.instance_id,
-            timeout_s=state.options.defaults.ready_minutes * 60,
-            on_wait=state.report.waiting,
-            interval_s=console.EVERY_S / 2,
-            hint="the old instance is the hub as before; the end of the new one's console:\n"
-            + console_tail(state.clients.ec2, state.instance_id),
-        )
+        try:
+            wait_until(
+                lambda: _progress(state),
+                lambda seen: seen == _WAITS,
+                what=state.instance_id,
+                timeout_s=state.options.defaults.ready_minutes * 60,
+                on_wait=state.report.waiting,
+                interval_s=console.EVERY_S / 2,
+            )
+        except CloudError as exc:
+            end = console_tail(state.clients.ec2, state.instance_id)
+            hint = f"the old instance is the hub as before; the end of the new one's console:\n{end}"
+            raise HubsmithError(exc.message + state.kernel.likely_cause(), hint=hint) from exc
         state.report.note(f"{state.instance_id} {_WAITS}")
 
     def cleanup(self, state: LaunchState) -> None:

@@ -1,7 +1,7 @@
 """The proxy's routes, by its API: all of them to the page that says that the hub is being moved.
 
-The proxy itself goes on: it has the hub's certificate, and the redirect from port 80. The hub that starts next
-gives the proxy its own routes again.
+The proxy itself goes on: it has the hub's certificate, and the redirect from port 80. The hub that starts
+next gives the proxy its own routes again.
 """
 
 from __future__ import annotations

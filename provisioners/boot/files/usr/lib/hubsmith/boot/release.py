@@ -143,7 +143,7 @@ def _is_free(device: str) -> bool:
 
 def _users_of(device: str) -> str:
     """The programs in whose mount namespace it is still mounted, for the message."""
-    number = os.stat(device).st_rdev
+    number = Path(device).stat().st_rdev
     wanted, found = f"{os.major(number)}:{os.minor(number)}", set()
     for info in Path("/proc").glob("[0-9]*/mountinfo"):
         try:

@@ -95,8 +95,8 @@ def _wait(volume_id: str, patience_s: float) -> str:
         now = time.monotonic()
         if now > deadline:
             raise VolumeError(
-                f"the data volume {volume_id} is not attached to this instance (waited {patience_s // 60:.0f} "
-                "min): attach it"
+                f"the data volume {volume_id} is not attached to this instance "
+                f"(waited {patience_s // 60:.0f} min): attach it"
             )
         if now - told > _MESSAGE_EVERY_S:
             log.info("waiting for the data volume %s to be attached", volume_id)
