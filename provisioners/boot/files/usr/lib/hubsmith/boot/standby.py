@@ -17,8 +17,11 @@ from hubsmith_machine.launch import Launch
 
 log = logging.getLogger("hubsmith-boot")
 
-STATE = Path("/etc/hubsmith/standby")
-"""Holds ``on`` or ``off`` once that has changed; before that the launch data say it."""
+STATE = Path("/var/lib/cloud/instance/hubsmith-standby")
+"""Holds ``on`` or ``off`` once that has changed; before that the launch data say it.
+
+In cloud-init's folder of this instance: an instance of an image of this machine begins anew.
+"""
 PATIENCE_S = 1200
 """The other machine goes on as the hub meanwhile. The unit's own limit is 25 minutes."""
 _PROGRAMS = (["/opt/hub/bin/jupyterhub", "--version"], ["/opt/hub/bin/node", "--version"])
