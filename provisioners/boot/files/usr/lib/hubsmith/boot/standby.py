@@ -25,7 +25,7 @@ In cloud-init's folder of this instance: an instance of an image of this machine
 PATIENCE_S = 1200
 """The other machine goes on as the hub meanwhile. The unit's own limit is 25 minutes."""
 _PROGRAMS = (["/opt/hub/bin/jupyterhub", "--version"], ["/opt/hub/bin/node", "--version"])
-_WARM_UP_S = 300
+_WARM_UP_S = 120
 
 
 def is_on(launch: Launch) -> bool:
