@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from build.errors import HubsmithError, RemoteError
+from build.hubs import instances
 from build.launch import replacement, volume, wait_for_https
 from build.upgrade import hand_over
 from build.upgrade.hand_over import HandOver
@@ -84,7 +85,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             "watch_kept": lambda *_: None,
             "_settle": lambda _: None,
         },
-        hand_over.instances: {
+        instances: {
             "by_id": lambda _, found: SimpleNamespace(state=world.states[found], public_ip="2.2.2.2")
         },
     }
