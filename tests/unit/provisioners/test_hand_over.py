@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -90,7 +91,7 @@ class Api(BaseHTTPRequestHandler):
         self._answer(201)
 
     def do_DELETE(self) -> None:
-        route = http.client.urllib.parse.unquote(self.path.removeprefix("/api/routes"))  # type: ignore[attr-defined]
+        route = unquote(self.path.removeprefix("/api/routes"))
         self._answer(204 if self.server.routes.pop(route, None) else 404)
 
     def _answer(self, status: int, body: str = "") -> None:
