@@ -19,6 +19,7 @@ try:
         lock,
         rebuild,
         schedule,
+        upgrade,
         upkeep,
     )
     from build.commands.command import Command
@@ -46,6 +47,7 @@ GROUPS = {
     "Images": _named(images.check, images.plan, lock.lock, images.build_ami, images.verify, images.images),
     "Hubs": _named(
         launch.launch,
+        upgrade.upgrade,
         hubs.hubs,
         hubs.status,
         hubs.users,

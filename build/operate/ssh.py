@@ -185,17 +185,37 @@ class SshSession:
         return status
 
 
+@dataclass(frozen=True)
+class KnownMachine:
+    """An instance whose host keys were read while it was the hub: another one may publish its own later."""
+
+    instance: HubInstance
+    host_keys: tuple[str, ...]
+
+
+def known_machine(hub: Hub, clients: Clients) -> KnownMachine:
+    """The hub's instance now, with its host keys. Raises HubsmithError, RemoteError."""
+    instance = running_instance(hub, clients)
+    return KnownMachine(instance, host_keys(hub, clients, instance))
+
+
 @contextmanager
 def ssh_session(
-    hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = ""
+    hub: Hub,
+    clients: Clients,
+    manifest: Manifest,
+    report: Reporter,
+    operator_key: str = "",
+    known: KnownMachine | None = None,
 ) -> Iterator[SshSession]:
     """Open the way for the block; it is closed at its end, however that comes.
 
+    It leads to the hub's address: to the hub's instance, or to ``known``.
     Warns when the kernel has panicked and has not started again: the block may wait for long.
     Raises HubsmithError when there is no hub to enter, RemoteError when it has not published its host keys.
     """
-    instance = running_instance(hub, clients)
-    keys = host_keys(hub, clients, instance)
+    known = known or known_machine(hub, clients)
+    instance, keys = known.instance, known.host_keys
     identity = hubs_operator_key.require_key(hub, operator_key)
     for fault in kernel_faults(clients.ec2, instance.id):
         if fault.kind == "panic" and fault.is_in_this_boot:

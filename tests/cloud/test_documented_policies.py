@@ -114,6 +114,7 @@ def look_after(account: Account, launcher: RoleRunner, site: Site) -> None:
     site.runner.client("ec2").authorize_security_group_ingress(GroupId=group_id, **left)
     account.allowed(launcher, "ssh", *IMAGE, *NAMES, "--command", "true")
     assert site.ports() == [80, 443]
+    account.allowed(launcher, "upgrade", *IMAGE, *NAMES, "--dry-run")
     for command in ("logs", "users"):
         account.run(launcher, command, *IMAGE, *NAMES)
 

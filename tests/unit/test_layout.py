@@ -100,8 +100,8 @@ LOCAL_CLOUD = (
     "ports",
 )  # fmt: skip
 BUILD = (
-    "commands", "rebuild", ("images", "operate", "launch"), "hubs", ("bake", "lock"), "cloud_config",
-    "remote", "manifest", "aws", "pipeline", "report",
+    "commands", ("rebuild", "upgrade"), ("images", "operate", "launch"), "hubs", ("bake", "lock"),
+    "cloud_config", "remote", "manifest", "aws", "pipeline", "report",
     "image_contract", "kernel_console", "paths", "bash", "errors",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")
