@@ -59,6 +59,15 @@ _IN_WORDS = {
 """Refusals that pass: progress and notes say them in a few words."""
 NOT_THERE = "not there yet"
 
+_KINDS = {
+    "InvalidAMIID": "the image",
+    "InvalidAllocationID": "the address",
+    "InvalidGroup": "the security group",
+    "InvalidInstanceID": "the instance",
+    "InvalidSnapshot": "the snapshot",
+    "InvalidVolume": "the volume",
+    "NoSuchEntity": "the role or instance profile",
+}
 _FREE_PLAN = (
     "the account is on AWS's free plan: upgrade it, or choose a type that `aws ec2 describe-instance-types "
     "--filters Name=free-tier-eligible,Values=true` lists"
@@ -87,7 +96,10 @@ def in_words(error: ClientError) -> str:
     """Why a call was refused for now, in a few words with EC2's code in brackets."""
     code = code_of(error)
     message = error.response.get("Error", {}).get("Message") or "refused"
-    words = NOT_THERE if is_not_there(error) else _IN_WORDS.get(code, message)
+    kind = _KINDS.get(code.partition(".")[0], "")
+    words = _IN_WORDS.get(code, message)
+    if is_not_there(error):
+        words = f"{kind} is {NOT_THERE}" if kind else NOT_THERE
     return f"{words} ({code})"
 
 

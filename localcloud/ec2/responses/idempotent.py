@@ -22,7 +22,7 @@ class IdempotentActions(LocalActions):
     def call_action(self) -> TYPE_RESPONSE:
         """Answer the request, or again what the first one with its token was answered."""
         # A copy: some of moto's actions change their parameters.
-        asked: Mapping[str, Any] = deepcopy(dict(self.params))  # type: ignore[call-overload]  # moto annotates it vaguely
+        asked: Mapping[str, Any] = deepcopy(dict(self.params))
         if not asked.get(client_tokens.PARAMETER) or asked.get("DryRun"):
             return super().call_action()
         action = self._get_action()
