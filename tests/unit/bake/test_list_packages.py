@@ -27,13 +27,13 @@ def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
         '"paths": {"name": "x"}\n}\n'
     )
     course = tmp_path / "opt/anaconda/envs/course"
-    for folder, text in {
+    for inside, text in {
         "lib/python3.12/site-packages/a-2.dist-info": "Metadata-Version: 2.4\nName: a\nVersion: 2\n",
         "conda-meta": '{\n  "name": "r-base",\n  "version": "4.5"\n}\n',
     }.items():
-        (course / folder).mkdir(parents=True)
-        name = "METADATA" if folder.endswith("dist-info") else "r-base-4.5.json"
-        (course / folder / name).write_text(text)
+        (course / inside).mkdir(parents=True)
+        name = "METADATA" if inside.endswith("dist-info") else "r-base-4.5.json"
+        (course / inside / name).write_text(text)
     script = (
         SCRIPT.read_text()
         .replace("/opt/", f"{shlex.quote(str(tmp_path))}/opt/")

@@ -209,7 +209,7 @@ def test_a_new_address_leads_to_a_new_instance(ec2: Any) -> None:
     ec2.associate_address = refusing("InvalidAllocationID.NotFound", "InvalidInstanceID.NotFound", {})
     ec2.get_paginator = lambda _: SimpleNamespace(paginate=lambda **_: [])
     address.MoveAddress().run(state)
-    assert ec2.changes == ["203.0.113.1 leads to i-new"]
+    assert ec2.changes == ["203.0.113.1 is associated with i-new"]
 
 
 def test_a_new_volume_is_attached_to_a_new_instance(ec2: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -49,9 +50,10 @@ def project(project: Project) -> Project:
     return project
 
 
-def given(project: Project, *overrides: str) -> object:
+def given(project: Project, *overrides: str) -> tuple[Mapping[str, object], ...]:
     """What the provisioner gets."""
-    return project.load(*overrides).provisioners[1].values["environments"]
+    values = project.load(*overrides).provisioners[1].values
+    return cast(tuple[Mapping[str, object], ...], values["environments"])
 
 
 def test_without_any_nothing_is_made(project: Project) -> None:
@@ -68,13 +70,13 @@ def test_each_is_a_line_with_the_kernel_added(project: Project) -> None:
 
 
 def test_a_kernel_of_ones_own_version_stays(project: Project) -> None:
-    (made,) = given(project, "python.environments=[{name: a, packages: ['IPyKernel<7', x]}]")  # type: ignore[misc]
+    (made,) = given(project, "python.environments=[{name: a, packages: ['IPyKernel<7', x]}]")
     assert made["packages"] == ("pip", "IPyKernel<7", "x")
 
 
 def test_a_file_is_read_and_its_channels_go_first(project: Project) -> None:
     (project.folder / "environment.yml").write_text(FILE)
-    (made,) = given(project, *FORGE, "python.environments=[{name: a, file: environment.yml}]")  # type: ignore[misc]
+    (made,) = given(project, *FORGE, "python.environments=[{name: a, file: environment.yml}]")
     assert made == {
         "name": "a",
         "channels": ("bioconda", "conda-forge"),
@@ -85,7 +87,7 @@ def test_a_file_is_read_and_its_channels_go_first(project: Project) -> None:
 
 def test_conda_brings_python_where_the_file_says_nothing_of_it(project: Project) -> None:
     (project.folder / "environment.yml").write_text("dependencies:\n  - pip: [cowsay, ipykernel]\n")
-    (made,) = given(project, *FORGE, "python.environments=[{name: a, file: environment.yml}]")  # type: ignore[misc]
+    (made,) = given(project, *FORGE, "python.environments=[{name: a, file: environment.yml}]")
     assert made["conda_packages"] == ("pip", "python")
     assert made["packages"] == ("cowsay", "ipykernel")
 

@@ -170,7 +170,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "address: public",
             "caller_cidr: 10.0.0.1",
-            "13:16 builder.caller_cidr: needs a prefix length: 10.0.0.1/32, is '10.0.0.1'",
+            "13:16 builder.caller_cidr: should have a prefix length: 10.0.0.1/32, is '10.0.0.1'",
         ),
         (
             "address: public",
@@ -267,7 +267,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "cpu_limit: 2.0",
             "network: {allowed: [10.0.0.7]}",
-            "16:23 hub.network.allowed.0: needs a prefix length: 10.0.0.7/32",
+            "16:23 hub.network.allowed.0: should have a prefix length: 10.0.0.7/32",
         ),
         (
             "cpu_limit: 2.0",

@@ -121,7 +121,7 @@ def course(*packages: str) -> dict[str, object]:
 
 def installed(environment: Path) -> dict[str, str]:
     (site,) = environment.glob("lib/python3*/site-packages")
-    return dict(path.name.removesuffix(".dist-info").rsplit("-", 1) for path in site.glob("*.dist-info"))  # type: ignore[misc]
+    return dict(path.name.removesuffix(".dist-info").rsplit("-", 1) for path in site.glob("*.dist-info"))
 
 
 def pinned() -> str:
@@ -176,7 +176,7 @@ def test_it_is_a_kernel_of_its_name_as_if_activated(machine: Machine) -> None:
         "ipykernel_launcher",
     ]
     code = "import os, shutil, sys; print(sys.prefix, os.environ['VIRTUAL_ENV'], shutil.which('python'))"
-    command = [TOOLS / "run-in-environment", folder, program, "-c", code]
+    command = [str(TOOLS / "run-in-environment"), folder, program, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(made), str(made), str(made / "bin/python")]
 
@@ -185,7 +185,13 @@ def test_what_packages_of_conda_say_at_activation_holds(tmp_path: Path) -> None:
     (tmp_path / "conda-meta").mkdir()
     (tmp_path / "etc/conda/activate.d").mkdir(parents=True)
     (tmp_path / "etc/conda/activate.d/gdal.sh").write_text("export GDAL_DATA=$CONDA_PREFIX/share/gdal\n")
-    command = [TOOLS / "run-in-environment", tmp_path, "sh", "-c", "echo $GDAL_DATA $CONDA_DEFAULT_ENV"]
+    command = [
+        str(TOOLS / "run-in-environment"),
+        str(tmp_path),
+        "sh",
+        "-c",
+        "echo $GDAL_DATA $CONDA_DEFAULT_ENV",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [f"{tmp_path}/share/gdal", tmp_path.name]
 
@@ -231,7 +237,12 @@ def test_conda_makes_those_with_its_packages(machine: Machine, cache: Path, *, l
         lock = machine.folder / "lock/environments/course"
         lock.mkdir(parents=True)
         (lock / "conda.txt").write_text(f"conda-forge/noarch/x-1-0.conda#sha256:{digest}\n")
-    asked = {"name": "course", "channels": ["bio"], "conda_packages": ["python", "x"], "packages": ["cowsay"]}
+    asked: dict[str, object] = {
+        "name": "course",
+        "channels": ["bio"],
+        "conda_packages": ["python", "x"],
+        "packages": ["cowsay"],
+    }
     made = machine.made(asked)
     assert installed(made) == {"cowsay": "6.0"}
     start = ["create", "--yes", "--quiet", "--prefix", str(made)]
