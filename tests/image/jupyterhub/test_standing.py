@@ -78,7 +78,7 @@ def test_an_expired_password_lets_nobody_in_until_a_reset(
 ) -> None:
     """https://github.com/jupyterhub/pamela/issues/27"""
     with unix_user(machine) as one:
-        root.check_output("chage --lastday 0 %s", one.name)
+        root.check_output("passwd --expire %s", one.name)
         with pytest.raises(LoginRefused):
             hub().login(one)
         given = root.check_output("/usr/lib/hubsmith/users reset %s", one.name)
