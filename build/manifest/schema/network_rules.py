@@ -20,7 +20,7 @@ def _cidr(value: str) -> str | None:
         return (
             f"should be the network itself, {network}"
             if "/" in value
-            else f"needs a prefix length: {network}"
+            else f"should have a prefix length: {network}"
         )
     return "would open ssh to everyone" if network.prefixlen == 0 else None
 
