@@ -19,6 +19,7 @@ try:
         lock,
         rebuild,
         schedule,
+        tell,
         upkeep,
     )
     from build.commands.command import Command
@@ -50,6 +51,7 @@ GROUPS = {
         hubs.status,
         hubs.users,
         kernels.kernels,
+        tell.tell,
         hubs.ssh,
         hubs.logs,
         hubs.open_,

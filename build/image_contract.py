@@ -26,6 +26,7 @@ FIRST_CONTRACT = "0.1.0"
 USERS_PROGRAM = "/usr/lib/hubsmith/users"
 STATUS_PROGRAM = "/usr/lib/hubsmith/status"
 KERNELS_PROGRAM = "/usr/lib/hubsmith/list-kernels"
+TELL_PROGRAM = "/usr/lib/hubsmith/tell"
 """Programs of the image that commands call, as root."""
 UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 """The systemd units whose journal tells how a hub is, by their names without .service."""
@@ -76,6 +77,7 @@ SINCE = {
     "users --remove": "0.2.0",  # the same; nothing opens the account again
     "users --disk-limit": "0.2.0",  # a verb of the users program
     "kernels": "0.2.0",  # a program of the image
+    "tell": "0.2.0",  # the same
     "hub.subdomains": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
     "launch.first_password_hours": "0.2.0",  # the same
 }

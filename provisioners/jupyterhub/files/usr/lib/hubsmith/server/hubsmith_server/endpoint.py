@@ -59,4 +59,9 @@ def _add_handler(web_app: Any, sources: tuple[Source, ...]) -> None:  # noqa: AN
             self.set_header("Cache-Control", "no-store")
             self.finish({"messages": [asdict(message) for source in sources for message in source()]})
 
+        def _log(self) -> None:
+            # Of each page every ten seconds: no line in the journal unless something is wrong.
+            if self.get_status() >= 400:  # noqa: PLR2004 - HTTP's errors
+                super()._log()
+
     web_app.add_handlers(".*$", [(f"{web_app.settings['base_url']}{PATH}", Messages)])
