@@ -51,7 +51,7 @@ def tell(
         says = bool(telling.text) or telling.stop_at is not None
         if clear and (says or telling.until is not None):
             raise UserError("--clear takes messages back: --text, --until and --stop-at do not go with it")
-        if telling.until is not None and not says:
+        if (telling.until is not None or telling.users) and not (says or clear):
             raise UserError('--text is required. Example: --text "The disk is made larger" --until 30m')
         chosen = choice.load()
         with ssh_session(hub, connect_to(chosen, report), chosen, report, operator_key) as session:
@@ -62,4 +62,6 @@ def tell(
             elif says:
                 session.run(telling.line(), data=telling.text)
             rows = loads(session.run(f"{TELL_PROGRAM} list"))
-        report.document(rows) if json else report.table(messages.COLUMNS, [messages.cells(row) for row in rows])
+        report.document(rows) if json else report.table(
+            messages.COLUMNS, [messages.cells(row) for row in rows]
+        )

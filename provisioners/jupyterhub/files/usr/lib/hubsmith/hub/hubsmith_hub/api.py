@@ -78,7 +78,10 @@ class OneServer(UserServerAPIHandler):
         spawner = user.spawners.get(server_name) if user is not None else None
         if spawner is not None and spawner.ready:
             spawner.stopped_because = stops.reason(
-                who.name, user.name, spawner.orm_spawner.last_activity, is_service=isinstance(who, orm.Service)
+                who.name,
+                user.name,
+                spawner.orm_spawner.last_activity,
+                is_service=isinstance(who, orm.Service),
             )
         await super().delete(user_name, server_name)
 

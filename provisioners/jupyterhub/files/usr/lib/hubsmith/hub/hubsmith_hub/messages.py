@@ -14,7 +14,7 @@ import os
 import pwd
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,17 +49,18 @@ def problem(text: str, stop_at: float | None) -> str | None:
     return None
 
 
-def add(user: str | None, text: str, until: float | None = None, stop_at: float | None = None) -> None:
-    """Tell one user, or everybody. Raises ValueError for what cannot be told, KeyError for no such user."""
+def add(
+    users: Sequence[str | None], text: str, until: float | None = None, stop_at: float | None = None
+) -> None:
+    """Tell some users, or everybody (None). Raises ValueError where one cannot be told; nobody is then."""
     if trouble := problem(text, stop_at):
         raise ValueError(trouble)
     ends = [time_s for time_s in (until, stop_at) if time_s is not None]
     message = Message(secrets.token_hex(8), text, min(ends, default=None), stop_at)
     with _held():
-        before = read(user)
-        if len(before) >= MOST:
-            raise ValueError(f"{user or EVERYONE} has {MOST} messages already: clear them first")
-        _write(user, [*before, message])
+        before = {user: _room(user) for user in users}
+        for user, earlier in before.items():
+            _write(user, [*earlier, message])
 
 
 def clear(user: str | None) -> int:
@@ -88,6 +89,16 @@ def users() -> list[str]:
     return sorted(names[number] for number in numbers if number in names)
 
 
+def _room(user: str | None) -> list[Message]:
+    """What is told already. Raises ValueError where nothing can be added to it."""
+    if user is not None and _is_shared(account := pwd.getpwnam(user)):
+        raise ValueError(f"{user} shares the group {account.pw_gid} with others, who would read the message")
+    before = read(user)
+    if len(before) >= MOST:
+        raise ValueError(f"{user or EVERYONE} has {MOST} messages already: clear them first")
+    return before
+
+
 def _file(user: str | None) -> Path:
     return FOLDER / f"{EVERYONE if user is None else pwd.getpwnam(user).pw_uid}.json"
 
@@ -108,10 +119,7 @@ def _let_read(place: int, user: str | None) -> None:
     if user is None:
         os.fchmod(place, 0o644)
         return
-    account = pwd.getpwnam(user)
-    if _is_shared(account):
-        raise ValueError(f"{user} shares the group {account.pw_gid} with others, who would read the message")
-    os.fchown(place, 0, account.pw_gid)
+    os.fchown(place, 0, pwd.getpwnam(user).pw_gid)
     os.fchmod(place, 0o640)
 
 
