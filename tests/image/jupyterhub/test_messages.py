@@ -1,4 +1,4 @@
-"""Messages to users: what ran out, what the operator tells, and that asking for them is no use of a server."""
+"""Messages to users: what ran out, what the operator tells, and who has stopped a server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ print(subprocess.run([sys.executable, "-S", "-c", code], stdout=-1, text=True).s
 def messages(session: HubClient) -> list[dict[str, Any]]:
     """What the page of this session's server would show."""
     address = f"{session.servers_url}{session.base()}hubsmith/messages"
-    token = next(one.value for one in session.session.cookies if one.name == "_xsrf" and one.path == session.base())
+    token = next(
+        one.value for one in session.session.cookies if one.name == "_xsrf" and one.path == session.base()
+    )
     answer = session.session.get(address, headers={"X-XSRFToken": token or ""}, timeout=120)
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()["messages"]
@@ -131,10 +133,11 @@ def test_a_program_that_was_ended_for_memory_is_told(
 ) -> None:
     limit = int(properties_of(root, unit_of(hub_user), "MemoryMax")["MemoryMax"])
     before = {one["id"] for one in messages(notebook)}
-    hog = (
-        f"import mmap; m = mmap.mmap(-1, {limit + 2**28}); [m.__setitem__(i, 1) for i in range(0, len(m), 4096)]"
+    touch = "[m.__setitem__(i, 1) for i in range(0, len(m), 4096)]"
+    hog = f"import mmap; m = mmap.mmap(-1, {limit + 2**28}); {touch}"
+    kernel.run(
+        f"import subprocess, sys; print(subprocess.run([sys.executable, '-S', '-c', {hog!r}]).returncode)"
     )
-    kernel.run(f"import subprocess, sys; print(subprocess.run([sys.executable, '-S', '-c', {hog!r}]).returncode)")
     new = [one for one in messages(notebook) if one["id"] not in before]
     assert any("used more memory than your limit" in one["text"] for one in new)
 

@@ -1,4 +1,4 @@
-"""What the hub's operator tells its users: one file for everybody, and one for each user who is told something.
+"""What the hub's operator tells its users: a file for everybody, and one for each user who is told something.
 
 Users' servers read them as those users (hubsmith_server/told.py), so they are outside /run/hubsmith, which
 only root may open. A user's own file can be read by root and the user's own group. They are in memory: a

@@ -44,7 +44,7 @@ def serve_with(single_user: type[SingleUser], sources: Iterable[Source]) -> None
 
 
 def _add_handler(web_app: Any, sources: tuple[Source, ...]) -> None:  # noqa: ANN401 - tornado's, which is not here
-    from jupyter_server.base.handlers import APIHandler
+    from jupyter_server.base.handlers import APIHandler  # type: ignore[import-not-found]
     from tornado import web
 
     class Messages(APIHandler):  # type: ignore[misc]
@@ -53,7 +53,7 @@ def _add_handler(web_app: Any, sources: tuple[Source, ...]) -> None:  # noqa: AN
         # Nobody uses a server because a page asks by itself: the idle culler is not to be kept from it.
         _track_activity = False
 
-        @web.authenticated
+        @web.authenticated  # type: ignore[untyped-decorator]
         def get(self) -> None:
             """All that hold now."""
             self.set_header("Cache-Control", "no-store")
@@ -61,7 +61,7 @@ def _add_handler(web_app: Any, sources: tuple[Source, ...]) -> None:  # noqa: AN
 
         def _log(self) -> None:
             # Of each page every ten seconds: no line in the journal unless something is wrong.
-            if self.get_status() >= 400:  # noqa: PLR2004 - HTTP's errors
+            if self.get_status() >= 400:
                 super()._log()
 
     web_app.add_handlers(".*$", [(f"{web_app.settings['base_url']}{PATH}", Messages)])

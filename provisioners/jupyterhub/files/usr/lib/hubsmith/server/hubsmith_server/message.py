@@ -15,7 +15,7 @@ class Message:
     level: str
     text: str
     stop_at: float | None = None
-    """When servers are going to be stopped, in seconds of the epoch; the page adds it in its own time zone."""
+    """When servers will be stopped, in seconds of the epoch; the page adds it in its own time zone."""
 
 
 def amount(size: int) -> str:
