@@ -19,6 +19,7 @@ try:
         lock,
         rebuild,
         schedule,
+        tell,
         upgrade,
         upkeep,
     )
@@ -52,6 +53,7 @@ GROUPS = {
         hubs.status,
         hubs.users,
         kernels.kernels,
+        tell.tell,
         hubs.ssh,
         hubs.logs,
         hubs.open_,

@@ -27,6 +27,7 @@ USERS_PROGRAM = "/usr/lib/hubsmith/users"
 STATUS_PROGRAM = "/usr/lib/hubsmith/status"
 KERNELS_PROGRAM = "/usr/lib/hubsmith/list-kernels"
 HAND_OVER_PROGRAM = "/usr/lib/hubsmith/hand-over"
+TELL_PROGRAM = "/usr/lib/hubsmith/tell"
 """Programs of the image that commands call, as root."""
 UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 """The systemd units whose journal tells how a hub is, by their names without .service."""
@@ -83,6 +84,7 @@ SINCE = {
     "users --disk-limit": "0.2.0",  # a verb of the users program
     "kernels": "0.2.0",  # a program of the image
     "upgrade": "0.2.0",  # the key standby of launch.json, and HAND_OVER_PROGRAM
+    "tell": "0.2.0",  # the same
     "hub.subdomains": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
     "launch.first_password_hours": "0.2.0",  # the same
 }

@@ -76,6 +76,7 @@ def mentioned(pattern: str) -> set[str]:
         image_contract.STATUS_PROGRAM,
         image_contract.KERNELS_PROGRAM,
         image_contract.HAND_OVER_PROGRAM,
+        image_contract.TELL_PROGRAM,
     ],
 )
 def test_what_commands_call_and_read_is_on_the_image(path: str) -> None:
