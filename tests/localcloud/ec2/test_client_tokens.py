@@ -100,7 +100,8 @@ def of_model() -> list[str]:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[PretendedCloud]:
     with pretended_cloud() as cloud:
-        cloud.clients.ec2.create_launch_template(**{**TEMPLATE, "LaunchTemplateName": "known"})
+        template: dict[str, Any] = {**TEMPLATE, "LaunchTemplateName": "known"}
+        cloud.clients.ec2.create_launch_template(**template)
         yield cloud
 
 

@@ -15,7 +15,7 @@ from build.errors import HubsmithError
 from build.hubs import instances, operator_key
 from build.hubs.retired import retire, retired_instances
 from build.images import retention
-from build.launch import instance
+from build.launch import instance, run_instances_request
 from build.operate.listing import list_hubs
 from build.upgrade import recipe
 from build.upgrade.options import options_like, told_at_launch
@@ -48,7 +48,7 @@ def test_the_new_instance_is_told_what_the_old_one_was_told(cloud: PretendedClou
     assert (options.instance_types, options.replace) == ((found.instance_type,), True)
     assert KEY in options.defaults.operator_keys
     old.options = options
-    assert instance._data(old)["standby"]
+    assert run_instances_request.launch_data(old)["standby"]
     assert [each for each in instance.differences(old, found) if "data" in each] == []
 
 
