@@ -84,7 +84,7 @@ def test_digests_of_the_tags_are_for_machines() -> None:
         "tag: hubsmith:fingerprint, hubsmith:settings, hubsmith:provisioners, hubsmith:parts, "
         "hubsmith:parts:2"
     )
-    assert told.endswith("by them `invoke rebuild` sees what has changed; --json shows them")
+    assert told.endswith("`invoke rebuild` compares them; --json shows them in full")
     assert not any(
         made.tags["hubsmith:parts"] in line or made.tags["hubsmith:fingerprint"] in line
         for line in lines(made)

@@ -16,7 +16,7 @@ from build.errors import UserError
 from build.hubs import instances
 from build.hubs.hub import Hub
 from build.hubs.models import Address
-from build.launch import address, image, instance, password, volume
+from build.launch import address, image, instance, password, run_instances_request, volume
 from build.launch.replacement import AttachDataVolume, TerminateOldInstance
 from build.manifest import Base
 
@@ -192,7 +192,7 @@ def test_an_instance_is_asked_for_until_ec2_knows_group_and_profile(
     state.group_id, state.profile, state.image = "sg-1", "hub", SimpleNamespace(id=IMAGE)
     made = {"Instances": [{"InstanceId": "i-new"}]}
     ec2.run_instances = refusing("InvalidGroup.NotFound", "InvalidParameterValue", made)
-    monkeypatch.setattr(instance, "_request", lambda *_: {})
+    monkeypatch.setattr(run_instances_request, "of", lambda *_: {})
     monkeypatch.setattr(instance, "_token", lambda *_: "token")
     placement = Placement("t3.small", "subnet-1", "us-east-1a")
     assert instance._run(state, placement) == "i-new"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from types import ModuleType
@@ -89,6 +90,25 @@ def test_it_waits_for_a_port_that_nobody_listens_on(module: ModuleType) -> None:
     async def scene(address: tuple[str, int]) -> None:
         with pytest.raises(module.TooLate):
             await module.wait((address[0], 1), "/", running, 0.1)
+
+    play(scene, HELLO)
+
+
+def test_a_cancellation_that_gets_lost_is_no_wait_for_ever(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As asyncio.wait_for does before Python 3.12, when its time is over in the same moment."""
+
+    async def deaf(*_: object) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "_until_it_answers", deaf)
+
+    async def scene(address: tuple[str, int]) -> None:
+        with pytest.raises(module.TooLate):
+            await module.wait(address, "/", running, 0.1)
 
     play(scene, HELLO)
 

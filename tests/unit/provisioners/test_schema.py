@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +30,7 @@ def schema(
     (tmp_path / "site/jupyterhub/__init__.py").touch()
     for number, revision in enumerate(("896818069c98", OLD)):
         (versions / f"{number}.py").write_text(MIGRATION.format(revision=revision))
+    monkeypatch.delitem(sys.modules, "jupyterhub", raising=False)  # one that another test put there
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.setattr(module, "DATABASE", tmp_path / "jupyterhub.sqlite")
     monkeypatch.setattr(site, "PROBLEM", tmp_path / "run" / "problem.json")

@@ -11,6 +11,7 @@ _LOOK_EVERY_S = 2
 """A look at the unit is a process; a question to a port nobody listens on costs nothing."""
 _ONE_ANSWER_S = 30
 _SERVER_ERROR = 500
+_CANCEL_EVERY_S = 0.1
 
 
 class Ended(Exception):
@@ -39,9 +40,18 @@ async def wait(
             raise Ended
         answer.result()
     finally:
-        for task in (answer, end):
+        await _cancelled(answer, end)
+
+
+async def _cancelled(*tasks: asyncio.Future[None]) -> None:
+    """Before Python 3.12 asyncio.wait_for may take a cancellation for itself, and the task goes on:
+    https://github.com/python/cpython/issues/86296.
+    """
+    while not all(task.done() for task in tasks):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(answer, end, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=_CANCEL_EVERY_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _until_it_answers(address: tuple[str, int], path: str) -> None:
