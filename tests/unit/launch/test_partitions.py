@@ -19,7 +19,7 @@ from build.manifest import load
 from build.pipeline import Runner
 from build.report.reporter import Reporter
 from localcloud import base_image
-from localcloud.ec2.reconcile import forwards
+from localcloud.ec2.reconcile import forwards, volumes
 from localcloud.ec2.work_queue import KeyedQueue
 from tests.pretended_cloud import IMAGE, PretendedCloud, pretended_cloud
 
@@ -40,6 +40,7 @@ def cloud(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
     monkeypatch.setattr(base_image, "cached", list)
     monkeypatch.setattr(forwards, "apply", lambda *_: {})
+    monkeypatch.setattr(volumes, "GUEST_UP_S", 0)  # there is no guest to wait for
     operator_key.ensure_key(HUB, "")
     with pretended_cloud(region) as cloud:
         cloud.host.work_queue = KeyedQueue()
