@@ -11,6 +11,7 @@ It goes through the same pages as a user does (no API token), so that what works
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import time
@@ -126,6 +127,7 @@ class HubClient:
         """
         deadline = time.monotonic() + self.timeout_s
         self.get(f"/hub/spawn/{_in_path(self.user)}/{server}".rstrip("/")).raise_for_status()
+        self._watch_start(server, deadline)
         while not (state := self.servers().get(server, {})).get("ready"):
             if not state or time.monotonic() > deadline:
                 raise HubError(
@@ -139,10 +141,20 @@ class HubClient:
         self.session.get(first, headers={"Accept": "text/html"}, timeout=_REQUEST_S)
         self.session.get(lab, timeout=_REQUEST_S).raise_for_status()
 
+    def _watch_start(self, server: str, deadline: float) -> None:
+        """Return when the start has ended: one long answer, as on the page that waits.
+
+        To ask again and again would take the processor from the start itself.
+        """
+        with self.hub_api("GET", f"{self._server_path(server)}/progress", stream=True) as events:
+            for line in events.iter_lines(chunk_size=1):  # an empty one every few seconds at least
+                event = json.loads(line[6:]) if line.startswith(b"data: ") else {}
+                if event.get("ready") or event.get("failed") or time.monotonic() > deadline:
+                    return
+
     def stop_server(self, server: str = "") -> None:
         """Press "Stop My Server" and wait until it is gone. Raises HubError when it stays."""
-        path = f"users/{_in_path(self.user)}/" + (f"servers/{server}" if server else "server")
-        self.hub_api("DELETE", path).raise_for_status()
+        self.hub_api("DELETE", self._server_path(server)).raise_for_status()
         self.wait_until_stopped(server)
 
     def wait_until_stopped(self, server: str = "") -> None:
@@ -152,6 +164,9 @@ class HubClient:
             if time.monotonic() > deadline:
                 raise HubError(f"the server of {self.user} did not stop")
             time.sleep(1)
+
+    def _server_path(self, server: str) -> str:
+        return f"users/{_in_path(self.user)}/" + (f"servers/{server}" if server else "server")
 
     def servers(self) -> dict[str, dict[str, Any]]:
         """{name: what the hub says of it}; the default server is called ""."""
