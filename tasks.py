@@ -19,6 +19,8 @@ try:
         lock,
         rebuild,
         schedule,
+        tell,
+        upgrade,
         upkeep,
     )
     from build.commands.command import Command
@@ -46,10 +48,12 @@ GROUPS = {
     "Images": _named(images.check, images.plan, lock.lock, images.build_ami, images.verify, images.images),
     "Hubs": _named(
         launch.launch,
+        upgrade.upgrade,
         hubs.hubs,
         hubs.status,
         hubs.users,
         kernels.kernels,
+        tell.tell,
         hubs.ssh,
         hubs.logs,
         hubs.open_,

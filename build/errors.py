@@ -66,7 +66,7 @@ class ManifestError(UserError):
         count = len(self.problems)
         super().__init__(
             "\n".join(str(problem) for problem in self.problems),
-            hint=f"{count} problem{'s' * (count != 1)} to mend",
+            hint=f"{count} problem{'s' * (count != 1)} found",
         )
 
 

@@ -26,6 +26,8 @@ FIRST_CONTRACT = "0.1.0"
 USERS_PROGRAM = "/usr/lib/hubsmith/users"
 STATUS_PROGRAM = "/usr/lib/hubsmith/status"
 KERNELS_PROGRAM = "/usr/lib/hubsmith/list-kernels"
+HAND_OVER_PROGRAM = "/usr/lib/hubsmith/hand-over"
+TELL_PROGRAM = "/usr/lib/hubsmith/tell"
 """Programs of the image that commands call, as root."""
 UNITS = ("hubsmith-boot", "jupyterhub", "jupyterhub-proxy", "certbot-renew")
 """The systemd units whose journal tells how a hub is, by their names without .service."""
@@ -42,6 +44,10 @@ HOST_KEYS = "host-keys"
 BOOT_STATUS = "status"
 """SSM parameter below the hub's prefix, written by the machine: how far it is, JSON with BOOT_STATUS_KEYS."""
 BOOT_STATUS_KEYS = ("phase", "at", "instance_id", "message", "certificate")
+WAITS_FOR_VOLUME = "waiting for the data volume {} to be attached"
+"""What a machine that boots without its data volume prints on its console, each minute."""
+BOOT_FAILED = "FAILED, the hub will not start: "
+"""What a machine prints on its console when a step of its boot has failed; why follows."""
 READY, FAILED = "ready", "failed"
 """The phases that end a boot; those before them are for people."""
 
@@ -66,6 +72,7 @@ class LaunchData(_NeededData, total=False):
 
     first_password_hours: int
     subdomains: bool
+    standby: bool
     acme_directory: str
     acme_ca: str
     aws_endpoint_url: str
@@ -76,6 +83,8 @@ SINCE = {
     "users --remove": "0.2.0",  # the same; nothing opens the account again
     "users --disk-limit": "0.2.0",  # a verb of the users program
     "kernels": "0.2.0",  # a program of the image
+    "upgrade": "0.2.0",  # the key standby of launch.json, and HAND_OVER_PROGRAM
+    "tell": "0.2.0",  # the same
     "hub.subdomains": "0.2.0",  # a key of launch.json, which an older image refuses at its boot
     "launch.first_password_hours": "0.2.0",  # the same
 }
@@ -84,13 +93,18 @@ names them.
 """
 
 
+def supports(what: str, has: str) -> bool:
+    """Whether an image that Hubsmith ``has`` built can do ``what`` (of SINCE, or anything older)."""
+    return _numbers(has) >= _numbers(SINCE.get(what, FIRST_CONTRACT))
+
+
 def require(what: str, has: str, image_id: str, domain: str) -> None:
     """Raises UserError, with both versions, when ``what`` (of SINCE) needs a newer image than ``has``.
 
     What is not in SINCE works with every image.
     """
-    needs = SINCE.get(what, FIRST_CONTRACT)
-    if _numbers(has) < _numbers(needs):
+    if not supports(what, has):
+        needs = SINCE[what]
         raise UserError(
             f"{what} needs an image that Hubsmith {needs} or later has built; {image_id} was built by "
             f"Hubsmith {has}",

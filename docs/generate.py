@@ -85,12 +85,14 @@ def _section(path: str, part: Schema, schema: Schema) -> Iterator[str]:
         yield (
             f"\n{'#' * min(4, name.count('.') + 2)} {name}\n\n"
             f"{each.get('description') or inner.get('description', '')}."
+            + (" Each entry has:" if "items" in each else "")
         )
         yield from _section(name, inner, schema)
 
 
 def _definition(part: Schema, schema: Schema) -> Schema | None:
-    """The section that a key holds, if it holds one."""
+    """The section that a key holds, if it holds one, or a list of such."""
+    part = part.get("items", part)
     reference = part.get("$ref") or next(
         (each["$ref"] for each in part.get("anyOf", ()) if "$ref" in each), None
     )

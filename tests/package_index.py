@@ -45,8 +45,8 @@ class Index:
 
 
 @contextmanager
-def serving() -> Iterator[Index]:
-    """An empty index."""
+def serving(*, keep_files: bool = False) -> Iterator[Index]:
+    """An empty index. Clients may keep its files in their caches, as those of PyPI, if that is said."""
     index = Index()
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,8 @@ def serving() -> Iterator[Index]:
             self.send_response(200)
             self.send_header("Content-Type", found[0])
             self.send_header("Content-Length", str(len(found[1])))
-            self.send_header("Cache-Control", "no-store")
+            is_kept = keep_files and self.path.startswith("/files/")
+            self.send_header("Cache-Control", "max-age=3600, immutable" if is_kept else "no-store")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(found[1])

@@ -50,6 +50,24 @@ _HINTS = {
 }
 
 
+_IN_WORDS = {
+    "SnapshotCreationPerVolumeRateExceeded": "another snapshot of the volume was begun less than 15 s ago",
+    "ConcurrentSnapshotLimitExceeded": "too many snapshots of the volume are pending",
+    "InvalidAMIID.Unavailable": "the image is not available yet",
+    "InvalidInstanceAttributeValue": "the instance does not have the device yet",
+}
+"""Refusals that pass: progress and notes say them in a few words."""
+NOT_THERE = "not there yet"
+
+_KINDS = {
+    "InvalidAMIID": "the image",
+    "InvalidAllocationID": "the address",
+    "InvalidGroup": "the security group",
+    "InvalidInstanceID": "the instance",
+    "InvalidSnapshot": "the snapshot",
+    "InvalidVolume": "the volume",
+    "NoSuchEntity": "the role or instance profile",
+}
 _FREE_PLAN = (
     "the account is on AWS's free plan: upgrade it, or choose a type that `aws ec2 describe-instance-types "
     "--filters Name=free-tier-eligible,Values=true` lists"
@@ -72,6 +90,23 @@ _STILL_EXPIRED = "the refreshed credentials are still expired"
 def code_of(error: BaseException) -> str:
     """EC2's error code (``InvalidAMIID.NotFound``), or an empty string."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def in_words(error: ClientError) -> str:
+    """Why a call was refused for now, in a few words with EC2's code in brackets."""
+    code = code_of(error)
+    message = error.response.get("Error", {}).get("Message") or "refused"
+    kind = _KINDS.get(code.partition(".")[0], "")
+    words = _IN_WORDS.get(code, message)
+    if is_not_there(error):
+        words = f"{kind} is {NOT_THERE}" if kind else NOT_THERE
+    return f"{words} ({code})"
+
+
+def is_not_there(error: BaseException) -> bool:
+    """Is that AWS's answer about a thing that it does not know?"""
+    code = code_of(error)
+    return code.endswith(".NotFound") or code == "NoSuchEntity"
 
 
 def explain(error: BaseException) -> HubsmithError | None:

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from build.aws.errors import code_of
+from build.aws.errors import NOT_THERE, code_of, in_words, is_not_there
 from build.aws.wait import INTERVAL_S, wait_until
 from build.errors import CloudError
 
@@ -34,7 +34,6 @@ SETTLED_S = 6.0
 """After that a list has what was made. It is short, as whoever presses Ctrl-C waits for it; what a cleanup
 has not seen all the same is found by sweep.
 """
-NOT_THERE = "not there yet"
 
 
 @dataclass
@@ -69,12 +68,6 @@ def settle(on_wait: Callable[[str], object] = lambda _: None) -> None:
     if left_s > 0:
         on_wait(f"what was made a moment ago: listed in {left_s:.0f} s")
         time.sleep(left_s)
-
-
-def is_not_there(error: BaseException) -> bool:
-    """Is that AWS's answer about a thing that it does not know?"""
-    code = code_of(error)
-    return code.endswith(".NotFound") or code == "NoSuchEntity"
 
 
 def found(describe: Callable[[], Sequence[T]]) -> T | None:
@@ -141,7 +134,7 @@ def retried(
             attempt,
             bool,
             what=what,
-            describe=lambda _: code_of(refusals[-1]),
+            describe=lambda _: in_words(refusals[-1]),
             timeout_s=timeout_s,
             interval_s=interval_s,
             on_wait=on_wait,

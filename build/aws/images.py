@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from build.aws import eventual
+from build.aws.errors import NOT_THERE
 from build.aws.wait import wait_until
 from build.errors import CloudError
 
@@ -45,7 +46,7 @@ def wait_until_available(
         look,
         lambda image: image is not None and image["State"] == AVAILABLE,
         what=image_id,
-        describe=lambda image: str(image["State"]) if image else eventual.NOT_THERE,
+        describe=lambda image: str(image["State"]) if image else NOT_THERE,
         timeout_s=timeout_s,
         on_wait=on_wait,
     )

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from build.aws import eventual
 from build.aws.console import output
+from build.aws.errors import NOT_THERE
 from build.aws.wait import wait_until
 from build.errors import CloudError
 
@@ -69,7 +70,7 @@ def wait_for_state(
 
 def state_of(seen: InstanceTypeDef | None) -> str:
     """``running``, ``stopped``, …; in words while the instance is not listed yet."""
-    return str(seen["State"]["Name"]) if seen else eventual.NOT_THERE
+    return str(seen["State"]["Name"]) if seen else NOT_THERE
 
 
 def console_tail(ec2: EC2Client, instance_id: str, lines: int = _CONSOLE_LINES) -> str:

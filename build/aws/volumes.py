@@ -1,17 +1,23 @@
-"""What more than one room asks of volumes: whether there is one, and to wait for a state."""
+"""What more than one room asks of volumes: whether there is one, to attach it, and to wait for a state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from build.aws import eventual
+from build.aws.errors import NOT_THERE, code_of
 from build.aws.wait import wait_until
 from build.errors import CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import VolumeTypeDef
+
+_TAKEN = ("VolumeInUse", "InvalidParameterValue")
+"""The volume, or the device of the instance."""
 
 
 def described(ec2: EC2Client, volume_id: str) -> VolumeTypeDef | None:
@@ -31,9 +37,38 @@ def state_of(volume: VolumeTypeDef | None) -> str:
     instance before it is attached.
     """
     if volume is None:
-        return eventual.NOT_THERE
+        return NOT_THERE
     attachments = (str(found["State"]) for found in volume.get("Attachments", []))
     return next((state for state in attachments if state != "attached"), str(volume["State"]))
+
+
+def attach(
+    ec2: EC2Client,
+    volume_id: str,
+    instance_id: str,
+    device: str,
+    *,
+    on_wait: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Attach the volume, as soon as EC2 knows it and the instance. Raises what botocore raises.
+
+    AttachVolume has no client token: botocore's next try after a lost answer is refused, because the volume
+    is attached.
+    """
+    try:
+        eventual.retried(
+            lambda: ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device=device),
+            what=f"{volume_id} at {instance_id}",
+            on_wait=on_wait,
+        )
+    except ClientError as exc:
+        if code_of(exc) not in _TAKEN or _holder(described(ec2, volume_id)) != instance_id:
+            raise
+
+
+def _holder(volume: VolumeTypeDef | None) -> str | None:
+    attachments = volume.get("Attachments", []) if volume else []
+    return attachments[0].get("InstanceId") if attachments else None
 
 
 def wait_for_state(

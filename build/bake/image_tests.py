@@ -97,7 +97,7 @@ def run_with_config(
     summary = junit.read(results)
     if not summary.passed and not summary.failed and (not summary.skipped or stage in _MUST_PASS):
         raise manifest.problem(
-            ("tests", "pytest_args"), "let no test run: an image that nothing has tested is not published"
+            ("tests", "pytest_args"), "no test was run with them: an untested image is not published"
         )
     return summary
 

@@ -24,4 +24,4 @@ def in_words(state: Bake) -> str | None:
 
 def _layers(state: Bake) -> str:
     until = datetime.fromisoformat(state.since) + timedelta(days=state.manifest.layers.max_age_days)
-    return f"{len(state.layer_ids)} layer(s) for later builds, of use until {until:%Y-%m-%d}"
+    return f"{len(state.layer_ids)} layer(s) for later builds, usable until {until:%Y-%m-%d}"

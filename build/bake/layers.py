@@ -93,9 +93,9 @@ def _best(
     encrypted: bool,
 ) -> LayerChoice:
     why = (
-        f"{use.name} or what is before it is not as when a layer was made"
+        f"{use.name}, or a provisioner before it, has changed since the last layer"
         if use.name in with_layers
-        else "none was made yet"
+        else "no layer was saved yet"
     )
     for snapshot in sorted(
         snapshots, key=lambda one: (tags.as_dict(one.get("Tags"))[tags.SINCE], one["StartTime"]), reverse=True

@@ -111,13 +111,7 @@ def plan(
         manifest=manifest.path,
         profiles=manifest.profiles,
         image_name=f"{manifest.image.name}-<time>-<run>",
-        base={
-            "id": base.id,
-            "name": base.name,
-            "owner": base.owner,
-            "architecture": base.architecture,
-            "login_user": base.login_user,
-        },
+        base=_base(base),
         base_reason=_base_reason(manifest),
         start=start,
         builder=_builder(manifest),
@@ -156,6 +150,16 @@ def _step(use: ProvisionerUse, mark: Fingerprint, layer: str) -> PlannedProvisio
     )
 
 
+def _base(base: BaseImageFacts) -> dict[str, str]:
+    return {
+        "id": base.id,
+        "name": base.name,
+        "owner": base.owner,
+        "architecture": base.architecture,
+        "login_user": base.login_user,
+    }
+
+
 def _base_reason(manifest: Manifest) -> str:
     base = manifest.base
     if base.id:
@@ -173,7 +177,7 @@ def _reason(published: Published, made_of: Inputs) -> str:
         return (
             f"{published.image_id} is up to date: a build would only bring newer packages from the registries"
         )
-    return f"{published.image_id} is made of something else: {'; '.join(changes)}"
+    return f"{published.image_id} differs: {'; '.join(changes)}"
 
 
 def _builder(manifest: Manifest) -> dict[str, object]:

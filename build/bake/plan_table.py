@@ -56,7 +56,7 @@ def _afterwards(planned: Plan) -> Iterator[tuple[str, str]]:
     for name, value in planned.tags.items():
         if name not in digests:
             yield "tag", f"{name} = {value}"
-    yield "tag", f"{', '.join(digests)}: by them `invoke rebuild` sees what has changed; --json shows them"
+    yield "tag", f"{', '.join(digests)}: `invoke rebuild` compares them; --json shows them in full"
     for action in planned.publish:
         yield "publish", action
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from invoke import Context
@@ -10,6 +11,7 @@ from build.commands.command import command
 from build.commands.common import JSON, cli_session
 from build.commands.options import Several
 from build.errors import UserError
+from build.report.reporter import Reporter
 
 _HELP = {
     "error": "CALL=CODE  Answer a call with an error: RunInstances=InsufficientInstanceCapacity, "
@@ -63,38 +65,63 @@ def faults(
     """
     with cli_session() as report:
         from localcloud.faults import client  # when it runs: see cloud.py
-        from localcloud.server import control
 
-        endpoint = control.find(control.default_folder())
-        if endpoint is None:
-            raise UserError("the local cloud is not running", hint="`invoke cloud.up` starts it")
+        url = _url()
         if clear:
-            client.clear(endpoint.url, "" if clear == "all" else clear)
-        if profile:
-            client.add_profile(endpoint.url, profile)
-        conditions = {
-            "times": times or None,
-            "where": dict(_pair("where", condition) for condition in where or ()),
-        }
+            client.clear(url, "" if clear == "all" else clear)
         wanted = [
-            *_of_calls(error, delay, conditions),
+            *_of_calls(error, delay, times, where or ()),
             *_of_states(state, hide, consistency),
             *_of_zones(no_capacity),
+            *_of_services(route53_pending=route53_pending, acme_refuse=acme_refuse),
         ]
-        wanted += [{"kind": "route53-pending"}] * route53_pending + [{"kind": "acme-refuse"}] * acme_refuse
-        if wanted:
-            client.add(endpoint.url, wanted)
-        for act, instance_id in (("freeze", freeze), ("thaw", thaw), ("kill", kill)):
-            if instance_id:
-                client.machine(endpoint.url, instance_id, act)
-        if expire_credentials:
-            for arn in client.expire(endpoint.url, expire_credentials):
-                report.note(f"expired: {arn}")
-        listed = client.listed(endpoint.url)
-        report.document(listed) if json else report.table(("number", "fault", "", "still"), _rows(listed))
+        _add(url, profile, wanted)
+        _act(url, {"freeze": freeze, "thaw": thaw, "kill": kill}, expire_credentials, report)
+        _show(url, report, json=json)
 
 
-def _of_calls(error: str, delay: str, conditions: dict[str, Any]) -> list[dict[str, Any]]:
+def _url() -> str:
+    from localcloud.server import control
+
+    endpoint = control.find(control.default_folder())
+    if endpoint is None:
+        raise UserError("the local cloud is not running", hint="`invoke cloud.up` starts it")
+    return endpoint.url
+
+
+def _add(url: str, profile: str, wanted: list[dict[str, Any]]) -> None:
+    from localcloud.faults import client
+
+    if profile:
+        client.add_profile(url, profile)
+    if wanted:
+        client.add(url, wanted)
+
+
+def _act(url: str, machines: Mapping[str, str], sessions: str, report: Reporter) -> None:
+    """What happens once: to machines ({what: instance id}) and to sessions; nothing where no one is named."""
+    from localcloud.faults import client
+
+    for act, instance_id in machines.items():
+        if instance_id:
+            client.machine(url, instance_id, act)
+    if sessions:
+        for arn in client.expire(url, sessions):
+            report.note(f"expired: {arn}")
+
+
+def _show(url: str, report: Reporter, *, json: bool) -> None:
+    from localcloud.faults import client
+
+    listed = client.listed(url)
+    report.document(listed) if json else report.table(("number", "fault", "", "still"), _rows(listed))
+
+
+def _of_calls(error: str, delay: str, times: int, where: Iterable[str]) -> list[dict[str, Any]]:
+    conditions: dict[str, Any] = {
+        "times": times or None,
+        "where": dict(_pair("where", condition) for condition in where),
+    }
     wanted = []
     if error:
         call, code = _pair("error", error)
@@ -123,6 +150,11 @@ def _of_zones(no_capacity: str) -> list[dict[str, Any]]:
         return []
     zone, instance_type = _pair("no-capacity", no_capacity)
     return [{"kind": "no-capacity", "zone": zone, "instance_type": instance_type}]
+
+
+def _of_services(*, route53_pending: bool, acme_refuse: bool) -> list[dict[str, Any]]:
+    wanted = (("route53-pending", route53_pending), ("acme-refuse", acme_refuse))
+    return [{"kind": kind} for kind, is_wanted in wanted if is_wanted]
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

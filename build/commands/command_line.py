@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from invoke import Collection, ParserContext
 
@@ -94,23 +94,23 @@ def check(arguments: Sequence[str], commands: Contexts) -> None:
 def _check_before_commands(word: str, words: list[str], commands: Contexts) -> None:
     """The command, or an option of Invoke's that needs no more than to be there."""
     if not word.startswith("-"):
-        raise UserError(
-            f"{word}: not a command", hint=_nearest(word, commands, "`invoke --list` shows the commands")
-        )
+        raise UserError(f"{word}: not a command", hint=_nearest_command(word, commands))
     option, equals, _ = word.partition("=")
     if option in _WITH_VALUE and not equals and words:
         words.pop(0)
     elif option not in (*_HARMLESS, *_WITH_VALUE, *HELP):
         raise UserError(
             f"invoke has no option {option} before a command",
-            hint="options stand behind the command: `invoke COMMAND -h` lists them",
+            hint="options go after the command: `invoke COMMAND -h` lists them",
         )
 
 
 def _hint_for_word(word: str, command: ParserContext, commands: Contexts) -> str:
     if word.endswith((".yaml", ".yml")) and "--manifest" in command.flags:
         return f"did you mean --manifest {word}?"
-    return _nearest(word, commands, "`invoke --list` shows the commands")
+    if "." in word and "--domain" in command.flags and not _near(word, commands):
+        return f"did you mean --domain {word}?"
+    return _nearest_command(word, commands)
 
 
 def _check_option(command: ParserContext, word: str) -> None:
@@ -165,6 +165,16 @@ def _takes_next(command: ParserContext, word: str) -> bool:
     return word in command.flags and bool(command.flags[word].takes_value)
 
 
-def _nearest(word: str, known: Sequence[str] | Contexts, otherwise: str) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
+def _nearest_command(word: str, commands: Contexts) -> str:
+    """By the name that `invoke --list` shows: an alias is not in it, and would start a build."""
+    near = _near(word, commands)
+    return f"did you mean {commands[near[0]].name}?" if near else "`invoke --list` shows the commands"
+
+
+def _nearest(word: str, known: Sequence[str], otherwise: str) -> str:
+    near = _near(word, known)
     return f"did you mean {near[0]}?" if near else otherwise
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(word, list(known), n=1)

@@ -17,7 +17,9 @@ from build.errors import HubsmithError
 from build.image_contract import UNITS, USERS_PROGRAM
 
 if TYPE_CHECKING:
+    from build.operate.ssh import SshSession
     from build.operate.user_changes import Changes
+    from build.report.reporter import Reporter
 
 KEY = {"operator-key": "FILE  Private key to log in with (default: the hub's key on this machine)"}
 
@@ -124,10 +126,16 @@ def users(
                     [dict(zip(user_changes.COLUMNS, row, strict=True)) for row in rows]
                 ) if json else (report.table(user_changes.COLUMNS, rows))
                 return
-            for what, names in jobs:
-                data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
-                if not session.show(_users_line(what, names, json=json), data=data):
-                    report.note("done")
+            _change_users(session, jobs, report, json=json)
+
+
+def _change_users(
+    session: SshSession, jobs: Sequence[tuple[str, Sequence[str]]], report: Reporter, *, json: bool
+) -> None:
+    for what, names in jobs:
+        data = "".join(f"{name}\n" for name in names) if what == "add -" else ""
+        if not session.show(_users_line(what, names, json=json), data=data):
+            report.note("done")
 
 
 def _jobs(changes: Changes, *, list: bool) -> Sequence[tuple[str, Sequence[str]]]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from build.commands.common import JSON, cli_session, connect_to, parse_on_failure
 from build.commands.options import ManifestOptions, manifest_task
 from build.commands.regions import show_by_region, with_copies
 from build.errors import UserError
 from build.report.reporter import Reporter
+
+if TYPE_CHECKING:
+    from build.bake.state import TestRun
+    from build.manifest import Manifest
+    from build.remote.ssh_target import SshTarget
 
 
 @manifest_task()
@@ -77,7 +84,10 @@ def build_ami(
     verbose: bool = False,
     json: bool = False,
 ) -> None:
-    """Build an image, test it, publish it and print its id."""
+    """Build an image, test it, publish it and print its id.
+
+    `invoke build` and `invoke bake` are the same command.
+    """
     from build.bake import image_tests
     from build.bake.plan import test_files
     from build.bake.recipe import bake
@@ -126,45 +136,68 @@ def verify(
     required.
     """
     from build.bake.recipe import verify as verify_image
-    from build.hubs.hub import Hub
-    from build.images import verify_host as verifier
-    from build.launch.options import is_image_id
-    from build.operate.ssh import ssh_session
     from build.remote.ssh_target import SshTarget
 
     with cli_session(verbose=verbose) as report:
-        if sum(map(bool, (ami, host, domain))) != 1:
-            raise UserError(
-                "verify needs one of --ami, --domain and --host",
-                hint="invoke verify --ami ami-…, or --domain hub.example.org",
-            )
+        _check_target(ami, host, domain)
         operator_key = _one_key(operator_key, identity, report)
-        if ami and not is_image_id(ami):
-            raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
         chosen = choice.load()
         if ami:
             tests, folder = verify_image(chosen, connect_to(chosen, report), report, ami)
         elif domain:
-            with ssh_session(
-                Hub.named(domain), connect_to(chosen, report), chosen, report, operator_key
-            ) as session:
-                summary, folder = verifier.verify(
-                    chosen, session.target.address, session.config, heavy=heavy, report=report
-                )
-            tests = [summary]
+            tests, folder = _verify_hub(chosen, domain, operator_key, report, heavy=heavy)
         else:
             target = SshTarget(host, user, _file(operator_key), _file(known_hosts), port or None)
-            with verifier.reached(target) as config:
-                summary, folder = verifier.verify(chosen, host, config, heavy=heavy, report=report)
-            tests = [summary]
-        report.note(f"JUnit files: {folder}/tests-*.xml")
-        rows = [
-            (test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s")
-            for test in tests
-        ]
-        report.document(
-            {"tests": [asdict(test) for test in tests], "folder": str(folder)}
-        ) if json else report.table(("",) * 4, rows)
+            tests, folder = _verify_host(chosen, target, report, heavy=heavy)
+        _tell(tests, folder, report, json=json)
+
+
+def _check_target(ami: str, host: str, domain: str) -> None:
+    """Raise UserError unless exactly one is given, and the image's id is one."""
+    from build.launch.options import is_image_id
+
+    if sum(map(bool, (ami, host, domain))) != 1:
+        raise UserError(
+            "verify needs one of --ami, --domain and --host",
+            hint="invoke verify --ami ami-…, or --domain hub.example.org",
+        )
+    if ami and not is_image_id(ami):
+        raise UserError(f"--ami {ami}: not the id of an image", hint="`invoke images` lists them")
+
+
+def _verify_hub(
+    manifest: Manifest, domain: str, operator_key: str, report: Reporter, *, heavy: bool
+) -> tuple[list[TestRun], Path]:
+    from build.hubs.hub import Hub
+    from build.images import verify_host as verifier
+    from build.operate.ssh import ssh_session
+
+    clients = connect_to(manifest, report)
+    with ssh_session(Hub.named(domain), clients, manifest, report, operator_key) as session:
+        address = session.target.address
+        summary, folder = verifier.verify(manifest, address, session.config, heavy=heavy, report=report)
+    return [summary], folder
+
+
+def _verify_host(
+    manifest: Manifest, target: SshTarget, report: Reporter, *, heavy: bool
+) -> tuple[list[TestRun], Path]:
+    from build.images import verify_host as verifier
+
+    with verifier.reached(target) as config:
+        summary, folder = verifier.verify(manifest, target.address, config, heavy=heavy, report=report)
+    return [summary], folder
+
+
+def _tell(tests: Sequence[TestRun], folder: Path, report: Reporter, *, json: bool) -> None:
+    report.note(f"JUnit files: {folder}/tests-*.xml")
+    rows = [
+        (test.stage, f"{test.passed} passed", f"{test.skipped} skipped", f"{test.seconds:.0f} s")
+        for test in tests
+    ]
+    report.document(
+        {"tests": [asdict(test) for test in tests], "folder": str(folder)}
+    ) if json else report.table(("",) * 4, rows)
 
 
 def _one_key(operator_key: str, identity: str, report: Reporter) -> str:
@@ -172,7 +205,7 @@ def _one_key(operator_key: str, identity: str, report: Reporter) -> str:
     if not identity:
         return operator_key
     if operator_key and operator_key != identity:
-        raise UserError("--identity and --operator-key are one option", hint="give --operator-key alone")
+        raise UserError("--identity and --operator-key are the same option", hint="give --operator-key alone")
     report.note("--identity is now called --operator-key; both work")
     return identity
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from build.launch.state import LaunchState
 
 DOMAIN = {"domain": "DOMAIN  The hub's name, such as hub.example.org (required)"}
-_GOES_ON = "the same command again goes on from here"
+_GOES_ON = "run the same command again to go on from here"
 
 
 @manifest_task(
@@ -67,21 +67,10 @@ def launch(
     with cli_session(when_stopped=_GOES_ON) as report:
         hub = Hub.named(domain)
         chosen = choice.load()
-        options = CliOptions(
-            ami,
-            instance_type,
-            subnet,
-            data_size,
-            email,
-            admin,
-            staging,
-            no_dns,
-            rehearse,
-            take_over,
-            replace,
-            no_wait,
-        )
-        wanted = resolve_options(chosen, options)
+        # In the order of its fields.
+        places = (ami, instance_type, subnet, data_size, email, admin)
+        switches = (staging, no_dns, rehearse, take_over, replace, no_wait)
+        wanted = resolve_options(chosen, CliOptions(*places, *switches))
         check_email(chosen, wanted)
         done = recipe.launch(chosen, connect_to(chosen, report), report, hub, wanted, operator_key)
         _tell(done, report, json=json)
@@ -133,6 +122,6 @@ def destroy(
 
 
 def _ask(hub: Hub, *, with_data: bool) -> None:
-    lost = "with all homes, notebooks and users" if with_data else "but for its data volume"
-    if answer_to(f"{hub.domain} will be gone, {lost}. Type its name: ").lower() != hub.domain:
+    lost = "with all homes, notebooks and users" if with_data else "but not its data volume"
+    if answer_to(f"{hub.domain} will be removed, {lost}. Type its name: ").lower() != hub.domain:
         raise UserError("nothing was removed", hint="--yes skips the question")

@@ -29,7 +29,7 @@ def lock(choice: ManifestOptions, upgrade: bool = False, diff: bool = False, jso
     from build.lock.write import write
     from build.manifest.packages import lockfile_format
 
-    with cli_session(when_stopped="the lock is as it was") as report:
+    with cli_session(when_stopped="the lock was not changed") as report:
         chosen = choice.load()
         path = chosen.lock_path
         found, _tree, problems = lockfile_format.load(path)

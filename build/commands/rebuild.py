@@ -118,10 +118,7 @@ def _rebuild(
     limit: timedelta | None,
     when_failed: OnFailure,
 ) -> None:
-    from build.bake.recipe import bake
-    from build.images import sweep
     from build.rebuild import due as rebuilder
-    from build.rebuild.failures import SsmStore
 
     with rebuilder.rebuild_lock(manifest) as holder:
         if holder:
@@ -134,33 +131,56 @@ def _rebuild(
             rebuilder.mark_run(manifest)
         clients = connect_to(manifest, report, base=True)
         if options.scheduled:
-            for each in with_copies(manifest, clients):
-                sweep.remove_expired(each, report)
-            counter.go_on(SsmStore(clients, manifest.image.name))
+            _prepare_scheduled(manifest, clients, report, counter)
         decision = _judge(manifest, clients, report, limit)
         counter.went_well()
-        if not decision.stale:
-            _tell(decision, report, json=options.json)
-            return
-        for reason in decision.reasons:
-            report.note(f"due: {reason}")
-        image_id = None
-        if why_not := counter.pause(decision.inputs):
-            report.note(why_not)
+        if decision.stale:
+            _build(manifest, clients, report, counter, decision, options, when_failed)
         else:
-            image_id = bake(
-                manifest, clients, report, when_failed, no_cache=options.no_cache or decision.aged
-            )
-        if options.json:
-            report.document(
-                {
-                    "image_id": image_id or decision.image_id,
-                    "built": bool(image_id),
-                    "reasons": decision.reasons,
-                }
-            )
-        elif image_id:
-            report.result(image_id)
+            _tell(decision, report, json=options.json)
+
+
+def _prepare_scheduled(
+    manifest: Manifest, clients: Clients, report: Reporter, counter: FailureStreak
+) -> None:
+    """Remove what earlier runs have left, and count failures where every machine sees them."""
+    from build.images import sweep
+    from build.rebuild.failures import SsmStore
+
+    for each in with_copies(manifest, clients):
+        sweep.remove_expired(each, report)
+    counter.go_on(SsmStore(clients, manifest.image.name))
+
+
+def _build(
+    manifest: Manifest,
+    clients: Clients,
+    report: Reporter,
+    counter: FailureStreak,
+    decision: RebuildDecision,
+    options: RebuildOptions,
+    when_failed: OnFailure,
+) -> None:
+    """Build what is due, unless failures have paused it, and print the image to use."""
+    from build.bake.recipe import bake
+
+    for reason in decision.reasons:
+        report.note(f"due: {reason}")
+    image_id = None
+    if why_not := counter.pause(decision.inputs):
+        report.note(why_not)
+    else:
+        image_id = bake(manifest, clients, report, when_failed, no_cache=options.no_cache or decision.aged)
+    if options.json:
+        report.document(
+            {
+                "image_id": image_id or decision.image_id,
+                "built": bool(image_id),
+                "reasons": decision.reasons,
+            }
+        )
+    elif image_id:
+        report.result(image_id)
 
 
 def _judge(

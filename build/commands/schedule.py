@@ -69,6 +69,7 @@ def schedule(
     with cli_session() as report:
         keeper = _keeper(on)
         _refuse_unused(keeper, {"--source": source, "--revision": revision, "--notify": notify})
+        _check_address(notify)
         choice = replace(choice, cloud=choice.cloud or ("aws" if keeper in ("github", "aws") else ""))
         chosen = choice.load(building=True)
         if remove:
@@ -100,6 +101,14 @@ def _refuse_unused(keeper: str, given: dict[str, str]) -> None:
             f"{', '.join(unused)}: only for --on aws; {keeper} {_INSTEAD[keeper]}",
             hint=f"leave {'it' if len(unused) == 1 else 'them'} out, or schedule with --on aws",
         )
+
+
+def _check_address(notify: str) -> None:
+    """SNS would take anything, and mail nobody."""
+    from build.manifest.schema import value_rules
+
+    if notify and (complaint := value_rules.email(notify)):
+        raise UserError(f"--notify {notify}: {complaint}")
 
 
 def _when(every: str) -> WeeklyTime:
@@ -161,13 +170,13 @@ def _install(job: Job, keeper: str, manifest: Manifest, report: Reporter, text: 
         report.result(str(path))
         return
     else:
-        path = REPOSITORY / f"{job.name}.template.yaml"
-        path.write_text(text, encoding="utf-8")
-        report.note(f"template {path}")
         client = cloudformation(manifest.region)
         warn_of_endpoint(report, client)
         with report.step("deploy the stack"):
             schedule_cloudformation.deploy(client, job.name, text, report, manifest.builder.tags)
+        path = REPOSITORY / f"{job.name}.template.yaml"
+        path.write_text(text, encoding="utf-8")
+        report.note(f"template {path}")
     report.result(job.name)
 
 

@@ -22,15 +22,20 @@ def find_zone(clients: Clients, domain: str) -> Zone | None:
 
 def zones_of(clients: Clients, domain: str) -> list[Zone]:
     """Every public hosted zone of the longest name that holds ``domain``; Route 53 allows several."""
+    found = public_zones(clients)
+    name = longest_match(domain, (zone.name for zone in found))
+    return [zone for zone in found if zone.name == name]
+
+
+def public_zones(clients: Clients) -> list[Zone]:
+    """All of the account, in the order in which Route 53 lists them."""
     pages = clients.route53.get_paginator("list_hosted_zones").paginate()
-    found = [
+    return [
         Zone(zone["Id"].rpartition("/")[2], zone["Name"].rstrip("."))
         for page in pages
         for zone in page["HostedZones"]
         if not zone.get("Config", {}).get("PrivateZone")
     ]
-    name = longest_match(domain, (zone.name for zone in found))
-    return [zone for zone in found if zone.name == name]
 
 
 def longest_match(domain: str, zones: Iterable[str]) -> str | None:
@@ -43,6 +48,11 @@ def records_of(clients: Clients, zone: Zone, *names: str) -> list[Any]:
     return [
         record for record in _records(clients, zone) if plain(record) in names and record["Type"] in _NAMING
     ]
+
+
+def delegated_names(clients: Clients, zone: Zone) -> set[str]:
+    """Names with NS records in the zone, its own among them."""
+    return {plain(record) for record in _records(clients, zone) if record["Type"] == "NS"}
 
 
 def labels_below(clients: Clients, zone: Zone, hub: Hub) -> list[str]:

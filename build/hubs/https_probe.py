@@ -95,6 +95,14 @@ def probe(
     return HttpsProbe("" if status == 200 else f"it answers with status {status}", certificate)
 
 
+def status_of(ip: str, domain: str, *, timeout_s: float = 10, port: int = HTTPS) -> int:
+    """The status that the address answers with, whatever its certificate is; 0 for no answer."""
+    try:
+        return _get((ip, port), domain, Trust(chain=False).context(), timeout_s)[0]
+    except (OSError, ValueError):
+        return 0
+
+
 def _served(place: tuple[str, int], domain: str, timeout_s: float) -> Certificate | None:
     try:
         return _get(place, domain, Trust(chain=False).context(), timeout_s)[1]

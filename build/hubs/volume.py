@@ -26,7 +26,7 @@ def own_volume(clients: Clients, hub: Hub) -> VolumeTypeDef | None:
         raise CloudError(
             f"{hub.domain} has more than one data volume: {names}",
             hint=(
-                f"remove the tag {tags.HUB} from those not its own: aws ec2 delete-tags --resources vol-… "
+                f"remove the tag {tags.HUB} from the others: aws ec2 delete-tags --resources vol-… "
                 f"--tags Key={tags.HUB}"
             ),
         )

@@ -17,6 +17,7 @@ from build.aws.session import Clients
 from build.bake.layers import STATE as LAYER
 from build.bake.published import PUBLISHED, age_key
 from build.bake.steps.image import snapshots_of
+from build.hubs.retired import KEEP_DAYS, retired_at, retired_instances
 from build.images import sweep
 from build.images.in_use import Uses
 from build.images.sweep import Leftover
@@ -40,6 +41,8 @@ class Decision:
     snapshots: tuple[str, ...] = ()
 
 
+RETIRED = "old instance"
+"""The kind of an instance that was a hub before an upgrade."""
 COLUMNS = ("verdict", "kind", "id", "name", "created", "why")
 
 
@@ -57,7 +60,8 @@ def cells(decision: Decision) -> tuple[str, ...]:
 
 
 def decide(manifest: Manifest, clients: Clients, report: Reporter) -> list[Decision]:
-    """What is to become of every published image of that name, of orphaned snapshots, and of layers.
+    """What is to become of every published image of that name, of orphaned snapshots, of layers, and of
+    instances that were a hub before an upgrade.
 
     Warns of launch templates whose image cannot be known.
     """
@@ -70,6 +74,7 @@ def decide(manifest: Manifest, clients: Clients, report: Reporter) -> list[Decis
         *_images(manifest, mine, used, now),
         *_orphans(manifest, clients, mine),
         *_layers(clients, mine, used, now),
+        *_retired(clients, now),
     ]
 
 
@@ -84,6 +89,11 @@ def remove(clients: Clients, decisions: Sequence[Decision], report: Reporter) ->
         for decision in going
         if decision.id.startswith("ami-")
     ]
+    instances = [
+        Leftover("instance", decision.id, "", "", decision.why)
+        for decision in going
+        if decision.kind == RETIRED
+    ]
     snapshots = dict.fromkeys(
         snapshot
         for decision in going
@@ -91,10 +101,25 @@ def remove(clients: Clients, decisions: Sequence[Decision], report: Reporter) ->
     )
     sweep.remove(
         clients,
-        [*images, *(Leftover("snapshot", snapshot, "", "", "its image goes") for snapshot in snapshots)],
+        [
+            *instances,
+            *images,
+            *(Leftover("snapshot", snapshot, "", "", "its image goes") for snapshot in snapshots),
+        ],
         report,
     )
     return len(going)
+
+
+def _retired(clients: Clients, now: datetime) -> Iterator[Decision]:
+    """Whichever hub's; before their images, which are in use until they are gone."""
+    for instance in retired_instances(clients, None):
+        since = retired_at(instance)
+        age = now - since
+        keep = age < timedelta(days=KEEP_DAYS)
+        domain = tags.as_dict(instance.get("Tags")).get(tags.RETIRED, "")
+        why = f"{'younger' if keep else 'older'} than {KEEP_DAYS} days"
+        yield Decision(RETIRED, instance["InstanceId"], domain, since.isoformat(), keep, why)
 
 
 def _images(

@@ -83,7 +83,7 @@ class MoveAddress(Step[LaunchState]):
     Needs: address, instance_id.
     """
 
-    title = "lead the address to the instance"
+    title = "associate the address with the instance"
 
     def run(self, state: LaunchState) -> None:
         """Raises UserError when it leads to an instance that is not this hub's."""
@@ -103,7 +103,7 @@ class MoveAddress(Step[LaunchState]):
             what=f"{state.address.ip} at {state.instance_id}",
             on_wait=state.report.waiting,
         )
-        state.record_change(f"{state.address.ip} leads to {state.instance_id}")
+        state.record_change(f"{state.address.ip} is associated with {state.instance_id}")
 
 
 def _release_others(state: LaunchState, allocation_id: str) -> None:

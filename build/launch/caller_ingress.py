@@ -42,6 +42,11 @@ def https_allowed(state: LaunchState) -> Iterator[None]:
         revoke(state.clients, state.group_id, rules)
 
 
+def is_open(state: LaunchState) -> bool:
+    """Whether ``launch.allowed_cidrs`` lets this machine in on 443, as far as that can be told."""
+    return not _left_out(state)
+
+
 def _left_out(state: LaunchState) -> list[str]:
     """The caller's networks that no network of ``launch.allowed_cidrs`` contains."""
     allowed = state.options.defaults.allowed_cidrs

@@ -13,6 +13,7 @@ from build.hubs import instances, lock, operator_key
 from build.hubs.address import GIVEN, own_address
 from build.hubs.dns import zones_of
 from build.hubs.hub import Hub
+from build.hubs.retired import retired_instances
 from build.hubs.security_group import own_group
 from build.hubs.volume import own_volume
 from build.launch import dns, password, role, volume
@@ -24,7 +25,7 @@ from build.report.reporter import Reporter
 
 
 class TerminateInstances(Step[LaunchState]):
-    """Terminate the hub's instances; shut down first where the data are to be kept."""
+    """Terminate the hub's instances, those of before upgrades too; shut down first what has the data."""
 
     title = "terminate the instance"
 
@@ -43,6 +44,16 @@ class TerminateInstances(Step[LaunchState]):
                 ec2, instance.id, "terminated", timeout_s=timeouts.stop_s, on_wait=state.report.waiting
             )
             state.record_change(f"terminated {instance.id}")
+        for retired in retired_instances(state.clients, state.hub):
+            ec2.terminate_instances(InstanceIds=[retired["InstanceId"]])
+            wait_for_state(
+                ec2,
+                retired["InstanceId"],
+                "terminated",
+                timeout_s=timeouts.stop_s,
+                on_wait=state.report.waiting,
+            )
+            state.record_change(f"terminated {retired['InstanceId']}, which was the hub before an upgrade")
 
 
 class RemoveDnsRecords(Step[LaunchState]):
@@ -73,7 +84,7 @@ class ReleaseAddress(Step[LaunchState]):
             if tags.as_dict(address.get("Tags")).get(GIVEN):
                 keys = [tags.HUB, tags.SUBDOMAINS, GIVEN, "Name"]
                 ec2.delete_tags(Resources=[address["AllocationId"]], Tags=[{"Key": key} for key in keys])
-                state.record_change(f"let go of {address['PublicIp']}")
+                state.record_change(f"disassociated {address['PublicIp']}, which is not released")
             else:
                 ec2.release_address(AllocationId=address["AllocationId"])
                 state.record_change(f"released {address['PublicIp']}")

@@ -5,20 +5,18 @@ With subdomains a wildcard beside the name leads users' hosts there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from build.aws import eventual, tags
 from build.aws.wait import wait_until
 from build.errors import UserError
 from build.hubs import instances
 from build.hubs.address import own_address
-from build.hubs.dns import in_words, labels_below, plain, points_to, records_of, zones_of
+from build.hubs.dns import in_words, labels_below, plain, points_to, records_of
 from build.hubs.models import Zone
+from build.launch import hosted_zone
 from build.launch.state import LaunchState
 from build.pipeline import Step
-
-if TYPE_CHECKING:
-    from build.aws.session import Clients
 
 TTL_S = 60
 _INSYNC_S = 600
@@ -35,17 +33,16 @@ class FindZone(Step[LaunchState]):
     title = "find the hosted zone"
 
     def run(self, state: LaunchState) -> None:
-        """Raises UserError when there is no zone or more than one, or a record points elsewhere and
-        --take-over was not given.
+        """Raises UserError when there is no zone, or none that certbot would choose too; also when a record
+        points elsewhere and --take-over was not given.
         """
         if state.options.subdomains and len(state.hub.domain) > _LONGEST_WITH_SUBDOMAINS:
             raise UserError(
                 f"hub.subdomains: {state.hub.domain} has {len(state.hub.domain)} characters; with "
-                "users' hosts below it there may be"
-                f" {_LONGEST_WITH_SUBDOMAINS}",
-                hint="a shorter --domain",
+                f"users' hosts below it, the limit is {_LONGEST_WITH_SUBDOMAINS}",
+                hint="use a shorter --domain",
             )
-        state.zone = _the_only_zone(state.clients, state.hub.domain)
+        state.zone = hosted_zone.choose(state.clients, state.hub.domain, state.report)
         if state.zone is None:
             if state.options.dns:
                 raise UserError(
@@ -67,9 +64,8 @@ class FindZone(Step[LaunchState]):
             self._require_free(state, state.zone, names)
         if len(names) > 1 and (labels := labels_below(state.clients, state.zone, state.hub)):
             state.report.warn(
-                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they go "
-                "before its wildcard,"
-                " and a user of such a name has no server there"
+                f"there are records below {state.hub.domain} already ({', '.join(labels)}): they take "
+                "precedence over the wildcard record, so a user of such a name cannot reach their server"
             )
 
     def _names(self, state: LaunchState) -> tuple[str, ...]:
@@ -197,20 +193,5 @@ def change(state: LaunchState, zone: Zone, changes: list[Any]) -> None:
         what=f"the change in {zone.name}",
         timeout_s=_INSYNC_S,
         on_wait=state.report.waiting,
-        hint="look at the zone in Route 53; the same command goes on from here",
+        hint="look at the zone in Route 53; run the same command again to go on from here",
     )
-
-
-def _the_only_zone(clients: Clients, domain: str) -> Zone | None:
-    """Only one of two zones of a name is asked by resolvers, and certbot may write into the other one."""
-    zones = zones_of(clients, domain)
-    if len(zones) > 1:
-        ids = ", ".join(zone.id for zone in zones)
-        raise UserError(
-            f"there are {len(zones)} public hosted zones {zones[0].name}: {ids}",
-            hint=(
-                f"delete those that {zones[0].name} is not delegated to: `dig NS {zones[0].name}` and "
-                "`aws route53 get-hosted-zone --id ID` show the name servers"
-            ),
-        )
-    return zones[0] if zones else None

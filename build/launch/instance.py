@@ -5,11 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from build.aws import eventual, tags
+from build.aws import eventual
 from build.aws.console import KernelWatch, kernel_faults
 from build.aws.errors import code_of
 from build.aws.instances import wait_for_state
@@ -21,16 +20,14 @@ from build.hubs.hub import Hub
 from build.hubs.instances import HubInstance
 from build.hubs.models import SubnetChoice
 from build.hubs.volume import own_volume
-from build.image_contract import LaunchData
-from build.launch import user_data, volume
+from build.launch import run_instances_request, user_data, volume
 from build.launch.image import of_instance
 from build.launch.state import Billed, LaunchState
 from build.pipeline import Step
 
-if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
-
 _PROFILE_S = 120
+_OF_ANOTHER_LAUNCH = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated")
+"""The token's launch wanted something else, or its instance is gone: this one needs a token of its own."""
 _TOKEN_S = 600
 """After that EC2 lists the instance of a launch that was interrupted."""
 
@@ -50,7 +47,7 @@ class RunInstance(Step[LaunchState]):
             instances.of_hub(state.clients, state.hub), state.hub.domain
         )
         if current and successor:
-            state.report.note(f"{successor.id} was to take over from {current.id}: going on from there")
+            state.report.note(f"continuing the replacement of {current.id} by {successor.id}")
             state.old_id = current.id
             _keep(state, successor)
         elif current and not self._is_to_be_replaced(state, current):
@@ -67,13 +64,13 @@ class RunInstance(Step[LaunchState]):
         different = differences(state, current)
         if not different:
             if state.options.replace:
-                state.report.note(f"{current.id} is up to date; nothing to replace")
+                state.report.note(f"{current.id} is up to date: nothing to replace")
             return False
         if state.options.replace:
             state.report.note(f"replacing {current.id}: {'; '.join(different)}")
             return True
         state.report.warn(
-            f"{current.id} is kept; with --replace a new instance would take over: {'; '.join(different)}"
+            f"{current.id} is kept; --replace would put a new instance in place: {'; '.join(different)}"
         )
         runs = of_instance(state, current)
         if runs.id != state.image.id and runs.created < state.image.created:
@@ -86,10 +83,10 @@ def differences(state: LaunchState, current: HubInstance) -> list[str]:
     """What of a running instance is not as requested and cannot be changed while it lives."""
     found = []
     if current.image_id != state.image.id:
-        found.append(f"it runs {current.image_id}, and {state.image.id} ({state.image.name}) is there")
+        found.append(f"it runs {current.image_id}, not {state.image.id} ({state.image.name})")
     if current.instance_type not in state.options.instance_types:
         found.append(f"it is a {current.instance_type}, not a {' or '.join(state.options.instance_types)}")
-    if current.launch_digest != user_data.digest(_data(state)):
+    if current.launch_digest != user_data.digest(run_instances_request.launch_data(state)):
         found.append("its launch data (admin, email, subdomains, certificates from staging or not) differ")
     return found
 
@@ -128,10 +125,6 @@ def ensure_running(state: LaunchState, instance_id: str) -> None:
         ec2.start_instances(InstanceIds=[instance_id])
         state.record_change(f"started {instance_id}")
     wait_for_state(ec2, instance_id, "running", timeout_s=timeouts.running_s, on_wait=state.report.waiting)
-
-
-def _data(state: LaunchState) -> LaunchData:
-    return user_data.launch_data(state.hub, state.options, state.clients.cloud, state.volume_id)
 
 
 def _launch(state: LaunchState) -> str:
@@ -181,14 +174,14 @@ def _no_capacity(state: LaunchState, error: ClientError) -> CloudError:
 
 def _run(state: LaunchState, placement: Placement) -> str:
     """Launch at that placement, as soon as EC2 knows what goes with it. Raises ClientError."""
-    request, unknown = _request(state, placement), [""]
+    request, why = run_instances_request.of(state, placement), ["wants another client token"]
 
     def attempt() -> str:
         request["ClientToken"] = _token(state.hub, placement)
         try:
             return state.clients.ec2.run_instances(**request)["Instances"][0]["InstanceId"]
         except ClientError as exc:
-            if code_of(exc) == "IdempotentParameterMismatch":  # that launch wanted something else
+            if code_of(exc) in _OF_ANOTHER_LAUNCH:
                 _token_file(state.hub).unlink(missing_ok=True)
             elif code_of(exc) in NO_CAPACITY:  # it has made nothing, and the next request is another
                 _token_file(state.hub).unlink(missing_ok=True)
@@ -196,7 +189,7 @@ def _run(state: LaunchState, placement: Placement) -> str:
             elif not (found := _not_known_yet(state, exc)):
                 raise
             else:
-                unknown.append(found)
+                why.append(f"does not know {found} yet")
             return ""
 
     with eventual.creating():
@@ -204,7 +197,7 @@ def _run(state: LaunchState, placement: Placement) -> str:
             attempt,
             bool,
             what="EC2",
-            describe=lambda _: f"does not know {unknown[-1]} yet",
+            describe=lambda _: why[-1],
             timeout_s=_PROFILE_S,
             on_wait=state.report.waiting,
         )
@@ -252,53 +245,3 @@ def _in_order(state: LaunchState) -> list[Placement]:
     return sorted(
         state.placements, key=lambda placement: bool(asked_for) and placement.instance_type != asked_for
     )
-
-
-def _request(state: LaunchState, placement: Placement) -> RunInstancesRequestTypeDef:
-    """The data volume is not in it: one that is attached later is kept when the instance ends (EC2 user
-    guide, "Preserve data").
-    """
-    data = _data(state)
-    instance_tags = {
-        **state.tags,
-        tags.LOGIN_USER: state.image.login_user,
-        tags.LAUNCH: user_data.digest(data),
-    }
-    if state.options.staging:
-        instance_tags[tags.ACME] = "staging"
-    if state.options.subdomains:
-        instance_tags[tags.SUBDOMAINS] = "true"
-    if state.old_id:
-        instance_tags[tags.REPLACES] = state.old_id
-    root = {**state.tags, "Name": f"{state.hub.domain} root", tags.ROLE: "root"}
-    return {
-        "ImageId": state.image.id,
-        "InstanceType": placement.instance_type,  # type: ignore[typeddict-item]  # any string EC2 knows
-        "MinCount": 1,
-        "MaxCount": 1,
-        "UserData": user_data.render(data, user_data.operator_keys(state.hub, state.options)),
-        "IamInstanceProfile": {"Name": state.profile},
-        "MetadataOptions": {
-            "HttpTokens": "required",
-            "HttpEndpoint": "enabled",
-            "HttpPutResponseHopLimit": 1,
-        },
-        "BlockDeviceMappings": [
-            {"DeviceName": state.image.root_device, "Ebs": {"DeleteOnTermination": True}}
-        ],
-        "NetworkInterfaces": [
-            {
-                "DeviceIndex": 0,
-                "SubnetId": placement.subnet_id or "",
-                "Groups": [state.group_id],
-                # until the Elastic IP leads to it: it has work to do before
-                "AssociatePublicIpAddress": True,
-                "DeleteOnTermination": True,
-            }
-        ],
-        "TagSpecifications": [
-            *tags.specifications(instance_tags, "instance"),
-            *tags.specifications(state.tags, "network-interface"),
-            *tags.specifications(root, "volume"),
-        ],
-    }

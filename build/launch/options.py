@@ -55,6 +55,8 @@ class LaunchOptions:
     take_over: bool
     replace: bool
     wait: bool
+    standby: bool = False
+    """A new instance is to wait until the hub is handed over to it, and to be silent before."""
 
     @property
     def new_volume_gib(self) -> int:
@@ -65,7 +67,11 @@ class LaunchOptions:
     def settings_of_the_image(self) -> list[str]:
         """What the image itself has to support for these options, as the manifest names it."""
         hours = self.defaults.first_password_hours != USUAL_PASSWORD_HOURS
-        return ["launch.first_password_hours"] * hours + ["hub.subdomains"] * self.subdomains
+        return (
+            ["launch.first_password_hours"] * hours
+            + ["hub.subdomains"] * self.subdomains
+            + ["upgrade"] * self.standby
+        )
 
 
 def resolve_options(manifest: Manifest, options: CliOptions) -> LaunchOptions:

@@ -32,7 +32,7 @@ class AttachDataVolume(Step[LaunchState]):
     def run(self, state: LaunchState) -> None:
         """Raises CloudError, or HubsmithError when the new instance does not answer as it should."""
         if state.old_id:
-            _stop(state, state.old_id)
+            stop(state, state.old_id)
             if volume.holder_of(state) == state.old_id:
                 volume.snapshot(state, "before the replacement", BEFORE)
                 volume.detach(state)
@@ -60,7 +60,7 @@ class AttachDataVolume(Step[LaunchState]):
         ec2.associate_address(
             AllocationId=state.address.allocation_id, InstanceId=state.old_id, AllowReassociation=True
         )
-        state.report.note(f"{state.old_id} is the hub again; {state.instance_id} is gone")
+        state.report.note(f"{state.old_id} is the hub's instance again; {state.instance_id} is terminated")
 
 
 class TerminateOldInstance(Step[LaunchState]):
@@ -69,7 +69,7 @@ class TerminateOldInstance(Step[LaunchState]):
     Needs: old_id.
     """
 
-    title = "retire the old instance, if there is one"
+    title = "terminate the old instance, if there is one"
 
     def run(self, state: LaunchState) -> None:
         """From here on there is no way back."""
@@ -87,10 +87,11 @@ class TerminateOldInstance(Step[LaunchState]):
         )
         ec2.delete_tags(Resources=[state.instance_id], Tags=[{"Key": tags.REPLACES}])
         state.record_change(f"terminated {state.old_id}")
-        _remove_earlier_snapshots(state)
+        remove_earlier_snapshots(state)
 
 
-def _stop(state: LaunchState, instance_id: str) -> None:
+def stop(state: LaunchState, instance_id: str) -> None:
+    """Shut an instance of the hub down, and wait until it is stopped. Raises CloudError."""
     state.report.waiting(f"{instance_id} shuts down")
     ec2, timeouts = state.clients.ec2, state.manifest.builder.timeouts
     if instances.by_id(state.clients, instance_id).state in ("pending", "running"):
@@ -99,7 +100,7 @@ def _stop(state: LaunchState, instance_id: str) -> None:
     wait_for_state(ec2, instance_id, "stopped", timeout_s=timeouts.stop_s, on_wait=state.report.waiting)
 
 
-def _remove_earlier_snapshots(state: LaunchState) -> None:
+def remove_earlier_snapshots(state: LaunchState) -> None:
     """Those of replacements before go when a later one is completed: one that is pending may still fail.
 
     The rest stays for the next replacement.

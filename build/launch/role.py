@@ -174,24 +174,28 @@ def policy(hub: Hub, clients: Clients, zone: Zone | None) -> dict[str, Any]:
         },
     ]
     if zone:
-        # certbot-dns-route53 lists the zones to find the name's own; neither that call nor GetChange can be
-        # narrowed.
-        finding = ["route53:GetChange", "route53:ListHostedZones"]
-        only = {
-            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"_acme-challenge.{hub.domain}"],
-            "route53:ChangeResourceRecordSetsRecordTypes": ["TXT"],
-        }
-        statements += [
-            {"Sid": "FindZone", "Effect": "Allow", "Action": finding, "Resource": ["*"]},
-            {
-                "Sid": "Challenge",
-                "Effect": "Allow",
-                "Action": ["route53:ChangeResourceRecordSets"],
-                "Resource": [f"{arn}:route53:::hostedzone/{zone.id}"],
-                "Condition": {"ForAllValues:StringEquals": only},
-            },
-        ]
+        statements += _challenge(hub, f"{arn}:route53:::hostedzone/{zone.id}")
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _challenge(hub: Hub, zone_arn: str) -> list[dict[str, Any]]:
+    # certbot-dns-route53 lists the zones to find the name's own; neither that call nor GetChange can be
+    # narrowed.
+    finding = ["route53:GetChange", "route53:ListHostedZones"]
+    only = {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"_acme-challenge.{hub.domain}"],
+        "route53:ChangeResourceRecordSetsRecordTypes": ["TXT"],
+    }
+    return [
+        {"Sid": "FindZone", "Effect": "Allow", "Action": finding, "Resource": ["*"]},
+        {
+            "Sid": "Challenge",
+            "Effect": "Allow",
+            "Action": ["route53:ChangeResourceRecordSets"],
+            "Resource": [zone_arn],
+            "Condition": {"ForAllValues:StringEquals": only},
+        },
+    ]
 
 
 def remove(clients: Clients, hub: Hub) -> bool:

@@ -39,6 +39,8 @@ def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) 
         data["first_password_hours"] = hours
     if options.subdomains:
         data["subdomains"] = True
+    if options.standby:
+        data["standby"] = True
     if options.staging:
         data["acme_directory"] = STAGING_DIRECTORY
     if guest := cloud.guest:  # a cloud with an ACME server of its own has no staging one
@@ -54,10 +56,11 @@ def launch_data(hub: Hub, options: LaunchOptions, cloud: Cloud, volume_id: str) 
 def digest(data: Mapping[str, object]) -> str:
     """Tells launch data apart, as a tag.
 
-    The CA of a local ACME server is left out, which changes when that is made anew; and the hours of the
-    first password, which mean nothing to a hub that had one.
+    The CA of a local ACME server is left out, which changes when that is made anew; the hours of the first
+    password, which mean nothing to a hub that had one; and that an instance had to wait for its turn.
     """
-    relevant = {key: value for key, value in data.items() if key not in ("acme_ca", "first_password_hours")}
+    passing = ("acme_ca", "first_password_hours", "standby")
+    relevant = {key: value for key, value in data.items() if key not in passing}
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEVICE = "/dev/sdf"
 _WAIT_S = 600
 _DOLLARS_A_GIB_AND_MONTH = {"gp3": 0.08, "gp2": 0.10}  # docs/explanation/costs.md
-_HINT = "look at the volume in the EC2 console; the same command goes on from here"
+_HINT = "look at the volume in the EC2 console; run the same command again to go on from here"
 
 
 class EnsureVolume(Step[LaunchState]):
@@ -117,13 +117,7 @@ def attach(state: LaunchState, instance_id: str) -> None:
     if holder is not None:
         _wait_for_the_end_of(state, holder)
     wait_for(state, state.volume_id, "available")
-    eventual.retried(
-        lambda: state.clients.ec2.attach_volume(
-            VolumeId=state.volume_id, InstanceId=instance_id, Device=DEVICE
-        ),
-        what=f"{state.volume_id} at {instance_id}",
-        on_wait=state.report.waiting,
-    )
+    volumes.attach(state.clients.ec2, state.volume_id, instance_id, DEVICE, on_wait=state.report.waiting)
     wait_for(state, state.volume_id, "in-use")
     state.record_change(f"attached {state.volume_id} to {instance_id}")
 

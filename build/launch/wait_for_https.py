@@ -36,7 +36,7 @@ class WaitForHub(Step[LaunchState]):
             state.certificate = wait(state, state.address.ip)
         else:
             state.report.note(
-                f"not waited for: `invoke status --domain {state.hub.domain}` shows how far it is"
+                f"not waited for: `invoke status --domain {state.hub.domain}` shows whether the hub is ready"
             )
 
 

@@ -40,11 +40,12 @@ def solve(
     channels: Sequence[str],
     wanted: Sequence[str],
     arch: Arch,
-    python: str,
+    python: str | None,
     before: str = "",
     mirror: str | None = None,
 ) -> list[Record]:
-    """What conda has to install for ``wanted``, by name; Python, if it is among it, is of the version given.
+    """What conda has to install for ``wanted``, by name; Python, if it is among it, is of the version
+    ``python``, or any where that is None.
 
     ``before`` are earlier entries that are kept where they fit; ``mirror`` stands in front of channel names.
     Raises UserError when the packages do not exist or do not fit together, HubsmithError when a channel does
@@ -61,7 +62,7 @@ def solve(
     question: dict[str, object] = {
         "channels": [url for channel in channels for url in _urls(channel, address)],
         "specs": [_with_address(spec, address) for spec in wanted],
-        "constraints": [f"python {python}.*"],
+        "constraints": [f"python {python}.*"] if python else [],
         "platforms": [_SUBDIR[arch], "noarch"],
         "machine": arch,
         "kept": [_url(found["package"], address) for found in CONDA_ENTRY.finditer(before)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from build.manifest.packages.lockfile_format import CONDA_ENTRY, PIP_ENTRY, Lock, Pins
+from build.manifest.packages.lockfile_format import CONDA_ENTRY, PIP_ENTRY, EnvironmentPins, Lock, Pins
 
 
 def changes(before: Lock, after: Lock) -> list[str]:
@@ -15,7 +15,10 @@ def changes(before: Lock, after: Lock) -> list[str]:
     return _said(_by_label(before), _by_label(after))
 
 
-def _said(old: Mapping[str, Pins], new: Mapping[str, Pins]) -> list[str]:
+Locked = Pins | EnvironmentPins
+
+
+def _said(old: Mapping[str, Locked], new: Mapping[str, Locked]) -> list[str]:
     lines: list[str] = []
     for label in dict.fromkeys([*new, *old]):
         if old.get(label) != new.get(label):
@@ -34,17 +37,19 @@ def summary(before: Lock, after: Lock) -> list[str]:
     return [*_said(old, {label: new[label] for label in new if label in old}), *counted]
 
 
-def _by_label(lock: Lock) -> dict[str, Pins]:
-    """Everything that is locked, by what it is locked for."""
-    return {
-        f"{distribution} {arch}" + (f" with {path[1]}" if path[1:] else ""): pins
-        for path, packages in lock.sections()
-        for distribution, platforms in packages.items()
-        for arch, pins in platforms.items()
-    }
+def _by_label(lock: Lock) -> dict[str, Locked]:
+    """Everything that is locked, by what it is locked for; environments for everybody by themselves."""
+    found: dict[str, Locked] = {}
+    for path, packages in lock.sections():
+        for distribution, platforms in packages.items():
+            for arch, pins in platforms.items():
+                label = f"{distribution} {arch}" + (f" with {path[1]}" if path[1:] else "")
+                found[label] = pins.model_copy(update={"environments": {}})
+                found |= {f"{label}, environment {name}": own for name, own in pins.environments.items()}
+    return found
 
 
-def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:
+def _changes(before: Locked | None, after: Locked | None) -> Iterator[str]:
     if before and after and before.made_of != after.made_of:
         yield "~ what the manifest asks for"
     old, new = _versions(before), _versions(after)
@@ -58,7 +63,7 @@ def _changes(before: Pins | None, after: Pins | None) -> Iterator[str]:
             yield f"~ {' '.join(name)} {old[name][0]}" + (": other files" if same else f" → {new[name][0]}")
 
 
-def _versions(pins: Pins | None) -> dict[tuple[str, str], tuple[str, str]]:
+def _versions(pins: Locked | None) -> dict[tuple[str, str], tuple[str, str]]:
     """Version and whole entry by manager and name; a package pinned per Python has all its versions."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for entry in CONDA_ENTRY.finditer(pins.conda if pins else ""):

@@ -9,7 +9,7 @@ from build.errors import UserError
 from build.lock import conda, pip
 from build.manifest import Manifest, ProvisionerUse
 from build.manifest.packages import lockfile
-from build.manifest.packages.lockfile_format import Lock, LockInputs, Pins
+from build.manifest.packages.lockfile_format import EnvironmentInputs, EnvironmentPins, Lock, LockInputs, Pins
 from build.manifest.schema import ARCH, Arch
 
 
@@ -66,7 +66,45 @@ def _pins(
         overrides=lockfile.overrides(use),
         index=mirrors.pypi,
     )
-    return Pins(made_of=wanted, conda="".join(f"{record.entry}\n" for record in solved), pip=pinned)
+    before = earlier.environments if earlier else {}
+    others = {
+        name: _environment(manifest, use, asked, (arch, wanted.python), before.get(name))
+        for name, asked in lockfile.environments_of(use).items()
+    }
+    text = "".join(f"{record.entry}\n" for record in solved)
+    return Pins(made_of=wanted, conda=text, pip=pinned, environments=others)
+
+
+def _environment(
+    manifest: Manifest,
+    use: ProvisionerUse,
+    asked: EnvironmentInputs,
+    machine: tuple[Arch, str],
+    earlier: EnvironmentPins | None,
+) -> EnvironmentPins:
+    """An environment for everybody, for ``machine``: its processors, and the Python where conda brings none.
+
+    The provisioner's own pins are taken where they fit and bind nobody: another version of something is a
+    reason to have an environment.
+    """
+    mirrors, (arch, python) = manifest.builder.mirrors, machine
+    solved = conda.solve(
+        asked.channels, asked.conda_packages, arch, None, earlier.conda if earlier else "", mirrors.conda
+    )
+    for record in solved:
+        if record.name == "python":
+            python = ".".join(record.version.split(".")[:2])
+    own = "".join(f"{line}\n" for line in lockfile.constraints(use))
+    pinned = pip.compile(
+        asked.packages,
+        [f"{record.name}=={record.version}" for record in solved if record.is_python],
+        arch,
+        python,
+        before=earlier.pip if earlier else own,
+        index=mirrors.pypi,
+    )
+    text = "".join(f"{record.entry}\n" for record in solved)
+    return EnvironmentPins(made_of=asked, conda=text, pip=pinned)
 
 
 def _own(use: ProvisionerUse, hub_version: str | None) -> tuple[Sequence[str], Sequence[str]]:

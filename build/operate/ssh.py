@@ -185,17 +185,37 @@ class SshSession:
         return status
 
 
+@dataclass(frozen=True)
+class KnownMachine:
+    """An instance whose host keys were read while it was the hub: another one may publish its own later."""
+
+    instance: HubInstance
+    host_keys: tuple[str, ...]
+
+
+def known_machine(hub: Hub, clients: Clients) -> KnownMachine:
+    """The hub's instance now, with its host keys. Raises HubsmithError, RemoteError."""
+    instance = running_instance(hub, clients)
+    return KnownMachine(instance, host_keys(hub, clients, instance))
+
+
 @contextmanager
 def ssh_session(
-    hub: Hub, clients: Clients, manifest: Manifest, report: Reporter, operator_key: str = ""
+    hub: Hub,
+    clients: Clients,
+    manifest: Manifest,
+    report: Reporter,
+    operator_key: str = "",
+    known: KnownMachine | None = None,
 ) -> Iterator[SshSession]:
     """Open the way for the block; it is closed at its end, however that comes.
 
+    It leads to the hub's address: to the hub's instance, or to ``known``.
     Warns when the kernel has panicked and has not started again: the block may wait for long.
     Raises HubsmithError when there is no hub to enter, RemoteError when it has not published its host keys.
     """
-    instance = running_instance(hub, clients)
-    keys = host_keys(hub, clients, instance)
+    known = known or known_machine(hub, clients)
+    instance, keys = known.instance, known.host_keys
     identity = hubs_operator_key.require_key(hub, operator_key)
     for fault in kernel_faults(clients.ec2, instance.id):
         if fault.kind == "panic" and fault.is_in_this_boot:
@@ -220,7 +240,7 @@ def running_instance(hub: Hub, clients: Clients) -> HubInstance:
     alive = instances.of_hub(clients, hub)
     if not alive:
         raise HubsmithError(
-            f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists what there is"
+            f"no instance of {hub.domain} in {clients.cloud.region}", hint="`invoke hubs` lists the hubs"
         )
     running = [instance for instance in alive if instance.state == "running"]
     if not running:
@@ -235,7 +255,7 @@ def host_keys(hub: Hub, clients: Clients, instance: HubInstance) -> tuple[str, .
     value = parameters.value_of(clients, hub.parameter(image_contract.HOST_KEYS))
     if value is None:
         message = (
-            f"{instance.id} has not published its host keys, so nobody can know that it is the one who "
+            f"{instance.id} has not published its host keys, so ssh cannot check that it is the hub that "
             "answers"
         )
         raise RemoteError(

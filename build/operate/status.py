@@ -169,7 +169,7 @@ def _outside(hub: Hub, clients: Clients, instance: HubInstance, names: tuple[str
 def _boot(hub: Hub, clients: Clients, instance: HubInstance) -> Part:
     status = boot_status.published(clients, hub)
     if not status.phase or status.instance_id not in ("", instance.id):
-        return Part("boot", None, "it has not said anything yet", {})
+        return Part("boot", None, "it has not reported anything yet", {})
     return Part("boot", status.phase == READY, f"{status} ({status.at[:16]})", asdict(status))
 
 
@@ -244,14 +244,16 @@ def _disk(name: str, disk: Mapping[str, Any], *, is_there: bool) -> Part:
 
 def _disk_limits(limits: Mapping[str, Any]) -> list[Part]:
     """Nothing while all is well: each sentence is something that an operator may want to change."""
-    told = [] if limits.get("hold") else [limits.get("message") or "not enforced: the disk keeps no quotas"]
+    told = (
+        [] if limits.get("hold") else [limits.get("message") or "not enforced: the file system has no quotas"]
+    )
     told += [limits["warning"]] if limits.get("warning") else []
     if near := limits.get("nearly_full"):
         told.append(f"nearly full: {', '.join(near)}")
     if grown := limits.get("from_existing_files"):
-        told.append(f"own limits because of earlier files: {', '.join(grown)}")
+        told.append(f"higher limits because of existing files: {', '.join(grown)}")
     if limits.get("frozen"):
-        told.append("inodes are short: nobody can make more files than now")
+        told.append("few inodes are left: no user can have more files than now")
     return [Part("disk limits", None, "; ".join(told), limits)] if told else []
 
 

@@ -72,7 +72,9 @@ def _limits(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
                 f"--disk-limit {one}: after NAME= comes an amount such as 500M or 50G, none, or default"
             )
         if found.setdefault(name, limit) != limit:
-            raise UserError(f"--disk-limit {one}: {name} has another limit before ({found[name]})")
+            raise UserError(
+                f"--disk-limit {one}: {name} has another limit earlier on the line ({found[name]})"
+            )
     return tuple(found.items())
 
 
@@ -104,4 +106,4 @@ def _of_adding(name: str, states: Mapping[str, str], passwords: set[str]) -> str
         return "add"
     if states[name] == "closed":
         return "open again, with a new password"
-    return "nothing: is there already" if name in passwords else "first password"
+    return "nothing: exists already" if name in passwords else "first password"

@@ -55,8 +55,8 @@ class FailureRecord:
             return None
         first = self.error.splitlines()[0] if self.error else "unknown"
         return (
-            f"not tried: failed {self.failures} times since {self.since[:16]} ({first}); again after "
-            f"{again:%Y-%m-%d %H:%M} UTC or a change"
+            f"not tried: failed {self.failures} times since {self.since[:16]} ({first}); next try after "
+            f"{again:%Y-%m-%d %H:%M} UTC, or when an input changes"
         )
 
     def failed(self, error: str, inputs: str, now: datetime) -> FailureRecord:

@@ -7,6 +7,8 @@ here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from types import ModuleType
 from typing import ClassVar, NoReturn
 
@@ -18,6 +20,15 @@ from moto.ec2.models.security_groups import SecurityGroup
 from localcloud.ec2 import errors
 from localcloud.ec2.host import Host
 from localcloud.ec2.models import LocalAmi, LocalInstance, LocalSnapshot, LocalVolume
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request with a client token was, and what it was answered."""
+
+    digest: str
+    since: datetime
+    body: str
 
 
 class LocalBackend(EC2Backend):
@@ -42,16 +53,13 @@ class LocalBackend(EC2Backend):
     ebs_default_kms_key_id = ""
     """A key of the account's own, as it was given; empty: AWS's."""
 
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        # client token -> (digest of the parameters, reservation id)
-        self.launches: dict[str, tuple[str, str]] = {}
-
     @property
-    def image_copies(self) -> dict[str, tuple[object, str]]:
-        """Client token of CopyImage -> (what was asked for, image id)."""
+    def answers(self) -> dict[tuple[str, str, str], Answer]:
+        """(action, client token, zone if the request named one) -> what was answered: see
+        rules/client_tokens.py.
+        """
         # Not of __init__, so that a state that was kept before has them.
-        found: dict[str, tuple[object, str]] = self.__dict__.setdefault("_image_copies", {})
+        found: dict[tuple[str, str, str], Answer] = self.__dict__.setdefault("_answers", {})
         return found
 
     @property

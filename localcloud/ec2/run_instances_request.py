@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +36,3 @@ class LaunchRequest:
     profile_arn: str | None = None
     tags: Tags = field(default_factory=dict)
     client_token: str | None = None
-
-    def digest(self) -> str:
-        """The same for the same request."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()

@@ -54,34 +54,12 @@ def serve(folder: Path, port: int, lock: int | None = None) -> None:
     _log_to(folder / LOG_FILE)
     with ExitStack() as stack:
         _lock(folder, stack, lock)
-        host = Host(folder)
-        host.open()
-        install(host)
-        cloudformation.install(host)
-        codebuild.install()
-        ssm.install()
-        objects.ObjectFiles.use(folder)
-        keeper = state_store.StateStore(folder, SERVICES, host.lock)
-        host.save, host.unsaved = keeper.save, lambda: keeper.problem
-        host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
-        host.opted_in = settings.opted_in()
+        host = _open_host(folder)
         consistent = _set_consistency(host)
         _restore(host)
         ports = Ports(folder)
         names = Names(host, ports)
-        server = _listen(
-            port,
-            ports,
-            CloudApp(
-                host,
-                lambda: {
-                    "pid": os.getpid(),
-                    "folder": str(folder),
-                    "consistency": str(consistent),
-                    **names.identity(),
-                },
-            ),
-        )
+        server = _listen(port, ports, CloudApp(host, lambda: _identity(folder, consistent, names)))
         host.url = f"http://{ADDRESS}:{server.port}"
         signals = _signals()
         threading.Thread(
@@ -102,6 +80,32 @@ def serve(folder: Path, port: int, lock: int | None = None) -> None:
         names.stop()
         _power_down(host, patience_s=0 if reset else power.POWERDOWN_S)
         _log.info("down")
+
+
+def _open_host(folder: Path) -> Host:
+    """The host of that folder with our services in moto's place; what they knew is not read yet."""
+    host = Host(folder)
+    host.open()
+    install(host)
+    cloudformation.install(host)
+    codebuild.install()
+    ssm.install()
+    objects.ObjectFiles.use(folder)
+    keeper = state_store.StateStore(folder, SERVICES, host.lock)
+    host.save, host.unsaved = keeper.save, lambda: keeper.problem
+    host.controller, host.elastic_ip_limit = settings.controller(), settings.elastic_ip_limit()
+    host.opted_in = settings.opted_in()
+    return host
+
+
+def _identity(folder: Path, consistent: settings.ConsistencySettings, names: Names) -> dict[str, object]:
+    """What the server says of itself at IDENTITY_PATH."""
+    return {
+        "pid": os.getpid(),
+        "folder": str(folder),
+        "consistency": str(consistent),
+        **names.identity(),
+    }
 
 
 def _log_to(path: Path) -> None:

@@ -118,29 +118,12 @@ class CloudApp:
 
     def _answer(self, environ: Environ, call: Call) -> Response:
         request, service, action = Request(environ), call.service, call.action
-        if service not in SERVICES:
-            known = ", ".join(SERVICES)
-            return _error(
-                service,
-                request,
-                400,
-                "UnsupportedOperation",
-                f"The local cloud has {known}; it has no {service or 'unsigned requests'}.",
-            )
-        if elsewhere := regions.refuse(service, calls.region(request), self._host.opted_in):
-            return _refused(service, request, elsewhere)
-        if grows(action) and (full := self._full()):
-            return _error(service, request, 400, NO_SPACE, full)
+        if (refusal := self._refuse_outright(request, call)) is not None:
+            return refusal
         try:
             with self._host.lock:
-                if refusal := self._authorizer.refuse(service, environ, DEFAULT_ACCOUNT_ID):
-                    environ["wsgi.input"].seek(0)
-                    return _refused(service, request, refusal)
-                environ["wsgi.input"].seek(0)
-                knows_all = CONSISTENT_AGENT in request.headers.get("User-Agent", "")
-                if use := self._host.faults.unknown(call, knows_all=knows_all):
-                    _log.info("%s %s does not know %s yet", service, action, use.resource_id)
-                    return _error(service, request, STATUS.get(use.code, 400), use.code, use.message)
+                if (refusal := self._refuse(environ, request, call)) is not None:
+                    return refusal
                 response = self._from_moto(environ, action)
         except NotImplementedError as problem:
             return _error(
@@ -157,13 +140,45 @@ class CloudApp:
                 message = f"This was done, but would be forgotten if the local cloud ended now: {unsaved}."
                 return _error(service, request, 500, NO_SPACE, message)
         self._host.finish_answer()
+        self._amend(response, service, action)
+        return response
+
+    def _refuse_outright(self, request: Request, call: Call) -> Response | None:
+        """Refuse what no state is needed for: other services and regions, and growth on a full disk."""
+        service = call.service
+        if service not in SERVICES:
+            known = ", ".join(SERVICES)
+            message = f"The local cloud has {known}; it has no {service or 'unsigned requests'}."
+            return _error(service, request, 400, "UnsupportedOperation", message)
+        if elsewhere := regions.refuse(service, calls.region(request), self._host.opted_in):
+            return _refused(service, request, elsewhere)
+        if grows(call.action) and (full := self._full()):
+            return _error(service, request, 400, NO_SPACE, full)
+        return None
+
+    def _refuse(self, environ: Environ, request: Request, call: Call) -> Response | None:
+        """Refuse what the caller may not do, and what names something that is not known yet.
+
+        The lock is held.
+        """
+        refusal = self._authorizer.refuse(call.service, environ, DEFAULT_ACCOUNT_ID)
+        environ["wsgi.input"].seek(0)
+        if refusal:
+            return _refused(call.service, request, refusal)
+        knows_all = CONSISTENT_AGENT in request.headers.get("User-Agent", "")
+        if use := self._host.faults.unknown(call, knows_all=knows_all):
+            _log.info("%s %s does not know %s yet", call.service, call.action, use.resource_id)
+            return _error(call.service, request, STATUS.get(use.code, 400), use.code, use.message)
+        return None
+
+    def _amend(self, response: Response, service: str, action: str) -> None:
+        """Correct what moto answers otherwise than AWS."""
         if service == "ec2":
             _give_status(response)
         if service == "route53" and self._is_pending(action):
             response.data = response.data.replace(b"<Status>INSYNC</Status>", b"<Status>PENDING</Status>")
         if service == "route53":
             response.data = asterisk.as_listed(response.data)
-        return response
 
     def _is_pending(self, action: str) -> bool:
         """Are Route 53's servers still to learn of a change? Up to a minute there, a moment here."""

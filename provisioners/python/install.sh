@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes /opt/anaconda: the Python environment in which every user's server and kernels run.
+# Makes /opt/anaconda, the Python environment in which every user's server and kernels run, and the environments beside it.
 set -euo pipefail
 umask 022
 
@@ -13,6 +13,8 @@ readonly cache=/root/.cache/hubsmith uv=/root/.cache/hubsmith/uv.bin
 export UV_CACHE_DIR=$cache/uv
 # uv is to trust what the machine trusts, not the certificates it brings along.
 export UV_SYSTEM_CERTS=true UV_NO_PROGRESS=true UV_PYTHON_DOWNLOADS=never
+# For the program that makes environments.
+export HUBSMITH_UV=$uv HUBSMITH_LOCK=$lock
 
 # What the environment is made of; it is kept beside it, so that a second run finds nothing to do.
 inputs() {
@@ -46,34 +48,67 @@ install_uv() {
 readonly seldom='/tests?/|/sqlalchemy/(testing|dialects/(mssql|mysql|oracle))/|/pygments/lexers/(?!_mapping|__init__|python|shell|sql|markup)'
 
 compile_bytecode() {
-    "$prefix/bin/python" -m compileall -q -j 0 -x "$seldom" "$prefix"/lib/python3*/site-packages
+    "$1/bin/python" -m compileall -q -j 0 -x "$seldom" "$1"/lib/python3*/site-packages
 }
 
-# Beside the packages, as it is: add_packages FILE...
+# Beside the packages, as it is: add_packages ENVIRONMENT FILE...
 add_packages() {
+    local environment=$1
+    shift
     cp --recursive --no-preserve=all --target-directory \
-        "$("$prefix/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" "$@"
+        "$("$environment/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" "$@"
 }
 
 # uv leaves its lock behind, for everybody to write to, and the mark of a cache: backups would skip the folder.
 remove_traces_of_uv() {
-    rm --force "$prefix/.lock" "$prefix/CACHEDIR.TAG"
+    rm --force "$1/.lock" "$1/CACHEDIR.TAG"
 }
 
 # Folders are the group's, and what is made in them as well; the files stay root's, so that they can be replaced
 # (as pip and conda do) but not changed in place.
 let_group_install() {
-    chown --recursive --no-dereference root:anaconda "$prefix"
-    find "$prefix" -type d -exec chmod 2775 {} +
-    find "$prefix" -type d -exec setfacl --default --modify group:anaconda:rwX {} +
+    chown --recursive --no-dereference root:anaconda "$1"
+    find "$1" -type d -exec chmod 2775 {} +
+    find "$1" -type d -exec setfacl --default --modify group:anaconda:rwX {} +
+}
+
+# Conda asks whether it may write its history to find out whether it may install; what it keeps of packages is changed in
+# place. Nothing else is.
+let_group_write_history() {
+    if [[ -d $1/conda-meta ]]; then
+        chmod --recursive g+w "$1/conda-meta"
+    fi
 }
 
 # For whoever wants to know, and for the image's tests.
 keep_lock() {
     rm --recursive --force "$locks/lock"
     if [[ -d $lock ]]; then
-        install -D --mode 0644 --target-directory "$locks/lock" "$lock"/*.txt
+        mkdir --parents "$locks/lock"
+        cp --recursive --no-preserve=all --target-directory "$locks/lock" "$lock"/.
     fi
+}
+
+make_shared_environment() {
+    local system_packages
+    mapfile -t system_packages < <(list_system_packages)
+    echo "apt: install ${system_packages[*]}"
+    /usr/lib/hubsmith/apt-get install "${system_packages[@]}"
+    echo "uv"
+    install_uv
+    echo "$prefix: $DISTRIBUTION"
+    create_environment
+    echo "$prefix: packages"
+    install_packages
+    remove_traces_of_uv "$prefix"
+    add_packages "$prefix" "$tools"/hints/*
+    echo "$prefix: bytecode"
+    compile_bytecode "$prefix"
+    echo "$prefix: rights"
+    let_group_install "$prefix"
+    let_group_write_history "$prefix"
+    finish_environment
+    inputs > "$prefix/.hubsmith"
 }
 
 # What a distribution is stands in its own file, as four functions: describe_environment (what it is made of, in words),
@@ -81,30 +116,16 @@ keep_lock() {
 # rights are right).
 # shellcheck source=/dev/null
 . "$tools/$DISTRIBUTION.sh"
+# shellcheck source=/dev/null
+. "$tools/environments.sh"
 
 systemd-sysusers hubsmith-python.conf
 # Users cannot write beside them either.
 python3 -m compileall -q /usr/lib/hubsmith/kernels
 if inputs | cmp --silent - "$prefix/.hubsmith"; then
     echo "$prefix is as it should be"
-    exit 0
+else
+    make_shared_environment
 fi
-
-mapfile -t system_packages < <(list_system_packages)
-echo "apt: install ${system_packages[*]}"
-/usr/lib/hubsmith/apt-get install "${system_packages[@]}"
-echo "uv"
-install_uv
-echo "$prefix: $DISTRIBUTION"
-create_environment
-echo "$prefix: packages"
-install_packages
-remove_traces_of_uv
-add_packages "$tools"/hints/*
-echo "$prefix: bytecode"
-compile_bytecode
-echo "$prefix: rights"
-let_group_install
-finish_environment
+make_environments
 keep_lock
-inputs > "$prefix/.hubsmith"

@@ -11,10 +11,16 @@ from pathlib import Path
 
 from tests.cloud.invoke_runner import INVOKE, REPO, Done, InvokeRunner
 
+COURSE = "python.environments=[{name: course, packages: [cowsay]}]"
+"""What the shipped manifest has none of: an environment for everybody."""
+
 
 @dataclass(frozen=True)
 class Baking:
-    """A bake of the shipped manifest in its own state folder; ``before`` is what its cloud listed then."""
+    """A bake of the shipped manifest with one environment for everybody, in its own state folder.
+
+    ``before`` is what its cloud listed then.
+    """
 
     runner: InvokeRunner
     before: dict[str, list[str]]
@@ -31,7 +37,12 @@ class Baking:
         runner = InvokeRunner(state, up.stdout.strip())
         with (state / "bake.out").open("w") as out, (state / "bake.err").open("w") as err:
             process = subprocess.Popen(
-                [*command, "build-ami"], cwd=REPO, env=environment, stdout=out, stderr=err, text=True
+                [*command, "build-ami", "--set", COURSE],
+                cwd=REPO,
+                env=environment,
+                stdout=out,
+                stderr=err,
+                text=True,
             )
         return cls(runner, runner.listing(), process)
 

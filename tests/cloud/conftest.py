@@ -18,6 +18,8 @@ from tests.cloud.baking import Baking
 from tests.cloud.ec2_client import Ec2Client, Key
 from tests.cloud.invoke_runner import Build, InvokeRunner
 from tests.cloud.project import Project
+from tests.cloud.role_runner import Account
+from tests.unit.docs.policies import IAM
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,23 @@ def runner(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage)
     yield InvokeRunner(state, endpoint.url)
     control.reset(state / "cloud")
     assert processes_of(state) == []
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[Account]:
+    """An account in a cloud of the file's own: faults and the record of calls are for all of a cloud."""
+    state = tmp_path_factory.mktemp("account")
+    endpoint = control.ensure_up(state / "cloud", port=0)
+    yield Account(InvokeRunner(state, endpoint.url), endpoint)
+    control.reset(state / "cloud")
+
+
+@pytest.fixture(scope="module")
+def boundary(account: Account) -> str:
+    """As docs/howto/aws.md creates it."""
+    text = (IAM / "hub-boundary.json").read_text(encoding="utf-8")
+    made = account.owner.client("iam").create_policy(PolicyName="hubsmith-hub", PolicyDocument=text)
+    return str(made["Policy"]["Arn"])
 
 
 @pytest.fixture(scope="session")

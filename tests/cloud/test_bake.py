@@ -108,7 +108,7 @@ def test_plan_says_that_the_same_is_there_already_and_makes_nothing(
     assert f"{built.last} is up to date" in planned.out
     changed = runner.invoke("plan", "--manifest", str(TINY), "--profile", "untrue")
     why = " ".join(changed.out.split()).partition(" why ")[2].partition(" base image ")[0]
-    assert why.startswith(f"{built.last} is made of something else: ")
+    assert why.startswith(f"{built.last} differs: ")
     assert "greeting" in why
     assert max(map(len, changed.out.splitlines())) <= 80
 

@@ -15,10 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import base_image
-from localcloud.server import control
 from tests.cloud.hubs import Site, everything, host_key
-from tests.cloud.invoke_runner import REPO, TINY, InvokeRunner
+from tests.cloud.invoke_runner import REPO, TINY
 from tests.cloud.privileges import unused
 from tests.cloud.role_runner import ACCOUNT, Account, RoleRunner
 from tests.cloud.unneeded_rights import ELSEWHERE, NOT_HERE, POLICIES
@@ -35,26 +33,9 @@ NAMES = ["--domain", DOMAIN]
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[Account]:
-    """A cloud of this file's own: the record of calls is one for all of it."""
-    state = tmp_path_factory.mktemp("policies")
-    endpoint = control.ensure_up(state / "cloud", port=0)
-    yield Account(InvokeRunner(state, endpoint.url), endpoint)
-    control.reset(state / "cloud")
-
-
-@pytest.fixture(scope="module")
 def builder(account: Account) -> Iterator[RoleRunner]:
     with account.role("builder", "build") as runner:
         yield runner
-
-
-@pytest.fixture(scope="module")
-def boundary(account: Account) -> str:
-    """As docs/howto/aws.md creates it."""
-    text = (IAM / "hub-boundary.json").read_text(encoding="utf-8")
-    made = account.owner.client("iam").create_policy(PolicyName="hubsmith-hub", PolicyDocument=text)
-    return str(made["Policy"]["Arn"])
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +114,7 @@ def look_after(account: Account, launcher: RoleRunner, site: Site) -> None:
     site.runner.client("ec2").authorize_security_group_ingress(GroupId=group_id, **left)
     account.allowed(launcher, "ssh", *IMAGE, *NAMES, "--command", "true")
     assert site.ports() == [80, 443]
+    account.allowed(launcher, "upgrade", *IMAGE, *NAMES, "--dry-run")
     for command in ("logs", "users"):
         account.run(launcher, command, *IMAGE, *NAMES)
 

@@ -90,6 +90,7 @@ ELSEWHERE = (
     "a venv has no conda",
     "built without a lock",
     "for thorough runs",
+    "python.environments has none",  # of a developer's image; the one of a run has one
 )
 
 
@@ -118,6 +119,20 @@ def test_the_record_lists_what_is_installed(runner: InvokeRunner, golden: Done) 
     assert packages["/opt/hub"]["jupyterhub"] == packages["/opt/anaconda"]["jupyterhub"]
     assert "jupyterlab" in packages["/opt/anaconda"]
     assert "systemd" in packages["dpkg"]
+
+
+def test_an_environment_for_everybody_is_a_kernel_and_listed(runner: InvokeRunner, golden: Done) -> None:
+    record = runner.record(golden.last)
+    asked = {use["name"]: use["values"] for use in record["provisioners"]}["python"].get("environments")
+    if not asked:
+        pytest.skip("a developer's image without one")
+    run = record["run"]["id"]
+    assert results(runner, run, "candidate")["test_a_cell_runs_in_each_and_changes_nothing"] == "passed"
+    course, shared = record["packages"]["/opt/anaconda/envs/course"], record["packages"]["/opt/anaconda"]
+    assert {"cowsay", "ipykernel", "pip"} <= set(course)
+    assert "cowsay" not in shared
+    # In the versions of the shared environment, so that most files are on the disk once.
+    assert {name: shared[name] for name in course if name in shared}.items() <= course.items()
 
 
 def test_nothing_temporary_is_left(baking: Baking, golden: Done) -> None:

@@ -115,7 +115,7 @@ def test_a_lock_that_does_not_fit_stops_every_command_that_builds_with_one_messa
         assert done.err == (
             "error: manifest.lock:5:5 packages.venv.x86_64: is of another manifest (packages: other is "
             "new): run `invoke lock`\n"
-            "hint: 1 problem to mend\n"
+            "hint: 1 problem found\n"
         )
     elsewhere = folder.invoke(
         "build-ami", "--set", "python.requirements=null", "--set", "base.architecture=arm64"

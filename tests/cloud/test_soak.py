@@ -15,14 +15,11 @@ from random import Random
 
 import pytest
 
-from localcloud import base_image
 from localcloud.faults import client as faults
-from localcloud.server import control
 from tests.cloud.bad_days import drawn
 from tests.cloud.hubs import everything
-from tests.cloud.invoke_runner import TINY, Done, InvokeRunner, eventually
+from tests.cloud.invoke_runner import TINY, Done, eventually
 from tests.cloud.role_runner import Account, RoleRunner
-from tests.unit.docs.policies import IAM
 
 pytestmark = [pytest.mark.vm, pytest.mark.exhaustive]
 
@@ -51,15 +48,6 @@ HUB = ["--domain", DOMAIN, "--admin", "alice", "--email", "ops@university.edu"]
 SMALL = ["--instance-type", "t3.nano", "--set", "launch.data_volume.size_gib=1", "--no-wait"]
 
 
-@pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory, tiny: base_image.BaseImage) -> Iterator[Account]:
-    """A cloud of this file's own: faults are for all of it."""
-    state = tmp_path_factory.mktemp("soak")
-    endpoint = control.ensure_up(state / "cloud", port=0)
-    yield Account(InvokeRunner(state, endpoint.url), endpoint)
-    control.reset(state / "cloud")
-
-
 @pytest.fixture
 def random(request: pytest.FixtureRequest) -> Random:
     """Of this test, so that it can be run alone."""
@@ -70,14 +58,6 @@ def random(request: pytest.FixtureRequest) -> Random:
 def builder(account: Account) -> Iterator[RoleRunner]:
     with account.role("builder", "build") as runner:
         yield runner
-
-
-@pytest.fixture(scope="module")
-def boundary(account: Account) -> str:
-    """As docs/howto/aws.md creates it."""
-    text = (IAM / "hub-boundary.json").read_text(encoding="utf-8")
-    made = account.owner.client("iam").create_policy(PolicyName="hubsmith-hub", PolicyDocument=text)
-    return str(made["Policy"]["Arn"])
 
 
 @pytest.fixture

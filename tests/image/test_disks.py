@@ -48,6 +48,18 @@ try:
 except OSError as exc:
     print(errno.errorcode[exc.errno])
 """
+# As a user's server, whose folder it is in: without devices, and with its filter of system calls.
+SERVER_SAYS = (
+    "systemd-run --quiet --pipe --wait --uid %s --property PrivateDevices=yes --property NoNewPrivileges=yes "
+    "--property 'SystemCallFilter=~@mount @swap @reboot @module @raw-io bpf perf_event_open' "
+    f"--working-directory {PLACE}/%s /opt/anaconda/bin/python -I -c %s"
+)
+DISK_MESSAGES = """
+import pathlib, sys
+sys.path.insert(0, "/usr/lib/hubsmith/server")
+from hubsmith_server import disk
+print(*(message.id for message in disk.messages(pathlib.Path.cwd())))
+"""
 FILL_INODES = """
 import errno, os
 count = 0
@@ -136,6 +148,20 @@ class TestLimits:
         used = json.loads(volume.program("print(json.dumps(disk_limits.report()))"))
         row = next(row for row in used if row["name"] == volume.users[0].name)
         assert 99 * 2**20 <= row["used_bytes"] <= 100 * 2**20
+
+    def test_a_users_server_tells_that_the_disk_space_is_used_up(self, volume: Volume, root: Host) -> None:
+        volume.boot("40M")
+        user = volume.users[0]
+
+        def says() -> str:
+            told: str = root.check_output(SERVER_SAYS, user.name, user.name, DISK_MESSAGES)
+            return told.strip()
+
+        assert says() == ""
+        volume.run_as(user, "open('much', 'wb').write(bytes(37 * 2**20))")
+        assert says() == "disk-nearly-full"
+        assert volume.run_as(user, FILL_BLOCKS) == "EDQUOT"
+        assert says() == "disk-full"
 
     def test_one_users_limit_holds_at_once_and_on_the_next_boot(self, volume: Volume) -> None:
         first, second = volume.users[:2]

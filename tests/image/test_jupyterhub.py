@@ -30,6 +30,21 @@ tool = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tool)
 threading.Thread(target=tool.serve_forever, daemon=True).start()
 """
 
+# Makes a database as this JupyterHub does, and lets the hub look at it, as its own and as a newer one's.
+NEWER_DATABASE = """
+import pathlib, sqlite3, sys, tempfile
+sys.path[:0] = ["/usr/lib/hubsmith/lib", "/usr/lib/hubsmith/hub"]
+from hubsmith_hub import schema
+from jupyterhub import orm
+schema.DATABASE = pathlib.Path(tempfile.mkdtemp(), "jupyterhub.sqlite")
+orm.new_session_factory(f"sqlite:///{schema.DATABASE}")
+schema.check()
+print("its own is taken", flush=True)
+with sqlite3.connect(schema.DATABASE) as connection:
+    connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+schema.check()
+"""
+
 
 def version_of(root: Host, package: str, prefix: str) -> str:
     """By that environment's Python, as nobody: the users' one can be changed by some of them."""
@@ -99,6 +114,17 @@ class TestInstallation:
             root.check_output(f"rm --force {broken} {problem}")
         assert (shown.rc, told["file"], told["line"]) == (78, broken, 2)
         assert f"{broken}, line 2: ZeroDivisionError" in shown.stderr
+
+    @pytest.mark.usefixtures("on_builder", "exclusive")
+    def test_a_database_of_a_newer_jupyterhub_is_named(self, root: Host) -> None:
+        """https://github.com/jupyterhub/jupyterhub/issues/4044"""
+        try:
+            shown = root.run(f"{HUB}/bin/python -c %s", NEWER_DATABASE)
+        finally:
+            root.check_output("rm --force /run/hubsmith/conf.d-problem.json")
+        assert (shown.rc, "its own is taken" in shown.stdout) == (78, True), shown.stderr
+        assert "jupyterhub.sqlite: is of a newer JupyterHub" in shown.stderr
+        assert "ffffffffffff" in shown.stderr
 
 
 @pytest.mark.usefixtures("booted")

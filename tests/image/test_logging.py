@@ -40,6 +40,7 @@ def test_they_are_rotated_daily_or_when_they_are_large(root: Host) -> None:
 
 
 def test_rotation_is_looked_at_every_ten_minutes(root: Host) -> None:
+    """https://github.com/logrotate/logrotate/issues/578"""
     assert "*-*-* *:00/10:00" in root.check_output("systemctl show --property TimersCalendar logrotate.timer")
 
 
@@ -152,6 +153,7 @@ def old_files(root: Host) -> Iterator[None]:
 @pytest.mark.usefixtures("heavy", "exclusive")
 class TestRotation:
     def test_old_ones_are_compressed_and_counted_and_lines_go_on(self, root: Host, old_files: None) -> None:
+        """https://github.com/kubernetes/kops/issues/5378"""
         for _ in range(2):
             log_line(root)
             root.run_test("sleep 1.1; logrotate --force /etc/logrotate.d/jupyterhub")

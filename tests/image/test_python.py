@@ -84,6 +84,15 @@ def installers(root: Host) -> Iterator[tuple[str, str]]:
         root.run_test("userdel --remove %s", name)
 
 
+@pytest.fixture
+def environments(host: Host) -> list[str]:
+    """Where those of python.environments are."""
+    found = host.check_output(f"find {PREFIX}/envs -maxdepth 2 -name .hubsmith 2>/dev/null || true").split()
+    if not found:
+        pytest.skip("python.environments has none")
+    return [path.removesuffix("/.hubsmith") for path in sorted(found)]
+
+
 def as_user(host: Host, name: str, command: str) -> tuple[int, str]:
     done = host.run("cd / && runuser --user %s -- bash -lc %s 2>&1", name, command)
     return done.rc, done.stdout.strip()
@@ -131,9 +140,9 @@ def test_nobody_is_in_the_group_yet(host: Host, stage: str) -> None:
     assert host.user("anaconda").shell.endswith("nologin")
 
 
-def python(root: Host, code: str) -> str:
+def python(root: Host, code: str, prefix: str = PREFIX) -> str:
     """What the users' Python prints, as nobody: whoever may change it must not get more by this."""
-    return str(root.check_output(f"cd / && runuser --user nobody -- {PREFIX}/bin/python -I -c %s", code))
+    return str(root.check_output(f"cd / && runuser --user nobody -- {prefix}/bin/python -I -c %s", code))
 
 
 def test_servers_start_from_compiled_modules(root: Host) -> None:
@@ -149,6 +158,23 @@ def test_servers_start_without_what_nobody_needs(host: Host) -> None:
 @pytest.mark.usefixtures("on_builder")
 def test_packages_fit_together(root: Host) -> None:
     assert python(root, MISFITS) == ""
+
+
+@pytest.mark.usefixtures("on_builder")
+def test_packages_of_each_environment_fit_together_and_are_compiled(
+    root: Host, environments: list[str]
+) -> None:
+    for folder in environments:
+        assert (folder, python(root, MISFITS, folder)) == (folder, "")
+        assert (folder, python(root, STALE, folder)) == (folder, "")
+
+
+def test_the_group_installs_into_each_environment(root: Host, environments: list[str]) -> None:
+    """As into the shared one: folders are the group's, files are root's. Others' rights are tested above."""
+    for folder in environments:
+        wrong = "-type d ! -perm -2070 -o -type f -user root -perm /022 ! -path '*/conda-meta/*'"
+        assert (folder, root.check_output(f"find {folder} {wrong}")) == (folder, "")
+        assert root.check_output(f"stat --format %U:%G {folder}/bin") == "root:anaconda"
 
 
 @pytest.mark.usefixtures("on_builder")

@@ -210,7 +210,7 @@ MISTAKES = (
         "the users' environment an account's that is not root",
         "distribution",
         (f"{_DISTRIBUTIONS}::test_nobody_else_may_change_it",),
-        'sed -i \'s/^let_group_install$/chown -R anaconda:anaconda "$prefix"; chmod -R 775 '
+        'sed -i \'s/^    let_group_install "$prefix"$/chown -R anaconda:anaconda "$prefix"; chmod -R 775 '
         '"$prefix"/\' provisioners/python/install.sh',
     ),
     Mistake(
@@ -218,7 +218,7 @@ MISTAKES = (
         "conda create ends with a question about terms",
         "distribution",
         (f"{_DISTRIBUTIONS}::test_an_ordinary_user_makes_an_environment_and_is_asked_for_no_terms",),
-        'sed -i \'/^    chmod --recursive g+w/a\\    sed -i "s/- .*/- defaults/" "$prefix/.condarc"\' '
+        'sed -i \'/^    rm --recursive --force/a\\    sed -i "s/- .*/- defaults/" "$prefix/.condarc"\' '
         f"{_PYTHON}/conda.sh",
     ),
     Mistake(

@@ -14,6 +14,7 @@ import pytest
 import build
 
 REPO = Path(__file__).parents[2]
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 PRODUCT = [*(REPO / "build").rglob("*.py"), *(REPO / "localcloud").rglob("*.py"), REPO / "tasks.py"]
 
 
@@ -23,6 +24,35 @@ def test_a_modules_first_line_stands_alone() -> None:
     first_lines = {path: (text or "").partition("\n")[0] for path, text in docstrings.items()}
     cut = [str(path) for path, line in first_lines.items() if not line.endswith((".", "?"))]
     assert cut == [], "shorten their first sentences"
+
+
+def is_python(path: Path) -> bool:
+    """Programs of the images have no suffix."""
+    if path.suffix == ".py":
+        return True
+    return not path.suffix and path.read_bytes().split(b"\n")[0].startswith(
+        (b"#!/usr/bin/python", b"#!/usr/bin/env python")
+    )
+
+
+def shipped_python() -> Iterator[Path]:
+    for root in ("build", "localcloud", "provisioners"):
+        yield from (path for path in (REPO / root).rglob("*") if path.is_file() and is_python(path))
+
+
+def test_no_file_and_no_function_is_too_long_to_read() -> None:
+    """A function is counted from its `def` to its last line."""
+    long = []
+    for path in shipped_python():
+        name, text = path.relative_to(REPO), path.read_text(encoding="utf-8")
+        if (lines := len(text.splitlines())) > MAX_FILE_LINES:
+            long.append(f"{name}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    long.append(f"{name}:{node.lineno} {node.name}: {lines} lines")
+    assert long == [], f"split them: {MAX_FILE_LINES} lines for a file, {MAX_FUNCTION_LINES} for a function"
 
 
 @functools.cache
@@ -70,8 +100,8 @@ LOCAL_CLOUD = (
     "ports",
 )  # fmt: skip
 BUILD = (
-    "commands", "rebuild", ("images", "operate", "launch"), "hubs", ("bake", "lock"), "cloud_config",
-    "remote", "manifest", "aws", "pipeline", "report",
+    "commands", ("rebuild", "upgrade"), ("images", "operate", "launch"), "hubs", ("bake", "lock"),
+    "cloud_config", "remote", "manifest", "aws", "pipeline", "report",
     "image_contract", "kernel_console", "paths", "bash", "errors",
 )  # fmt: skip
 MANIFEST = ("load", "checks", "model", "packages", "provisioners", "schema", "yaml")

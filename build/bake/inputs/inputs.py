@@ -164,7 +164,7 @@ def _provisioners(now: Inputs, image_tags: Mapping[str, str], gone: Mapping[str,
     before = tag_values.pairs(tag_values.joined(tags.PROVISIONERS, image_tags, " "))
     current = {entry.provisioner: entry.content[:_DIGITS] for entry in now.fingerprints}
     yield from (f"provisioner {name} is new" for name in current if name not in before)
-    yield from (f"provisioner {name} is used no more" for name in before if name not in current)
+    yield from (f"provisioner {name} is no longer used" for name in before if name not in current)
     common = [name for name in current if name in before]
     if common != [name for name in before if name in current]:
         yield f"provisioners are in another order: {' '.join(current)}"
@@ -198,11 +198,13 @@ def _parts(start: str, now: Inputs, image_tags: Mapping[str, str], gone: Mapping
 
 
 def _describe(part: str) -> str:
-    """A file by its path, a variable by its name, the lock by whose packages it pins."""
+    """A file by its path, a variable by its name, the lock by which packages it pins, and where."""
     if words := builder_version.describe_part(part):
         return words
     _, provisioner, inside = part.split("/", 2)
     if inside.startswith(fingerprint.LOCKED):
-        return f"lock of {provisioner}'s {inside.removeprefix(fingerprint.LOCKED)} packages"
+        *environment, manager = inside.removeprefix(fingerprint.LOCKED).split("/")
+        where = f" in the environment {environment[1]}" if environment else ""
+        return f"lock of {provisioner}'s {manager} packages{where}"
     variable = inside.removeprefix(fingerprint.VARIABLE)
     return part if variable == inside else f"variable {variable} of {provisioner}"

@@ -5,25 +5,26 @@ set -eu
 if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f 'dpkg\t${Package}\t${Version}\n'
 fi
-set -- /opt/*/lib/python*/site-packages/*.dist-info/METADATA
-[ -f "$1" ] || exit 0
-awk '
-    function told() {
-        if (licence == "") licence = classified
-        if (name != "" && version != "") print where "\t" name "\t" version
-        if (name != "" && licence != "") print "licence " where "\t" name "\t" licence
-        name = version = licence = classified = ""
-    }
-    FNR == 1 { told(); where = FILENAME; sub("/lib/python.*", "", where) }
-    /^$/ { nextfile }
-    /^Name: / { name = substr($0, 7) }
-    /^Version: / { version = substr($0, 10) }
-    /^License(-Expression)?: / && $0 !~ /\t/ { licence = substr($0, index($0, ": ") + 2) }
-    /^Classifier: License :: / { classified = $0; sub(/.* :: /, "", classified) }
-    END { told() }
-' "$@"
-set -- /opt/*/conda-meta/*.json
-if [ -f "$1" ]; then
+metadata() {
+    [ -f "$1" ] || return 0
+    awk '
+        function told() {
+            if (licence == "") licence = classified
+            if (name != "" && version != "") print where "\t" name "\t" version
+            if (name != "" && licence != "") print "licence " where "\t" name "\t" licence
+            name = version = licence = classified = ""
+        }
+        FNR == 1 { told(); where = FILENAME; sub("/lib/python.*", "", where) }
+        /^$/ { nextfile }
+        /^Name: / { name = substr($0, 7) }
+        /^Version: / { version = substr($0, 10) }
+        /^License(-Expression)?: / && $0 !~ /\t/ { licence = substr($0, index($0, ": ") + 2) }
+        /^Classifier: License :: / { classified = $0; sub(/.* :: /, "", classified) }
+        END { told() }
+    ' "$@"
+}
+conda_metadata() {
+    [ -f "$1" ] || return 0
     awk '
         function value() { sub(/^[^:]*: *"/, ""); sub(/",?[ \t\r]*$/, ""); return $0 }
         function told() {
@@ -37,5 +38,10 @@ if [ -f "$1" ]; then
         /^  "license": "/ { licence = value() }
         END { told() }
     ' "$@"
-fi
+}
+# Environments for everybody are below the one that they are beside.
+metadata /opt/*/lib/python*/site-packages/*.dist-info/METADATA
+metadata /opt/*/envs/*/lib/python*/site-packages/*.dist-info/METADATA
+conda_metadata /opt/*/conda-meta/*.json
+conda_metadata /opt/*/envs/*/conda-meta/*.json
 du --summarize --bytes /opt/anaconda 2>/dev/null | awk '{ print "bytes\t" $2 "\t" $1 }'

@@ -128,7 +128,7 @@ def warnings(
     if all(availability.exists is False for _, availability in found):
         raise manifest.problem(tuple(installer.key.split(".")), f"no address has the installer: {seen}")
     if not any(availability.exists for _, availability in found):
-        yield f"{installer.key}: from here the installer cannot be seen, the builder will try ({seen})"
+        yield f"{installer.key}: this machine cannot see the installer, so the builder will try ({seen})"
         return
     yield from (
         f"{installer.key}: {url}: {availability.why}; another address has it"

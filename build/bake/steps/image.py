@@ -1,4 +1,4 @@
-"""The image itself: stop the builder, snapshot it, wait."""
+"""The image itself: stop the builder, create the AMI from it (CreateImage), wait until it is available."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class InspectImageFiles(Step[Bake]):
     Needs: candidate, disk_copy_id. Adds to: tests.
     """
 
-    title = "look at the image's files from outside"
+    title = "inspect the image's files on another machine"
 
     def run(self, state: Bake) -> None:
         """Raises HubsmithError naming the tests that failed. Without a test_sealed.py it does nothing."""
@@ -120,12 +120,7 @@ class InspectImageFiles(Step[Bake]):
     def _attach(self, state: Bake) -> None:
         volume_id = state.disk_copy_id
         _wait(state, volume_id, "available", state.manifest.builder.timeouts.image_s)
-        eventual.retried(
-            lambda: state.clients.ec2.attach_volume(
-                VolumeId=volume_id, InstanceId=state.candidate.id, Device=_DEVICE
-            ),
-            what=volume_id,
-        )
+        volumes.attach(state.clients.ec2, volume_id, state.candidate.id, _DEVICE)
         _wait(state, volume_id, "in-use", _ATTACH_S)
         _goes_with_the_candidate(state)
 

@@ -76,18 +76,31 @@ def record_of(state: Bake) -> dict[str, Any]:
         "since": state.since,
         "manifest": state.manifest.path.read_text(encoding="utf-8"),
         "git": git_revision(state.manifest.folder),
-        "provisioners": [
-            {
-                "name": use.name,
-                "values": template_variables(use),
-                "fingerprint": entry.digest,
-                "content": entry.content,
-            }
-            for use, entry in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
-        ],
+        "provisioners": _provisioners(state),
         "parts": state.inputs.parts,
         "unlocked": list(state.manifest.unlocked),
         "launch_permissions": state.manifest.publish.launch_permissions.model_dump(mode="json"),
+        **_contents(state),
+        "tests": [asdict(test) for test in state.tests],
+        "seconds": [asdict(timing) for timing in state.report.timings],
+    }
+
+
+def _provisioners(state: Bake) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": use.name,
+            "values": template_variables(use),
+            "fingerprint": entry.digest,
+            "content": entry.content,
+        }
+        for use, entry in zip(state.manifest.provisioners, state.inputs.fingerprints, strict=True)
+    ]
+
+
+def _contents(state: Bake) -> dict[str, Any]:
+    """What is on the image's disk: packages, their licences, and how many bytes are where."""
+    return {
         "packages": {
             where: found
             for where, found in state.packages.items()
@@ -99,6 +112,4 @@ def record_of(state: Bake) -> dict[str, Any]:
             if where.startswith(_LICENCE)
         },
         "bytes": {folder: int(size) for folder, size in state.packages.get("bytes", {}).items()},
-        "tests": [asdict(test) for test in state.tests],
-        "seconds": [asdict(timing) for timing in state.report.timings],
     }

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from build.aws import eventual, snapshots, tags
-from build.aws.errors import code_of, explain
+from build.aws.errors import code_of, explain, in_words
 from build.bake import instances, layers, scripts, watch
 from build.bake.state import Bake
 from build.errors import HubsmithError
@@ -50,8 +50,8 @@ class SaveLayer(Step[Bake]):
                 return
             snapshot_id = self._take(state, volume_id)
         except (ClientError, BotoCoreError, HubsmithError) as exc:
-            if code_of(exc) in snapshots.LIMITS:
-                self._left_out(state, code_of(exc))
+            if isinstance(exc, ClientError) and code_of(exc) in snapshots.LIMITS:
+                self._left_out(state, in_words(exc))
             else:
                 state.report.warn(f"could not save a layer after {self._use.name}: {explain(exc) or exc}")
             return

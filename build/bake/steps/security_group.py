@@ -1,4 +1,4 @@
-"""One security group, open to the caller alone."""
+"""The security group of a build: ports 22, 80 and 443, open to the caller alone."""
 
 from __future__ import annotations
 

@@ -7,7 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from build.errors import Problem
-from build.manifest.checks import base, distributions, image_tests, launch_permissions, regions, volumes
+from build.manifest.checks import (
+    base,
+    distributions,
+    environments,
+    image_tests,
+    launch_permissions,
+    regions,
+    volumes,
+)
 from build.manifest.checks.email import lets_encrypt_problem
 from build.manifest.model import fill_in
 from build.manifest.schema import ManifestFile
@@ -124,6 +132,9 @@ _RULES: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (_email, ("cloud", "launch.email")),
     (distributions.channels, ("python.channels", *_PYTHON)),
     (distributions.needs, ("python.distribution", "python.conda_packages", "python.environment")),
+    (environments.names, ("python.environments",)),
+    (environments.needs, ("python.environments", "python.distribution")),
+    (environments.channels, ("python.environments", *_PYTHON)),
     (distributions.installers, ("python.distribution", "python.installers", "base.architecture")),
     (launch_permissions.problems, ("publish.launch_permissions", "builder.root_volume", *_PYTHON)),
     (base.problems, ("base.owner", "region")),

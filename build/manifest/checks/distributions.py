@@ -46,12 +46,12 @@ def _without_conda(settings: ManifestFile) -> Iterator[Finding]:
     if settings.python.conda_packages:
         yield (
             ("python", "conda_packages"),
-            "needs conda, which a venv has not: take distribution miniforge, or put them into packages",
+            "needs conda, which a venv does not have: use distribution miniforge, or put them into packages",
         )
     if settings.python.environment:
         yield (
             ("python", "environment"),
-            "needs conda, which a venv has not: take distribution miniforge, or name a requirements.txt",
+            "needs conda, which a venv does not have: use distribution miniforge, or name a requirements.txt",
         )
 
 

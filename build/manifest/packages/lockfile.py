@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from build.errors import Problem
 from build.manifest.packages import lockfile_format
-from build.manifest.packages.lockfile_format import Lock, LockInputs, Packages, Pins
+from build.manifest.packages.lockfile_format import EnvironmentInputs, Lock, LockInputs, Packages, Pins
 from build.manifest.provisioners.definition import ProvisionerUse
 from build.manifest.schema import ARCH, CLOUDS, WITH_CONDA, Arch, Base, Distribution
 from build.manifest.yaml.files import display
@@ -44,7 +44,7 @@ def apply(path: Path, uses: tuple[ProvisionerUse, ...], base: Base, profiles: Se
         return Applied(uses, problems=problems)
     if found is None or tree is None:
         return Applied(
-            uses, tuple(one for use in uses if use.definition.lock for one in to_resolve(made_of(use, base)))
+            uses, tuple(one for use in uses if use.definition.lock for one in to_resolve(use, base))
         )
     given, wrong = [], []
     for use in uses:
@@ -99,13 +99,14 @@ def _pins(locked: Locked, use: ProvisionerUse, base: Base) -> Pins | Problem:
     distribution, arch, wanted = distribution_of(use), ARCH[base.architecture], made_of(use, base)
     for _, packages in locked.sections():
         found = packages.get(distribution, {}).get(arch)
-        if found and not any(changes(found.made_of, wanted)):
+        if found and not any(differences(found, wanted, environments_of(use))):
             return found
-    return _mismatch(locked, distribution, arch, wanted)
+    return _mismatch(locked, use, arch, wanted)
 
 
-def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: LockInputs) -> Problem:
+def _mismatch(locked: Locked, use: ProvisionerUse, arch: Arch, wanted: LockInputs) -> Problem:
     """Why nothing in the lock is of this manifest; another profile's section says nothing about that."""
+    distribution = distribution_of(use)
     sections = [(path, found) for path, found in locked.sections() if found.get(distribution)]
     path, packages = next(
         ((path, found) for path, found in sections if path in (locked.own, _WITHOUT_PROFILES)), ((), {})
@@ -124,8 +125,8 @@ def _mismatch(locked: Locked, distribution: Distribution, arch: Arch, wanted: Lo
         )
         return place_of(locked.tree, at).problem(at, message)
     at = (*at, arch)
-    differences = "; ".join(changes(platforms[arch].made_of, wanted))
-    return place_of(locked.tree, at).problem(at, f"is of another manifest ({differences}): {locked.again}")
+    told = "; ".join(differences(platforms[arch], wanted, environments_of(use)))
+    return place_of(locked.tree, at).problem(at, f"is of another manifest ({told}): {locked.again}")
 
 
 def distribution_of(use: ProvisionerUse) -> Distribution:
@@ -151,10 +152,27 @@ def made_of(use: ProvisionerUse, base: Base) -> LockInputs:
     )
 
 
-def to_resolve(wanted: LockInputs) -> tuple[str, ...]:
+def environments_of(use: ProvisionerUse) -> dict[str, EnvironmentInputs]:
+    """What the lock of each environment for everybody has to be made of now, by its name."""
+    given = cast(Sequence[Mapping[str, Any]], use.values.get("environments") or ())
+    return {
+        str(each["name"]): EnvironmentInputs(**{key: value for key, value in each.items() if key != "name"})
+        for each in given
+    }
+
+
+def to_resolve(use: ProvisionerUse, base: Base) -> tuple[str, ...]:
     """What a build without a lock takes the newest of."""
+    wanted = made_of(use, base)
     hub = (f"jupyterhub=={wanted.hub_version}",) if wanted.hub_version else ()
-    return (*wanted.conda_packages, *wanted.packages, *hub)
+    pinned = use.definition.lock.environments if use.definition.lock else ()
+    others = [
+        text
+        for each in environments_of(use).values()
+        for text in (*each.conda_packages, *each.packages)
+        if each.conda_packages or text not in pinned
+    ]
+    return tuple(dict.fromkeys((*wanted.conda_packages, *wanted.packages, *hub, *others)))
 
 
 def requirements(use: ProvisionerUse) -> tuple[str, ...]:
@@ -189,7 +207,21 @@ def _python_of(base: Base) -> str | None:
     return next((version for part, version in _PYTHON if part in name), None)
 
 
-def changes(locked: LockInputs, wanted: LockInputs) -> Iterator[str]:
+def differences(
+    locked: Pins, wanted: LockInputs, environments: Mapping[str, EnvironmentInputs]
+) -> Iterator[str]:
+    """What the manifest asks for now, also in environments, and the lock was not made of, in words."""
+    yield from changes(locked.made_of, wanted)
+    for name, asked in environments.items():
+        if name not in locked.environments:
+            yield f"environment {name} is new"
+        else:
+            told = changes(locked.environments[name].made_of, asked)
+            yield from (f"environment {name}: {each}" for each in told)
+    yield from (f"environment {name} is gone" for name in locked.environments if name not in environments)
+
+
+def changes(locked: LockInputs | EnvironmentInputs, wanted: LockInputs | EnvironmentInputs) -> Iterator[str]:
     """What the manifest asks for now and the lock was not made of, in words."""
     for name, was in locked.model_dump().items():
         now = getattr(wanted, name)

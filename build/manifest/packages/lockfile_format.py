@@ -8,6 +8,8 @@
           conda: |            channel/subdir/file#sha256:…, as conda's @EXPLICIT has it, without the
                               address in front of channels
           pip: |              name==version with the sha256 of its files, as pip reads it
+          environments:
+            course:           made_of, conda and pip of an environment for everybody
     profiles:
       local+big:              the same for a manifest with these profiles applied, in order; without any
                               it is above
@@ -72,17 +74,47 @@ class LockInputs(Section):
     )
 
 
-class Pins(Section):
-    """The packages for one kind of processors."""
+class EnvironmentInputs(Section):
+    """What decides which packages an environment for everybody has to have, beside the Python."""
 
-    made_of: LockInputs
+    channels: tuple[str, ...] = ()
+    conda_packages: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+class _Packages(Section):
     conda: Annotated[str, f.checked(_only(CONDA_ENTRY))] = ""
     pip: Annotated[str, f.checked(_only(PIP_ENTRY))] = ""
 
     @property
-    def lock_files(self) -> dict[str, str]:
-        """The texts for the provisioner, by the name of the package manager that reads them."""
+    def _texts(self) -> dict[str, str]:
         return {name: text for name, text in (("conda", self.conda), ("pip", self.pip)) if text}
+
+
+class EnvironmentPins(_Packages):
+    """The packages of an environment for everybody, for one kind of processors."""
+
+    made_of: EnvironmentInputs
+
+
+class Pins(_Packages):
+    """The packages for one kind of processors."""
+
+    made_of: LockInputs
+    environments: Mapping[f.KernelName, EnvironmentPins] = {}
+
+    @property
+    def lock_files(self) -> dict[str, str]:
+        """The texts for the provisioner, by the name of the package manager that reads them.
+
+        In front of the name is ``environments/NAME/`` where they are of an environment for everybody.
+        """
+        others = {
+            f"environments/{name}/{manager}": text
+            for name, pins in self.environments.items()
+            for manager, text in pins._texts.items()
+        }
+        return {**self._texts, **others}
 
 
 Packages = Mapping[Distribution, Mapping[Arch, Pins]]

@@ -57,7 +57,7 @@ class Variable(Section):
     """One variable of a provisioner: `value of the manifest's entry, else from, else default`."""
 
     default: Annotated[Any, f.Frozen, f.Thawed] = Field(
-        default=None, description="Its value when the manifest says nothing"
+        default=None, description="Value if the manifest has none"
     )
     from_: str | None = Field(
         default=None,
@@ -65,18 +65,18 @@ class Variable(Section):
         description="Key of the manifest it takes its value from, such as hub.admin_users",
     )
     type: VariableType | None = Field(
-        default=None, description="What it has to be; absent: what the default is"
+        default=None, description="Type of the value; absent: that of the default"
     )
     description: str = Field(default="", description="What it is for")
-    required: bool = Field(default=False, description="The manifest has to give it")
+    required: bool = Field(default=False, description="Whether the manifest must set it")
     pattern: Annotated[str, f.checked(_regular_expression)] | None = Field(
-        default=None, description="Regular expression that the whole of it matches; of a list, each entry"
+        default=None, description="Regular expression that the whole value must match; in a list, each entry"
     )
     choices: tuple[str | int | float, ...] | None = Field(
-        default=None, min_length=1, description="The values that it may have"
+        default=None, min_length=1, description="Allowed values"
     )
-    minimum: int | float | None = Field(default=None, description="The least that a number may be")
-    maximum: int | float | None = Field(default=None, description="The most that a number may be")
+    minimum: int | float | None = Field(default=None, description="Smallest allowed number")
+    maximum: int | float | None = Field(default=None, description="Largest allowed number")
     multiline: bool = Field(default=False, description="Text may have several lines")
     format: Literal["timezone"] | None = Field(
         default=None, description="timezone: a name of the time zone database"
@@ -150,26 +150,32 @@ def _empty_is_no_keys(value: object) -> object:
 
 class LockSettings(Section):
     """That it installs the users' packages. It reads the variables distribution, packages and, if it has
-    them, conda_packages, channels, installers, accept_terms, extensions and hub_version, and gets of them
-    what its distribution uses (distributions.py); what the manifest's lock says is beside its install.sh:
-    lock/conda.txt and lock/pip.txt.
+    them, conda_packages, channels, installers, accept_terms, extensions, hub_version and environments, and
+    gets of them what its distribution uses (distributions.py); what the manifest's lock says is beside its
+    install.sh: lock/conda.txt and lock/pip.txt, and the same two below lock/environments/NAME/.
     """
 
     requirements: f.RelativeFile | None = Field(
-        default=None, description="What pip installs in any case, a file in its folder"
+        default=None, description="File in its folder: packages that pip always installs"
     )
     optional: f.RelativeFile | None = Field(
         default=None,
-        description="Names of those of `requirements` that are installed only if its variable extensions "
-        "has them, a file in its folder",
+        description="File in its folder: those packages of `requirements` that are installed only if its "
+        "variable extensions names them",
     )
     constraints: f.RelativeFile | None = Field(
-        default=None, description="Its own pins, which hold in a lock too, a file in its folder"
+        default=None, description="File in its folder: its own pins, which apply to a lock too"
     )
     overrides: f.RelativeFile | None = Field(
         default=None,
-        description="What holds whatever packages ask for (uv's --override), in a lock too, "
-        "a file in its folder",
+        description="File in its folder: versions to install whatever other packages ask for (uv's "
+        "--override), in a lock too",
+    )
+
+    environments: tuple[str, ...] = Field(
+        default=(),
+        description="Names of packages that each of the variable environments has in any case, such as the "
+        "kernel",
     )
 
     def files(self) -> tuple[tuple[str, str | None], ...]:
@@ -201,9 +207,9 @@ class Definition(Section):
         f.Frozen,
         f.Thawed,
     ] = Field(default={}, description="What it reads")
-    lock: LockSettings | None = Field(default=None, description="It installs what the manifest's lock says")
+    lock: LockSettings | None = Field(default=None, description="It installs what the manifest's lock pins")
     files: Annotated[Mapping[AbsolutePath, FileMode], f.Frozen, f.Thawed] = Field(
-        default={}, description="Owner, group and mode of what is not root's with the usual mode"
+        default={}, description="Owner, group and mode of files that are not root:root, 0644 or 0755"
     )
 
     @property
@@ -274,7 +280,7 @@ def _unfit(value: object) -> str | None:
     if value is not None and type_of(value) is None:
         return "should be put in quotes"
     if isinstance(value, float) and not math.isfinite(value):
-        return "should be a number one can count with"
+        return "should be a finite number"
     if isinstance(value, str) and "\0" in value:
         return "should have no NUL characters"
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()

@@ -143,7 +143,7 @@ def _read(
     entry: Listed, folder: Path, known: Sequence[str], earlier: Sequence[str]
 ) -> tuple[Folder | None, str | None]:
     if entry.name in earlier:
-        return None, f"{entry.name} is there twice"
+        return None, f"{entry.name} is listed twice"
     if entry.name not in known:
         return None, f"there is no provisioner {entry.name!r}{did_you_mean(entry.name, known)}"
     if not (folder / entry.name / provisioners_folder.DEFINITION).is_file():
@@ -163,7 +163,7 @@ def _order(
             continue
         circle = provisioners_folder.circle(folder, entry.name, need)
         complaint = (
-            f"{' needs '.join(circle)}: a circle, of which none can come first"
+            f"{' needs '.join(circle)}: a circle, so none can come first"
             if circle
             else f"{entry.name} needs {need}, which has to come before it"
         )
@@ -196,7 +196,9 @@ def _value_problems(
         yield referred.mark.problem(("variables", key), f"{complaint}, and {variable.from_} is {value!r}")
     if variable.required and _value(entry, key, variable, settings) is None:
         about = f" ({variable.description})" if variable.description else ""
-        yield entry.mark.problem((*entry.path, "variables", key), f"{entry.name} has to be given this{about}")
+        yield entry.mark.problem(
+            (*entry.path, "variables", key), f"{entry.name} requires this variable{about}"
+        )
 
 
 def _use(entry: Listed, folder: Path, definition: Definition, settings: ManifestFile) -> ProvisionerUse:
@@ -204,7 +206,8 @@ def _use(entry: Listed, folder: Path, definition: Definition, settings: Manifest
         key: _value(entry, key, variable, settings) for key, variable in definition.variables.items()
     }
     if definition.lock:
-        values = distributions.used(values, ARCH[settings.base.architecture])
+        always = definition.lock.environments
+        values = distributions.used(values, ARCH[settings.base.architecture], always)
     limit = settings.provisioners[int(entry.path[1])].timeout_minutes or definition.timeout_minutes
     return ProvisionerUse(
         entry.name, folder, definition.model_copy(update={"timeout_minutes": limit}), freeze_map(values)
@@ -219,11 +222,17 @@ def _value(entry: Listed, key: str, variable: Variable, settings: ManifestFile) 
 
 
 def _referred(variable: Variable, settings: ManifestFile | None) -> object:
-    """What the manifest has at the key named by `from` (a section as a mapping); None where it has none."""
+    """What the manifest has at the key named by `from` (sections as mappings); None where it has none."""
     here: object = settings if variable.from_ else None
     for part in (variable.from_ or "").split("."):
         here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
-    return freeze(here.model_dump()) if isinstance(here, BaseModel) else here
+    if isinstance(here, tuple):
+        return tuple(_section(each) for each in here)
+    return _section(here)
+
+
+def _section(value: object) -> object:
+    return freeze(value.model_dump()) if isinstance(value, BaseModel) else value
 
 
 def environment(use: ProvisionerUse) -> dict[str, str]:

@@ -42,7 +42,7 @@ def problems(text: str, known: Set[str] | None) -> Iterator[TemplateError]:
         yield TemplateError(f"not a valid template: {error.message}", error.lineno)
         return
     for node in tree.find_all(_FROM_ELSEWHERE):
-        yield TemplateError("cannot take anything from another template", node.lineno)
+        yield TemplateError("cannot include or extend another template", node.lineno)
     if known is None:
         return
     undeclared = jinja2.meta.find_undeclared_variables(tree) - known

@@ -1,8 +1,8 @@
 """What can be written into manifest.yaml: the sections, their defaults and what each key means.
 
 Units are in the names: _gib, _s (seconds), _minutes. An absent key has the default written here.
-The rules of single values are in fields.py. Rules between keys of a section stand at its end; rules between
-sections are in ../checks/.
+The types of single values are in fields.py, their rules in *_rules.py. Rules between keys of a section stand
+at its end; rules between sections are in ../checks/.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from build.manifest.schema.contents import (
     Provisioners,
     Python,
 )
+from build.manifest.schema.environments import SharedEnvironment
 from build.manifest.schema.fields import Section
 from build.manifest.schema.machine import (
     ARCH,
@@ -71,6 +72,7 @@ __all__ = [
     "Python",
     "Retention",
     "RootVolume",
+    "SharedEnvironment",
     "Tests",
     "Timeouts",
 ]
@@ -95,12 +97,12 @@ class ManifestFile(Section):
 
     image: Image = Field(description="What the image is called and how it is described")
     cloud: Literal["local", "aws"] = Field(
-        default="local", description="Where to build: the embedded EC2 on this machine, or AWS"
+        default="local", description="Where to build: in the local cloud on this machine, or on AWS"
     )
     region: f.Region = Field(default="us-east-1", description="AWS region")
     base: Base = Field(default_factory=_debian, description="The image to start from")
     builder: Builder = Field(
-        default_factory=Builder, description="The instance on which the image is put together"
+        default_factory=Builder, description="The temporary instance on which the image is built"
     )
     python: Python = Field(default_factory=Python, description="The users' Python environment")
     hub: Hub = Field(default_factory=Hub, description="JupyterHub's settings")
@@ -109,12 +111,12 @@ class ManifestFile(Section):
     )
     tests: Tests = Field(default_factory=Tests, description="The image tests")
     publish: Publish = Field(
-        default_factory=Publish, description="What happens with an image that has passed"
+        default_factory=Publish, description="What happens with an image that has passed its tests"
     )
-    retention: Retention = Field(default_factory=Retention, description="How many images are kept")
-    layers: Layers = Field(default_factory=Layers, description="Starting half-way")
+    retention: Retention = Field(default_factory=Retention, description="Which images `prune` keeps")
+    layers: Layers = Field(default_factory=Layers, description="Snapshots that later builds start from")
     launch: Launch = Field(default_factory=Launch, description="Defaults of a launch")
     profiles: Annotated[Mapping[str, Mapping[str, Any]], f.Frozen, f.Thawed] = Field(
         default={},
-        description="Overlays: the one named like the cloud is applied by itself, others by --profile",
+        description="Overrides: the one named after the cloud is applied automatically, others by --profile",
     )

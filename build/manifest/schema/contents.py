@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field
 
 from build.manifest.schema import fields as f
+from build.manifest.schema.environments import SharedEnvironment
 from build.manifest.schema.fields import Section
 
 Distribution = Literal["venv", "miniforge", "anaconda"]
@@ -25,14 +26,14 @@ class Checksums(Section):
 class Installer(Section):
     """One release of a distribution: a shell script that unpacks itself."""
 
-    version: f.InstallerVersion = Field(description="Its version, as it stands in the name of the file")
+    version: f.InstallerVersion = Field(description="Version, as in the file's name")
     python: f.PythonVersion | None = Field(
-        default=None, description="The Python it brings: packages are locked for this one"
+        default=None, description="Version of the Python in it, which packages are locked for"
     )
     urls: Annotated[tuple[f.InstallerUrl, ...], Field(min_length=1)] = Field(
-        description="Where it is, the first that has it counts; {version} and {arch} are filled in"
+        description="URLs, tried in this order; {version} and {arch} are filled in"
     )
-    sha256: Checksums = Field(description="What it has to be, or it does not run")
+    sha256: Checksums = Field(description="Checksums; a file with another one is never run")
 
 
 class Installers(Section):
@@ -51,7 +52,7 @@ class Python(Section):
 
     distribution: Distribution = Field(default="venv", description="How the environment is made")
     accept_terms: bool = Field(
-        default=False, description="That you have accepted the terms of Anaconda; nobody can do that for you"
+        default=False, description="true: you have accepted Anaconda's terms, which only you can do"
     )
     installers: Installers = Field(
         default_factory=Installers, description="The installers of miniforge and anaconda"
@@ -60,10 +61,10 @@ class Python(Section):
         default=("conda-forge",), description="Where conda finds packages, while building and for every user"
     )
     conda_packages: f.CondaPackages = Field(
-        default=(), description="What conda installs into it, as conda takes it"
+        default=(), description="Packages that conda installs, such as numpy=2.1"
     )
     packages: f.Packages = Field(
-        default=(), description="What it holds besides JupyterLab and the notebook server, as pip takes it"
+        default=(), description="Packages that pip installs besides JupyterLab, such as pandas>=2"
     )
     extensions: tuple[Extension, ...] = Field(
         default=get_args(Extension),
@@ -71,12 +72,15 @@ class Python(Section):
         "and processors in use; [] for none",
     )
     requirements: f.RelativeFile | None = Field(
-        default=None, description="A requirements.txt beside the manifest with more of those"
+        default=None, description="A requirements.txt beside the manifest, with more packages for pip"
     )
     environment: f.RelativeFile | None = Field(
         default=None,
-        description="An environment.yml beside the manifest with more of both, and with channels "
-        "that go first",
+        description="An environment.yml beside the manifest, with more packages for conda and pip; its "
+        "channels go first",
+    )
+    environments: tuple[SharedEnvironment, ...] = Field(
+        default=(), description="Environments for everybody beside it, each offered as a kernel by its name"
     )
 
 
@@ -126,7 +130,7 @@ class Hub(Section):
     admin_users: f.UserNames = Field(
         default=(),
         description=(
-            "Who administers the hub in the browser; accounts that are not there are made, without a password"
+            "Who administers the hub in the browser; missing accounts are created, without a password"
         ),
     )
     default_url: f.UrlPath = Field(default="/lab", description="Where users land after the login")
@@ -157,8 +161,8 @@ class Hub(Section):
     concurrent_starts: f.Starts = Field(
         default="100%",
         description=(
-            "Servers that start at a time: a number, or a share of the machine's processors; others wait in "
-            "a queue"
+            "How many servers start at once: a number, or a share of the machine's processors; others wait "
+            "in a queue"
         ),
     )
     named_servers: int = Field(
@@ -167,14 +171,14 @@ class Hub(Section):
     idle_timeout_minutes: f.Minutes | None = Field(
         default=120,
         description=(
-            "A server not used for so long is stopped; an open tab, a busy kernel and whatever computes are "
-            "use. null: never"
+            "Stop a server that has not been used for this long; an open tab, a busy kernel and any program "
+            "that computes count as use. null: never"
         ),
     )
     idle_kernel_timeout_minutes: f.Minutes | None = Field(
         default=None,
         description=(
-            "A kernel that has not computed for so long is ended, with or without an open tab; null: never"
+            "End a kernel that has run no cell for this long, with or without an open tab; null: never"
         ),
     )
     shutdown_on_logout: bool = Field(default=True, description="Stop a user's server at logout")
@@ -184,8 +188,8 @@ class Hub(Section):
     subdomains: bool = Field(
         default=False,
         description=(
-            "Give each user's servers a host of their own, https://NAME.DOMAIN; `launch` makes the record "
-            "and the certificate"
+            "Give each user's servers a host name of their own, https://NAME.DOMAIN; `launch` creates the "
+            "DNS record, and the certificate is for these names too"
         ),
     )
     network: Network = Field(default_factory=Network, description="The network of users' servers")
@@ -202,7 +206,9 @@ class ProvisionerEntry(Section):
     variables: Annotated[Mapping[str, Any], f.Frozen, f.Thawed] = Field(
         default={}, description="Values for its variables"
     )
-    timeout_minutes: f.Minutes | None = Field(default=None, description="Time limit instead of its own")
+    timeout_minutes: f.Minutes | None = Field(
+        default=None, description="Time limit instead of the one in its provisioner.yaml"
+    )
 
 
 Provisioners = tuple[

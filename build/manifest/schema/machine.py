@@ -95,18 +95,20 @@ class Mirrors(Section):
         default=None, description="Debian or Ubuntu mirror (for arm64 Ubuntu, of its ports archive)"
     )
     pypi: f.Url | None = Field(
-        default=None, description="Python package index (the address that ends in /simple)"
+        default=None, description="Python package index (the URL that ends in /simple)"
     )
     npm: f.Url | None = Field(default=None, description="npm registry")
-    conda: f.Url | None = Field(default=None, description="Address in front of conda channel names")
+    conda: f.Url | None = Field(
+        default=None, description="URL to put in front of the names of conda channels"
+    )
 
 
 class Builder(Section):
-    """The instance on which the image is put together, and the network it stands in."""
+    """The temporary instance on which the image is built, and its network."""
 
     instance_types: f.InstanceTypes = Field(
         default=("t3.large", "t3a.large"),
-        description="In order of preference; each is tried in every zone that offers it",
+        description="Instance types in order of preference; each is tried in every zone that offers it",
     )
     root_volume: RootVolume = Field(default_factory=RootVolume, description="Its root volume")
     vpc_id: f.VpcId | None = Field(default=None, description="VPC of the builder; null: the default one")
@@ -116,30 +118,30 @@ class Builder(Section):
     )
     subnet_ids: f.SubnetIds = Field(
         default=(),
-        description="Subnets of one VPC, tried in this order; without any those of the default VPC, by zone",
+        description="Subnets of one VPC, tried in this order; if empty, those of the default VPC, by zone",
     )
     address: Literal["public", "private"] = Field(
         default="public", description="Which of its addresses the build connects to"
     )
     caller_cidr: f.CallerCidrs | None = Field(
         default=None,
-        description="Who may ssh to the builder, and to a hub as its operator: a network or a list; "
-        "null: this machine's address, asked of caller_ip_url",
+        description="From where the builder, and a hub by its operator, can be reached by ssh: a network or "
+        "a list; null: this machine's address, as caller_ip_url answers",
     )
     caller_ip_url: f.Url = Field(
         default="https://checkip.amazonaws.com",
-        description="Answers with the caller's public address in plain text",
+        description="URL that answers with the caller's public address, in plain text",
     )
     lifetime_minutes: int = Field(
         default=180,
         ge=10,
         le=f.MINUTES_PER_DAY,
-        description="After that a forgotten builder terminates itself",
+        description="The builder terminates itself after this time, even if its build was killed",
     )
     tags: f.TagsOfAll = Field(
         default={},
-        description="Tags to put on everything that a build makes, image and layers included; image.tags go "
-        "before them",
+        description="Tags to put on everything that a build makes, image and layers included; image.tags "
+        "override them",
     )
     timeouts: Timeouts = Field(
         default_factory=Timeouts, description="Seconds to wait for what EC2 and the builder do"

@@ -18,22 +18,22 @@ class Tests(Section):
     __test__: ClassVar[bool] = False  # not a test class, whatever pytest thinks of the name
 
     folder: f.RelativePath = Field(
-        default="tests/image", description="Where they are, seen from the manifest"
+        default="tests/image", description="Folder with the tests, relative to the manifest"
     )
     timeout_minutes: f.Minutes = Field(
-        default=30, description="Time limit of one run of them; three times that for the look from outside"
+        default=30, description="Time limit of one test run; three times that for the inspection of the disk"
     )
     pytest_args: tuple[str, ...] = Field(default=(), description="More arguments for pytest")
     accepted_openings: f.Openings = Field(
         default=(),
-        description="What notebooks may do to the machine beside what the tests know: lines that the tests "
-        "have told",
+        description="What else notebooks may reach on the machine; a failing test prints the lines to put "
+        "here",
     )
     machines: int = Field(
         default=1,
         ge=1,
         le=8,
-        description="Fresh instances of the image that share the tests, each with its own part",
+        description="Number of fresh instances of the image; each runs a part of the tests",
     )
 
 
@@ -42,7 +42,7 @@ class LaunchPermissions(Section):
 
     user_ids: f.Accounts = Field(default=(), description="Accounts; they may copy the image too")
     user_groups: tuple[Literal["all"], ...] = Field(
-        default=(), max_length=1, description="[all]: everybody, who may copy it too"
+        default=(), max_length=1, description="[all]: everybody; they may copy the image too"
     )
     organization_arns: f.OrganizationArns = Field(
         default=(), description="Every account of these organizations"
@@ -64,44 +64,45 @@ class LaunchPermissions(Section):
 
 
 class Publish(Section):
-    """What happens with an image that has passed."""
+    """What happens with an image that has passed its tests."""
 
     ssm_parameter: f.ParameterTemplate | None = Field(
         default="/hubsmith/{image}/latest",
-        description="Parameter to write the id into ({image}, {channel} are filled in); null: none",
+        description="SSM parameter that gets the id ({image} and {channel} are filled in); null: none",
     )
     channel: f.Channel = Field(
         default="stable",
-        description="Put on the image as a tag; with ssm_parameter null it names the image to launch",
+        description="Release channel, a tag of the image; if ssm_parameter is null, `launch` finds the image "
+        "by it",
     )
     regions: f.Regions = Field(
         default=(),
         description="Other regions that get a copy of the image, published there in the same way",
     )
-    tags: f.Tags = Field(default={}, description="Tags put on the image only when it has passed")
+    tags: f.Tags = Field(default={}, description="Tags to put on the image when it has passed its tests")
     launch_permissions: LaunchPermissions = Field(
         default_factory=LaunchPermissions, description="Who else may launch it; empty: nobody"
     )
 
 
 class Retention(Section):
-    """Which images of this name prune leaves: those in use or published as a channel or parameter anyway."""
+    """Which images of this name `prune` keeps, besides those in use, in a channel or in a parameter."""
 
-    keep: int = Field(default=3, ge=1, le=1000, description="The newest so many")
+    keep: int = Field(default=3, ge=1, le=1000, description="Number of newest images to keep")
     younger_than_days: int = Field(
-        default=0, ge=0, le=3650, description="Beside those, all that are younger; 0: only the newest count"
+        default=0, ge=0, le=3650, description="Also keep all images that are younger; 0: no others"
     )
 
 
 class Layers(Section):
-    """What an earlier build left half-way, to start from instead of the base image."""
+    """Snapshots of earlier builds, to start from instead of the base image."""
 
     enabled: bool = Field(
         default=True,
-        description="Keep a snapshot after each provisioner, and start from the deepest that matches",
+        description="Save a snapshot after each provisioner, and start from the last one that matches",
     )
     max_age_days: int = Field(
-        default=7, ge=1, le=365, description="Their packages may be so old; prune removes older ones"
+        default=7, ge=1, le=365, description="Maximum age of their packages; `prune` removes older layers"
     )
 
 
@@ -109,7 +110,7 @@ class DataVolume(Section):
     """The volume that outlives a hub's instances: homes, database, certificates, the users' registry."""
 
     size_gib: int = Field(
-        default=50, ge=1, le=16384, description="Size in GiB; a larger one than before makes the volume grow"
+        default=50, ge=1, le=16384, description="Size in GiB; a volume that is smaller grows"
     )
     type: Literal["gp3", "gp2"] = Field(default="gp3", description="EBS volume type")
     kms_key_id: f.KmsKey | None = Field(
@@ -119,25 +120,25 @@ class DataVolume(Section):
 
 
 class Launch(Section):
-    """Defaults of launching a hub from the image; the options of `invoke launch` go before them."""
+    """Defaults of launching a hub from the image; the options of `invoke launch` override them."""
 
     instance_type: f.InstanceType | None = Field(
         default=None, description="Instance type of the hub; it is tried before instance_types"
     )
     instance_types: f.MoreInstanceTypes = Field(
         default=(),
-        description="Types for the hub in order of preference, for zones without capacity; "
-        "without any type it is t3.large",
+        description="Instance types in order of preference: the next one is tried where a zone has no "
+        "capacity. Without any type it is t3.large",
     )
     data_volume: DataVolume = Field(
-        default_factory=DataVolume, description="The volume with everything that has to last"
+        default_factory=DataVolume, description="The volume that outlives the hub's instances"
     )
     subnet_id: f.SubnetId | None = Field(
         default=None, description="Subnet of the hub; it is tried before subnet_ids"
     )
     subnet_ids: f.SubnetIds = Field(
         default=(),
-        description="Subnets of one VPC, tried in this order; without any those of the default VPC, by zone",
+        description="Subnets of one VPC, tried in this order; if empty, those of the default VPC, by zone",
     )
     allocation_id: f.AllocationId | None = Field(
         default=None, description="Elastic IP to use; null: the hub's own, made when there is none"
@@ -147,31 +148,29 @@ class Launch(Section):
     )
     email: f.Email | None = Field(default=None, description="Address of the Let's Encrypt account")
     admin: f.UserName = Field(
-        default="hubadmin", description="Who administers the hub; the account is made at the first boot"
+        default="hubadmin", description="The administrator; the account is created at the first boot"
     )
     first_password_hours: int = Field(
         default=72,
         ge=1,
         le=8760,
-        description="The administrator's first password works for so long, unless it is used and changed "
-        "before",
+        description="How long the administrator's first password works, if it is not changed before",
     )
     tags: f.TagsOfAll = Field(
         default={}, description="Tags to put on everything that a launch makes, when it is made"
     )
     permissions_boundary: f.PolicyArn | None = Field(
         default=None,
-        description="Managed policy that bounds what the hub's role may ever do; null: the role has no "
-        "boundary",
+        description="ARN of the permissions boundary of the hub's role, a managed policy; null: none",
     )
     instance_profile: f.ProfileName | None = Field(
         default=None,
-        description="Instance profile to use instead of a role and profile that the launch makes; "
-        "permissions_boundary is not used then",
+        description="Existing instance profile to use; the launch then creates no role, and "
+        "permissions_boundary is not used",
     )
     staging: bool = Field(
         default=False,
-        description="Certificates of Let's Encrypt's staging directory, which browsers do not trust",
+        description="Use Let's Encrypt's staging directory; browsers do not trust its certificates",
     )
     operator_keys: f.PublicKeys = Field(
         default=(), description="OpenSSH public keys that may log in besides the launching operator's own"

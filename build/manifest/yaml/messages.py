@@ -34,7 +34,7 @@ SHOULD_BE: Mapping[str, str] = {
     "int_from_float": "should be a whole number",
     "float_type": "should be a number",
     "float_parsing": "should be a number",
-    "finite_number": "should be a number one can count with",
+    "finite_number": "should be a finite number",
     "bool_type": "should be true or false",
     "bool_parsing": "should be true or false",
     "tuple_type": "should be a list",
@@ -121,7 +121,7 @@ def _message(details: ErrorDetails, found: Node | None, *, is_key: bool) -> str:
     if details["type"] == "literal_error" and isinstance(found, Scalar):
         message += _nearest_literal(found.text, str(context["expected"]))
     if "mapping" in message and isinstance(found, Scalar) and _KEY_AND_VALUE.match(found.text):
-        message += ": a blank is missing after the colon"
+        message += ": a space is missing after the colon"
     return message
 
 

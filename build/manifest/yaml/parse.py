@@ -137,7 +137,7 @@ class _Reader:
                 self._refuse_key(key, place, mark, path)
                 continue
             if blank := syntax.foreign_blank(key.value):
-                message = f"{blank} stands beside the key: put a plain blank there"
+                message = f"{blank} is beside the key: put a plain space there"
                 self.problems.append(place.problem((*path, key.value), message))
             entries[key.value] = MapEntry(place, self.read(value, (*path, key.value)))
         return MapNode(mark, entries)
@@ -155,7 +155,7 @@ class _Reader:
                 continue
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             if key.value in first:
-                message = f"is there twice (first in line {first[key.value]})"
+                message = f"is set twice (first in line {first[key.value]})"
                 self.problems.append(Mark(self.file, line, column).problem((*path, key.value), message))
             first.setdefault(key.value, line)
 

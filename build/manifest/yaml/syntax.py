@@ -18,7 +18,7 @@ _FOREIGN_BLANKS = {
     "\u00a0": "a no-break space",
     "\u3000": "an ideographic space",
     "\t": "a tab",
-} | dict.fromkeys(map(chr, range(0x2000, 0x2010)), "an unusual blank")
+} | dict.fromkeys(map(chr, range(0x2000, 0x2010)), "an unusual space")
 """What looks like the blanks that YAML indents with."""
 _INDENT = re.compile(rf"^ *(?:- +)?([{''.join(_FOREIGN_BLANKS)}])")
 _NEEDS_QUOTES = "&*!|>%@`"
@@ -84,7 +84,7 @@ def _blank(text: str, error: yaml.MarkedYAMLError) -> tuple[Place, str] | None:
     """The nearest line above the error (or its own) that is indented with something else than blanks."""
     for number, line in _upwards(text, error):
         if found := _INDENT.match(line):
-            return (number, found.start(1)), f"{_FOREIGN_BLANKS[found[1]]} is no blank: indent with blanks"
+            return (number, found.start(1)), f"{_FOREIGN_BLANKS[found[1]]} is not a space: indent with spaces"
     return None
 
 
@@ -118,7 +118,7 @@ def _colon(text: str, error: yaml.MarkedYAMLError) -> tuple[Place, str] | None:
     """`name:value` is one word to YAML; the line below it is where the complaint comes."""
     for number, line in list(_upwards(text, error))[:2]:
         if found := _NO_BLANK.match(line):
-            return (number, found.start("key")), f"{found['key']} a blank is missing after the colon"
+            return (number, found.start("key")), f"{found['key']} a space is missing after the colon"
     return None
 
 
@@ -144,13 +144,13 @@ def _open_brackets(text: str) -> list[Place]:
 def _indentation(_: str, error: yaml.MarkedYAMLError) -> tuple[Place, str] | None:
     if not (error.problem or "").startswith("expected <block end>, but found '<block"):
         return None
-    return _place(error.problem_mark), "is indented otherwise than the lines above it"
+    return _place(error.problem_mark), "is not indented like the lines above it"
 
 
 def _inner_colon(_: str, error: yaml.MarkedYAMLError) -> tuple[Place, str] | None:
     if error.problem != "mapping values are not allowed here":
         return None
-    return _place(error.problem_mark), "has a second colon: put text with a colon and a blank in quotes"
+    return _place(error.problem_mark), "has a second colon: put text with a colon and a space in quotes"
 
 
 def _as_it_is(_: str, error: yaml.MarkedYAMLError) -> tuple[Place, str]:

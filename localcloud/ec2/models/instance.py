@@ -30,6 +30,17 @@ STATE_CODES = {
 GOALS = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
 
 
+def _interface(subnet_id: str) -> dict[str, object]:
+    """The one that RunInstances makes."""
+    return {
+        "DeviceIndex": 0,
+        "SubnetId": subnet_id,
+        # moto takes a missing one for False, and would leave an interface behind each instance.
+        "DeleteOnTermination": True,
+        "AssociatePublicIpAddress": False,
+    }
+
+
 class LocalInstance(Instance):
     """An instance with a QEMU machine behind it.
 
@@ -54,16 +65,7 @@ class LocalInstance(Instance):
             request.image_id,
             Base64EncodedString(request.user_data) if request.user_data else None,
             groups,
-            # DeleteOnTermination: moto takes a missing one for False and would leave an interface behind each
-            # instance.
-            nics=[
-                {
-                    "DeviceIndex": 0,
-                    "SubnetId": subnet_id,
-                    "DeleteOnTermination": True,
-                    "AssociatePublicIpAddress": False,
-                }
-            ],
+            nics=[_interface(subnet_id)],
             subnet_id=subnet_id,
             private_ip=request.private_ip,
             associate_public_ip=False,

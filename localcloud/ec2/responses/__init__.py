@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from moto.ec2.responses import EC2Response
 
+from localcloud.ec2.responses.idempotent import IdempotentActions
 from localcloud.ec2.responses.images import ImageActions
 from localcloud.ec2.responses.instance_profiles import ProfileActions
 from localcloud.ec2.responses.instances import InstanceActions
@@ -18,6 +19,7 @@ from localcloud.ec2.responses.volumes import VolumeActions
 
 
 class LocalResponse(
+    IdempotentActions,
     LaunchActions,
     InstanceActions,
     VolumeActions,

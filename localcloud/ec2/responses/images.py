@@ -57,7 +57,6 @@ class ImageActions(LocalActions):
             Encryption(self.flag("Encrypted"), self.optional("KmsKeyId")),
             self.tags(),
             copy_tags=self.flag("CopyImageTags"),
-            client_token=self.optional("ClientToken"),
         )
         origin = copies.source(self.backend, self.text("SourceRegion"))
         image = copies.copy_image(self.backend, origin, self.text("SourceImageId"), wanted)

@@ -1,4 +1,4 @@
-"""RunInstances."""
+"""RunInstances: read its parameters; rules/run_instances.py does the rest."""
 
 from __future__ import annotations
 

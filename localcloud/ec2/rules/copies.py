@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from moto.ec2.utils import random_snapshot_id
 
 from build.aws.regions import partition_of
-from localcloud.ec2 import errors
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, invalid_value
 from localcloud.ec2.models import BlockDevice, LocalAmi, LocalSnapshot, SourceVolume
@@ -48,7 +47,6 @@ class ImageCopy:
     encryption: Encryption = Encryption()
     tags: images.Tags = field(default_factory=dict)
     copy_tags: bool = False
-    client_token: str | None = None
 
 
 def source(backend: LocalBackend, region: str) -> LocalBackend:
@@ -65,11 +63,6 @@ def source(backend: LocalBackend, region: str) -> LocalBackend:
 
 def copy_image(backend: LocalBackend, origin: LocalBackend, image_id: str, wanted: ImageCopy) -> LocalAmi:
     """CopyImage: pending, with snapshots of its own. Launch permissions are not copied."""
-    asked = (origin.region_name, image_id, wanted)
-    if known := backend.image_copies.get(wanted.client_token or ""):
-        if known[0] != asked:
-            raise errors.other_parameters()
-        return images.get(backend, known[1])
     original = images.available(origin, image_id)
     wanted.encryption.check()
     image = images.copy(backend, original, wanted.name, wanted.description)
@@ -78,8 +71,6 @@ def copy_image(backend: LocalBackend, origin: LocalBackend, image_id: str, wante
     image.add_tags(copied_tags | dict(wanted.tags.get("image", {})))
     if any(backend.snapshots[found].status == "error" for found in image.snapshot_ids):
         images.fail(image, "Client.InternalError: a snapshot could not be copied")
-    if wanted.client_token:
-        backend.image_copies[wanted.client_token] = (asked, image.id)
     return image
 
 

@@ -1,4 +1,4 @@
-"""Images: CreateImage, RegisterImage, DeregisterImage, DescribeImages."""
+"""Images: RegisterImage, DeregisterImage, DescribeImages (CreateImage is in create_image.py)."""
 
 from __future__ import annotations
 

@@ -181,7 +181,4 @@ def forget_terminated(backend: LocalBackend) -> bool:
                 dropped = True
         if not reservation.instances:
             del backend.reservations[reservation.id]
-            backend.launches = {
-                token: known for token, known in backend.launches.items() if known[1] != reservation.id
-            }
     return dropped

@@ -1,4 +1,4 @@
-"""RunInstances: the rules.
+"""RunInstances: the rules, and the launch itself.
 
 A launch that is refused has changed nothing; one that is accepted returns pending instances.
 """
@@ -13,7 +13,6 @@ from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.utils import random_reservation_id
 
-from localcloud.ec2 import errors
 from localcloud.ec2.backend import LocalBackend
 from localcloud.ec2.errors import Ec2Error, bad_value, invalid_value
 from localcloud.ec2.models import LocalAmi, LocalInstance
@@ -41,15 +40,11 @@ class _Plan:
 
 def launch(backend: LocalBackend, request: LaunchRequest) -> Reservation:
     """Make the instances, pending, and let them boot in the background."""
-    if known := _repeated(backend, request):
-        return known
     plan = _plan(backend, request)
     reservation = Reservation(random_reservation_id(), owner_id=backend.account_id)
     backend.reservations[reservation.id] = reservation
     for index in range(request.max_count):
         _create(backend, reservation, request, plan, index)
-    if request.client_token:
-        backend.launches[request.client_token] = (request.digest(), reservation.id)
     for instance in reservation.instances:
         backend.enqueue_instance(instance.id)
     return reservation
@@ -58,16 +53,6 @@ def launch(backend: LocalBackend, request: LaunchRequest) -> Reservation:
 def check(backend: LocalBackend, request: LaunchRequest) -> None:
     """DryRun: raise what a launch would raise, make nothing."""
     _plan(backend, request)
-
-
-def _repeated(backend: LocalBackend, request: LaunchRequest) -> Reservation | None:
-    """The reservation an earlier request with this token made, as long as its instances are listed."""
-    digest, reservation_id = backend.launches.get(request.client_token or "", ("", ""))
-    if not reservation_id:
-        return None
-    if digest != request.digest():
-        raise errors.other_parameters()
-    return backend.reservations.get(reservation_id)
 
 
 def _plan(backend: LocalBackend, request: LaunchRequest) -> _Plan:

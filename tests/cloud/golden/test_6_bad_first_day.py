@@ -61,6 +61,7 @@ def test_it_gets_one_by_itself_when_the_server_no_longer_refuses(unlucky: Golden
 
 
 def test_a_renewal_that_fails_is_bad_at_once_and_well_when_one_succeeds(unlucky: GoldenHub) -> None:
+    """https://github.com/certbot/certbot/issues/10352"""
     faults.add(unlucky.runner.endpoint, [{"kind": "acme-refuse"}])
     unlucky.on_the_machine("/usr/lib/hubsmith/certificate renew --force || true")
     part = unlucky.parts("--no-spawn")["certificate"]

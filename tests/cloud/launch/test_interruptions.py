@@ -30,7 +30,7 @@ def test_killed_at_each_step_and_repeated_it_completes(other: Site) -> None:
     assert other.launched()["changes"] == []
 
 
-LAST_STEP = "✓ retire the old instance"
+LAST_STEP = "✓ terminate the old instance"
 
 
 @pytest.mark.matrix
@@ -45,6 +45,6 @@ def test_stopped_at_a_step_it_says_how_to_go_on_and_does(
     running.wait_for(f"» {step}")
     status = running.end(number)
     if status != 0 and not any(LAST_STEP in line for line in running.lines):  # else it was at its end already
-        assert "the same command again goes on from here" in running.lines[-1]
+        assert "run the same command again to go on from here" in running.lines[-1]
     other.launched()
     assert len(other.instances()) == 1

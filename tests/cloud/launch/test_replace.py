@@ -88,7 +88,7 @@ def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[st
     site.say("status", json.dumps({**failed, "at": "2026-11-25T00:00:00Z"}))
     asked.wait_for("failed: no disk, no hub")
     site.say("status", json.dumps({**failed, "at": "2026-11-25T00:01:00Z"}))
-    asked.wait_for("is the hub again")
+    asked.wait_for("is the hub's instance again")
     assert asked.process.wait(timeout=120) == 1
     asked.end(signal.SIGTERM)
     assert any("error:" in line and "no disk, no hub" in line for line in asked.lines)
@@ -104,7 +104,14 @@ def test_when_the_new_one_fails_the_old_one_comes_back(site: Site, made: dict[st
 @pytest.mark.matrix
 @pytest.mark.parametrize(
     "step",
-    ["find or launch", "attach the data", "lead the address", "point the name", "wait for https", "retire"],
+    [
+        "find or launch",
+        "attach the data",
+        "associate",
+        "point the name",
+        "wait for https",
+        "terminate the old",
+    ],
 )
 def test_a_replacement_killed_at_a_step_and_repeated_completes(other: Site, step: str) -> None:
     first = other.launched()

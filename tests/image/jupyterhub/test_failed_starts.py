@@ -11,8 +11,7 @@ from hub_client import HubClient
 from testinfra.host import Host
 from unix_users import unix_user
 
-# Exclusive: starts of other tests would be before these in the queue, and take their processor.
-pytestmark = pytest.mark.usefixtures("booted", "heavy", "exclusive")
+pytestmark = pytest.mark.usefixtures("booted", "heavy")
 
 SETTINGS = ".jupyter/jupyter_server_config.py"
 ENDS = "import os; print('a line of its own', flush=True); os._exit(3)"
@@ -56,6 +55,7 @@ def timed_failure(session: HubClient) -> tuple[dict[str, str], float]:
 
 
 def test_an_exit_status_with_the_servers_last_lines(visitor: HubClient, root: Host) -> None:
+    """https://github.com/jupyterhub/systemdspawner/issues/8"""
     put(root, visitor.user, ENDS)
     event = failure(visitor)
     assert event["message"] == "Spawn failed: The server ended with status 3."
@@ -65,6 +65,7 @@ def test_an_exit_status_with_the_servers_last_lines(visitor: HubClient, root: Ho
     assert "The server ended with status 3." in page
 
 
+@pytest.mark.usefixtures("exclusive")  # starts of other tests would be before this one in the queue
 def test_a_home_of_somebody_else_at_once(visitor: HubClient, root: Host) -> None:
     root.check_output("chown daemon: /home/%s", visitor.user)
     event, seconds = timed_failure(visitor)
@@ -72,7 +73,7 @@ def test_a_home_of_somebody_else_at_once(visitor: HubClient, root: Host) -> None
     assert seconds < 30
 
 
-@pytest.mark.usefixtures("thorough")
+@pytest.mark.usefixtures("thorough", "exclusive")
 def test_more_memory_than_the_limit(visitor: HubClient, root: Host) -> None:
     put(root, visitor.user, EATS)
     assert "it used more memory than your limit of" in failure(visitor)["message"]

@@ -47,6 +47,7 @@ def stopped(session: HubClient) -> None:
 
 
 def test_a_missing_home_is_made(owner: HubClient, root: Host) -> None:
+    """https://github.com/jupyterhub/the-littlest-jupyterhub/issues/145"""
     home = root.file(f"/home/{owner.user}")
     root.check_output(f"rm -rf {home.path}")
     owner.start_server()
@@ -57,6 +58,7 @@ def test_a_missing_home_is_made(owner: HubClient, root: Host) -> None:
 
 
 def test_a_server_starts_in_a_closed_home_full_of_broken_settings(owner: HubClient, root: Host) -> None:
+    """https://github.com/NERSC/jupyterhub-deploy/issues/55"""
     stopped(owner)
     name = owner.user
     root.check_output(
@@ -68,6 +70,7 @@ def test_a_server_starts_in_a_closed_home_full_of_broken_settings(owner: HubClie
 
 
 def test_settings_that_end_the_server_are_left_aside_by_a_clean_start(owner: HubClient, root: Host) -> None:
+    """https://github.com/jupyterhub/dockerspawner/issues/148"""
     stopped(owner)
     root.check_output(f"echo %s > /home/{owner.user}/.jupyter/jupyter_server_config.py", LEFT_OVER)
     owner.get(f"/hub/spawn/{owner.user}")
@@ -95,7 +98,10 @@ def test_a_server_sees_how_much_its_unit_computes(kernel: Kernel) -> None:
 
 @pytest.mark.usefixtures("thorough")
 def test_what_computes_and_says_nothing_counts_as_use(owner: HubClient) -> None:
-    """Nobody looks at it: no page is open. The hub hears of it with the server's next report."""
+    """Nobody looks at it: no page is open. The hub hears of it with the server's next report.
+
+    https://github.com/jupyterhub/jupyterhub-idle-culler/issues/55
+    """
     with Kernel.start(owner) as kernel:
         kernel.run("import subprocess; job = subprocess.Popen(['timeout', '900', 'yes'], stdout=-3)")
         kernel.disconnect()

@@ -158,6 +158,7 @@ class TestOutOfReach:
         root.run_test("rm /tmp/hubsmith-probe-of-root")
 
     def test_others_shared_memory(self, kernel: Kernel, root: Host) -> None:
+        """https://github.com/joblib/joblib/issues/198"""
         kernel.run("open('/dev/shm/hubsmith-probe', 'w').close()")
         assert not root.file("/dev/shm/hubsmith-probe").exists
         shared = root.check_output("touch /dev/shm/hubsmith-probe-of-root && ipcmk --shmem 64").split()[-1]

@@ -48,6 +48,7 @@ def median_s(results: list[dict[str, Any]]) -> float:
 
 @pytest.mark.usefixtures("thorough")
 def test_a_flood_from_one_address_does_not_hold_up_another(root: Host, hub_user: HubUser) -> None:
+    """https://github.com/jupyterhub/nativeauthenticator/issues/21"""
     ten = [right(hub_user)] * 10
     before = median_s(many_logins.run(root, tries=ten))
     one_name = median_s(

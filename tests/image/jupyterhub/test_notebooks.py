@@ -68,6 +68,16 @@ def test_a_terminal_is_the_users_shell(notebook: HubClient, hub_user: HubUser) -
     )
 
 
+def test_names_with_other_letters_are_shown(notebook: HubClient, kernel: Kernel, host: Host) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/1902"""
+    ask = "print(os.environ['LANG'], locale.getpreferredencoding().upper(), sys.getfilesystemencoding())"
+    language = host.check_output("sed --quiet 's/^LANG=//p' /etc/default/locale")
+    assert kernel.run(f"import locale, os, sys; {ask}") == f"{language} UTF-8 utf-8"
+    # In octal, so that what is awaited is not in the line itself; without UTF-8, ls shows it like that.
+    make = r"""cd $(mktemp -d); touch "$(printf 'Gr\303\266\303\237e')"; ls"""
+    assert "Größe" in in_a_terminal(notebook, make, "Größe")
+
+
 def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
     if not host.file("/opt/anaconda/conda-meta").is_directory:
         pytest.skip("a venv has no conda")
@@ -134,6 +144,7 @@ def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(
 @pytest.mark.usefixtures("exclusive")
 @pytest.mark.parametrize("unit", ["jupyterhub", "jupyterhub-proxy"])
 def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: Host, unit: str) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/5107"""
     kernel.run("kept = 41")
     root.run_test(f"systemctl restart {unit}")
     notebook.wait_until_up()

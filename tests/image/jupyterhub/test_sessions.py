@@ -110,6 +110,7 @@ def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> Non
 def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(
     root: Host, join: Callable[[], Member]
 ) -> None:
+    """https://github.com/jupyterhub/zero-to-jupyterhub-k8s/issues/1029"""
     forgetful, leaver = join(), join()
     root.check_output("systemctl stop jupyterhub")
     try:
@@ -150,7 +151,10 @@ def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
 def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_everything(
     member: Member, admin: HubClient, root: Host
 ) -> None:
-    """Of one member, because a server takes a while to start."""
+    """Of one member, because a server takes a while to start.
+
+    https://github.com/jupyterhub/jupyterhub/issues/647
+    """
     other = member.log_in()
     member.session.start_server("lab")
     server = f"{member.session.base('lab')}lab"

@@ -29,6 +29,7 @@ def start(session: HubClient, user: str) -> int:
 
 @pytest.mark.parametrize("who", ["root", "anaconda", "daemon", "the login user"])
 def test_accounts_of_the_machine_are_no_users(admin: HubClient, root: Host, host: Host, who: str) -> None:
+    """https://github.com/jupyterhub/the-littlest-jupyterhub/issues/177"""
     name = root.check_output("id --user --name 1000") if who == "the login user" else who
     added = admin.hub_api("POST", "users", json={"usernames": [name], "admin": False})
     assert added.status_code == 400
@@ -71,7 +72,21 @@ def test_who_is_locked_by_hand_gets_no_server_and_no_login(
         hub().login(HubUser(bystander.user, password))
 
 
+@pytest.mark.usefixtures("heavy")
+def test_an_expired_password_lets_nobody_in_until_a_reset(
+    machine: Host, hub: Callable[[], HubClient], root: Host
+) -> None:
+    """https://github.com/jupyterhub/pamela/issues/27"""
+    with unix_user(machine) as one:
+        root.check_output("passwd --expire %s", one.name)
+        with pytest.raises(LoginRefused):
+            hub().login(one)
+        given = root.check_output("/usr/lib/hubsmith/users reset %s", one.name)
+        hub().login(HubUser(*given.split("\t")))
+
+
 def test_nobody_is_renamed(admin: HubClient, bystander: HubClient) -> None:
+    """https://github.com/jupyterhub/zero-to-jupyterhub-k8s/issues/3426"""
     answer = admin.hub_api("PATCH", f"users/{bystander.user}", json={"name": "root"})
     assert answer.status_code == 400
     assert "cannot be renamed" in answer.json()["message"]

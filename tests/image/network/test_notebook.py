@@ -91,6 +91,7 @@ def test_what_is_not_private_is_the_internet(prober: Kernel, settings: Settings,
 
 @pytest.mark.usefixtures("before_reboot")
 def test_the_hubs_port_cannot_be_taken(prober: Kernel, settings: Settings) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/2896"""
     assert asked(prober, f"bound('0.0.0.0', {HUB_PORT})") == "PermissionError"
     assert asked(prober, f"bound({settings.host!r}, 20000)") == "OSError"
 

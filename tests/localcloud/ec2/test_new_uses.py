@@ -107,7 +107,7 @@ def state(host: Host) -> Iterator[Any]:
 
 def test_a_launchs_role_and_profile(state: Any, host: Host) -> None:
     EnsureRole().run(state)
-    assert state.waits == [f"{HUB.name}: NoSuchEntity"] * 2
+    assert state.waits == [f"{HUB.name}: the role or instance profile is not there yet (NoSuchEntity)"] * 2
     host.faults.clear()
     profile = state.clients.iam.get_instance_profile(InstanceProfileName=HUB.name)["InstanceProfile"]
     assert [role["RoleName"] for role in profile["Roles"]] == [HUB.name]
@@ -116,7 +116,7 @@ def test_a_launchs_role_and_profile(state: Any, host: Host) -> None:
 
 def test_a_launchs_group(state: Any, host: Host) -> None:
     EnsureSecurityGroup().run(state)
-    assert state.waits == [f"{state.group_id}: InvalidGroup.NotFound"]
+    assert state.waits == [f"{state.group_id}: the security group is not there yet (InvalidGroup.NotFound)"]
     host.faults.clear()
     (group,) = state.clients.ec2.describe_security_groups(GroupIds=[state.group_id])["SecurityGroups"]
     assert sorted(rule["FromPort"] for rule in group["IpPermissions"]) == [80, 443]
@@ -131,7 +131,7 @@ def test_a_launchs_volume_and_its_tag(state: Any, host: Host, monkeypatch: pytes
     monkeypatch.setattr(password, "_generate", lambda _: False)
     monkeypatch.setattr(password, "_not_shown_yet", lambda *_, **__: None)
     password.EnsurePassword().run(state)
-    assert state.waits[1:] == [f"{state.volume_id}: InvalidVolume.NotFound"]
+    assert state.waits[1:] == [f"{state.volume_id}: the volume is not there yet (InvalidVolume.NotFound)"]
     host.faults.clear()
     (volume,) = state.clients.ec2.describe_volumes(VolumeIds=[state.volume_id])["Volumes"]
     assert {"Key": "hubsmith:first-password", "Value": "ada"} in volume["Tags"]
@@ -151,7 +151,7 @@ def test_a_builds_group_is_opened_and_removed(
     step = CreateSecurityGroup()
     step.run(state)
     group = state.network.group_id
-    assert state.waits == [f"{group}: InvalidGroup.NotFound"]
+    assert state.waits == [f"{group}: the security group is not there yet (InvalidGroup.NotFound)"]
     # as after an interrupt: the list does not have it, and says nothing of that
     host.faults.note_new({group})
     step.cleanup(state)

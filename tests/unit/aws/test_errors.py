@@ -6,7 +6,9 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from build.aws.errors import explain
+from build.aws import snapshots
+from build.aws.errors import explain, in_words
+from build.bake.instances import _NEW
 from build.errors import CloudError, UserError
 
 
@@ -69,6 +71,18 @@ def test_without_usable_credentials_it_says_how_to_log_in(error: Exception) -> N
     assert isinstance(found, UserError)
     assert found.message.startswith("no usable AWS credentials: ")
     assert "aws sso login" in str(found.hint)
+
+
+@pytest.mark.parametrize("code", [*snapshots.LIMITS, *sorted(_NEW), "NoSuchEntity"])
+def test_what_is_waited_for_is_said_in_words(code: str) -> None:
+    words = in_words(refusal(code))
+    assert words.endswith(f" ({code})")
+    assert not words.startswith(("no ", code))
+
+
+def test_what_there_are_no_words_for_is_said_in_those_of_aws() -> None:
+    assert in_words(refusal("Odd", "The thing is odd")) == "The thing is odd (Odd)"
+    assert in_words(refusal("Odd", "")) == "refused (Odd)"
 
 
 def test_a_bug_of_ours_is_not_explained_away() -> None:

@@ -59,7 +59,7 @@ def test_a_call_is_made_again_until_the_new_thing_is_known() -> None:
     told: list[str] = []
     call = answering(error("InvalidGroup.NotFound"), "done")
     assert eventual.retried(call, what="sg-1", on_wait=told.append) == "done"
-    assert told == ["sg-1: InvalidGroup.NotFound"]
+    assert told == ["sg-1: the security group is not there yet (InvalidGroup.NotFound)"]
 
 
 def test_a_call_whose_answer_is_nothing_is_made_once() -> None:

@@ -41,6 +41,8 @@ KNOWN: Mapping[tuple[str, str], str] = {
     ("build/bake/steps/inspect_disk.py", "delete_volume"): SETTLED,
     ("build/bake/steps/publish.py", "create_tags"): LONG_AGO,
     ("build/bake/steps/publish.py", "delete_tags"): LONG_AGO,
+    ("build/hubs/retired.py", "create_tags"): LISTED,
+    ("build/hubs/retired.py", "delete_tags"): LISTED,
     ("build/images/sweep.py", "delete_security_group"): LISTED,
     ("build/images/sweep.py", "delete_snapshot"): LISTED,
     ("build/images/sweep.py", "delete_volume"): LISTED,
@@ -69,6 +71,9 @@ KNOWN: Mapping[tuple[str, str], str] = {
     ("build/launch/role.py", "remove_role_from_instance_profile"): GONE,
     ("build/launch/security_group.py", "revoke_security_group_ingress"): LISTED,
     ("build/launch/volume.py", "detach_volume"): LISTED,
+    ("build/upgrade/hand_over.py", "associate_address"): LONG_AGO,
+    ("build/upgrade/keep_old.py", "delete_tags"): LONG_AGO,
+    ("build/upgrade/keep_old.py", "terminate_instances"): LISTED,
     ("build/launch/volume.py", "modify_volume"): LISTED,
     ("build/hubs/temporary_ingress.py", "revoke_security_group_ingress"): GONE,
     (

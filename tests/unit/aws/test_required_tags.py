@@ -26,7 +26,7 @@ from build.bake.steps.security_group import CreateSecurityGroup
 from build.errors import UserError
 from build.hubs.hub import Hub
 from build.hubs.models import HubImage, SubnetChoice
-from build.launch import instance, password, volume
+from build.launch import password, run_instances_request, volume
 from build.launch.address import EnsureAddress
 from build.launch.options import CliOptions, resolve_options
 from build.launch.role import EnsureRole
@@ -149,7 +149,8 @@ def of_a_launch(cloud: PretendedCloud) -> Made:
     password.EnsurePassword().run(state)
     volume.snapshot(state, "for a test")
     with patch("build.launch.user_data.operator_keys", lambda *_: ()):
-        clients.ec2.run_instances(**instance._request(state, Placement("t3.large", subnet["SubnetId"], "")))
+        placement = Placement("t3.large", subnet["SubnetId"], "")
+        clients.ec2.run_instances(**run_instances_request.of(state, placement))
     return made
 
 
@@ -195,7 +196,7 @@ def test_the_images_own_tags_go_before_those_of_everything(tmp_path: Path) -> No
     [
         ("{Name: x}", "Name, which Hubsmith sets itself"),
         ("{a: 'x&y'}", "IAM allows letters"),
-        ("{'aws:x': y}", "the prefixes aws: and hubsmith: are taken"),
+        ("{'aws:x': y}", "the prefixes aws: and hubsmith: are reserved"),
     ],
 )
 @pytest.mark.parametrize("section", ["builder", "launch"])

@@ -17,6 +17,9 @@ class Ec2:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
 
+    def attach_volume(self, **_: str) -> dict[str, Any]:
+        return dict(self._next())
+
     def _next(self) -> Any:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, str):
@@ -68,6 +71,16 @@ def test_a_volume_is_in_use_when_it_is_attached() -> None:
     assert told == ["vol-1: not there yet", "vol-1: available", "vol-1: attaching"]
     with pytest.raises(CloudError, match="vol-1 is error"):
         volumes.wait_for_state(ec2(volume("error")), "vol-1", "available", timeout_s=20)
+
+
+@pytest.mark.parametrize("refusal", ["VolumeInUse", "InvalidParameterValue"])
+def test_a_volume_whose_first_call_was_answered_to_nobody_is_attached(refusal: str) -> None:
+    attached = [{"State": "in-use", "Attachments": [{"State": "attaching", "InstanceId": "i-1"}]}]
+    volumes.attach(ec2(refusal, attached), "vol-1", "i-1", "/dev/sdf")
+    with pytest.raises(ClientError, match=refusal):
+        volumes.attach(ec2(refusal, attached), "vol-1", "i-2", "/dev/sdf")
+    with pytest.raises(ClientError, match=refusal):
+        volumes.attach(ec2(refusal, [{"State": "available"}]), "vol-1", "i-1", "/dev/sdf")
 
 
 def test_an_answer_without_reservations_is_not_there_yet() -> None:

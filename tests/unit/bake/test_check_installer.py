@@ -118,7 +118,7 @@ def test_the_shipped_manifests_line_is_told() -> None:
 def test_what_only_the_builder_can_see_is_left_to_it(mirror: str, address: str, why: str) -> None:
     url = address.format(mirror=mirror)
     (told,) = looked(f"{mirror}/gone.sh", url)
-    assert "from here the installer cannot be seen, the builder will try" in told
+    assert "this machine cannot see the installer, so the builder will try" in told
     assert why in told.partition(f"{url}: ")[2]
 
 

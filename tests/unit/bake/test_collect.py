@@ -93,7 +93,7 @@ def ran(stage: str, cases: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_run_without_a_test_that_passed_is_a_failure(
     stage: str, cases: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ManifestError, match=r"tests\.pytest_args: let no test run"):
+    with pytest.raises(ManifestError, match=r"tests\.pytest_args: no test was run with them"):
         ran(stage, cases, tmp_path, monkeypatch)
 
 

@@ -60,7 +60,7 @@ def test_the_same_is_the_same(project: Project) -> None:
         ("publish.tags={a: b}", ["image.tags changed"]),
         (
             "provisioners=[base, python, network, jupyterhub, certificates, service, logging]",
-            ["provisioner boot is used no more"],
+            ["provisioner boot is no longer used"],
         ),
     ],
 )

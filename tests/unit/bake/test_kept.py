@@ -16,10 +16,10 @@ from build.bake import kept
         (
             True,
             2,
-            "kept: ami-1 and its snapshot; 2 layer(s) for later builds, of use until 2026-12-06. On AWS",
+            "kept: ami-1 and its snapshot; 2 layer(s) for later builds, usable until 2026-12-06. On AWS",
         ),
         (True, 0, "kept: ami-1 and its snapshot, its copy ami-2 in eu-west-1. On AWS"),
-        (False, 1, "kept: 1 layer(s) for later builds, of use until 2026-12-06. On AWS"),
+        (False, 1, "kept: 1 layer(s) for later builds, usable until 2026-12-06. On AWS"),
         (False, 0, None),
     ],
 )

@@ -26,6 +26,14 @@ def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
         '{\n  "build": "0",\n  "license": "Zlib",\n  "name": "zlib",\n  "version": "1.3.1",\n  '
         '"paths": {"name": "x"}\n}\n'
     )
+    course = tmp_path / "opt/anaconda/envs/course"
+    for inside, text in {
+        "lib/python3.12/site-packages/a-2.dist-info": "Metadata-Version: 2.4\nName: a\nVersion: 2\n",
+        "conda-meta": '{\n  "name": "r-base",\n  "version": "4.5"\n}\n',
+    }.items():
+        (course / inside).mkdir(parents=True)
+        name = "METADATA" if inside.endswith("dist-info") else "r-base-4.5.json"
+        (course / inside / name).write_text(text)
     script = (
         SCRIPT.read_text()
         .replace("/opt/", f"{shlex.quote(str(tmp_path))}/opt/")
@@ -43,7 +51,9 @@ def test_packages_licences_and_the_size_are_listed(tmp_path: Path) -> None:
         "/opt/anaconda\tc\t1.c",
         "/opt/anaconda\td\t1.d",
         "/opt/anaconda\te\t1.e",
+        "/opt/anaconda/envs/course\ta\t2",
         "conda /opt/anaconda\tzlib\t1.3.1",
+        "conda /opt/anaconda/envs/course\tr-base\t4.5",
         "licence /opt/anaconda\ta\tMIT",
         "licence /opt/anaconda\tb\tBSD-3-Clause",
         "licence /opt/anaconda\td\tBSD License",

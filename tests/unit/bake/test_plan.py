@@ -84,7 +84,7 @@ def test_digests_of_the_tags_are_for_machines() -> None:
         "tag: hubsmith:fingerprint, hubsmith:settings, hubsmith:provisioners, hubsmith:parts, "
         "hubsmith:parts:2"
     )
-    assert told.endswith("by them `invoke rebuild` sees what has changed; --json shows them")
+    assert told.endswith("`invoke rebuild` compares them; --json shows them in full")
     assert not any(
         made.tags["hubsmith:parts"] in line or made.tags["hubsmith:fingerprint"] in line
         for line in lines(made)
@@ -185,4 +185,4 @@ def test_what_is_new_since_the_published_image() -> None:
         "each image is rebuilt once"
     )
     values = planned("hub.admin_users=[ada]", published=Published("ami-1", marks))
-    assert "why: ami-1 is made of something else: variable admin_users of jupyterhub changed" in lines(values)
+    assert "why: ami-1 differs: variable admin_users of jupyterhub changed" in lines(values)

@@ -120,6 +120,7 @@ def test_an_instance_type_of_other_processors() -> None:
 
 
 def test_an_instance_type_whose_disks_do_not_carry_their_volumes_id() -> None:
+    """https://github.com/dstackai/dstack/issues/2086"""
     with pytest.raises(
         UserError, match=r"builder\.instance_types: t3\.large is of the Xen hypervisor"
     ) as caught:

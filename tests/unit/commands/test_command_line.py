@@ -22,7 +22,7 @@ from tests.conftest import REPO
 
 COMMANDS = {name: each for commands in GROUPS.values() for name, each in commands.items()}
 CONTEXTS = {str(name): each for each in namespace.to_contexts() for name in (each.name, *each.aliases)}
-BEHIND = "options stand behind the command: `invoke COMMAND -h` lists them"
+BEHIND = "options go after the command: `invoke COMMAND -h` lists them"
 INVOKE = Path(sys.executable).with_name("invoke")
 
 
@@ -74,8 +74,17 @@ def test_help_fits_a_terminal(
         ("prune -e", "invoke prune has no option -e", "`invoke prune -h` lists its options"),
         ("prune -yx", "invoke prune has no option -yx", "`invoke prune -h` lists its options"),
         ("images --jsn", "invoke images has no option --jsn", "did you mean --json?"),
-        ("launch hub.example.org", "hub.example.org: not a command", "`invoke --list` shows the commands"),
+        (
+            "launch hub.example.org",
+            "hub.example.org: not a command",
+            "did you mean --domain hub.example.org?",
+        ),
+        ("launch cloud.upp", "cloud.upp: not a command", "did you mean cloud.up?"),
+        ("images hub.example.org", "hub.example.org: not a command", "`invoke --list` shows the commands"),
         ("lanch --domain x", "lanch: not a command", "did you mean launch?"),
+        # by the name in the list, not by an alias
+        ("buld", "buld: not a command", "did you mean build-ami?"),
+        ("bakee", "bakee: not a command", "did you mean build-ami?"),
         (
             "plan images --no-such",
             "invoke images has no option --no-such",

@@ -98,7 +98,7 @@ def test_a_broken_manifest(schedule: Schedule, state: Path) -> None:
     assert schedule.run("--scheduled") == 2
     assert "this is the 3rd failure in a row, since" in schedule.said
     assert "a schedule tries again after 6 days, or when something has changed" in schedule.said
-    assert "1 problem to mend" in schedule.said
+    assert "1 problem found" in schedule.said
     assert schedule.run("--scheduled") == 0
     assert schedule.said == ""
     log = (state / "rebuild.log").read_text()

@@ -126,6 +126,10 @@ def test_show_writes_nothing(machine: Path, keeper: str, capsys: pytest.CaptureF
             "--notify: only for --on aws; cron runs this checkout, and mails what failed to its user\n"
             "hint: leave it out, or schedule with --on aws",
         ),
+        (
+            ("--every", "Mon 03:00", "--on", "aws", "--show", "--notify", "not-an-address"),
+            "--notify not-an-address: should be an address such as you@your-university.edu",
+        ),
         # By default, on this machine.
         (("--every", "Mon 03:00", "--revision", "main"), "--revision: only for --on aws; systemd runs this"),
         (("--remove", "--on", "github", "--source", "https://x"), "--source: only for --on aws; github runs"),
@@ -141,3 +145,18 @@ def test_what_is_wrong_is_said(
     assert schedule(*arguments) == 2
     assert words in capsys.readouterr().err
     assert not (machine / "units").exists()
+
+
+def test_without_credentials_nothing_is_left_in_the_checkout(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (machine / "checkout").mkdir()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(machine / "absent"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    source = ("--source", "https://github.com/ada/hub.git")
+    assert schedule("--on", "aws", "--every", "Mon 03:00", *source) == 2
+    assert "no usable AWS credentials" in capsys.readouterr().err
+    assert listed(machine / "checkout") == []

@@ -28,5 +28,5 @@ def test_the_key_is_taken_by_either_name(
 
 
 def test_two_keys_are_refused() -> None:
-    with pytest.raises(UserError, match="are one option"):
+    with pytest.raises(UserError, match="are the same option"):
         _one_key("one", "other", Reporter())

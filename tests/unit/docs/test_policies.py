@@ -24,7 +24,7 @@ GUIDE = (REPO / "docs/howto/aws.md").read_text(encoding="utf-8")
 SERVICES = ("ec2", "iam", "kms", "route53", "ssm", "sts")
 OF_STACKS = ("cloudformation", "codebuild", "events", "iam", "logs", "scheduler", "sns")
 BUILDING = ("build/aws", "build/bake", "build/images", "build/rebuild")
-LAUNCHING = ("build/launch", "build/hubs", "build/operate")
+LAUNCHING = ("build/launch", "build/hubs", "build/operate", "build/upgrade")
 # Asked for by EC2 and IAM themselves, when a call names a role or brings tags along.
 IMPLIED = {"iam:PassRole", "iam:TagInstanceProfile", "iam:TagRole"}
 

@@ -17,7 +17,7 @@ from build.hubs import operator_key
 from build.hubs.hub import Hub
 from build.hubs.models import HubImage
 from build.hubs.volume import own_volume
-from build.launch import instance, leftovers
+from build.launch import instance, leftovers, run_instances_request
 from build.launch.address import EnsureAddress
 from build.launch.options import CliOptions, resolve_options
 from build.launch.password import EnsurePassword, parameter_of
@@ -89,6 +89,14 @@ def test_the_next_type_is_tried_where_the_volume_is_and_then_the_next_zone(cloud
     assert volumes(cloud) == ["us-east-1a"]
 
 
+def test_the_token_of_an_instance_that_is_gone_is_not_asked_with_for_ever(cloud: PretendedCloud) -> None:
+    state = launch(cloud)
+    first = instance._launch(state)
+    assert instance._launch(state) == first
+    cloud.clients.ec2.terminate_instances(InstanceIds=[first])
+    assert instance._launch(state) != first
+
+
 def test_a_new_volume_goes_with_the_launch_from_zone_to_zone(cloud: PretendedCloud) -> None:
     lack(cloud, "us-east-1[ab]", "t3.*")
     state = launch(cloud)
@@ -99,7 +107,7 @@ def test_a_new_volume_goes_with_the_launch_from_zone_to_zone(cloud: PretendedClo
     assert state.volume_id != first
     assert state.subnet.zone == "us-east-1c"
     told = cloud.backend.instance(made).user_data
-    assert state.volume_id in str(instance._data(state))
+    assert state.volume_id in str(run_instances_request.launch_data(state))
     assert told is not None
     own = own_volume(cloud.clients, HUB)
     assert own is not None

@@ -16,7 +16,7 @@ from build.errors import UserError
 from build.hubs import instances
 from build.hubs.hub import Hub
 from build.hubs.models import Address
-from build.launch import address, image, instance, password, volume
+from build.launch import address, image, instance, password, run_instances_request, volume
 from build.launch.replacement import AttachDataVolume, TerminateOldInstance
 from build.manifest import Base
 
@@ -192,7 +192,7 @@ def test_an_instance_is_asked_for_until_ec2_knows_group_and_profile(
     state.group_id, state.profile, state.image = "sg-1", "hub", SimpleNamespace(id=IMAGE)
     made = {"Instances": [{"InstanceId": "i-new"}]}
     ec2.run_instances = refusing("InvalidGroup.NotFound", "InvalidParameterValue", made)
-    monkeypatch.setattr(instance, "_request", lambda *_: {})
+    monkeypatch.setattr(run_instances_request, "of", lambda *_: {})
     monkeypatch.setattr(instance, "_token", lambda *_: "token")
     placement = Placement("t3.small", "subnet-1", "us-east-1a")
     assert instance._run(state, placement) == "i-new"
@@ -209,7 +209,7 @@ def test_a_new_address_leads_to_a_new_instance(ec2: Any) -> None:
     ec2.associate_address = refusing("InvalidAllocationID.NotFound", "InvalidInstanceID.NotFound", {})
     ec2.get_paginator = lambda _: SimpleNamespace(paginate=lambda **_: [])
     address.MoveAddress().run(state)
-    assert ec2.changes == ["203.0.113.1 leads to i-new"]
+    assert ec2.changes == ["203.0.113.1 is associated with i-new"]
 
 
 def test_a_new_volume_is_attached_to_a_new_instance(ec2: Any) -> None:
@@ -234,4 +234,4 @@ def test_a_replacement_that_fails_early_terminates_its_new_instance(
         monkeypatch.setattr(name, lambda *_, **__: None)
     monkeypatch.setattr(volume, "attach", lambda *_: None)
     AttachDataVolume().cleanup(state)
-    assert ec2.changes == ["i-old is the hub again; i-new is gone"]
+    assert ec2.changes == ["i-old is the hub's instance again; i-new is terminated"]

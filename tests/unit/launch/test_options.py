@@ -76,6 +76,7 @@ def test_a_wrong_option_is_told_by_its_name(manifest: Manifest, options: CliOpti
 def test_an_address_that_lets_encrypt_refuses_is_refused_before_anything_is_made(
     address: str, more: dict[str, bool]
 ) -> None:
+    """https://github.com/openwrt/luci/issues/8064"""
     aws = load(Path(__file__).parents[3] / "manifest.yaml", cloud="aws", building=False)
     wanted = resolve_options(aws, CliOptions(email=address, **more))  # type: ignore[arg-type]  # flags
     with pytest.raises(UserError, match=f"--email {address} is refused by Let's Encrypt") as caught:

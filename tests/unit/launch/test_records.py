@@ -198,11 +198,49 @@ def second_zone(clients: Clients) -> list[str]:
 
 
 def test_two_zones_of_one_name_are_refused_with_their_ids(clients: Clients) -> None:
+    """https://github.com/certbot/certbot/issues/9030"""
     ids = second_zone(clients)
     assert len(ids) == 2
     with pytest.raises(UserError, match=f"2 public hosted zones example.test: {ids[0]}, {ids[1]}") as caught:
         run(launch(clients))
     assert "`dig NS example.test`" in str(caught.value.hint)
+
+
+def another_zone(clients: Clients, name: str) -> str:
+    """Somebody makes a public zone; its id."""
+    made = clients.route53.create_hosted_zone(Name=name, CallerReference=name)
+    return str(made["HostedZone"]["Id"].rpartition("/")[2])
+
+
+def test_a_zone_that_certbot_would_choose_instead_is_refused(clients: Clients) -> None:
+    """https://github.com/certbot/certbot/issues/9966"""
+    found = another_zone(clients, "_acme-challenge.hub.example.test")
+    told = rf"a hosted zone _acme-challenge\.hub\.example\.test \({found}\): certbot would write there"
+    with pytest.raises(UserError, match=told) as caught:
+        run(launch(clients))
+    assert "and its NS record in example.test" in str(caught.value.hint)
+
+
+def test_challenges_of_another_hub_are_nothing_to_this_one(clients: Clients) -> None:
+    another_zone(clients, "_acme-challenge.other.example.test")
+    state: Any = run(launch(clients))
+    assert state.report.warnings == []
+
+
+def test_a_zone_that_its_parent_does_not_lead_to_is_told(clients: Clients) -> None:
+    """https://github.com/certbot/certbot/issues/9236"""
+    parent = find_zone(clients, HUB.domain)
+    assert parent
+    found = another_zone(clients, "hub.example.test")
+    state: Any = run(launch(clients))
+    (told,) = state.report.warnings
+    assert told.startswith(f"example.test ({parent.id}) has no NS record of hub.example.test ({found}): ")
+    servers = [{"Value": "ns-1.awsdns.example."}]
+    record: Any = {"Name": "hub.example.test", "Type": "NS", "TTL": 300, "ResourceRecords": servers}
+    change: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    clients.route53.change_resource_record_sets(HostedZoneId=parent.id, ChangeBatch=change)
+    state = run(launch(clients))
+    assert state.report.warnings == []
 
 
 def test_a_private_zone_of_the_name_does_not_count(clients: Clients) -> None:

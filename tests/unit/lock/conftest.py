@@ -28,7 +28,7 @@ provisioners: [python]
 
 PROVISIONER = """\
 summary: Python.
-lock: {requirements: own.in, constraints: own.txt}
+lock: {requirements: own.in, environments: [kernel], constraints: own.txt}
 variables:
   distribution: {from: python.distribution}
   installers: {from: python.installers, type: mapping}
@@ -36,6 +36,7 @@ variables:
   conda_packages: {from: python.conda_packages, type: list}
   packages: {from: python.packages, type: list}
   hub_version: {from: hub.version, type: string}
+  environments: {from: python.environments, type: list}
 """
 
 
@@ -95,6 +96,8 @@ def index() -> Iterator[Index]:
             ("greet", "2.0", "base", "only_new ; python_version >= '3.14'"),
             ("only_new", "1.0"),
             ("picky", "1.0", "base>=2"),
+            ("kernel", "1.0"),
+            ("kernel", "2.0"),
         ):
             index.add(name, version, *needs)
         yield index
@@ -117,7 +120,7 @@ def project(tmp_path: Path, index: Index, cache: Path, monkeypatch: pytest.Monke
         "install.sh": "true\n",
         "own.in": "lab   # what starts servers\n",
         "own.txt": f"base==1.0 \\\n    --hash=sha256:{index.sha256('base', '1.0')}\n"
-        "    # via lab\nlab==1.0\n",
+        "    # via lab\nlab==1.0\nkernel==1.0\n",
     }.items():
         (made.provisioner / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

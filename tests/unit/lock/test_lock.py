@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from build.bake.inputs import fingerprint
@@ -18,7 +18,7 @@ from build.errors import HubsmithError, UserError
 from build.lock.diff import changes, summary
 from build.lock.write import write
 from build.manifest.packages import lockfile_format
-from build.manifest.packages.lockfile_format import Lock, LockInputs, Pins
+from build.manifest.packages.lockfile_format import EnvironmentInputs, EnvironmentPins, Lock, LockInputs, Pins
 
 if TYPE_CHECKING:
     from tests.package_index import Index
@@ -261,7 +261,8 @@ def test_a_provisioner_without_a_lock_keeps_its_fingerprint(project: Project) ->
     assert not [part for part in fingerprint.parts(use) if part.startswith(fingerprint.LOCKED)]
 
 
-SOME = settings(max_examples=25)
+# A busy machine takes its time to make them.
+SOME = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 numbers = st.from_regex(r"[0-9]{1,2}(\.[0-9a-z]{1,3}){0,2}", fullmatch=True)
@@ -299,11 +300,21 @@ made_ofs = st.builds(
     packages=asked,
     provisioner=texts,
 )
+pip_pin = f"cowsay==6.0 \\\n    --hash=sha256:{'a' * 64}\n"
+conda_pin = f"conda-forge/noarch/x-1-0.conda#sha256:{'b' * 64}\n"
+environments = st.sampled_from(
+    [
+        EnvironmentPins(made_of=EnvironmentInputs(packages=("cowsay",)), pip=pip_pin),
+        EnvironmentPins(made_of=EnvironmentInputs(packages=("cowsay>5",)), pip=pip_pin),
+        EnvironmentPins(made_of=EnvironmentInputs(conda_packages=("x",), channels=("c",)), conda=conda_pin),
+    ]
+)
 pinned = st.builds(
     Pins,
     made_of=made_ofs,
     conda=st.lists(conda_entries, max_size=3).map("".join),
     pip=st.lists(pip_entries, max_size=3).map("".join),
+    environments=st.dictionaries(st.sampled_from(["course", "other-1"]), environments, max_size=2),
 )
 locks = st.builds(
     Lock,
@@ -335,9 +346,16 @@ def test_a_change_is_said_and_nothing_is_said_of_what_is_the_same(before: Lock, 
     assert bool(lines) == (before != after)
     for distribution, platforms in after.packages.items():
         for arch, pins_there in platforms.items():
-            assert (f"{distribution} {arch}" in lines) == (
-                before.packages.get(distribution, {}).get(arch) != pins_there
-            )
+            label, pins_before = f"{distribution} {arch}", before.packages.get(distribution, {}).get(arch)
+            assert (label in lines) == (alone(pins_before) != alone(pins_there))
+            for name, there in pins_there.environments.items():
+                was = pins_before.environments.get(name) if pins_before else None
+                assert (f"{label}, environment {name}" in lines) == (was != there)
+
+
+def alone(pins_there: Pins | None) -> Pins | None:
+    """Without the environments, which have lines of their own."""
+    return pins_there and pins_there.model_copy(update={"environments": {}})
 
 
 @given(text=st.text(max_size=80))

@@ -48,7 +48,7 @@ ARCHITECTURE = "7:17 base.architecture: should be 'x86_64' or 'arm64', is"
             VOLUME,
             "  root_volume:\n    size_gib:16",
             "11:5 builder.root_volume",
-            "a blank is missing after the colon",
+            "a space is missing after the colon",
         ),
     ],
 )
@@ -233,6 +233,7 @@ def test_what_would_be_taken_is_taken(project: Project, override: str) -> None:
 def test_an_address_that_lets_encrypt_refuses_is_refused_where_it_is_asked(
     project: Project, address: str
 ) -> None:
+    """https://github.com/openwrt/luci/issues/8064"""
     project.edit("cloud: local\n", f"cloud: local\nlaunch: {{email: {address}}}\n")
     assert project.load().launch.email == address
     told = project.problems(cloud="aws")
@@ -309,13 +310,11 @@ def test_no_folder_of_provisioners_is_told_once(project: Project) -> None:
 
 def test_a_circle_of_needs_is_told_as_one(project: Project) -> None:
     project.provisioner("base", "summary: x\nneeds: [hub]\n")
-    told = (
-        "manifest.yaml:20:5 provisioners.0: base needs hub needs base: a circle, of which none can come first"
-    )
+    told = "manifest.yaml:20:5 provisioners.0: base needs hub needs base: a circle, so none can come first"
     assert project.problems() == [told]
     project.provisioner("base", "summary: x\nneeds: [base]\n")
     assert [line.partition(": ")[2] for line in project.problems()] == [
-        "base needs base: a circle, of which none can come first"
+        "base needs base: a circle, so none can come first"
     ]
 
 

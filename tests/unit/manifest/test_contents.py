@@ -36,7 +36,7 @@ HUB = "provisioners/hub"
         (
             "files/etc/x.j2",
             b"\n{% include 'y' %}",
-            "2:1 hub: cannot take anything from another template",
+            "2:1 hub: cannot include or extend another template",
         ),
         ("files/x.py.j2", b"a = {{ greeting }} 1\n", "1:1 hub: is not valid Python"),
         ("files/x.py", b"a = 1\nb = (\n", "2:1 hub: is not valid Python: '(' was never closed"),

@@ -84,7 +84,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
     project.edit("address: public", "address: both")
     with pytest.raises(ManifestError) as caught:
         project.load()
-    assert (caught.value.exit_code, caught.value.hint) == (2, "1 problem to mend")
+    assert (caught.value.exit_code, caught.value.hint) == (2, "1 problem found")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "address: public",
             "caller_cidr: 10.0.0.1",
-            "13:16 builder.caller_cidr: should say how wide it is: 10.0.0.1/32, is '10.0.0.1'",
+            "13:16 builder.caller_cidr: should have a prefix length: 10.0.0.1/32, is '10.0.0.1'",
         ),
         (
             "address: public",
@@ -220,7 +220,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "{team: data}",
             "{aws:team: data}",
-            "3:3 image.tags: has the tag aws:team: the prefixes aws: and hubsmith: are taken",
+            "3:3 image.tags: has the tag aws:team: the prefixes aws: and hubsmith: are reserved",
         ),
         ("{team: data}", "{team: 7}", "3:16 image.tags.team: should be text, is 7: put it in quotes"),
         (
@@ -267,7 +267,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         (
             "cpu_limit: 2.0",
             "network: {allowed: [10.0.0.7]}",
-            "16:23 hub.network.allowed.0: should say how wide it is: 10.0.0.7/32",
+            "16:23 hub.network.allowed.0: should have a prefix length: 10.0.0.7/32",
         ),
         (
             "cpu_limit: 2.0",
@@ -308,7 +308,7 @@ def test_the_error_counts_its_problems_and_is_the_users(project: Project) -> Non
         ),
         ("  - base\n", "  - {nme: base}\n", "20:5 provisioners.0.name: is missing"),
         ("  - base\n", "  - 7\n", "20:5 provisioners.0: should be a mapping (key: value), is 7"),
-        ("  - base\n", "  - base\n  - base\n", "21:5 provisioners.1: base is there twice"),
+        ("  - base\n", "  - base\n  - base\n", "21:5 provisioners.1: base is listed twice"),
         (
             "publish:\n",
             "tests: {folder: /etc}\npublish:\n",
@@ -344,7 +344,7 @@ def test_hub_versions_without_known_holes_are_taken(project: Project, version: s
     ("text", "told"),
     [
         ("image: [", "manifest.yaml:1:8 file: opens a bracket that is not closed"),
-        ("image:\n\tname: x\n", "manifest.yaml:2:1 file: a tab is no blank: indent with blanks"),
+        ("image:\n\tname: x\n", "manifest.yaml:2:1 file: a tab is not a space: indent with spaces"),
         ("a: 1\n---\nb: 2\n", "manifest.yaml:2:1 file: should be one document"),
         ("image: {name: \x07}\n", "manifest.yaml:1:15 file: has the control character U+0007"),
         ("- a\n", "manifest.yaml:1:1 file: should be a mapping"),
@@ -353,7 +353,7 @@ def test_hub_versions_without_known_holes_are_taken(project: Project, version: s
         ("image: !secret x\n", "manifest.yaml:1:8 image: cannot be read"),
         ("image: {name: 2026-99-99}\n", "manifest.yaml:1:15 image.name: cannot be read"),
         ("image: &a {name: *a}\n", "manifest.yaml:1:8 image.name: contains itself"),
-        ("image: {name: a, name: b}\n", "manifest.yaml:1:18 image.name: is there twice (first in line 1)"),
+        ("image: {name: a, name: b}\n", "manifest.yaml:1:18 image.name: is set twice (first in line 1)"),
         ("image: {[a]: b}\n", "manifest.yaml:1:9 image: a key has to be a word"),
         ("image: {<<: 3}\n", "manifest.yaml:1:8 image: cannot be merged"),
     ],

@@ -153,7 +153,7 @@ def test_packages_and_channels_of_environment_yml_are_the_manifests(project: Pro
         ("bioconda", "'*'", "2:12 channels.0: should be the name of a channel"),
         ("[bioconda, nodefaults, conda-forge]", "bioconda", "2:11 channels: should be a list, is 'bioconda'"),
         ("requirements.txt", "absent.txt", "9:9 package: there is no absent.txt"),
-        ("prefix: ", "name: ", "10:1 name: is there twice"),
+        ("prefix: ", "name: ", "10:1 name: is set twice"),
         ("channels: [", "channels: ]", "2:11 file: is not valid YAML"),
     ],
 )
@@ -177,7 +177,7 @@ def test_who_has_accepted_the_terms_may_name_defaults_in_it(project: Project) ->
 def test_a_venv_has_no_conda_to_read_it(project: Project) -> None:
     (project.folder / "environment.yml").write_text("dependencies: [numpy]\n")
     (told,) = project.problems("python.environment=environment.yml")
-    assert "a venv has not: take distribution miniforge, or name a requirements.txt" in told
+    assert "a venv does not have: use distribution miniforge, or name a requirements.txt" in told
 
 
 names = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True)

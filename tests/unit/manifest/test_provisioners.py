@@ -108,7 +108,7 @@ def test_a_whole_section_of_the_manifest_can_be_a_value(project: Project) -> Non
         ("workers: 1.5", "should be a whole number, is 1.5"),
         ("workers: yes", "should be a whole number, is yes"),
         ("ratio: much", "should be a number, is 'much'"),
-        ("ratio: .nan", "should be a number one can count with, is .nan"),
+        ("ratio: .nan", "should be a finite number, is .nan"),
         ("quiet: 'no'", "should be true or false, is 'no'"),
         ("labels: [a]", "should be a mapping, is a list"),
         ("packages: numpy", "should be a list, is 'numpy'"),
@@ -145,7 +145,7 @@ def test_a_required_variable_has_to_be_given(project: Project) -> None:
         "base", "summary: The base.\nvariables:\n  zone: {required: true, description: where it is}\n"
     )
     assert project.problems() == [
-        "manifest.yaml:20:5 provisioners.0.variables.zone: base has to be given this (where it is)"
+        "manifest.yaml:20:5 provisioners.0.variables.zone: base requires this variable (where it is)"
     ]
     assert project.load("provisioners.base.variables.zone=here").provisioners[0].values["zone"] == "here"
 
@@ -194,7 +194,7 @@ def test_a_required_variable_has_to_be_given(project: Project) -> None:
             "2:31 files./etc/hub.conf.mode: should be an octal mode in quotes",
         ),
         ("summary: [\n", "1:10 file: opens a bracket that is not closed"),
-        ("summary: x\nsummary: y\n", "2:1 summary: is there twice (first in line 1)"),
+        ("summary: x\nsummary: y\n", "2:1 summary: is set twice (first in line 1)"),
     ],
 )
 def test_a_mistake_in_provisioner_yaml_is_told_there(project: Project, definition: str, told: str) -> None:

@@ -49,7 +49,7 @@ URL = "  default_url"
         (NAME, "name: @hub ", 6, "begins with @: put text"),
         (NAME, "name: %hub ", 6, "begins with %: put text"),
         (NAME, "name: `hub` ", 6, "begins with `: put text"),
-        (NAME, "name:jupyterhub ", 0, "a blank is missing after the colon"),
+        (NAME, "name:jupyterhub ", 0, "a space is missing after the colon"),
         (NAME, "name: a: b ", 7, "has a second colon: put text with a colon"),
         (DESCRIPTION, "description: {{ image.name }} #", 13, "put {{ … }} in quotes"),
         ("hub:  ", "<<<<<<< HEAD\nhub:  ", 0, "is a mark of a git conflict"),
@@ -57,9 +57,9 @@ URL = "  default_url"
         ("hub:  ", "---\nhub:  ", 0, "should be one document, and a second one begins here"),
         (NAME, "name: jup\0", 9, "has the control character U+0000, which YAML does not allow; is"),
         (NAME, "name: jup\7", 9, "has the control character U+0007"),
-        (URL, "\u00a0\u00a0default_url", 0, "a no-break space is no blank"),
-        (URL, "\tdefault_url", 0, "a tab is no blank"),
-        (URL, " default_url", 1, "is indented otherwise than the lines above it"),
+        (URL, "\u00a0\u00a0default_url", 0, "a no-break space is not a space"),
+        (URL, "\tdefault_url", 0, "a tab is not a space"),
+        (URL, " default_url", 1, "is not indented like the lines above it"),
         ("[t3.large, t3a.large]", "[t3.large, t3a.large", 0, "opens [ that is not closed"),
         ("{size_gib: 16", "{size_gib: 020", 11, "020 is an octal number, 16: put text in quotes, or"),
         ("lifetime_minutes: 180", "lifetime_minutes: 3:00", 18, "3:00 is a number of base 60, 180"),
@@ -76,7 +76,7 @@ def test_it_is_told_where_it_began(old: str, new: str, inside: int, words: str) 
 def test_a_blank_that_is_none_beside_a_key_is_told() -> None:
     found = told("image:\n  \u3000name: x\n")
     assert found == [
-        "m.yaml:2:3 image.\u3000name: an ideographic space stands beside the key: put a plain blank there"
+        "m.yaml:2:3 image.\u3000name: an ideographic space is beside the key: put a plain space there"
     ]
 
 

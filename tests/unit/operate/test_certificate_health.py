@@ -41,6 +41,7 @@ def test_an_older_image_says_nothing_of_lifetimes_and_is_well() -> None:
 
 
 def test_a_failed_renewal_is_bad_at_once_in_the_servers_own_words() -> None:
+    """https://github.com/certbot/certbot/issues/10352"""
     problem = {"at": "2026-11-20T12:03:04+00:00", "message": WORDS}
     ok, words = of_machine({**WELL, "problem": problem})
     assert ok is False

@@ -99,7 +99,7 @@ def test_a_machine_that_panicked_before_it_published_its_host_keys_says_so(ec2: 
     clients: Any = SimpleNamespace(ec2=ec2, ssm=SimpleNamespace(get_parameter=get_parameter))
     with pytest.raises(RemoteError) as caught:
         host_keys(Hub("hub.example.org"), clients, INSTANCE)
-    assert f"it is the one who answers; {PANIC}" in str(caught.value)
+    assert f"it is the hub that answers; {PANIC}" in str(caught.value)
 
 
 def test_what_cannot_be_printed_is_kept_in_a_file(

@@ -72,6 +72,7 @@ def test_a_hub_that_is_well_is_well_in_every_part() -> None:
     ],
 )
 def test_what_is_not_well_is_told_by_its_part(part: str, wrong: dict[str, Any]) -> None:
+    """https://github.com/jupyterhub/zero-to-jupyterhub-k8s/issues/518"""
     assert [found.name for found in parts_of({**WELL, **wrong}) if not found.ok] == [part]
 
 
@@ -95,9 +96,12 @@ def test_an_older_image_says_nothing_of_shares_and_limits() -> None:
     [
         ({"warning": "users' disk limits add up to 90.0 GiB"}, "users' disk limits add up to 90.0 GiB"),
         ({"nearly_full": ["ada", "bob"]}, "nearly full: ada, bob"),
-        ({"from_existing_files": ["eve"]}, "own limits because of earlier files: eve"),
-        ({"frozen": True}, "inodes are short: nobody can make more files than now"),
-        ({"hold": False}, "not enforced: the disk keeps no quotas"),
+        (
+            {"from_existing_files": ["eve"]},
+            "higher limits because of existing files: eve",
+        ),
+        ({"frozen": True}, "few inodes are left: no user can have more files than now"),
+        ({"hold": False}, "not enforced: the file system has no quotas"),
     ],
 )
 def test_what_there_is_to_know_of_disk_limits_is_told_and_is_no_failure(

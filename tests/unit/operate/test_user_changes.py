@@ -27,7 +27,7 @@ def test_a_limit_is_one_job_for_the_machine() -> None:
         (["ada=0G"], "after NAME= comes an amount"),
         (["Ada=50G"], "cannot be a user name"),
         (["ada=50G; reboot"], "after NAME= comes an amount"),
-        (["ada=50G", "ada=60G"], "has another limit before"),
+        (["ada=50G", "ada=60G"], "has another limit earlier on the line"),
     ],
 )
 def test_what_is_no_limit_is_refused(given: list[str], words: str) -> None:

@@ -101,7 +101,7 @@ def test_what_would_change() -> None:
     changes = Changes(add=("new", "ada", "bob", "eve"), reset=("ada",), remove=("eve",))
     assert user_changes.rows(changes, PEOPLE) == [
         ("new", "add"),
-        ("ada", "nothing: is there already"),
+        ("ada", "nothing: exists already"),
         ("bob", "open again, with a new password"),
         ("eve", "first password"),
         ("ada", "new password; servers and logins end"),

@@ -64,7 +64,7 @@ class Hub:
             try:
                 if true():
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):  # a busy host
                 pass
             goes_on = self.server is not None and self.server.poll() is None
             assert goes_on, (self.folder / "log").read_text()[-3000:]

@@ -21,7 +21,17 @@ from systemdspawner import systemd
 
 STATE = Path(os.environ["STATE"])
 sys.path[:0] = json.loads(os.environ["FOLDERS"])
-from hubsmith_hub import accounts, api, disk_limits, network, spawner, systemctl, temporary, unit_end  # noqa: E402
+from hubsmith_hub import (  # noqa: E402
+    accounts,
+    api,
+    disk_limits,
+    home,
+    network,
+    spawner,
+    systemctl,
+    temporary,
+    unit_end,
+)
 from hubsmith_hub.spawner import HubsmithSpawner  # noqa: E402
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - given by JupyterHub
@@ -112,6 +122,7 @@ replace(
     settled=nothing,
 )
 replace(temporary, properties=lambda uid, unit, others: dict(others))
+replace(home, prepare=lambda account: None)
 replace(disk_limits, try_to_apply=lambda name: None)
 replace(accounts, refusal=lambda name: "the account is closed" if order_of(name).get("closed") else None)
 replace(unit_end, read=the_end)

@@ -46,6 +46,7 @@ class Machine:
 def test_a_busy_kernel_is_work_whatever_it_prints(
     activity: ModuleType, states: tuple[str, ...], works: bool
 ) -> None:
+    """https://github.com/jupyterhub/jupyterhub-idle-culler/issues/55"""
     assert Machine().watch(activity).has_work(Kernels(*states)) is works
 
 

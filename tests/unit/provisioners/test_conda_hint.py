@@ -46,6 +46,7 @@ def test_it_speaks_to_whoever_may_not_write(
     may_write: bool,
     told: bool,
 ) -> None:
+    """https://github.com/DataBiosphere/leonardo/pull/345"""
     (tmp_path / "conda-meta").mkdir()
     (tmp_path / "conda-meta/history").touch()
     monkeypatch.setattr("os.access", lambda *_: may_write)

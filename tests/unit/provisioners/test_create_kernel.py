@@ -241,3 +241,16 @@ def test_what_is_asked_for_is_checked(tmp_path: Path, empty: Hub, wrong: tuple[s
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_everybody_has_is_refused_for_a_new_one(tmp_path: Path, empty: Hub) -> None:
+    """Whether it or theirs would be found depends on the distribution."""
+    kernel = empty.shared / "share/jupyter/kernels/course"
+    kernel.mkdir(parents=True)
+    try:
+        done = Hub(tmp_path, empty.shared, empty.index).run("course")
+    finally:
+        kernel.rmdir()
+    assert done.returncode == 1
+    assert done.stderr == "create-kernel: everybody has a kernel course already: choose another name\n"
+    assert not (tmp_path / "envs").exists()

@@ -63,6 +63,7 @@ def test_it_is_done_or_left_to_the_next_start(
 def test_a_hub_that_is_up_and_does_not_do_it_is_a_failure(
     ending: ModuleType, monkeypatch: pytest.MonkeyPatch, unit: str, status: int
 ) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/2680"""
     answering(ending, monkeypatch, unit, status)
     with pytest.raises(ending.operator.HubError):
         ending._told_hub("users/ada")

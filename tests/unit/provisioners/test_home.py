@@ -65,6 +65,7 @@ def test_half_a_home_is_not_left(homes: ModuleType, monkeypatch: pytest.MonkeyPa
 def test_a_closed_home_is_opened_to_its_owner_and_nobody_else(
     homes: ModuleType, given: list[tuple[int, int]], before: int, after: int
 ) -> None:
+    """https://github.com/jupyterhub/the-littlest-jupyterhub/issues/237"""
     home = homes.HOMES / "ada"
     home.mkdir()
     home.chmod(before)

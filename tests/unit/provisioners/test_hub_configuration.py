@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.unit.provisioners.hub_configuration import Config
+from tests.unit.provisioners.hub_configuration import REPO, Config
 
 
 def culler(config: Config) -> list[str]:
@@ -105,6 +105,28 @@ def test_no_server_writes_to_the_machines_disk_or_needs_room_in_a_home(
     assert config.Spawner.environment["TMPDIR"] == "/var/tmp"
     # It would win over the /tmp in memory.
     assert config.SystemdSpawner.isolate_tmp is False
+
+
+@pytest.mark.parametrize(
+    ("of_the_hub", "of_servers"),
+    [("de_DE.UTF-8", "de_DE.UTF-8"), ("", "C.UTF-8"), (None, "C.UTF-8")],
+)
+def test_servers_have_the_language_of_the_image(
+    configured: Callable[..., Config],
+    monkeypatch: pytest.MonkeyPatch,
+    of_the_hub: str | None,
+    of_servers: str,
+) -> None:
+    """A service had no LANG, its servers had none either, and names with other letters broke:
+    https://github.com/jupyterhub/jupyterhub/issues/1902
+    """
+    monkeypatch.delenv("LANG", raising=False)
+    if of_the_hub is not None:
+        monkeypatch.setenv("LANG", of_the_hub)
+    assert configured().Spawner.environment["LANG"] == of_servers
+    assert configured("hub.environment={LANG: C}").Spawner.environment["LANG"] == "C"
+    unit = REPO / "provisioners/service/files/usr/lib/systemd/system/jupyterhub.service"
+    assert "\nEnvironmentFile=-/etc/default/locale\n" in unit.read_text()
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(120, 300), (20, 300), (10, 150), (1, 15)])

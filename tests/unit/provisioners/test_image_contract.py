@@ -75,6 +75,8 @@ def mentioned(pattern: str) -> set[str]:
         image_contract.USERS_PROGRAM,
         image_contract.STATUS_PROGRAM,
         image_contract.KERNELS_PROGRAM,
+        image_contract.HAND_OVER_PROGRAM,
+        image_contract.TELL_PROGRAM,
     ],
 )
 def test_what_commands_call_and_read_is_on_the_image(path: str) -> None:
@@ -112,6 +114,13 @@ def test_the_launch_data_have_the_types_that_the_machine_checks(launch: ModuleTy
     assert {key for key, kind in types.items() if kind is str} == {*launch._FORMS}
     assert {key for key, kind in types.items() if kind is int} == {"schema", *launch._NUMBERS}
     assert {key for key, kind in types.items() if kind is bool} == {*launch._SWITCHES}
+
+
+def test_the_machine_prints_what_an_upgrade_waits_for() -> None:
+    (boot,) = on_the_image("/usr/lib/hubsmith/boot/__main__.py")
+    (volume,) = on_the_image("/usr/lib/hubsmith/boot/volume.py")
+    assert image_contract.BOOT_FAILED + "%s" in boot.read_text(encoding="utf-8")
+    assert image_contract.WAITS_FOR_VOLUME.format("%s") in volume.read_text(encoding="utf-8")
 
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)

@@ -46,8 +46,16 @@ def test_a_machine_without_it_is_a_test_boot(launch: ModuleType, tmp_path: Path)
 
 @pytest.mark.parametrize(
     "more",
-    [{}, LOCAL, {"volume_id": None}, dict.fromkeys(LOCAL), {"first_password_hours": 5}, {"subdomains": True}],
-    ids=["aws", "local", "no volume", "nulls", "hours", "subdomains"],
+    [
+        {},
+        LOCAL,
+        {"volume_id": None},
+        dict.fromkeys(LOCAL),
+        {"first_password_hours": 5},
+        {"subdomains": True},
+        {"standby": True},
+    ],
+    ids=["aws", "local", "no volume", "nulls", "hours", "subdomains", "standby"],
 )
 def test_what_is_right_is_read(launch: ModuleType, tmp_path: Path, more: dict[str, Any]) -> None:
     data = launch.read(written(tmp_path, RIGHT | more))

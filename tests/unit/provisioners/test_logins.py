@@ -89,6 +89,8 @@ def test_of_attempts_at_once_from_a_new_address_one_goes_first(run: Any) -> None
 
 
 def test_a_flood_is_turned_away_at_once_and_others_go_on(run: Any, module: ModuleType) -> None:
+    """https://github.com/jupyterhub/nativeauthenticator/issues/21"""
+
     async def scene(logins: Any) -> None:
         await logins.check(ATTACKER, "ada", wrong)
         flood = [

@@ -6,6 +6,7 @@ A real pip runs in a virtual environment that it may not write to.
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def pip(shared: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProce
 def test_who_may_not_install_is_told_what_to_do(
     shared: Path, pip: Callable[..., subprocess.CompletedProcess[str]], options: tuple[str, ...]
 ) -> None:
+    """https://github.com/jupyterhub/jupyterhub/issues/3655"""
     done = pip("install", *options, str(shared / "probe-1.0-py3-none-any.whl"))
     assert done.returncode == 1
     (told,) = [line for line in done.stderr.splitlines() if "ERROR" in line]
@@ -85,3 +87,13 @@ def test_another_mistake_is_told_as_it_is(pip: Callable[..., subprocess.Complete
 def test_who_may_install_does(shared: Path, pip: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = pip("install", str(shared / "probe-1.0-py3-none-any.whl"), shut=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_of_another_environment_nothing_is_said_of_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """create-kernel has what is in /opt/anaconda, and not what is in one of its envs/."""
+    hint = runpy.run_path(str(HINTS / "hubsmith_hints.py"))["_hint"]
+    monkeypatch.setattr(sys, "prefix", "/opt/anaconda")
+    assert "with all that is in this one: create-kernel NAME" in hint()
+    monkeypatch.setattr(sys, "prefix", "/opt/anaconda/envs/course")
+    assert "with all" not in hint()
+    assert hint().endswith("create-kernel NAME")

@@ -5,6 +5,7 @@ JupyterHub is no requirement of Hubsmith; where it is not installed these tests 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -24,14 +25,14 @@ pytest.importorskip("systemdspawner", reason="SystemdSpawner is not installed")
 @pytest.fixture
 def hub(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Hub]:
     one = Hub(tmp_path, free_port(), getattr(request, "param", 100))
-    one.start()
-    yield one
-    one.stop()
-    for file in tmp_path.glob("jupyter-*"):
-        try:
-            os.kill(int(file.read_text()), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+        for file in tmp_path.glob("jupyter-*"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(file.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("hub", [30], indirect=True)

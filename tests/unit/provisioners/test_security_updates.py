@@ -13,7 +13,21 @@ from build.remote import file_tree
 
 BASE = Path(__file__).parents[3] / "provisioners/base"
 APT = Path("etc/apt/apt.conf.d/52hubsmith.j2")
+NEEDRESTART = BASE / "files/etc/needrestart/conf.d/hubsmith.conf"
 TIMERS = "apt-daily.timer apt-daily-upgrade.timer"
+# As needrestart 3.6 reads such a file, and what it then does with each service (its main program, "don't
+# restart greylisted services"): the first expression that matches, in their order as text, says.
+READ = r"""
+use strict; use warnings;
+our %nrconf = (defno => 0, override_rc => {qr(^dbus) => 0, qr(^getty@.+\.service) => 0});
+eval do { local(@ARGV, $/) = shift @ARGV; <> };
+die $@ if $@;
+for my $rc (@ARGV) {
+    my ($found) = grep { $rc =~ /$_/ } sort keys %{$nrconf{override_rc}};
+    my $restart = defined $found ? $nrconf{override_rc}->{$found} : !$nrconf{defno};
+    print "$rc\n" if $restart;
+}
+"""
 
 
 @pytest.mark.skipif(not shutil.which("apt-config"), reason="there is no apt here to read it")
@@ -63,3 +77,17 @@ def test_timers_start_on_the_machines_only_where_it_was_chosen(wanted: str, verb
         f"mask --quiet --runtime {TIMERS}",
         *([package] if package else []),
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("perl"), reason="there is no perl here to read it")
+def test_needrestart_restarts_nothing_of_the_hub() -> None:
+    """Ubuntu's restarts services by itself after an update, in unattended runs too:
+    https://github.com/debops/debops/pull/2668
+    """
+    units = BASE.parent.glob("*/files/usr/lib/systemd/system/*.service")
+    own = {unit.name for unit in units if not unit.name.startswith("certbot-renew")}
+    assert len(own) > 10
+    servers = ["jupyter-ada-singleuser.service", "jupyter-ada-NlabX202-singleuser.service"]
+    command = ["perl", "-e", READ, str(NEEDRESTART), *own, *servers, "rsyslog.service", "dbus.service"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["rsyslog.service"]

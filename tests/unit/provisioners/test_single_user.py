@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import websocket
 
 from tests.unit.provisioners import single_user
@@ -103,6 +104,25 @@ def test_a_terminal_that_prints_is_use_with_no_page_open(home: Path, hub: tuple[
         assert moves_twice(reports), server.said()
 
 
+def test_pages_that_ask_for_messages_are_no_use(home: Path, hub: tuple[str, list[str]]) -> None:
+    url, reports = hub
+    with Server(home, url) as server:
+        assert server.answers(), server.said()
+        address = f"{server.url}hubsmith/messages"
+        assert requests.get(address, timeout=single_user.PATIENCE_S).status_code == 403
+        while moves(reports, 5):  # of what asked whether it answers
+            pass
+        before = reports[-1]
+        for _ in range(3):
+            answer = requests.get(
+                address, headers={"Authorization": f"token {'x' * 32}"}, timeout=single_user.PATIENCE_S
+            )
+            assert isinstance(answer.json()["messages"], list)
+        assert not moves(reports, 5)
+        assert reports[-1] == before
+        assert "GET /user/ada/hubsmith/messages (ada" not in server.said()
+
+
 def test_an_idle_kernel_is_ended_though_a_page_shows_it_and_a_busy_one_is_not(
     home: Path, hub: tuple[str, list[str]]
 ) -> None:
@@ -132,6 +152,7 @@ def test_an_idle_kernel_is_ended_though_a_page_shows_it_and_a_busy_one_is_not(
 def test_settings_that_end_a_server_are_named(
     home: Path, hub: tuple[str, list[str]], file: str, text: str
 ) -> None:
+    """https://github.com/jupyterhub/dockerspawner/issues/148"""
     path = write(home, f".jupyter/{file}", text)
     with Server(home, hub[0]) as server:
         assert not server.answers()

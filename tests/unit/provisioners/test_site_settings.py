@@ -62,6 +62,7 @@ def refused(
 def test_environment_is_added_however_it_is_written(
     site: Callable[..., Config], configured: Callable[..., Config], text: str
 ) -> None:
+    """https://github.com/jupyterhub/zero-to-jupyterhub-k8s/pull/2062"""
     before = configured().Spawner.environment
     config = site(text)
     assert config.Spawner.environment == {**before, "TZ": "Europe/Berlin"}
@@ -119,7 +120,10 @@ def names(entries: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("verb", ["=", "+="])
 def test_services_and_roles_are_added_to_the_images(site: Callable[..., Config], verb: str) -> None:
-    """Assigned, they took out the idle culler and what `invoke users` needs."""
+    """Assigned, they took out the idle culler and what `invoke users` needs.
+
+    https://github.com/jupyterhub/jupyterhub-deploy-docker/issues/65
+    """
     config = site(
         f'c.JupyterHub.services {verb} [{{"name": "grader", "url": "http://127.0.0.1:9999"}}]\n'
         f'c.JupyterHub.load_roles {verb} [{{"name": "grader", "scopes": ["self"], "services": ["grader"]}}]'

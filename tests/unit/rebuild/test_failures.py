@@ -33,7 +33,7 @@ def test_the_third_is_not_repeated_at_every_turn_but_goes_on_weekly() -> None:
     words = attempts.pause("same", third + DAY) or ""
     assert "failed 3 times since 2026-11-23T03:00" in words
     assert "(no capacity)" in words
-    assert "again after 2026-12-01 03:00 UTC" in words
+    assert "next try after 2026-12-01 03:00 UTC" in words
     assert attempts.pause("same", third + PAUSE - timedelta(seconds=1)) is not None
     assert attempts.pause("same", third + PAUSE) is None
     assert timedelta(days=7) > PAUSE  # a weekly schedule is not to skip every other week

@@ -131,6 +131,8 @@ def main() -> None:
         command.add_argument("--prefix", "-p", default=str(ROOT))
         command.add_argument("--name", "-n")
         command.add_argument("--file")
+        command.add_argument("--channel", "-c", action="append", default=[])
+        command.add_argument("--override-channels", action="store_true")
         command.add_argument("specs", nargs="*")
     chosen = parser.parse_args()
     if chosen.command == "config":
@@ -139,7 +141,8 @@ def main() -> None:
     prefix = Path(chosen.prefix)
     if chosen.command == "create":
         shared = ROOT / "envs"
-        prefix = (shared if os.access(ROOT, os.W_OK) else Path.home() / ".conda/envs") / chosen.name
+        if chosen.name:
+            prefix = (shared if os.access(ROOT, os.W_OK) else Path.home() / ".conda/envs") / chosen.name
         (prefix / "conda-meta").mkdir(parents=True)
         (prefix / "conda-meta/history").touch()
     elif not os.access(prefix / "conda-meta/history", os.W_OK):

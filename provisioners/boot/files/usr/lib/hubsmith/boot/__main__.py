@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, "/usr/lib/hubsmith")
 sys.path.insert(0, "/usr/lib/hubsmith/hub")
 sys.path.insert(0, "/usr/lib/hubsmith/lib")
-from boot import certificate, hub_secrets, proxy_options, users, volume
+from boot import certificate, hub_secrets, proxy_options, standby, users, volume
 from hubsmith_hub.accounts import AccountError
 from hubsmith_machine import launch, progress
 from hubsmith_machine.launch import Launch
@@ -44,7 +44,7 @@ FAILURES = (
 def main() -> int:
     """Run the steps in order; 1 if one of them failed."""
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stdout)
-    parameters = None
+    parameters = data = None
     try:
         data = launch.read()
         parameters = Parameters(data)
@@ -52,7 +52,7 @@ def main() -> int:
         _wake_the_hub()
     except FAILURES as exc:
         log.critical("FAILED, the hub will not start: %s", exc)
-        if parameters:
+        if parameters and data and not standby.is_on(data):
             progress.tell(parameters, "failed", str(exc))
         return 1
     finally:
@@ -62,8 +62,9 @@ def main() -> int:
 
 
 def _boot(data: Launch, parameters: Parameters) -> None:
+    told = _wait_in_standby(data) if standby.is_on(data) else None
     parameters.put("host-keys", _host_keys())
-    if told := volume.attach(data):
+    if told := told or volume.attach(data):
         _told(parameters, "volume", told)
     for make in SECRETS:
         make(data)
@@ -81,6 +82,14 @@ def _boot(data: Launch, parameters: Parameters) -> None:
             else f"the hub serves a certificate for {data.domain}"
         )
         _told(parameters, "certificate", message, kind)
+
+
+def _wait_in_standby(data: Launch) -> str | None:
+    """The parameters are those of the machine that has the data volume: nothing is published before that."""
+    standby.warm_up()
+    told = volume.attach(data, standby.PATIENCE_S)
+    standby.end()
+    return told
 
 
 def _wake_the_hub() -> None:

@@ -43,14 +43,14 @@ class Disk:
     is_marked: bool  # an earlier boot began to format it
 
 
-def attach(launch: Launch) -> str | None:
+def attach(launch: Launch, patience_s: float = PATIENCE_S) -> str | None:
     """Mount the data volume, if this machine has one; what was done in words.
 
     Raises VolumeError when it cannot be used.
     """
     if launch.volume_id is None:
         return None
-    device = _wait(launch.volume_id)
+    device = _wait(launch.volume_id, patience_s)
     if not mounts.is_mounted(mounts.DATA):
         _prepare(device, launch.volume_id)
     mounts.mount_data(device)
@@ -89,14 +89,14 @@ def find(volume_id: str) -> str | None:
     return next((str(disk["name"]) for disk in listed["blockdevices"] if disk.get("serial") == serial), None)
 
 
-def _wait(volume_id: str) -> str:
-    deadline, told = time.monotonic() + PATIENCE_S, float("-inf")
+def _wait(volume_id: str, patience_s: float) -> str:
+    deadline, told = time.monotonic() + patience_s, float("-inf")
     while (device := find(volume_id)) is None:
         now = time.monotonic()
         if now > deadline:
             raise VolumeError(
-                f"the data volume {volume_id} is not attached to this instance (waited {PATIENCE_S // 60} "
-                "min): attach it"
+                f"the data volume {volume_id} is not attached to this instance "
+                f"(waited {patience_s // 60:.0f} min): attach it"
             )
         if now - told > _MESSAGE_EVERY_S:
             log.info("waiting for the data volume %s to be attached", volume_id)

@@ -85,14 +85,11 @@ locked_version() {
 
 # A plugin says what users can do where they may not install.
 add_plugin() {
-    add_packages "$tools"/conda_plugin/*
+    add_packages "$prefix" "$tools"/conda_plugin/*
 }
 
-# Conda asks whether it may write its history to find out whether it may install; what it keeps of packages is changed in
-# place. Nothing else is.
 finish_environment() {
     rm --recursive --force "$prefix/pkgs" "$cache/conda"
-    chmod --recursive g+w "$prefix/conda-meta"
     # A copy of root's: what the group can change must not be read by root's shell.
     install --mode 0644 "$prefix/etc/profile.d/conda.sh" "$tools/shell.sh"
     say_it_to_other_shells

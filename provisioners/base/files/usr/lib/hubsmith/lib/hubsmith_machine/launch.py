@@ -39,7 +39,7 @@ _FORMS = {
 }
 _FIRST_PASSWORD_HOURS = 72
 _NUMBERS = {"first_password_hours": (1, 8760)}
-_SWITCHES = ("subdomains",)
+_SWITCHES = ("subdomains", "standby")
 _MAY_BE_ABSENT = {"acme_directory", "acme_ca", "aws_endpoint_url"}
 
 
@@ -58,6 +58,8 @@ class Launch:
     aws_endpoint_url: str | None = None
     first_password_hours: int = _FIRST_PASSWORD_HOURS
     subdomains: bool = False
+    standby: bool = False
+    """Another machine is the hub: wait for its data volume and say nothing in the hub's name before."""
 
     @property
     def names(self) -> tuple[str, ...]:

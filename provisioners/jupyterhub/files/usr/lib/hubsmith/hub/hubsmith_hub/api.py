@@ -1,14 +1,16 @@
-"""What JupyterHub's users API does otherwise here: it knows accounts, ends sessions, renames nobody."""
+"""What JupyterHub's users API does otherwise here: it knows accounts, ends sessions, renames nobody,
+and keeps the reasons of stops."""
 
 from __future__ import annotations
 
-from jupyterhub.apihandlers.users import UserAPIHandler, UserListAPIHandler
+from jupyterhub import orm
+from jupyterhub.apihandlers.users import UserAPIHandler, UserListAPIHandler, UserServerAPIHandler
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
-from hubsmith_hub import sessions
+from hubsmith_hub import sessions, stops
 from hubsmith_hub.opening import reopening
 
 # JupyterHub 6.1.1 reads it before it is set, and answers 500, where it should send somebody whose account is
@@ -66,6 +68,24 @@ class Sessions(UserAPIHandler):
         self.set_status(204)
 
 
+class OneServer(UserServerAPIHandler):
+    """/hub/api/users/NAME/server and /hub/api/users/NAME/servers/SERVER"""
+
+    @needs_scope("delete:servers")
+    async def delete(self, user_name: str, server_name: str = "") -> None:
+        """Stop a server, and keep the reason for its user's pages."""
+        user, who = self.find_user(user_name), self.current_user
+        spawner = user.spawners.get(server_name) if user is not None else None
+        if spawner is not None and spawner.ready:
+            spawner.stopped_because = stops.reason(
+                who.name,
+                user.name,
+                spawner.orm_spawner.last_activity,
+                is_service=isinstance(who, orm.Service),
+            )
+        await super().delete(user_name, server_name)
+
+
 def _found(handler: UserAPIHandler, name: str) -> User:
     user = handler.find_user(name)
     if user is None:
@@ -77,4 +97,6 @@ HANDLERS = [
     (r"/api/users", Users),
     (r"/api/users/([^/]+)", OneUser),
     (r"/api/users/([^/]+)/sessions", Sessions),
+    (r"/api/users/([^/]+)/server", OneServer),
+    (r"/api/users/([^/]+)/servers/([^/]*)", OneServer),
 ]

@@ -102,6 +102,7 @@ JOINS: Mapping[str, Callable[[Any, Any, str, str], Any]] = {
     "services": _by_name,
     "load_roles": _by_name,
     "template_paths": _first,
+    "template_vars": _dictionary,
     "extra_paths": _last,
     "cmd": _behind_wrapper,
     "blocked_users": _union,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from hubsmith_machine import files
 
@@ -29,7 +29,7 @@ EX_CONFIG = 78
 
 
 class SettingsError(Exception):
-    """A file that cannot be taken; ``line`` is 0 where none is known."""
+    """A file that cannot be taken; ``line`` is 0 where there is none."""
 
     def __init__(self, file: Path, line: int, message: str) -> None:
         super().__init__(f"{file}, line {line}: {message}" if line else f"{file}: {message}")
@@ -45,11 +45,16 @@ def read(c: Any) -> None:  # noqa: ANN401  # traitlets' Config
     try:
         load(c, FOLDER)
     except SettingsError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        _note(exc)
-        raise SystemExit(EX_CONFIG) from None
+        refuse(exc)
     with suppress(PermissionError):  # of somebody who is not root and looks at the configuration
         PROBLEM.unlink(missing_ok=True)
+
+
+def refuse(exc: SettingsError) -> NoReturn:
+    """End the process with EX_CONFIG, with the words on stderr and in PROBLEM."""
+    print(f"error: {exc}", file=sys.stderr)
+    _note(exc)
+    raise SystemExit(EX_CONFIG) from None
 
 
 def load(c: Any, folder: Path) -> None:  # noqa: ANN401

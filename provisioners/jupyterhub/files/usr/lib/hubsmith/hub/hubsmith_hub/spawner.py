@@ -18,6 +18,7 @@ from hubsmith_hub import (
     home,
     network,
     refused,
+    stops,
     systemctl,
     temporary,
     unit_end,
@@ -39,6 +40,8 @@ class HubsmithSpawner(QueuedSpawner):
     """
 
     unit_extra_properties: dict[str, Any]
+    stopped_because = ""
+    """Why somebody else than its user has stopped the server; empty once it has started again."""
     _token_id: int | None = None
     _launching = False
     _clean = False
@@ -84,6 +87,7 @@ class HubsmithSpawner(QueuedSpawner):
             raise await self._failure(
                 began, f"The server did not answer in {self.start_timeout} s."
             ) from None
+        self.stopped_because = ""
         return address
 
     async def poll(self) -> int | None:
@@ -107,13 +111,14 @@ class HubsmithSpawner(QueuedSpawner):
         return super().options_from_query(clean_start.without(query_data))
 
     def get_state(self) -> dict[str, Any]:
-        """With which of the user's tokens is the server's own (see sessions.py)."""
-        return {**super().get_state(), "token_id": self._token_id}
+        """With which of the user's tokens is the server's own (see sessions.py), and why it was stopped."""
+        return {**super().get_state(), "token_id": self._token_id, stops.KEY: self.stopped_because}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Undo `get_state`."""
         super().load_state(state)
         self._token_id = state.get("token_id")
+        self.stopped_because = state.get(stops.KEY, "")
 
     async def _launch(self) -> tuple[str, int]:
         """Start the unit. Raises Ended when it has ended at once."""

@@ -17,6 +17,10 @@ HINT = (
     "Only administrators change the environment that everybody shares. To make one of your own, with all "
     "that is in this one: create-kernel NAME"
 )
+HINT_OF_ANOTHER = (
+    "Only administrators change this environment, which everybody shares. To make one of your own: "
+    "create-kernel NAME"
+)
 # Where pip says that it could not install, and that --user does not work.
 _LOGGERS = ("pip._internal.commands.install", "pip._internal.cli.base_command")
 
@@ -42,8 +46,13 @@ def _reworded(*args, **kwargs) -> LogRecord:  # type: ignore[no-untyped-def]  # 
 
     record = logging.LogRecord(*args, **kwargs)
     if record.name in _LOGGERS and record.levelno >= logging.ERROR and _is_refusal(record):
-        record.msg, record.args, record.exc_info = HINT, (), None
+        record.msg, record.args, record.exc_info = _hint(), (), None
     return record
+
+
+def _hint() -> str:
+    """create-kernel builds on /opt/anaconda, not on those in its envs/."""
+    return HINT_OF_ANOTHER if os.path.basename(os.path.dirname(sys.prefix)) == "envs" else HINT  # noqa: PTH119, PTH120
 
 
 def _is_refusal(record: LogRecord) -> bool:
