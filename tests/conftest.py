@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests import kernel_reports, xdist_groups
+from tests import kernel_reports, told_at_once, xdist_groups
 
 REPO = Path(__file__).parents[1]
 _SLICES = 4
@@ -100,6 +100,7 @@ class _Several:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Several())
+    told_at_once.pytest_configure(config)
     # Here, before the other processes of a run are started: they have it too.
     os.environ.setdefault(_SEED, _seed(config))
 

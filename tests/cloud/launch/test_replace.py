@@ -53,7 +53,7 @@ def test_a_newer_image_is_reported_and_put_in_place_only_when_asked(
 ) -> None:
     ec2, old = site.runner.client("ec2"), site.instances()[0]["InstanceId"]
     told = site.launch("--json")
-    assert f"{old} is kept; with --replace" in told.err
+    assert f"{old} is kept; --replace" in told.err
     assert json.loads(told.out)["newer_image_id"] == newer
     assert [instance["InstanceId"] for instance in site.instances()] == [old]
 
