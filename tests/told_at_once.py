@@ -23,13 +23,13 @@ class ToldAtOnce:
         if not report.failed or (reason := _reason(report)) in self._told:
             return
         self._told.add(reason)
-        minutes = (time.monotonic() - self._began) / 60
+        after = f"{(time.monotonic() - self._began) / 60:.1f} min"
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
-        terminal.write_line(f"\n{report.when} of {report.nodeid}, {minutes:.1f} min after the start: {reason}")
+        terminal.write_line(f"\n{report.when} of {report.nodeid}, {after} after the start: {reason}")
 
 
 def _reason(report: pytest.TestReport) -> str:
-    """The last of pytest's lines of error, with the end of a long one, where an error of invoke has its words."""
+    """The error's words; of many the last ones, where a command of invoke says why it ended."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message) if crash else report.longreprtext
     return text if len(text) <= _LONGEST else f"... {text[-_LONGEST:]}"

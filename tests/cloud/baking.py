@@ -31,7 +31,12 @@ class Baking:
         """Start a cloud in the folder ``state``, and the bake: nothing of a run takes longer."""
         environment = {**os.environ, "HUBSMITH_STATE": str(state), "COLUMNS": "80"}
         up = subprocess.run(
-            [str(INVOKE), "cloud.up"], cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, check=True
+            [str(INVOKE), "cloud.up"],
+            cwd=REPO,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         )
         runner = InvokeRunner(state, up.stdout.strip())
         with (state / "bake.out").open("w") as out, (state / "bake.err").open("w") as err:
@@ -65,7 +70,8 @@ class Baking:
         try:
             status = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"the bake takes over {timeout_s:.0f} s: {self._said('bake.err')[-2000:]}") from None
+            last = self._said("bake.err")[-2000:]
+            raise TimeoutError(f"the bake takes over {timeout_s:.0f} s: {last}") from None
         return Done(status, self._said("bake.out"), self._said("bake.err"))
 
     def _said(self, name: str) -> str:

@@ -39,8 +39,10 @@ def test_what_failed_is_told_though_the_run_is_ended(tmp_path: Path, processes: 
     (tmp_path / "test_it.py").write_text(dedent(_TESTS).replace("PRINTER", printer))
     with (tmp_path / "said").open("w") as said:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "no:cacheprovider"]
-            + ["-p", "tests.told_at_once", "--numprocesses", processes],
+            [
+                *(sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "no:cacheprovider"),
+                *("-p", "tests.told_at_once", "--numprocesses", processes),
+            ],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(REPO)},
             stdout=said,
