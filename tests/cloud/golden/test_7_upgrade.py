@@ -24,7 +24,7 @@ from tests.cloud.golden.golden_hub import GoldenHub
 from tests.cloud.hubs import tags_of
 from tests.cloud.invoke_runner import InvokeRunner
 
-pytestmark = [pytest.mark.vm, pytest.mark.bake, pytest.mark.matrix]
+pytestmark = [pytest.mark.vm, pytest.mark.bake, pytest.mark.exhaustive]
 
 _MOST_WITHOUT_A_PAGE_S = 3.0
 
