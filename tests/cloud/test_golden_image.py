@@ -90,6 +90,7 @@ ELSEWHERE = (
     "a venv has no conda",
     "built without a lock",
     "for thorough runs",
+    "for machines that are not emulated",
     "python.environments has none",
 )
 

@@ -148,6 +148,7 @@ def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
     assert Member(HubUser(*given.split("\t")), member.hub).status("GET", "user") == requests.codes.ok
 
 
+@pytest.mark.usefixtures("more_servers")
 def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_everything(
     member: Member, admin: HubClient, root: Host
 ) -> None:
