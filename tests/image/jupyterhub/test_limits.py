@@ -77,6 +77,16 @@ class TestLimits:
             == f"/jupyter.slice/{own}/{unit_of(hub_user)}"
         )
 
+    def test_a_server_is_without_the_hubs_database(
+        self, notebook: HubClient, root: Host, hub_user: HubUser
+    ) -> None:
+        """It would be a third of the server's memory."""
+        if root.file("/opt/anaconda/conda-meta").is_directory:
+            pytest.skip("what conda or its installer brings may load it")
+        server = properties_of(root, unit_of(hub_user), "MainPID")["MainPID"]
+        assert "python" in (maps := root.file(f"/proc/{server}/maps").content_string)
+        assert "sqlalchemy" not in maps
+
     def test_all_servers_together_leave_the_hub_its_share(self, root: Host) -> None:
         limit = int(properties_of(root, "jupyter.slice", "MemoryMax")["MemoryMax"])
         assert (
