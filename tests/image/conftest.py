@@ -9,8 +9,8 @@
 - ``heavy``: skip the test unless the machine is a fresh one that nobody else works on, as once is enough
 - ``thorough``: the same, and only where HUBSMITH_THOROUGH is set, as `make test-all` does: floods, hangs,
   long ways round
-- ``more_servers``: the same as ``heavy``, for tests that start servers besides the two below; on emulated
-  machines, where each takes a minute or two, they are ``thorough``
+- ``not_emulated``: skip the test on an emulated machine, where it would take minutes (a server's start takes
+  two), but for runs with HUBSMITH_THOROUGH; builds on EC2 and with KVM have it always
 - ``exclusive``: keep other tests from the machine meanwhile (exclusive.py: two run at once)
 - ``hub_user``: a Unix user with a password, gone at the end
 - ``hub``: a function that opens a browser session with the hub (hub_client.py)
@@ -113,7 +113,7 @@ def thorough(heavy: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def more_servers(heavy: None, machine: Host) -> None:
+def not_emulated(machine: Host) -> None:
     emulated = "TCG" in machine.file("/proc/cpuinfo").content_string  # the model's name
     if emulated and not os.environ.get("HUBSMITH_THOROUGH"):
         pytest.skip("for machines that are not emulated, and thorough runs (HUBSMITH_THOROUGH=1)")

@@ -92,6 +92,7 @@ class TestInstallation:
         assert modes.splitlines() == ["600 root:root", "700 root:root"]
 
     @pytest.mark.usefixtures("on_builder")
+    @pytest.mark.usefixtures("not_emulated")
     def test_configuration_loads(self, root: Host) -> None:
         # The secrets and the database are made at first boot.
         secrets = "CONFIGPROXY_AUTH_TOKEN=none JPY_COOKIE_SECRET=00"
@@ -116,6 +117,7 @@ class TestInstallation:
         assert f"{broken}, line 2: ZeroDivisionError" in shown.stderr
 
     @pytest.mark.usefixtures("on_builder", "exclusive")
+    @pytest.mark.usefixtures("not_emulated")
     def test_a_database_of_a_newer_jupyterhub_is_named(self, root: Host) -> None:
         """https://github.com/jupyterhub/jupyterhub/issues/4044"""
         try:

@@ -131,6 +131,7 @@ class TestFirstPassword:
         assert session.get("/hub/home").url.endswith("/hub/home")
         assert root.check_output(f"{self.PYTHON} %s", FIRST_PASSWORD, name) == "changed"
 
+    @pytest.mark.usefixtures("not_emulated")
     def test_when_its_time_has_passed_it_lets_nobody_in(
         self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
@@ -166,6 +167,7 @@ class TestOnTheMachine:
 
     USERS = "/usr/lib/hubsmith/users"
 
+    @pytest.mark.usefixtures("not_emulated")
     def test_from_the_first_password_to_the_last_login(
         self, root: Host, hub: Callable[[], HubClient], admin: HubClient
     ) -> None:

@@ -13,7 +13,7 @@ from hub_client import HubClient
 from testinfra.host import Host
 from unix_users import unix_user
 
-pytestmark = pytest.mark.usefixtures("booted", "more_servers", "exclusive")
+pytestmark = pytest.mark.usefixtures("booted", "heavy", "not_emulated", "exclusive")
 
 PATIENCE_S = 1200
 LONGER = 1.3

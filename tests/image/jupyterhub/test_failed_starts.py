@@ -54,6 +54,7 @@ def timed_failure(session: HubClient) -> tuple[dict[str, str], float]:
     return last, came[-1] - came[-2]
 
 
+@pytest.mark.usefixtures("not_emulated")
 def test_an_exit_status_with_the_servers_last_lines(visitor: HubClient, root: Host) -> None:
     """https://github.com/jupyterhub/systemdspawner/issues/8"""
     put(root, visitor.user, ENDS)

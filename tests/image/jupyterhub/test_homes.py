@@ -46,7 +46,7 @@ def stopped(session: HubClient) -> None:
         session.stop_server()
 
 
-@pytest.mark.usefixtures("more_servers")
+@pytest.mark.usefixtures("not_emulated")
 def test_a_missing_home_is_made(owner: HubClient, root: Host) -> None:
     """https://github.com/jupyterhub/the-littlest-jupyterhub/issues/145"""
     home = root.file(f"/home/{owner.user}")
@@ -58,6 +58,7 @@ def test_a_missing_home_is_made(owner: HubClient, root: Host) -> None:
     assert root.file(f"{home.path}/x").user == owner.user
 
 
+@pytest.mark.usefixtures("not_emulated")
 def test_a_server_starts_in_a_closed_home_full_of_broken_settings(owner: HubClient, root: Host) -> None:
     """https://github.com/NERSC/jupyterhub-deploy/issues/55"""
     stopped(owner)
@@ -70,7 +71,7 @@ def test_a_server_starts_in_a_closed_home_full_of_broken_settings(owner: HubClie
     assert root.file(f"/home/{name}").user == name
 
 
-@pytest.mark.usefixtures("more_servers")
+@pytest.mark.usefixtures("not_emulated")
 def test_settings_that_end_the_server_are_left_aside_by_a_clean_start(owner: HubClient, root: Host) -> None:
     """https://github.com/jupyterhub/dockerspawner/issues/148"""
     stopped(owner)

@@ -60,6 +60,7 @@ def tell(root: Host) -> Iterator[Callable[[str, str], None]]:
     root.check_output(f"{TELL} clear")
 
 
+@pytest.mark.usefixtures("not_emulated")
 def test_jupyterlab_takes_the_extension(root: Host) -> None:
     listed = root.run("HOME=/nonexistent /opt/anaconda/bin/jupyter labextension list")
     lines = (listed.stdout + listed.stderr).splitlines()
@@ -148,7 +149,7 @@ def test_a_limit_on_processes_is_told(notebook: HubClient, kernel: Kernel) -> No
     assert any("as many processes and threads as you may have" in text for text in texts(notebook))
 
 
-@pytest.mark.usefixtures("more_servers", "before_reboot")
+@pytest.mark.usefixtures("heavy", "not_emulated", "before_reboot")
 def test_a_page_says_who_has_stopped_a_server(neighbour: Neighbour, admin: HubClient) -> None:
     session, name = neighbour.session, neighbour.hub_user.name
     admin.hub_api("DELETE", f"users/{name}/server").raise_for_status()
