@@ -19,7 +19,6 @@ pytestmark = pytest.mark.usefixtures("heavy")
 PART = 10 * 2**20
 
 
-@pytest.mark.usefixtures("not_emulated")
 def test_a_large_file_goes_up_and_comes_down(notebook: HubClient) -> None:
     up_and_down(notebook, 3 * PART)
 
