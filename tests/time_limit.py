@@ -15,7 +15,7 @@ import pytest
 from tests import xdist_groups
 
 _BEGAN = "HUBSMITH_TESTS_BEGAN"
-_MINUTES = 35.0
+_MINUTES = 30.0
 
 
 class TimeLimit:

@@ -114,6 +114,7 @@ class TestFirstPassword:
             yield one
         root.run_test("rm --force %s", self.FILE)
 
+    @pytest.mark.usefixtures("not_emulated")
     def test_it_has_to_be_changed_before_anything_else(
         self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
