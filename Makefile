@@ -31,7 +31,7 @@ test-fast: setup $(VENV)/.dev $(VENV)/.docs ## tests without virtual machines; s
 	@$(BIN)/python -m pytest --numprocesses=auto tests/unit tests/localcloud -m "not vm" $(ARGS)
 
 test-all: setup test-packages $(VENV)/.dev $(VENV)/.docs ## all tests, matrices in full
-	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all --minutes=0 $(ARGS)
+	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
 
 bench: setup $(VENV)/.dev ## time a build: cold, one change, no change
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests import kernel_reports, time_limit, told_at_once, xdist_groups
+from tests import kernel_reports, told_at_once, xdist_groups
 
 REPO = Path(__file__).parents[1]
 _SLICES = 4
@@ -36,7 +36,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="slice",
         help="tests marked matrix: a slice chosen by the commit, or all",
     )
-    time_limit.pytest_addoption(parser)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which looks at the groups
@@ -102,7 +101,6 @@ class _Several:
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Several())
     told_at_once.pytest_configure(config)
-    time_limit.pytest_configure(config)
     # Here, before the other processes of a run are started: they have it too.
     os.environ.setdefault(_SEED, _seed(config))
 

@@ -24,7 +24,7 @@ LOGIN = ("test_a_wrong_password_is_refused", "test_without_a_login_there_is_noth
 
 @pytest.fixture(scope="module")
 def golden(baking: Baking) -> Done:
-    done = baking.wait(timeout_s=4500)
+    done = baking.wait(timeout_s=3600)
     assert done.status == 0, done.err[-20_000:]
     return done
 

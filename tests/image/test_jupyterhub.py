@@ -92,7 +92,6 @@ class TestInstallation:
         assert modes.splitlines() == ["600 root:root", "700 root:root"]
 
     @pytest.mark.usefixtures("on_builder")
-    @pytest.mark.usefixtures("not_emulated")
     def test_configuration_loads(self, root: Host) -> None:
         # The secrets and the database are made at first boot.
         secrets = "CONFIGPROXY_AUTH_TOKEN=none JPY_COOKIE_SECRET=00"

@@ -197,7 +197,6 @@ def test_the_build_left_no_tools(host: Host) -> None:
 
 
 @pytest.mark.usefixtures("heavy")
-@pytest.mark.usefixtures("not_emulated")
 def test_installers_share_it(root: Host, installers: tuple[str, str]) -> None:
     first, second = installers
     wheel = "/var/tmp/hubsmith_probe-1.0-py3-none-any.whl"

@@ -21,7 +21,7 @@ _names: dict[str, GoldenHub] = {}
 @pytest.fixture(scope="session")
 def golden(baking: Baking) -> InvokeRunner:
     """Where the golden image of this run was made."""
-    done = baking.wait(timeout_s=4500)
+    done = baking.wait(timeout_s=3600)
     assert done.status == 0, done.err[-20_000:]
     return baking.runner
 

@@ -114,7 +114,6 @@ class TestFirstPassword:
             yield one
         root.run_test("rm --force %s", self.FILE)
 
-    @pytest.mark.usefixtures("not_emulated")
     def test_it_has_to_be_changed_before_anything_else(
         self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
@@ -132,7 +131,6 @@ class TestFirstPassword:
         assert session.get("/hub/home").url.endswith("/hub/home")
         assert root.check_output(f"{self.PYTHON} %s", FIRST_PASSWORD, name) == "changed"
 
-    @pytest.mark.usefixtures("not_emulated")
     def test_when_its_time_has_passed_it_lets_nobody_in(
         self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
@@ -168,7 +166,6 @@ class TestOnTheMachine:
 
     USERS = "/usr/lib/hubsmith/users"
 
-    @pytest.mark.usefixtures("not_emulated")
     def test_from_the_first_password_to_the_last_login(
         self, root: Host, hub: Callable[[], HubClient], admin: HubClient
     ) -> None:

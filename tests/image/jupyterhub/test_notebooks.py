@@ -119,7 +119,6 @@ print(run("create-kernel", "--list"))
 """
 
 
-@pytest.mark.usefixtures("not_emulated")
 def test_an_environment_outlives_another_python(notebook: HubClient, kernel: Kernel, root: Host) -> None:
     """https://github.com/StatCan/aaw/issues/2045"""
     assert "own\tother Python" in kernel.run(PROBE)

@@ -86,7 +86,6 @@ def test_an_expired_password_lets_nobody_in_until_a_reset(
         hub().login(HubUser(*given.split("\t")))
 
 
-@pytest.mark.usefixtures("not_emulated")
 def test_nobody_is_renamed(admin: HubClient, bystander: HubClient) -> None:
     """https://github.com/jupyterhub/zero-to-jupyterhub-k8s/issues/3426"""
     answer = admin.hub_api("PATCH", f"users/{bystander.user}", json={"name": "root"})
@@ -103,7 +102,7 @@ print(os.access("FOLDER", os.W_OK))
 """
 
 
-@pytest.mark.usefixtures("heavy", "not_emulated")
+@pytest.mark.usefixtures("heavy")
 def test_a_start_follows_no_link_and_waits_for_the_old_unit(neighbour: Neighbour, root: Host) -> None:
     """A link where SystemdSpawner itself writes the environment, while a process that ignores SIGTERM holds
     up the old unit.
