@@ -27,7 +27,8 @@ _TESTS = """
     def test_three(): assert 1 == 2
 
     def test_four():
-        while "call of test_it.py::test_three" not in Path("said").read_text():
+        deadline = time.monotonic() + 30
+        while "call of test_it.py::test_three" not in Path("said").read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         os.kill(os.PRINTER, 9)  # as from outside: no summary
 """
