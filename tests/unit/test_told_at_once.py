@@ -28,7 +28,7 @@ _TESTS = """
 
     def test_four():
         deadline = time.monotonic() + 30
-        while "call of test_it.py::test_three" not in Path("said").read_text() and time.monotonic() < deadline:
+        while "::test_three" not in Path("said").read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         os.kill(os.PRINTER, 9)  # as from outside: no summary
 """
