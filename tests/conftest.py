@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests import kernel_reports, told_at_once, xdist_groups
+from tests import aws_models, kernel_reports, told_at_once, xdist_groups
 
 REPO = Path(__file__).parents[1]
 _SLICES = 4
@@ -101,6 +101,7 @@ class _Several:
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Several())
     told_at_once.pytest_configure(config)
+    aws_models.share()
     # Here, before the other processes of a run are started: they have it too.
     os.environ.setdefault(_SEED, _seed(config))
 

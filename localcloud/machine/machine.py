@@ -11,7 +11,7 @@ from build.errors import MachineError
 from localcloud.machine.address_pool import why_not_listen
 from localcloud.machine.kvm_probe import accelerator
 from localcloud.machine.layer_store import GIB, run_qemu_img
-from localcloud.machine.qemu import drives, process, program, saved_states
+from localcloud.machine.qemu import drives, emulation, process, program, saved_states
 from localcloud.machine.qemu.command_line import MachineFiles, Tools, command_line
 from localcloud.machine.qemu.firmware import find_firmware
 from localcloud.machine.qemu.qmp import Monitor
@@ -65,7 +65,9 @@ class Machine:
             # qcow2, because a machine with a writable raw disk cannot be saved.
             run_qemu_img("convert", "-O", "qcow2", tools.firmware.variables, self.files.uefi_variables)
         state = self._usable(saved, spec, tools.program.release) if saved else None
-        process.start(command_line(spec, self.files, tools, state), self.files.log, tools.program.environment)
+        emulated = emulation.ENVIRONMENT if runs_by == "tcg" else {}
+        environment = {**emulated, **tools.program.environment}
+        process.start(command_line(spec, self.files, tools, state), self.files.log, environment)
 
     def _usable(self, tag: str, spec: MachineSpec, release: str) -> str | None:
         """The stored name of a saved state; None where there are only such as this QEMU cannot go on from."""
