@@ -15,4 +15,4 @@ def share() -> None:
 
     Clients only read what a loader keeps.
     """
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)  # type: ignore[attr-defined]
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)

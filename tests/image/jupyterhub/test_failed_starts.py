@@ -46,7 +46,9 @@ def timed_failure(session: HubClient) -> tuple[dict[str, str], float]:
     path = f"users/{session.user}/server/progress"
     last, came = {}, [time.monotonic()]
     with session.hub_api("GET", path, stream=True) as events:
-        assert events.ok, f"{events.status_code} {events.text}, after {page.status_code} {page.url} {page.text}"
+        assert events.ok, (
+            f"{events.status_code} {events.text}, after {page.status_code} {page.url} {page.text}"
+        )
         for line in events.iter_lines(chunk_size=1):
             if line.startswith(b"data: "):
                 last = json.loads(line[6:])

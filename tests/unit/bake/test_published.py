@@ -32,6 +32,8 @@ from tests.http_server import answering
 
 TINY = Path(__file__).parents[2] / "cloud" / "tiny" / "manifest.yaml"
 PARAMETER = "/test/greeting/latest"
+# Seconds; the stubs know whole ones only.
+SOON: Any = {"Delay": 0.1, "MaxAttempts": 300}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 def snapshot(clients: Clients) -> str:
     volume = clients.ec2.create_volume(Size=1, AvailabilityZone="us-east-1a")["VolumeId"]
     found = clients.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
-    clients.ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[found], WaiterConfig={"Delay": 1})
+    clients.ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[found], WaiterConfig=SOON)
     return found
 
 
@@ -74,7 +76,7 @@ def publish(clients: Clients, snapshot: str) -> Iterator[Publish]:
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}],
             TagSpecifications=[{"ResourceType": "image", "Tags": marks}],
         )["ImageId"]
-        clients.ec2.get_waiter("image_available").wait(ImageIds=[found], WaiterConfig={"Delay": 1})
+        clients.ec2.get_waiter("image_available").wait(ImageIds=[found], WaiterConfig=SOON)
         made.append(found)
         return found
 
