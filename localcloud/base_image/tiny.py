@@ -30,7 +30,7 @@ PACKAGES = ("busybox-static", "bash-static", "dropbear-bin", "util-linux", "syst
 LIBRARIES_OF = ("dropbear-bin", "libblkid1")
 DISK_MODULES = ("virtio_blk",)  # NVMe and ext4 are in the kernel itself
 MODULES = ("virtio_net", "virtio-rng", "button", "evdev")
-COMMAND_LINE = f"console=ttyS0,115200 quiet loglevel=4 {debian.TRUST_TIMER} panic=5 mitigations=off"
+COMMAND_LINE = f"console=ttyS0,115200 quiet loglevel=4 {debian.EMULATED} panic=5 mitigations=off"
 MERGED = {"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FOLDERS = {
     "dev": 0o755, "proc": 0o755, "sys": 0o755, "run": 0o755, "mnt": 0o755, "tmp": 0o1777, "root/.ssh": 0o700,
