@@ -24,8 +24,8 @@ TOOLS = ("mmdebstrap", "mke2fs", "mkfs.vfat", "mcopy", "sfdisk", "qemu-img")
 # After a panic the machine boots again at once, as Ubuntu's cloud images do, instead of waiting for somebody
 # at a keyboard. The console keeps what the kernel said.
 _AFTER_A_PANIC = "panic=-1 oops=panic"
-# What a busy host makes slow, or a panic, where processors are emulated. Each is left out under KVM too, or costs
-# nothing there.
+# What a busy host makes slow, or a panic, where processors are emulated. Each is left out under KVM too, or
+# costs nothing there.
 EMULATED = " ".join(
     (
         # Early in its boot the kernel tries whether timer interrupts arrive, for 40 ms, and panics where they
