@@ -62,6 +62,7 @@ def _is_chosen(item: pytest.Item, commit: str) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    xdist_groups.give_way(item)
     item.stash[kernel_reports.BEGAN] = time.time()
 
 

@@ -7,10 +7,12 @@ each.
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 
+BEHIND = 5  # nice(2): with a processor too few, the others get one part of four
 BAKE, RUNNER = "bake", "runner"  # groups; the second is the name of the fixture too
 
 
@@ -21,6 +23,13 @@ def is_shared(config: pytest.Config) -> bool:
 
 def needs_the_bake(item: pytest.Item) -> bool:
     return item.get_closest_marker("bake") is not None
+
+
+def give_way(item: pytest.Item) -> None:
+    """Have this process, and what it starts, run behind the one that bakes: the whole run waits for that."""
+    behind = os.getpriority(os.PRIO_PROCESS, 0) >= BEHIND
+    if is_shared(item.config) and not needs_the_bake(item) and not behind:
+        os.setpriority(os.PRIO_PROCESS, 0, BEHIND)
 
 
 def arrange(items: list[pytest.Item], *, shared: bool) -> None:

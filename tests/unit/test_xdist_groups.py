@@ -4,12 +4,14 @@ one process bakes.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -30,7 +32,9 @@ def test_a_file_is_run_by_one_process() -> None:
 
 
 class Item:
-    """Of a test, what arrange() looks at."""
+    """Of a test, what arrange() and give_way() look at."""
+
+    config: Any = None
 
     def __init__(self, nodeid: str, *, bake: bool = False, fixtures: Sequence[str] = ()) -> None:
         self.fixturenames = fixtures
@@ -65,3 +69,19 @@ def test_files_that_work_on_one_tiny_image_stay_together() -> None:
     xdist_groups.arrange(cast(list[pytest.Item], items), shared=True)
     groups = {item.nodeid: item.markers[-1].args[0] for item in items}
     assert groups == {"a::1": "a", "a::2": "a", "b::1": "runner", "b::2": "runner", "c::1": "runner"}
+
+
+@pytest.mark.parametrize(
+    ("shared", "bake", "before", "after"),
+    [(True, False, 0, 5), (True, True, 0, 0), (False, False, 0, 0), (True, False, 9, 9)],
+)
+def test_what_does_not_bake_runs_behind_the_bake(
+    monkeypatch: pytest.MonkeyPatch, shared: bool, bake: bool, before: int, after: int
+) -> None:
+    nice = [before]
+    monkeypatch.setattr(os, "getpriority", lambda *_: nice[-1])
+    monkeypatch.setattr(os, "setpriority", lambda _kind, _process, value: nice.append(value))
+    item = Item("a", bake=bake)
+    item.config = SimpleNamespace(**({"workerinput": {}} if shared else {}))
+    xdist_groups.give_way(cast(pytest.Item, item))
+    assert nice[-1] == after
