@@ -10,10 +10,11 @@ import pytest
 
 from build.errors import MachineError
 from localcloud.base_image import debian, disk, tiny
-from localcloud.machine import emulator, kvm_probe
+from localcloud.machine import emulator, kvm_probe, machine
 from localcloud.machine.layer_store import run_qemu_img
-from localcloud.machine.machine import Drive
-from localcloud.machine.qemu import emulation, program, saved_states
+from localcloud.machine.machine import Drive, Machine, MachineSpec
+from localcloud.machine.qemu import emulation, process, program, saved_states
+from localcloud.machine.qemu.firmware import Firmware
 from localcloud.machine.qemu.program import Program
 
 OLD, GOOD = (
@@ -79,6 +80,23 @@ def test_the_processors_of_a_machine_share_a_thread(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("memory_gib", "mib"), [(2, 256), (4, 256), (8, 512), (16, 1024), (64, 1024)])
 def test_translated_code_may_take_a_small_part_of_the_memory(memory_gib: int, mib: int) -> None:
     assert emulation.translations_mib(memory_gib * 2**30) == mib
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "said"), [("tcg", {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}), ("kvm", {})]
+)
+def test_the_memory_of_an_emulation_is_in_large_pages(
+    host: Path, monkeypatch: pytest.MonkeyPatch, accelerator: str, said: dict[str, str]
+) -> None:
+    qemu(host / "bin", GOOD)
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(machine, "accelerator", lambda: accelerator)
+    monkeypatch.setattr(machine, "find_firmware", lambda: Firmware(host / "code", host / "variables"))
+    monkeypatch.setattr(machine, "run_qemu_img", lambda *_: "")
+    monkeypatch.setattr(machine, "_find_socat", lambda: "socat")
+    monkeypatch.setattr(process, "start", lambda _command, _log, environment: started.append(environment))
+    Machine(host / "i-1", host / "run").start(MachineSpec("i-1", 1, 512, "02:00:00:00:00:01", ()))
+    assert started == [said]
 
 
 def test_a_good_qemu_of_the_system_is_used_and_nothing_is_fetched(host: Path) -> None:
