@@ -17,7 +17,7 @@ from invoke import Exit
 
 from build import paths
 from build.errors import HubsmithError, UserError
-from build.pipeline import Interrupted, OnFailure
+from build.pipeline import Interrupted, OnFailure, interruptible
 from build.report.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
     if not control.find(control.default_folder()):
         control.require_host()  # before a base image is made, which takes its time
     for family in filter(None, families):
-        with report.step(f"base image {family}"):
+        # SIGTERM, too, ends the tools that make one.
+        with report.step(f"base image {family}"), interruptible(report):
             base_image.ensure(family, progress=report.waiting)
     with report.step("local cloud"):
         endpoint = control.ensure_up(progress=report.waiting)

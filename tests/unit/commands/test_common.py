@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -213,3 +216,33 @@ def test_who_can_open_no_ports_hears_it_before_a_base_image_is_made(
     assert "error: the local cloud cannot work for this user" in said
     assert "hint: run: sudo sysctl …" in said
     assert made == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_base_image_in_the_making_is_taken_away_when_the_command_is_stopped(
+    number: signal.Signals,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """mmdebstrap went on, and its mounts stayed."""
+    ended: list[str] = []
+
+    def make(family: str, **_: object) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        finally:
+            ended.append(family)
+
+    monkeypatch.setenv("HUBSMITH_STATE", str(tmp_path))
+    monkeypatch.setattr(control, "require_host", lambda: None)
+    monkeypatch.setattr(base_image, "ensure", make)
+    before = signal.signal(number, lambda *_: None)  # by default it would end the tests
+    try:
+        with pytest.raises(Exit), cli_session() as report:
+            local_cloud(report, "debian-13")
+    finally:
+        signal.signal(number, before)
+    assert ended == ["debian-13"]
+    assert f"stopped by {number.name}" in capsys.readouterr().err
