@@ -31,7 +31,7 @@ _SHARE = 16  # of this machine's memory, at most one part in so many
 ENVIRONMENT = MappingProxyType({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"})
 """For QEMU's process: its memory in large pages, where the host gives them to who asks.
 
-A tenth of an emulation's time went into looking up where translated code is, in tables of megabytes. With
+A quarter of an emulation's time went into looking up where translated code is, in tables of megabytes. With
 small pages each of those reads is looked up in the host's page tables as well.
 """
 
