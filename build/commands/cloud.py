@@ -14,6 +14,7 @@ from build.commands.command import command
 from build.commands.common import JSON, cli_session, confirm, local_cloud
 from build.commands.options import Several
 from build.errors import HubsmithError
+from build.pipeline import interruptible
 
 if TYPE_CHECKING:
     from localcloud.server.endpoint import Endpoint
@@ -107,7 +108,7 @@ def reset(_: Context, yes: bool = False, cache: bool = False) -> None:
 @command(help={"family": "NAME  debian-13 (default), debian-12 or tiny"})
 def base(_: Context, family: str = "debian-13") -> None:
     """Build a base image anew and print its name."""
-    with cli_session() as report, report.step(f"base image {family}"):
+    with cli_session() as report, report.step(f"base image {family}"), interruptible(report):
         from localcloud import base_image
 
         made = base_image.ensure(family, rebuild=True, progress=report.waiting)

@@ -68,10 +68,10 @@ def local_cloud(report: Reporter, *families: str | None, region: str | None = No
     if not control.find(control.default_folder()):
         control.require_host()  # before a base image is made, which takes its time
     for family in filter(None, families):
-        # SIGTERM, too, ends the tools that make one.
+        # SIGTERM, too, ends the tools that make one, and those that fetch QEMU.
         with report.step(f"base image {family}"), interruptible(report):
             base_image.ensure(family, progress=report.waiting)
-    with report.step("local cloud"):
+    with report.step("local cloud"), interruptible(report):
         endpoint = control.ensure_up(progress=report.waiting)
     guest = GuestView(endpoint.guest_url, endpoint.acme_directory, endpoint.acme_ca)
     return Cloud(

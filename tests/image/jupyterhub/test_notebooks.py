@@ -112,7 +112,7 @@ with zipfile.ZipFile(home / "hubsmith_probe-1.0-py3-none-any.whl", "w") as wheel
     wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     wheel.writestr(info + "RECORD", "")
 run("create-kernel", "own")  # done in a moment where a test before has made it
-run(home / "envs/own/bin/pip", "install", "--no-deps", "--no-index", wheel.filename)
+run(home / "envs/own/bin/pip", "install", "--no-index", wheel.filename)
 (packages,) = (home / "envs/own/lib").glob("python3*")
 packages.rename(packages.with_name("python3.2"))
 print(run("create-kernel", "--list"))

@@ -51,7 +51,7 @@ def test_a_person_reads_what_from_where_and_why() -> None:
     )
     assert any(
         line.startswith(
-            "builder: instance types m7a.medium, root volume (size_gib 16, type gp3, encrypted yes)"
+            "builder: instance types m7a.medium t3.medium, root volume (size_gib 16, type gp3, encrypted yes)"
         )
         for line in told
     )

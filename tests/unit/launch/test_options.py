@@ -27,7 +27,7 @@ def test_where_nothing_is_said_the_manifest_decides(manifest: Manifest) -> None:
     assert (wished.email, wished.admin, wished.instance_types) == (
         "default@example.org",
         "hubadmin",
-        ("m7a.medium",),
+        ("m7a.medium", "t3.medium"),
     )
     assert (wished.new_volume_gib, wished.data_size_gib) == (7, None)
     assert wished.dns
@@ -119,8 +119,8 @@ def test_somebody_has_to_own_the_certificate() -> None:
         (["launch.instance_types=[m7i.large, m7a.large]"], ("m7i.large", "m7a.large")),
         (["launch.instance_types=[]"], ("t3.large",)),
         (["launch.instance_types=[]", "launch.instance_type=m7i.large"], ("m7i.large",)),
-        (["launch.instance_type=m7i.large"], ("m7i.large", "m7a.medium")),
-        (["launch.instance_type=m7a.medium"], ("m7a.medium",)),
+        (["launch.instance_type=m7i.large"], ("m7i.large", "m7a.medium", "t3.medium")),
+        (["launch.instance_type=t3.medium"], ("t3.medium", "m7a.medium")),
     ],
 )
 def test_the_one_type_of_the_manifest_goes_before_the_list(

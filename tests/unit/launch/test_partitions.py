@@ -48,8 +48,9 @@ def cloud(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield cloud
 
 
-def launched(cloud: PretendedCloud, region: str) -> LaunchState:
-    manifest = load(MANIFEST, overrides=[f"region={region}", "base.owner=self", "launch.email=a@b.org"])
+def launched(cloud: PretendedCloud, region: str, profile: str | None = None) -> LaunchState:
+    chosen = [f"region={region}", "base.owner=self", "launch.email=a@b.org"]
+    manifest = load(MANIFEST, cloud=profile, overrides=chosen)
     options = resolve_options(manifest, CliOptions(ami=IMAGE, admin="alice", no_wait=True))
     report = Reporter(quiet=True)
     state = LaunchState(HUB, options, manifest, cloud.clients, report)
@@ -75,3 +76,12 @@ def test_a_hub_is_launched(cloud: PretendedCloud, region: str) -> None:
         "UserData"
     ]["Value"]
     assert json.dumps(region) in base64.b64decode(told).decode().replace('\\"', '"')
+
+
+@pytest.mark.parametrize("region", ["us-west-1"])  # as twenty of thirty regions, without m7a.medium
+def test_the_local_clouds_own_types_are_offered_in_other_regions_too(
+    cloud: PretendedCloud, region: str
+) -> None:
+    state = launched(cloud, region, "local")
+    (reservation,) = cloud.clients.ec2.describe_instances(InstanceIds=[state.instance_id])["Reservations"]
+    assert reservation["Instances"][0]["InstanceType"] == "t3.medium"
