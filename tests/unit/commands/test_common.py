@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -218,9 +219,20 @@ def test_who_can_open_no_ports_hears_it_before_a_base_image_is_made(
     assert made == []
 
 
+def needs_one() -> None:
+    with cli_session() as report:
+        local_cloud(report, "debian-13")
+
+
+def makes_one_anew() -> None:
+    cloud.base(Context())
+
+
+@pytest.mark.parametrize("command", [needs_one, makes_one_anew])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_base_image_in_the_making_is_taken_away_when_the_command_is_stopped(
     number: signal.Signals,
+    command: Callable[[], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -240,8 +252,8 @@ def test_a_base_image_in_the_making_is_taken_away_when_the_command_is_stopped(
     monkeypatch.setattr(base_image, "ensure", make)
     before = signal.signal(number, lambda *_: None)  # by default it would end the tests
     try:
-        with pytest.raises(Exit), cli_session() as report:
-            local_cloud(report, "debian-13")
+        with pytest.raises(Exit):
+            command()
     finally:
         signal.signal(number, before)
     assert ended == ["debian-13"]
