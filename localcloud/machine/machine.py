@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from build.errors import MachineError
@@ -105,6 +107,38 @@ class Machine:
     def go_on(self) -> None:
         """Let a paused guest go on, whatever paused it; what it could not write is tried again."""
         self._monitor.execute("cont")
+
+    def begin_again_with(self, drive: Drive, controller: Controller = "virtio-blk") -> bool:
+        """Plug a volume into a machine whose boot has only begun, and have that boot begin again.
+
+        True where it was done. False, and nothing happened, where the guest may have written to a disk since
+        it was powered on, or does not run.
+        """
+        with self._held_before_its_boot() as held:
+            if held:
+                self.attach(drive, controller)
+                self.reset()
+            return held
+
+    def end_before_its_boot(self) -> bool:
+        """End a machine whose boot has only begun; False where the guest may have written to a disk."""
+        with self._held_before_its_boot() as held:
+            if held:
+                self.quit()
+            return held
+
+    @contextmanager
+    def _held_before_its_boot(self) -> Iterator[bool]:
+        """Paused while the caller decides, if no disk of it was written to: then nothing can be lost."""
+        if not self.is_running() or self.status() != "running":
+            yield False
+            return
+        self.pause()
+        try:
+            yield not drives.were_written_to(self._monitor)
+        finally:
+            if self.is_running():
+                self.go_on()
 
     def status(self) -> str:
         """QEMU's word: "running", "paused" (by `pause`), "io-error" (the host's disk is full), …"""

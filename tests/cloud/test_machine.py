@@ -174,6 +174,63 @@ def test_a_volume_is_plugged_in_found_by_its_serial_and_unplugged(guest: Guest, 
     guest.machine.detach(DATA)
 
 
+def test_a_boot_that_has_only_begun_begins_again_with_a_volume(
+    guest: Guest, folder: Path, runtime: Path, layers: LayerStore, addresses: AddressPool
+) -> None:
+    machine, early_data = Machine(folder / "i-early", runtime), "vol-0ea51ea51ea51ea51"
+    layers.create_overlay("vol-early", "snap-base", 2)
+    layers.create_blank(early_data, 1)
+    spec = replace(guest.spec, drives=(Drive("vol-early", layers.path("vol-early"), boot=True),))
+    server = MetadataServer(machine.metadata_socket, lambda: guest.keys.metadata)
+    server.start()
+    try:
+        machine.start(spec)
+        early = Guest(machine, spec, addresses.allocate(), guest.keys)
+        machine.forward(early.address, 22, 22)
+        assert machine.begin_again_with(Drive(early_data, layers.path(early_data)))
+        assert early.serials() == {"volearly", early_data.replace("-", "")}
+        early.run("touch /root/written && sync")
+        other = Drive("vol-later", layers.path("vol-later"))
+        layers.create_blank("vol-later", 1)
+        assert not machine.begin_again_with(other)
+        assert not machine.end_before_its_boot()
+        assert early.serials() == {"volearly", early_data.replace("-", "")}
+    finally:
+        machine.quit()
+        server.stop()
+        for name in ("vol-early", early_data, "vol-later"):
+            layers.path(name).unlink(missing_ok=True)
+
+
+def test_a_boot_that_has_only_begun_is_ended_at_once(
+    guest: Guest, folder: Path, runtime: Path, layers: LayerStore
+) -> None:
+    machine = Machine(folder / "i-ended", runtime)
+    layers.create_overlay("vol-ended", "snap-base", 2)
+    drive = Drive("vol-ended", layers.path("vol-ended"), boot=True)
+    machine.start(replace(guest.spec, drives=(drive,)))
+    assert machine.end_before_its_boot()
+    assert not machine.is_running()
+    assert not machine.end_before_its_boot()
+    drive.path.unlink()
+
+
+def test_one_that_a_fault_has_paused_stays_so(
+    guest: Guest, folder: Path, runtime: Path, layers: LayerStore
+) -> None:
+    machine = Machine(folder / "i-paused", runtime)
+    layers.create_overlay("vol-paused", "snap-base", 2)
+    drive = Drive("vol-paused", layers.path("vol-paused"), boot=True)
+    machine.start(replace(guest.spec, drives=(drive,)))
+    try:
+        machine.pause()
+        assert not machine.end_before_its_boot()
+        assert machine.status() == "paused"
+    finally:
+        machine.quit()
+        drive.path.unlink()
+
+
 def test_after_a_live_switch_the_guest_writes_into_the_overlay_only(copied: Copy, layers: LayerStore) -> None:
     writer = copied()
     parent = writer.spec.drives[0].path.stem
@@ -351,6 +408,7 @@ def test_nvme_works_and_cannot_be_saved(
         machine.start(spec)
         machine.forward(nvme.address, 22, 22)
         assert nvme.serials() == {"volnvme"}
+        assert not machine.end_before_its_boot()
         machine.attach(Drive("vol-0aaaaaaaaaaaaaaaa", layers.path("vol-0aaaaaaaaaaaaaaaa")), "nvme")
         until_it_works(lambda: "vol0aaaaaaaaaaaaaaaa" in nvme.serials(), 20)
         machine.detach("vol-0aaaaaaaaaaaaaaaa")

@@ -46,12 +46,15 @@ def on(backend: LocalBackend, instance: LocalInstance, machine: Machine) -> bool
 
 
 def off(instance: LocalInstance, machine: Machine, patience_s: float) -> None:
-    """Press the power button, wait, then end the machine.
+    """Press the power button, wait, then end the machine; one whose boot has only begun is ended at once.
 
     Returns with the machine still running when meanwhile another state is wanted: the next look goes on from
     there.
     """
     wanted, waited = instance.state, 0
+    with contextlib.suppress(MachineError):  # it has just ended, or does not answer: the loop has patience
+        if volumes.may_be_in_its_firmware(instance) and machine.end_before_its_boot():
+            return
     while machine.is_running() and waited < patience_s and not instance.force_stop:
         if instance.state != wanted:
             return

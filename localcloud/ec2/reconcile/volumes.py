@@ -13,10 +13,12 @@ from localcloud.machine.machine import Drive, Machine
 
 _log = logging.getLogger("hubsmith.localcloud.volumes")
 
-# A volume plugged in while the guest is in its firmware is overlooked for good, so "attaching" lasts until
-# the guest's first words to its metadata service; a guest that never asks anything gets its volume after this
-# time.
+# A volume plugged in while the guest is in its firmware is overlooked for good. Where no disk was written to
+# yet the boot begins again with it; else "attaching" lasts until the guest's first words to its metadata
+# service. A guest that never asks anything gets its volume after this time.
 GUEST_UP_S = 90.0
+# A guest that has neither asked nor written anything for so long may be one that never does.
+FIRMWARE_S = 60.0
 
 
 def drive(backend: LocalBackend, attachment: Attachment) -> Drive:
@@ -55,6 +57,11 @@ def stopped(backend: LocalBackend, instance: LocalInstance, _: Machine) -> None:
         backend.host.save()
 
 
+def may_be_in_its_firmware(instance: LocalInstance) -> bool:
+    """Was it powered on a moment ago, and has its guest asked nothing yet?"""
+    return not instance.guest_is_up and time.time() - instance.booted_at < FIRMWARE_S
+
+
 def _guest_is_up(instance: LocalInstance, machine: Machine) -> bool:
     """Wait for the guest; False when it is to run, or runs, no longer."""
     deadline = time.monotonic() + GUEST_UP_S
@@ -65,22 +72,38 @@ def _guest_is_up(instance: LocalInstance, machine: Machine) -> bool:
 
 
 def _plug_in(backend: LocalBackend, attachment: Attachment, machine: Machine) -> None:
-    instance = attachment.instance
-    if not _guest_is_up(instance, machine) or not _waited_out(backend, "attached", attachment):
+    if not _waited_out(backend, "attached", attachment):
         return
-    with backend.host.lock:
-        snapshots.catch_up(backend, attachment.volume)
-        plugged = drive(backend, attachment)
     try:
-        machine.attach(plugged, instance.controller)
+        if not _is_plugged_in(backend, attachment, machine):
+            return
     except MachineError:
-        _log.exception("%s: %s could not be attached", instance.id, attachment.volume.id)
+        _log.exception("%s: %s could not be attached", attachment.instance.id, attachment.volume.id)
         _let_go(backend, attachment)
         return
     with backend.host.lock:
         if attachment.status == "attaching":
             attachment.status = "attached"
         backend.host.save()
+
+
+def _is_plugged_in(backend: LocalBackend, attachment: Attachment, machine: Machine) -> bool:
+    """Plug it in, at the beginning of a boot or when the guest is up; False when it is to run no longer."""
+    instance = attachment.instance
+    if may_be_in_its_firmware(instance) and machine.begin_again_with(
+        _up_to_date(backend, attachment), instance.controller
+    ):
+        return True
+    if not _guest_is_up(instance, machine):
+        return False
+    machine.attach(_up_to_date(backend, attachment), instance.controller)
+    return True
+
+
+def _up_to_date(backend: LocalBackend, attachment: Attachment) -> Drive:
+    with backend.host.lock:
+        snapshots.catch_up(backend, attachment.volume)
+        return drive(backend, attachment)
 
 
 def _waited_out(backend: LocalBackend, change: str, attachment: Attachment) -> bool:

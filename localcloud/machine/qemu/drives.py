@@ -17,6 +17,7 @@ from localcloud.machine.qemu.qmp import Monitor
 from localcloud.machine.qemu.spec import Controller, Drive
 
 UNPLUG_TIMEOUT_S = 10.0
+_DEVICES = "/machine/peripheral"  # where QEMU keeps the devices that have an id
 
 
 def attach(monitor: Monitor, drive: Drive, controller: Controller) -> None:
@@ -47,6 +48,13 @@ def detach(monitor: Monitor, volume_id: str) -> None:
     # Overlays of a live switch belong to the device and went with it; the node of the beginning is ours.
     if _has_node(monitor, volume_id):
         monitor.execute("blockdev-del", {"node-name": volume_id})
+
+
+def were_written_to(monitor: Monitor) -> bool:
+    """Has the guest written to, or discarded a block of, one of its disks since it was powered on?"""
+    disks = [one["stats"] for one in monitor.query("query-blockstats") if "/vol-" in str(one.get("qdev"))]
+    # Where none is found, who knows?
+    return not disks or any(one[kind] > 0 for one in disks for kind in ("wr_operations", "unmap_operations"))
 
 
 def grow(monitor: Monitor, volume_id: str, size: int) -> None:
@@ -105,15 +113,17 @@ def _has_node(monitor: Monitor, volume_id: str) -> bool:
 
 
 def _free_port(monitor: Monitor) -> str:
-    bridges = [
-        device
-        for bus in monitor.query("query-pci")
-        for device in bus["devices"]
-        if device["qdev_id"].startswith("port")
-    ]
-    for bridge in bridges:
-        if not bridge["pci_bridge"].get("devices"):
-            return str(bridge["qdev_id"])
+    # Not query-pci: it sees what is behind a port only when the firmware has numbered the buses.
+    ports = sorted(name for name in _inside(monitor, _DEVICES) if name.startswith("port"))
+    for port in ports:
+        if not any(name.startswith("child[") for name in _inside(monitor, f"{_DEVICES}/{port}/{port}")):
+            return port
     raise MachineError(
-        "the machine has no free slot for another volume", hint=f"{len(bridges)} volumes are its limit"
+        "the machine has no free slot for another volume", hint=f"{len(ports)} volumes are its limit"
     )
+
+
+def _inside(monitor: Monitor, path: str) -> list[str]:
+    """The names of what QEMU's object of that path has."""
+    answer = monitor.execute("qom-list", {"path": path})
+    return [str(entry["name"]) for entry in answer] if isinstance(answer, list) else []

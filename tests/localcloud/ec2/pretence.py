@@ -74,6 +74,7 @@ class Pretended:
     died: bool = False
     deaf: bool = False  # does its guest overlook the power button?
     holding: bool = False  # does its guest not let go of volumes?
+    booted: bool = True  # has its guest written to a disk since it was powered on?
     disks: dict[str, Path] = field(default_factory=dict)
 
     def is_running(self) -> bool:
@@ -100,6 +101,18 @@ class Pretended:
 
     def quit(self) -> None:
         self.end()
+
+    def begin_again_with(self, drive: Drive, controller: str) -> bool:
+        if self.running and not self.booted:
+            self.attach(drive, controller)
+            return True
+        return False
+
+    def end_before_its_boot(self) -> bool:
+        if self.running and not self.booted:
+            self.end()
+            return True
+        return False
 
     def wait_ended(self, _: float) -> bool:
         return not self.running

@@ -261,7 +261,10 @@ class Life(RuleBasedStateMachine):
             except Ec2Error as refused:
                 assert (refused.code, used) == ("InvalidSnapshot.InUse", True)  # noqa: PT017
 
-    @rule(number=some, how=st.sampled_from(["powers off", "crashes", "overlooks the power button"]))
+    @rule(
+        number=some,
+        how=st.sampled_from(["powers off", "crashes", "overlooks the power button", "has only begun a boot"]),
+    )
     def a_guest(self, number: int, how: str) -> None:
         running = [(name, found) for name, found in sorted(self.machines.known.items()) if found.running]
         if not running:
@@ -269,6 +272,9 @@ class Life(RuleBasedStateMachine):
         instance_id, machine = running[number % len(running)]
         if how == "overlooks the power button":
             machine.deaf = True
+            return
+        if how == "has only begun a boot":
+            machine.booted = False
             return
         machine.end(died=how == "crashes")
         self.backend.enqueue_instance(instance_id)  # the watchdog
