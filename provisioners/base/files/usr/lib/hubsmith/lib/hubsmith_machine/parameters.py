@@ -1,4 +1,4 @@
-"""The hub's SSM parameters, by a program beside this one: boto3 is certbot's, and takes seconds to load."""
+"""The hub's SSM parameters, by a program beside this one: certbot's botocore takes seconds to load."""
 
 from __future__ import annotations
 
