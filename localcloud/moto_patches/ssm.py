@@ -1,7 +1,8 @@
-"""SSM's PutParameter: the limits of values, which moto lacks.
+"""SSM's PutParameter: the limits of names and values, which moto lacks.
 
-4 KB in the standard tier and 8 KB in the advanced one, and no value that would be read as a reference to
-another parameter: see "Value" in
+A name is made of letters, digits and .-_, a path of such behind slashes. A value has 4 KB in the standard
+tier and 8 KB in the advanced one, and is none that would be read as a reference to another parameter: see
+"Name" and "Value" in
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 AWS's error counts characters, its reference KB; bytes are counted here, which is the stricter of the two.
 """
@@ -16,6 +17,7 @@ from moto.ssm.exceptions import ValidationException
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 STANDARD_BYTES, ADVANCED_BYTES = 4096, 8192
+_NAME = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 _REFERENCE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -24,6 +26,7 @@ class ParameterResponse(SimpleSystemManagerResponse):
 
     def put_parameter(self) -> ActionResult:
         """PutParameter."""
+        _check_name(str(self._get_param("Name") or ""))
         value = str(self._get_param("Value") or "")
         _check_size(value, self._tier(value))
         if _REFERENCE.search(value):
@@ -39,6 +42,18 @@ class ParameterResponse(SimpleSystemManagerResponse):
         if tier == "Intelligent-Tiering":
             return "Advanced" if len(value.encode()) > STANDARD_BYTES else "Standard"
         return tier
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        # AWS says so also of a space: https://github.com/boto/boto3/issues/1499
+        raise ValidationException(
+            'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can '
+            "consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, "
+            "numbers and the following 3 symbols .-_"
+        )
+    if "/" in name and not name.startswith("/"):
+        raise ValidationException("Parameter name must be a fully qualified name.")
 
 
 def _check_size(value: str, tier: str) -> None:

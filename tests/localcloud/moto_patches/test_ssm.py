@@ -1,4 +1,4 @@
-"""The values that SSM takes."""
+"""The names and values that SSM takes."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def refused(client: Client, value: str, **more: Any) -> str:
     status, answer = put(client, value, **more)
     assert (status, answer["__type"].rpartition("#")[2]) == (400, "ValidationException")
     return str(answer["Message"])
+
+
+@pytest.mark.parametrize("name", ["/a b/c", "/a/b@c", "/ä", "/a//b", "/a/", "", " /a"])
+def test_a_name_of_other_letters_is_refused(client: Client, name: str) -> None:
+    assert "a mix of letters, numbers and the following 3 symbols .-_" in refused(client, "x", Name=name)
+
+
+def test_a_path_begins_with_a_slash(client: Client) -> None:
+    assert refused(client, "x", Name="a/b") == "Parameter name must be a fully qualified name."
+    assert put(client, "x", Name="a")[0] == 200
+    assert put(client, "x", Name="/A/b-1_2/c.d")[0] == 200
 
 
 def test_a_value_of_the_standard_tier_has_4_kb(client: Client) -> None:
