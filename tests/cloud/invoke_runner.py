@@ -92,8 +92,11 @@ class Running:
 
 
 def as_on_a_terminal() -> dict[str, str]:
-    """This environment without what tells a command that a CI or systemd's journal keeps what it says."""
-    return {name: value for name, value in os.environ.items() if name not in ("CI", "JOURNAL_STREAM")}
+    """This environment without what tells a command that a CI or systemd's journal keeps what it says, and
+    without what has each compile its modules anew.
+    """
+    others = ("CI", "JOURNAL_STREAM", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if name not in others}
 
 
 @dataclass(frozen=True)
