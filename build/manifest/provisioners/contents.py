@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 
 from build.errors import Problem
@@ -35,6 +35,7 @@ IGNORED = (
 """Names of files, or of folders with all they hold, that editors and interpreters leave behind: they are not
 sent.
 """
+_IGNORED = re.compile("|".join(map(translate, IGNORED)))
 _BASH = re.compile(r"#!\s*(/usr)?/bin/(env\s+)?(bash|sh)\b")
 _PYTHON = re.compile(r"#!.*\bpython3?\b")
 Found = tuple[int, str]
@@ -81,7 +82,7 @@ def files(folder: Path) -> Iterator[Path]:
 
 
 def _is_ignored(path: Path) -> bool:
-    return any(fnmatchcase(part, pattern) for part in path.parts for pattern in IGNORED)
+    return any(_IGNORED.match(part) for part in path.parts)
 
 
 def _told(path: Path, line: int, key: str, message: str) -> Problem:

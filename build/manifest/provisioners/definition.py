@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 import zoneinfo
@@ -46,11 +47,16 @@ def _regular_expression(value: str) -> str | None:
 
 def _timezone_problem(value: str) -> str | None:
     """Why there is no such time zone; only its form counts where this machine has no database of them."""
-    known = zoneinfo.available_timezones()
-    near = difflib.get_close_matches(value, known, n=1)
+    known = _timezones()
     if value in known or (not known and re.fullmatch(r"[A-Za-z][\w+-]*(/[\w+-]+)*", value)):
         return None
+    near = difflib.get_close_matches(value, known, n=1)
     return f"should be a time zone{f' such as {near[0]}' if near else ' such as Europe/Berlin'}"
+
+
+@functools.cache
+def _timezones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())  # reads the head of each of some 600 files
 
 
 class Variable(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Set
 
 import jinja2
@@ -23,7 +24,7 @@ class TemplateError(Exception):
 def render(text: str, variables: Mapping[str, object]) -> str:
     """The text of a template with the variables filled in. Raises TemplateError."""
     try:
-        return _environment().from_string(text).render(dict(variables))
+        return _compiled(text).render(dict(variables))
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"not a valid template: {error.message}", error.lineno) from error
     except jinja2.UndefinedError as error:
@@ -51,6 +52,12 @@ def problems(text: str, known: Set[str] | None) -> Iterator[TemplateError]:
         yield TemplateError(f"{name!r} is not a variable of provisioner.yaml", min(lines, default=1))
 
 
+@functools.lru_cache(maxsize=256)  # one is rendered for the checks, for the fingerprint and for the machine
+def _compiled(text: str) -> jinja2.Template:
+    return _environment().from_string(text)
+
+
+@functools.cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         undefined=jinja2.StrictUndefined,

@@ -7,6 +7,7 @@ would mean Python objects.
 
 from __future__ import annotations
 
+import functools
 import re
 
 import yaml
@@ -16,6 +17,7 @@ from build.manifest.yaml import syntax
 from build.manifest.yaml.nodes import KeyPath, ListNode, MapEntry, MapNode, Mark, Node, Scalar
 
 
+@functools.lru_cache(maxsize=256)  # a tree is frozen, and some files are read several times by one command
 def parse(text: str, file: str) -> tuple[Node | None, tuple[Problem, ...]]:
     """The tree of one YAML document, and the duplicate keys, unreadable scalars and foreign tags in it.
 
