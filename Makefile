@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INVOKE := $(BIN)/invoke
-# One process bakes and then runs what needs the bake, the other the rest: tests/xdist_groups.py.
+# One process bakes, runs what has no machine meanwhile and then what needs the bake: tests/xdist_groups.py.
 SHARED := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 HOST_PACKAGES := localcloud/install-host-packages.sh
 

@@ -1,5 +1,5 @@
-"""Which process of a run (pytest-xdist's workers) runs what: one bakes and then runs what needs the bake, the
-others run the rest.
+"""Which process of a run (pytest-xdist's workers) runs what: one begins the bake, runs the tests without
+machines meanwhile and then what needs the bake; the others run the rest.
 
 Files that work on the tiny image of the fixture `runner` stay together, as its builds take half a minute
 each.
@@ -33,17 +33,30 @@ def give_way(item: pytest.Item) -> None:
 
 
 def arrange(items: list[pytest.Item], *, shared: bool) -> None:
-    """What needs the bake comes last in one process; of several, one has it from the start, and the others
-    take a file at a time.
+    """What needs the bake comes last in one process; of several, one begins the bake and has what needs it,
+    and the others take a file at a time.
     """
-    items.sort(key=needs_the_bake, reverse=shared)
+    has_a_bake = shared and any(map(needs_the_bake, items))
+    items.sort(key=_turn if has_a_bake else needs_the_bake)
     of_the_runner = {
         _file(item)
         for item in items
         if RUNNER in getattr(item, "fixturenames", ()) and not needs_the_bake(item)
     }
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item, of_the_runner)))
+        beside = has_a_bake and _turn(item) == _MEANWHILE
+        item.add_marker(pytest.mark.xdist_group(BAKE if beside else _group(item, of_the_runner)))
+
+
+_BEGIN, _MEANWHILE, _AFTERWARDS, _ELSEWHERE = range(4)
+
+
+def _turn(item: pytest.Item) -> int:
+    """The first three are of the process that bakes, in that order."""
+    if needs_the_bake(item):
+        fixtures = getattr(item, "fixturenames", ())
+        return _BEGIN if "baking" in fixtures and "golden" not in fixtures else _AFTERWARDS
+    return _ELSEWHERE if item.get_closest_marker("vm") else _MEANWHILE
 
 
 def _group(item: pytest.Item, of_the_runner: set[str]) -> str:

@@ -36,9 +36,11 @@ class Item:
 
     config: Any = None
 
-    def __init__(self, nodeid: str, *, bake: bool = False, fixtures: Sequence[str] = ()) -> None:
+    def __init__(
+        self, nodeid: str, *, bake: bool = False, vm: bool = False, fixtures: Sequence[str] = ()
+    ) -> None:
         self.fixturenames = fixtures
-        self.nodeid, self.markers = nodeid, [pytest.mark.bake] if bake else []
+        self.nodeid, self.markers = nodeid, [pytest.mark.bake] * bake + [pytest.mark.vm] * (bake or vm)
 
     def get_closest_marker(self, name: str) -> pytest.MarkDecorator | None:
         return next((marker for marker in self.markers if marker.name == name), None)
@@ -47,15 +49,49 @@ class Item:
         self.markers.append(marker)
 
 
-@pytest.mark.parametrize(("shared", "order"), [(True, ["b", "d", "a", "c"]), (False, ["a", "c", "b", "d"])])
-def test_the_bake_begins_first_where_others_run_beside_it_and_last_where_none_do(
-    shared: bool, order: list[str]
-) -> None:
-    items = [Item("a"), Item("b", bake=True), Item("c"), Item("d", bake=True)]
-    xdist_groups.arrange(cast(list[pytest.Item], items), shared=shared)
-    assert [item.nodeid for item in items] == order
-    groups = {item.nodeid: item.markers[-1].args for item in items}
-    assert groups == {"a": ("a",), "b": ("bake",), "c": ("c",), "d": ("bake",)}
+def arranged(*items: Item, shared: bool) -> list[tuple[str, str]]:
+    """Each item's name and group."""
+    mixed = list(items)
+    xdist_groups.arrange(cast(list[pytest.Item], mixed), shared=shared)
+    return [(item.nodeid, item.markers[-1].args[0]) for item in mixed]
+
+
+def some_of_all_kinds() -> list[Item]:
+    return [
+        Item("machine", vm=True),
+        Item("image", bake=True, fixtures=["baking", "golden"]),
+        Item("unit"),
+        Item("begin", bake=True, fixtures=["baking"]),
+        Item("other unit"),
+        Item("hub", bake=True, fixtures=["golden_hub", "golden", "baking"]),
+    ]
+
+
+def test_the_process_that_bakes_runs_what_has_no_machine_meanwhile() -> None:
+    assert arranged(*some_of_all_kinds(), shared=True) == [
+        ("begin", "bake"),
+        ("unit", "bake"),
+        ("other unit", "bake"),
+        ("image", "bake"),
+        ("hub", "bake"),
+        ("machine", "machine"),
+    ]
+
+
+def test_a_single_process_bakes_at_the_end() -> None:
+    assert [name for name, _ in arranged(*some_of_all_kinds(), shared=False)] == [
+        "machine",
+        "unit",
+        "other unit",
+        "image",
+        "begin",
+        "hub",
+    ]
+
+
+def test_without_a_bake_each_file_goes_where_there_is_room() -> None:
+    items = [Item("a"), Item("b", vm=True), Item("c")]
+    assert arranged(*items, shared=True) == [("a", "a"), ("b", "b"), ("c", "c")]
 
 
 def test_files_that_work_on_one_tiny_image_stay_together() -> None:
