@@ -26,6 +26,7 @@ from build.manifest import Manifest, load
 from build.rebuild import due
 from localcloud.ec2.host import Host
 from localcloud.ec2.install import install
+from localcloud.ec2.pace import Pace
 from localcloud.server.wsgi import CloudApp, QuietHandler
 from tasks import namespace
 from tests.http_server import answering
@@ -39,6 +40,7 @@ SOON: Any = {"Delay": 0.1, "MaxAttempts": 300}
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
     host = Host(tmp_path_factory.mktemp("cloud"))
+    host.pace = Pace(image_s=0)
     host.open()
     install(host)
     app = CloudApp(host, lambda: {"pid": 1})
