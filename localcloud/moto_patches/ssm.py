@@ -1,4 +1,4 @@
-"""SSM's PutParameter: the limits of names and values, which moto lacks.
+"""SSM's parameters: the limits of names and values, which moto lacks.
 
 A name is made of letters, digits and .-_, a path of such behind slashes. A value has 4 KB in the standard
 tier and 8 KB in the advanced one, and is none that would be read as a reference to another parameter: see
@@ -35,6 +35,13 @@ class ParameterResponse(SimpleSystemManagerResponse):
             )
         return super().put_parameter()
 
+    def get_parameter(self) -> ActionResult:
+        """GetParameter, of which AWS refuses the same names: https://github.com/anomalyco/sst/issues/4698."""
+        name = str(self._get_param("Name") or "")
+        if not name.startswith("arn:"):
+            _check_letters(name.partition(":")[0])  # behind the colon is a version or a label
+        return super().get_parameter()
+
     def _tier(self, value: str) -> str:
         """What is asked for, else what the parameter has."""
         known = self.ssm_backend._parameters.get(str(self._get_param("Name")))
@@ -45,6 +52,12 @@ class ParameterResponse(SimpleSystemManagerResponse):
 
 
 def _check_name(name: str) -> None:
+    _check_letters(name)
+    if "/" in name and not name.startswith("/"):
+        raise ValidationException("Parameter name must be a fully qualified name.")
+
+
+def _check_letters(name: str) -> None:
     if not _NAME.fullmatch(name):
         # AWS says so also of a space: https://github.com/boto/boto3/issues/1499
         raise ValidationException(
@@ -52,8 +65,6 @@ def _check_name(name: str) -> None:
             "consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, "
             "numbers and the following 3 symbols .-_"
         )
-    if "/" in name and not name.startswith("/"):
-        raise ValidationException("Parameter name must be a fully qualified name.")
 
 
 def _check_size(value: str, tier: str) -> None:

@@ -50,6 +50,16 @@ def test_a_name_of_other_letters_is_refused(client: Client, name: str) -> None:
     assert "a mix of letters, numbers and the following 3 symbols .-_" in refused(client, "x", Name=name)
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("/a b", "ValidationException"), ("/a/b:1", None), ("/a/c", "ParameterNotFound")]
+)
+def test_such_a_name_cannot_be_asked_for_either(client: Client, name: str, code: str | None) -> None:
+    put(client, "x")
+    headers = {**HEADERS, "X-Amz-Target": "AmazonSSM.GetParameter"}
+    answer = json.loads(client.post("/", data=json.dumps({"Name": name}), headers=headers).text)
+    assert answer.get("__type", "").rpartition("#")[2] == (code or "")
+
+
 def test_a_path_begins_with_a_slash(client: Client) -> None:
     assert refused(client, "x", Name="a/b") == "Parameter name must be a fully qualified name."
     assert put(client, "x", Name="a")[0] == 200
