@@ -202,33 +202,28 @@ def test_a_boot_that_has_only_begun_begins_again_with_a_volume(
             layers.path(name).unlink(missing_ok=True)
 
 
-def test_a_boot_that_has_only_begun_is_ended_at_once(
-    guest: Guest, folder: Path, runtime: Path, layers: LayerStore
-) -> None:
-    machine = Machine(folder / "i-ended", runtime)
-    layers.create_overlay("vol-ended", "snap-base", 2)
-    drive = Drive("vol-ended", layers.path("vol-ended"), boot=True)
+@pytest.fixture
+def begun(guest: Guest, folder: Path, runtime: Path, layers: LayerStore) -> Iterator[Machine]:
+    """A machine that was started this moment."""
+    machine = Machine(folder / "i-begun", runtime)
+    layers.create_overlay("vol-begun", "snap-base", 2)
+    drive = Drive("vol-begun", layers.path("vol-begun"), boot=True)
     machine.start(replace(guest.spec, drives=(drive,)))
-    assert machine.end_before_its_boot()
-    assert not machine.is_running()
-    assert not machine.end_before_its_boot()
+    yield machine
+    machine.quit()
     drive.path.unlink()
 
 
-def test_one_that_a_fault_has_paused_stays_so(
-    guest: Guest, folder: Path, runtime: Path, layers: LayerStore
-) -> None:
-    machine = Machine(folder / "i-paused", runtime)
-    layers.create_overlay("vol-paused", "snap-base", 2)
-    drive = Drive("vol-paused", layers.path("vol-paused"), boot=True)
-    machine.start(replace(guest.spec, drives=(drive,)))
-    try:
-        machine.pause()
-        assert not machine.end_before_its_boot()
-        assert machine.status() == "paused"
-    finally:
-        machine.quit()
-        drive.path.unlink()
+def test_a_boot_that_has_only_begun_is_ended_at_once(begun: Machine) -> None:
+    assert begun.end_before_its_boot()
+    assert not begun.is_running()
+    assert not begun.end_before_its_boot()
+
+
+def test_a_machine_that_a_fault_has_paused_stays_paused(begun: Machine) -> None:
+    begun.pause()
+    assert not begun.end_before_its_boot()
+    assert begun.status() == "paused"
 
 
 def test_after_a_live_switch_the_guest_writes_into_the_overlay_only(copied: Copy, layers: LayerStore) -> None:
