@@ -26,7 +26,7 @@ def needs_the_bake(item: pytest.Item) -> bool:
 
 
 def give_way(item: pytest.Item) -> None:
-    """Have this process, and what it starts, run behind the one that bakes: the whole run waits for that."""
+    """Have this process, and what it starts from now on, run behind the bake: the run waits for that."""
     behind = os.getpriority(os.PRIO_PROCESS, 0) >= BEHIND
     if is_shared(item.config) and not needs_the_bake(item) and not behind:
         os.setpriority(os.PRIO_PROCESS, 0, BEHIND)

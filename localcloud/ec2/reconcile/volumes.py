@@ -17,7 +17,7 @@ _log = logging.getLogger("hubsmith.localcloud.volumes")
 # yet the boot begins again with it; else "attaching" lasts until the guest's first words to its metadata
 # service. A guest that never asks anything gets its volume after this time.
 GUEST_UP_S = 90.0
-# A guest that has neither asked nor written anything for so long may be one that never does.
+# A guest that has still not asked or written anything may be one that never does: it is not reset.
 FIRMWARE_S = 60.0
 
 
