@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
 import time
-import zlib
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -16,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests import aws_models, kernel_reports, told_at_once, xdist_groups
+from tests import aws_models, kernel_reports, slices, told_at_once, xdist_groups
 
 REPO = Path(__file__).parents[1]
-_SLICES = 4
 _SLOWEST = 10
 _SEED = "HUBSMITH_CLOUD_SEED"
 SEED = "2fb77c931235"
@@ -34,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--matrix",
         choices=["slice", "all"],
         default="slice",
-        help="tests marked matrix: a slice chosen by the commit, or all",
+        help="tests marked matrix or turn: a slice chosen by the commit, or all",
     )
 
 
@@ -43,21 +40,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     xdist_groups.arrange(items, shared=xdist_groups.is_shared(config))
     if config.getoption("--matrix") == "all":
         return
-    commit = _commit()
+    commit = slices.commit()
+    # Who asks for some files wants to see them run.
+    waiting = slices.whose_turn_it_is_not(items, commit) if slices.is_whole(items) else set()
     chosen: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        (chosen if _is_chosen(item, commit) else left).append(item)
+        runs = slices.is_chosen(item, commit) and xdist_groups.file_of(item) not in waiting
+        (chosen if runs else left).append(item)
     items[:] = chosen
     _left_out.extend(item.nodeid for item in left)
     config.hook.pytest_deselected(items=left)
-
-
-def _is_chosen(item: pytest.Item, commit: str) -> bool:
-    if item.get_closest_marker("exhaustive"):
-        return False
-    in_slice = zlib.crc32(f"{commit} {item.nodeid}".encode()) % _SLICES == 0
-    return in_slice or not item.get_closest_marker("matrix")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures
@@ -119,7 +112,7 @@ def pytest_report_header() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     _write_slowest_groups(terminalreporter)
     if _left_out:
-        terminalreporter.section("not run: the rest of the matrices (make test-all runs them)")
+        terminalreporter.section("not run: the other slices (make test-all runs them)")
         for nodeid in _left_out:
             terminalreporter.write_line(nodeid)
 
@@ -136,8 +129,3 @@ def _write_slowest_groups(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("slowest groups")
         for file, spent in slowest:
             terminalreporter.write_line(f"{spent:8.1f} s  {file}")
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPO, capture_output=True, text=True, check=False)
-    return done.stdout.strip()

@@ -39,7 +39,7 @@ def arrange(items: list[pytest.Item], *, shared: bool) -> None:
     has_a_bake = shared and any(map(needs_the_bake, items))
     items.sort(key=_turn if has_a_bake else needs_the_bake)
     of_the_runner = {
-        _file(item)
+        file_of(item)
         for item in items
         if RUNNER in getattr(item, "fixturenames", ()) and not needs_the_bake(item)
     }
@@ -62,10 +62,11 @@ def _turn(item: pytest.Item) -> int:
 def _group(item: pytest.Item, of_the_runner: set[str]) -> str:
     if needs_the_bake(item):
         return BAKE
-    return RUNNER if _file(item) in of_the_runner else _file(item)
+    return RUNNER if file_of(item) in of_the_runner else file_of(item)
 
 
-def _file(item: pytest.Item) -> str:
+def file_of(item: pytest.Item) -> str:
+    """The file of a test, from the top folder."""
     return item.nodeid.partition("::")[0]
 
 

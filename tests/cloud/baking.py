@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import slices
 from tests.cloud.invoke_runner import INVOKE, REPO, Done, InvokeRunner
 
 _COURSE = ("--set", "python.environments=[{name: course, packages: [cowsay]}]")
@@ -46,7 +47,7 @@ class Baking:
             process = subprocess.Popen(
                 [str(INVOKE), "build-ami", *more],
                 cwd=REPO,
-                env=environment,
+                env={**environment, **slices.variables()},
                 stdout=out,
                 stderr=err,
                 text=True,

@@ -19,7 +19,7 @@ from localcloud.server import control
 from tests.cloud.ec2_client import Ec2Client, until
 from tests.cloud.invoke_runner import INVOKE, REPO, InvokeRunner
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 class Cli:

@@ -144,7 +144,14 @@ def test_a_failing_image_test_is_named_and_no_image_is_made(runner: InvokeRunner
     assert (folder / journal.replace("journal", "console")).read_text().strip() not in ("", "(nothing yet)")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.matrix),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.matrix),
+    ],
+)
 def test_a_stopped_build_leaves_nothing(
     runner: InvokeRunner, nothing_left: None, number: signal.Signals
 ) -> None:
@@ -238,6 +245,7 @@ def test_it_still_is_on_the_builder():
 """
 
 
+@pytest.mark.matrix
 def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(
     runner: InvokeRunner, nothing_left: None, tmp_path: Path
 ) -> None:
@@ -312,6 +320,7 @@ def test_a_base_image_that_is_not_there_is_the_users_own(runner: InvokeRunner, n
     assert "no image of owner 000000000000 is named tiny-amd64-1999*" in done.err
 
 
+@pytest.mark.matrix
 def test_a_newer_image_that_two_machines_shared_the_tests_of_takes_the_channel(
     runner: InvokeRunner, built: Done
 ) -> None:

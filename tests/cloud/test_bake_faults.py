@@ -10,7 +10,7 @@ import pytest
 from localcloud.faults import client
 from tests.cloud.invoke_runner import InvokeRunner, eventually
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from tests.cloud.role_runner import ACCOUNT, Account, RoleRunner
 from tests.cloud.unneeded_rights import ELSEWHERE, NOT_HERE, POLICIES
 from tests.unit.docs.policies import IAM, document
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 IMAGE = ["--manifest", str(TINY), "--cloud", "aws", "--set", "image.name=jupyterhub"]
 IMAGE += ["--set", "publish.ssm_parameter=/hubsmith/{image}/latest"]

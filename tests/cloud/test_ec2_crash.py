@@ -17,7 +17,7 @@ from localcloud.server import control
 from tests.cloud.ec2_client import FAST, Ec2Client, refused, until
 from tests.cloud.test_ec2_restart import kill, reopened
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 CLIENTS, ROUNDS = 20, 3
 

@@ -22,6 +22,7 @@ from tests.cloud.test_ec2_volumes import ZONE, attach, disk
 
 pytestmark = [
     pytest.mark.vm,
+    pytest.mark.turn,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk"),
 ]
 

@@ -11,7 +11,7 @@ from localcloud.server import control
 from tests.cloud.ec2_client import Ec2Client, until
 from tests.cloud.resource_usage import boot, idle_cpu_s
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 def test_a_launch_costs_little_beside_the_guests_own_boot_and_idling_next_to_nothing(

@@ -16,7 +16,7 @@ from localcloud.server import control
 from tests.cloud.conftest import processes_of
 from tests.cloud.ec2_client import Ec2Client, refused, until
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 def kill(cloud: Ec2Client) -> None:

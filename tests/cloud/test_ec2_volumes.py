@@ -13,7 +13,7 @@ from localcloud.faults import client as faults
 from tests.cloud.conftest import open_cloud
 from tests.cloud.ec2_client import FAST, Ec2Client, Key, refused, until
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 ZONE = "us-east-1a"
 

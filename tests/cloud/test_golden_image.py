@@ -91,6 +91,7 @@ ELSEWHERE = (
     "built without a lock",
     "for thorough runs",
     "for machines that are not emulated",
+    "the turn of another commit",
     "python.environments has none",
 )
 

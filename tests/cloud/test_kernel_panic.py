@@ -10,7 +10,7 @@ import pytest
 
 from tests.cloud.invoke_runner import InvokeRunner, eventually
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 QUOTED = "the machine's kernel panicked "
 REASON = "sysrq triggered crash"

@@ -17,7 +17,7 @@ from tests.cloud.ec2_client import Ec2Client, Key, until
 from tests.cloud.invoke_runner import REPO, InvokeRunner
 from tests.cloud.project import Project
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 SCRIPT = REPO / "build/bake/scripts/layer.sh"
 TRIAL = ("--set", "publish.channel=trial")
 """So that the first image stays what the project's channel says."""

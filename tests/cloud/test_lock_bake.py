@@ -13,7 +13,7 @@ from build.manifest.packages.lockfile_format import Lock, Pins
 from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 VARIABLES = """\
 lock: {}
 variables:

@@ -11,7 +11,7 @@ from localcloud.faults import client as faults
 from tests.cloud.ec2_client import Ec2Client
 from tests.cloud.test_names import ask, change, issue, zone_id
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from tests.cloud.ec2_client import FAST, Ec2Client
 
 pytestmark = [
     pytest.mark.vm,
+    pytest.mark.turn,
     pytest.mark.skipif(
         shutil.which("packer") is None, reason="packer is not installed (Debian: apt install packer)"
     ),

@@ -10,7 +10,7 @@ import pytest
 from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 PARTITIONS = {"cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"}
 
 

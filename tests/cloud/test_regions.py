@@ -11,7 +11,7 @@ from localcloud.faults import client
 from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 HERE, THERE = "us-east-1", "eu-west-1"
 PARAMETER = "/test/abroad/latest"
 ALONE = ("--set", f"region={THERE}", "--set", "publish.regions=[]")

@@ -11,7 +11,7 @@ from tests.cloud.ec2_client import Ec2Client, refused
 from tests.cloud.privileges import calls_of, forget_calls
 from tests.cloud.test_roles import profile
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 def test_a_role_may_change_what_carries_its_tag(cloud: Ec2Client) -> None:

@@ -20,7 +20,7 @@ from build.manifest import load
 from build.rebuild.schedule import policy
 from tests.cloud.invoke_runner import REPO, TINY, InvokeRunner, as_on_a_terminal
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=scheduled")
 
 

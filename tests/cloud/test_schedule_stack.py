@@ -25,7 +25,7 @@ from tests.cloud.ec2_client import refused
 from tests.cloud.invoke_runner import INVOKE, REPO, Done, InvokeRunner, as_on_a_terminal
 from tests.cloud.privileges import calls_of
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 NAME = "hubsmith-rebuild-stacked"
 MANIFEST = ("--manifest", "tests/cloud/tiny/manifest.yaml", "--set", "image.name=stacked", "--cloud", "aws")
 SOURCE = "https://github.com/ada/hub.git"

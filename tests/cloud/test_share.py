@@ -11,7 +11,7 @@ import pytest
 from tests.cloud.invoke_runner import InvokeRunner
 from tests.cloud.project import Project
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 ACCOUNT = "210987654321"
 SHARED = f"publish: {{launch_permissions: {{user_groups: [all], user_ids: ['{ACCOUNT}']}}, "
 BOTH = [{"Group": "all"}, {"UserId": ACCOUNT}]

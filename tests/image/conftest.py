@@ -11,6 +11,8 @@
   long ways round
 - ``not_emulated``: skip the test on an emulated machine, where it would take minutes (a server's start takes
   two), but for runs with HUBSMITH_THOROUGH; builds on EC2 and with KVM have it always
+- ``in_turn``: on an emulated machine one commit in four has the test where HUBSMITH_TURN names the commit, as
+  `make test` does; all other builds have it always
 - ``exclusive``: keep other tests from the machine meanwhile (exclusive.py: two run at once)
 - ``hub_user``: a Unix user with a password, gone at the end
 - ``hub``: a function that opens a browser session with the hub (hub_client.py)
@@ -43,6 +45,7 @@ from testinfra.host import Host
 # pytest's importlib mode does not, and test files share hub_client
 sys.path.insert(0, str(Path(__file__).parent))
 
+import turns
 from exclusive import (  # noqa: F401 - pytest finds them here
     pytest_collection_modifyitems,
     pytest_runtest_logreport,
@@ -113,10 +116,20 @@ def thorough(heavy: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def not_emulated(machine: Host) -> None:
-    emulated = "TCG" in machine.file("/proc/cpuinfo").content_string  # the model's name
+def emulated(machine: Host) -> bool:
+    return "TCG" in machine.file("/proc/cpuinfo").content_string  # the model's name
+
+
+@pytest.fixture(scope="session")
+def not_emulated(emulated: bool) -> None:
     if emulated and not os.environ.get("HUBSMITH_THOROUGH"):
         pytest.skip("for machines that are not emulated, and thorough runs (HUBSMITH_THOROUGH=1)")
+
+
+@pytest.fixture
+def in_turn(request: pytest.FixtureRequest, emulated: bool) -> None:
+    if emulated and turns.is_left_out(request.node.name, request.node.path):
+        pytest.skip("the turn of another commit (HUBSMITH_TURN)")
 
 
 @pytest.fixture(scope="session")

@@ -24,14 +24,14 @@ UNITS = (
 )
 
 
-@pytest.mark.usefixtures("before_reboot")
+@pytest.mark.usefixtures("before_reboot", "in_turn")
 def test_certbot_renews_when_lets_encrypt_says_so(root: Host) -> None:
     version = re.search(r"certbot (\d+)\.(\d+)", root.check_output(f"{CERTBOT} --version"))
     assert version
     assert tuple(map(int, version.groups())) >= (4, 1)
 
 
-@pytest.mark.usefixtures("on_builder")
+@pytest.mark.usefixtures("on_builder", "in_turn")
 def test_certbot_can_use_route_53(root: Host) -> None:
     assert "dns-route53" in root.check_output(f"{CERTBOT} plugins")
 
@@ -135,7 +135,7 @@ def lineage(root: Host, kernel: Kernel) -> Iterator[str]:
     kernel.connect()  # as a browser does when a proxy has closed its connections
 
 
-@pytest.mark.usefixtures("heavy", "exclusive")
+@pytest.mark.usefixtures("heavy", "exclusive", "in_turn")
 def test_a_new_certificate_is_served_and_no_notebook_notices(
     root: Host, lineage: str, notebook: HubClient, kernel: Kernel
 ) -> None:

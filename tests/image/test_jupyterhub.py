@@ -79,7 +79,7 @@ class TestInstallation:
         # Two names of one file: whoever may change the one changes the other.
         assert root.check_output(f"find {HUB} -type f -links +1") == ""
 
-    @pytest.mark.usefixtures("on_builder")
+    @pytest.mark.usefixtures("on_builder", "in_turn")
     def test_packages_fit_together(self, host: Host) -> None:
         check = f"/opt/anaconda/bin/python -m pip --python {HUB}/bin/python check"
         assert host.check_output(check) == "No broken requirements found."
@@ -103,7 +103,7 @@ class TestInstallation:
         assert "SystemdSpawner" in shown.stdout
         assert "Traceback" not in shown.stderr
 
-    @pytest.mark.usefixtures("on_builder", "exclusive")
+    @pytest.mark.usefixtures("on_builder", "exclusive", "in_turn")
     def test_a_mistake_in_conf_d_is_named_with_its_line(self, root: Host) -> None:
         broken, problem = "/etc/jupyterhub/conf.d/zz-broken.py", "/run/hubsmith/conf.d-problem.json"
         root.check_output(f"printf 'c.Spawner.args = []\\n1 / 0\\n' > {broken}")

@@ -177,6 +177,7 @@ class TestRotation:
         root.run_test("logrotate --force /etc/logrotate.d/jupyterhub")
         assert "2026-01-01" not in root.check_output(f"ls {FOLDER}")
 
+    @pytest.mark.usefixtures("in_turn")
     def test_a_full_disk_of_logs_does_not_stop_the_hub(
         self, root: Host, notebook: HubClient, hub_user: HubUser
     ) -> None:

@@ -154,7 +154,7 @@ def test_servers_start_without_what_nobody_needs(host: Host) -> None:
     assert host.check_output(f"find {PREFIX}/lib -name rfc3987_syntax") == ""
 
 
-@pytest.mark.usefixtures("on_builder")
+@pytest.mark.usefixtures("on_builder", "in_turn")
 def test_packages_fit_together(root: Host) -> None:
     assert python(root, MISFITS) == ""
 
@@ -195,7 +195,7 @@ def test_the_build_left_no_tools(host: Host) -> None:
     assert host.check_output(f"find {PREFIX} -name .lock -o -name CACHEDIR.TAG") == ""
 
 
-@pytest.mark.usefixtures("heavy")
+@pytest.mark.usefixtures("heavy", "in_turn")
 def test_installers_share_it(root: Host, installers: tuple[str, str]) -> None:
     first, second = installers
     wheel = "/var/tmp/hubsmith_probe-1.0-py3-none-any.whl"

@@ -170,7 +170,7 @@ class TestRunning:
             root.check_output("rm /run/reboot-required /run/reboot-required.pkgs")
         assert (told["needed"], told["packages"]) == (True, ["linux-image-amd64"])
 
-    @pytest.mark.usefixtures("heavy")
+    @pytest.mark.usefixtures("heavy", "in_turn")
     def test_its_operator_can_have_a_server_started_that_leaves_nothing(self, root: Host) -> None:
         told = json.loads(root.check_output("/usr/lib/hubsmith/status --spawn"))["spawn"]
         assert told["ok"], told["message"]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cloud.hubs import Site
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 DOCUMENT = Path(__file__).parents[3] / "docs/reference/iam/hub-boundary.json"
 

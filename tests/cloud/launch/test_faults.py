@@ -11,7 +11,7 @@ from localcloud.faults import client as faults
 from tests.cloud.hubs import Site, everything
 from tests.cloud.invoke_runner import InvokeRunner
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 @pytest.fixture

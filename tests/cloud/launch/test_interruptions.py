@@ -9,7 +9,7 @@ import pytest
 from build.launch.recipe import steps
 from tests.cloud.hubs import Site
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 def test_killed_at_each_step_and_repeated_it_completes(other: Site) -> None:

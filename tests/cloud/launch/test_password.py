@@ -8,7 +8,7 @@ import pytest
 
 from tests.cloud.hubs import Site
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 def parameters(site: Site) -> list[str]:

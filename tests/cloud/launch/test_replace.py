@@ -12,7 +12,7 @@ import pytest
 from tests.cloud.hubs import Site, tags_of
 from tests.cloud.invoke_runner import InvokeRunner, eventually
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.turn]
 
 
 @pytest.fixture

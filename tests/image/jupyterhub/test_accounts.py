@@ -114,6 +114,7 @@ class TestFirstPassword:
             yield one
         root.run_test("rm --force %s", self.FILE)
 
+    @pytest.mark.usefixtures("in_turn")
     def test_it_has_to_be_changed_before_anything_else(
         self, root: Host, hub: Callable[[], HubClient], somebody: HubUser
     ) -> None:
@@ -166,6 +167,7 @@ class TestOnTheMachine:
 
     USERS = "/usr/lib/hubsmith/users"
 
+    @pytest.mark.usefixtures("in_turn")
     def test_from_the_first_password_to_the_last_login(
         self, root: Host, hub: Callable[[], HubClient], admin: HubClient
     ) -> None:

@@ -52,6 +52,7 @@ def test_users_see_their_own_limits(notebook: HubClient, kernel: Kernel, root: H
     assert told["rss"] > 0
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_a_link_fetches_a_repository(notebook: HubClient, kernel: Kernel, root: Host) -> None:
     wanted(root, "nbgitpuller")
     assert kernel.run(PULL) == "lesson"

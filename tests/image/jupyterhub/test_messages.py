@@ -128,7 +128,7 @@ def test_it_is_told_until_then(notebook: HubClient, tell: Callable[[str, str], N
     assert "lasting" not in texts(notebook)
 
 
-@pytest.mark.usefixtures("heavy", "exclusive")
+@pytest.mark.usefixtures("heavy", "exclusive", "in_turn")
 def test_a_program_that_was_ended_for_memory_is_told(
     notebook: HubClient, kernel: Kernel, root: Host, hub_user: HubUser
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_terminal_knows_conda(notebook: HubClient, host: Host) -> None:
     assert "is a function" in in_a_terminal(notebook, "type conda", "is a function")
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_an_environment_of_ones_own_is_a_kernel(
     notebook: HubClient, kernel: Kernel, hub_user: HubUser
 ) -> None:
@@ -119,6 +120,7 @@ print(run("create-kernel", "--list"))
 """
 
 
+@pytest.mark.usefixtures("not_emulated")
 def test_an_environment_outlives_another_python(notebook: HubClient, kernel: Kernel, root: Host) -> None:
     """https://github.com/StatCan/aaw/issues/2045"""
     assert "own\tother Python" in kernel.run(PROBE)
@@ -141,7 +143,7 @@ def test_a_name_that_needs_escaping_has_a_server_until_its_user_logs_out(
     root.check_output(f"timeout 60 sh -c 'while systemctl is-active --quiet {unit}; do sleep 0.5; done'")
 
 
-@pytest.mark.usefixtures("exclusive")
+@pytest.mark.usefixtures("exclusive", "in_turn")
 @pytest.mark.parametrize("unit", ["jupyterhub", "jupyterhub-proxy"])
 def test_a_restart_loses_no_variable(notebook: HubClient, kernel: Kernel, root: Host, unit: str) -> None:
     """https://github.com/jupyterhub/jupyterhub/issues/5107"""

@@ -100,13 +100,14 @@ def state_of(root: Host, name: str) -> str:
     return next(str(row["state"]) for row in rows if row["name"] == name)
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_who_is_removed_on_the_machine_is_out(root: Host, member: Member) -> None:
     root.check_output(f"{USERS} remove {member.hub_user.name}")
     assert member.is_out()
     assert state_of(root, member.hub_user.name) == "closed"
 
 
-@pytest.mark.usefixtures("exclusive")
+@pytest.mark.usefixtures("exclusive", "in_turn")
 def test_what_happens_while_the_hub_is_down_is_done_before_it_lets_anybody_in(
     root: Host, join: Callable[[], Member]
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_reset_ends_all_that_was_open(root: Host, member: Member) -> None:
     assert Member(HubUser(*given.split("\t")), member.hub).status("GET", "user") == requests.codes.ok
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_a_change_of_ones_own_ends_the_others_and_a_removal_on_the_admin_page_everything(
     member: Member, admin: HubClient, root: Host
 ) -> None:

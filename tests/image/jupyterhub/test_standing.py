@@ -102,7 +102,7 @@ print(os.access("FOLDER", os.W_OK))
 """
 
 
-@pytest.mark.usefixtures("heavy")
+@pytest.mark.usefixtures("heavy", "in_turn")
 def test_a_start_follows_no_link_and_waits_for_the_old_unit(neighbour: Neighbour, root: Host) -> None:
     """A link where SystemdSpawner itself writes the environment, while a process that ignores SIGTERM holds
     up the old unit.

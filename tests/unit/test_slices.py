@@ -1,0 +1,78 @@
+"""What `make test` leaves to other commits: little enough that each test has its turn, and the same in all
+processes of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+import turns
+
+from tests import slices
+
+COMMITS = [f"{number:040x}" for number in range(200)]
+
+
+class Item:
+    """Of a test, what tests/slices.py looks at."""
+
+    def __init__(self, nodeid: str, *marks: str) -> None:
+        self.nodeid, self.marks = nodeid, marks
+
+    def get_closest_marker(self, name: str) -> bool | None:
+        return True if name in self.marks else None
+
+
+def items_of(*items: Item) -> Sequence[pytest.Item]:
+    return cast(Sequence[pytest.Item], items)
+
+
+FILES = [f"tests/cloud/test_{letter}.py" for letter in "abcdefgh"]
+ITEMS = items_of(
+    Item("tests/cloud/test_always.py::test_it", "vm"),
+    *(Item(f"{file}::test_{number}", "vm", "turn") for file in FILES for number in range(2)),
+)
+
+
+def test_a_quarter_of_the_files_has_its_turn_and_each_some_time() -> None:
+    left = [slices.whose_turn_it_is_not(ITEMS, commit) for commit in COMMITS]
+    assert {len(files) for files in left} == {6}
+    assert {file for files in left for file in set(FILES) - files} == set(FILES)
+    assert not any("test_always" in file for files in left for file in files)
+
+
+def test_only_a_run_of_everything_leaves_files_out() -> None:
+    assert not slices.is_whole(ITEMS)
+    assert slices.is_whole([*ITEMS, *items_of(Item("tests/cloud/test_golden.py::test_it", "bake"))])
+
+
+@pytest.mark.parametrize(
+    ("marks", "share"), [((), 1.0), (("matrix",), 0.25), (("exhaustive", "matrix"), 0.0)]
+)
+def test_its_own_marks_decide(marks: tuple[str, ...], share: float) -> None:
+    (item,) = items_of(Item("tests/cloud/test_it.py::test_it", *marks))
+    chosen = [slices.is_chosen(item, commit) for commit in COMMITS]
+    assert sum(chosen) / len(chosen) == pytest.approx(share, abs=0.1)
+
+
+def test_image_tests_have_their_turn_too() -> None:
+    def left_out(test: str) -> list[bool]:
+        file = Path("tests/image/test_it.py")
+        return [turns.is_left_out(test, file, {turns.VARIABLE: commit}) for commit in COMMITS]
+
+    assert sum(left_out("test_it")) / len(COMMITS) == pytest.approx(0.75, abs=0.1)
+    assert left_out("test_it[ssh://instance]") == left_out("test_it")
+    assert left_out("test_it") != left_out("test_other")
+
+
+@pytest.mark.parametrize("environment", [{}, {turns.VARIABLE: ""}])
+def test_an_image_is_tested_wholly_where_nobody_names_a_commit(environment: dict[str, str]) -> None:
+    assert not turns.is_left_out("test_it", Path("tests/image/test_it.py"), environment)
+
+
+def test_a_thorough_run_names_none() -> None:
+    assert slices.variables({"HUBSMITH_THOROUGH": "1"}) == {}
+    assert slices.variables({}) == {turns.VARIABLE: slices.commit()}
