@@ -24,13 +24,13 @@ check: setup ## check manifest.yaml
 plan: setup ## show what would be built, from what, and why
 	@$(INVOKE) plan $(ARGS)
 
-test: setup test-packages $(VENV)/.dev $(VENV)/.docs ## tests, one build included; a slice of the slow ones
+test: setup test-packages $(VENV)/.dev $(VENV)/.docs ## all tests, one build included; a slice of matrices
 	@$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 test-fast: setup $(VENV)/.dev $(VENV)/.docs ## tests without virtual machines; some minutes
 	@$(BIN)/python -m pytest --numprocesses=auto tests/unit tests/localcloud -m "not vm" $(ARGS)
 
-test-all: setup test-packages $(VENV)/.dev $(VENV)/.docs ## all tests
+test-all: setup test-packages $(VENV)/.dev $(VENV)/.docs ## all tests, matrices in full
 	@HUBSMITH_THOROUGH=1 $(BIN)/python -m pytest $(SHARED) --matrix=all $(ARGS)
 
 bench: setup $(VENV)/.dev ## time a build: cold, one change, no change

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import aws_models, kernel_reports, slices, told_at_once, xdist_groups
+from tests import aws_models, host_speed, kernel_reports, slices, time_limit, told_at_once, xdist_groups
 
 REPO = Path(__file__).parents[1]
 _SLOWEST = 10
@@ -41,8 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--matrix") == "all":
         return
     commit = slices.commit()
-    # Who asks for some files wants to see them run.
-    waiting = slices.whose_turn_it_is_not(items, commit) if slices.is_whole(items) else set()
+    waiting = slices.whose_turn_it_is_not(items, commit)
     chosen: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
@@ -55,6 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    time_limit.skip_what_no_longer_fits(item)
     xdist_groups.give_way(item)
     item.stash[kernel_reports.BEGAN] = time.time()
 
@@ -97,6 +97,9 @@ def pytest_configure(config: pytest.Config) -> None:
     told_at_once.pytest_configure(config)
     aws_models.share()
     # Here, before the other processes of a run are started: they have it too.
+    if getattr(config.option, "numprocesses", None):  # looking takes a second, and some tests hardly more
+        host_speed.look()
+    time_limit.begin()
     os.environ.setdefault(_SEED, _seed(config))
 
 
@@ -106,7 +109,8 @@ def _seed(config: pytest.Config) -> str:
 
 
 def pytest_report_header() -> str:
-    return f"seed of the local clouds: {_SEED}={os.environ[_SEED]}"
+    slow = ", a slow host: what takes minutes has its turn (tests/slices.py)" if host_speed.is_slow() else ""
+    return f"seed of the local clouds: {_SEED}={os.environ[_SEED]}{slow}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

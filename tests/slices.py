@@ -1,7 +1,7 @@
 """What of the many `make test` runs: a slice, chosen by the commit, so that each has its turn.
 
-`make test` has to end within CI's 90 minutes also where nobody has KVM and the host runs at half of its
-speed. `make test-all` runs everything.
+The matrices are always sliced. On a slow host, so are files and image tests that take minutes: with all of
+them a run would not end within CI's 90 minutes. `make test-all` runs everything.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from turns import SLICES, VARIABLE
 
-from tests import xdist_groups
+from tests import host_speed, xdist_groups
+
+SLICES = 4
+VARIABLE = "HUBSMITH_TURN"  # read by tests/image/turns.py
 
 _REPO = Path(__file__).parents[1]
 
@@ -37,18 +39,20 @@ def is_chosen(item: pytest.Item, commit: str) -> bool:
     return in_slice or not item.get_closest_marker("matrix")
 
 
-def is_whole(items: Sequence[pytest.Item]) -> bool:
-    """Is this a run of everything, with the bake, rather than of some files?"""
-    return any(map(xdist_groups.needs_the_bake, items))
-
-
 def whose_turn_it_is_not(items: Sequence[pytest.Item], commit: str) -> set[str]:
-    """The files with the marker `turn` that this commit leaves out: of each four, three."""
+    """The files with the marker `turn` that this commit leaves out on a slow host: of each four, three.
+
+    None where some files are asked for, rather than everything with the bake: who names them wants to see
+    them run.
+    """
+    if not host_speed.is_slow() or not any(map(xdist_groups.needs_the_bake, items)):
+        return set()
     files = sorted({xdist_groups.file_of(item) for item in items if item.get_closest_marker("turn")})
     first = zlib.crc32(commit.encode()) % SLICES
     return set(files) - set(files[first::SLICES])
 
 
 def variables(environment: Mapping[str, str] = MappingProxyType(os.environ)) -> dict[str, str]:
-    """What tells image tests with the fixture in_turn whose turn it is; thorough runs have all of them."""
-    return {} if environment.get("HUBSMITH_THOROUGH") else {VARIABLE: commit()}
+    """What tells image tests with the fixture in_turn whose turn it is; without it they run all of them."""
+    wholly = environment.get("HUBSMITH_THOROUGH") or not host_speed.is_slow()
+    return {} if wholly else {VARIABLE: commit()}

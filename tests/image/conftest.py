@@ -12,7 +12,7 @@
 - ``not_emulated``: skip the test on an emulated machine, where it would take minutes (a server's start takes
   two), but for runs with HUBSMITH_THOROUGH; builds on EC2 and with KVM have it always
 - ``in_turn``: on an emulated machine one commit in four has the test where HUBSMITH_TURN names the commit, as
-  `make test` does; all other builds have it always
+  `make test` does on a slow host; all other builds have it always
 - ``exclusive``: keep other tests from the machine meanwhile (exclusive.py: two run at once)
 - ``hub_user``: a Unix user with a password, gone at the end
 - ``hub``: a function that opens a browser session with the hub (hub_client.py)

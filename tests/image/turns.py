@@ -1,7 +1,7 @@
 """Whose turn it is: where HUBSMITH_TURN names a commit, that commit has one in four of some image tests.
 
-`make test` sets it. On emulated processors those tests take minutes each, most of them for servers of their
-own; over some commits each has its turn.
+`make test` sets it on a slow host. On emulated processors those tests take minutes each, most of them for
+servers of their own; over some commits each has its turn.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 import turns
 
-from tests import slices
+from tests import host_speed, slices
 
 COMMITS = [f"{number:040x}" for number in range(200)]
 
@@ -35,18 +35,29 @@ ITEMS = items_of(
     Item("tests/cloud/test_always.py::test_it", "vm"),
     *(Item(f"{file}::test_{number}", "vm", "turn") for file in FILES for number in range(2)),
 )
+WHOLE = [*ITEMS, *items_of(Item("tests/cloud/test_golden.py::test_it", "vm", "bake"))]
+
+
+@pytest.fixture(autouse=True)
+def slow_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_speed.VARIABLE, "1")
 
 
 def test_a_quarter_of_the_files_has_its_turn_and_each_some_time() -> None:
-    left = [slices.whose_turn_it_is_not(ITEMS, commit) for commit in COMMITS]
+    left = [slices.whose_turn_it_is_not(WHOLE, commit) for commit in COMMITS]
     assert {len(files) for files in left} == {6}
     assert {file for files in left for file in set(FILES) - files} == set(FILES)
     assert not any("test_always" in file for files in left for file in files)
 
 
-def test_only_a_run_of_everything_leaves_files_out() -> None:
-    assert not slices.is_whole(ITEMS)
-    assert slices.is_whole([*ITEMS, *items_of(Item("tests/cloud/test_golden.py::test_it", "bake"))])
+def test_who_names_files_gets_them() -> None:
+    assert slices.whose_turn_it_is_not(ITEMS, COMMITS[0]) == set()
+
+
+def test_a_host_of_the_usual_speed_runs_all_files_and_image_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_speed.VARIABLE, "0")
+    assert slices.whose_turn_it_is_not(WHOLE, COMMITS[0]) == set()
+    assert slices.variables({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +82,10 @@ def test_image_tests_have_their_turn_too() -> None:
 @pytest.mark.parametrize("environment", [{}, {turns.VARIABLE: ""}])
 def test_an_image_is_tested_wholly_where_nobody_names_a_commit(environment: dict[str, str]) -> None:
     assert not turns.is_left_out("test_it", Path("tests/image/test_it.py"), environment)
+
+
+def test_the_two_lists_of_turns_agree() -> None:
+    assert (slices.VARIABLE, slices.SLICES) == (turns.VARIABLE, turns.SLICES)
 
 
 def test_a_thorough_run_names_none() -> None:

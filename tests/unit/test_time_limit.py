@@ -1,0 +1,119 @@
+"""A run that CI would end is ended before: on a slow host only, and what was left out is named."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import host_speed, time_limit
+from tests.cloud.baking import Baking
+from tests.cloud.invoke_runner import InvokeRunner
+from tests.unit.test_slices import Item, items_of
+
+Patch = pytest.MonkeyPatch
+SLOW = pytest.mark.parametrize("slow", ["1", "0"])
+(UNIT, MACHINE, IMAGE) = items_of(Item("a"), Item("b", "vm"), Item("c", "vm", "bake"))
+
+
+@pytest.fixture(autouse=True)
+def no_limit(monkeypatch: Patch) -> None:
+    monkeypatch.delenv("HUBSMITH_TESTS_END", raising=False)
+    monkeypatch.delenv(time_limit.VARIABLE, raising=False)
+    # Where HUBSMITH_SLOW_HOST says 0, the speed of now decides.
+    monkeypatch.setattr(host_speed, "share", lambda: 1.0)
+
+
+def begin(monkeypatch: Patch, minutes: float, slow: str) -> None:
+    monkeypatch.setenv(time_limit.VARIABLE, str(minutes))
+    monkeypatch.setenv(host_speed.VARIABLE, slow)
+    time_limit.begin()
+
+
+def is_skipped(item: pytest.Item) -> bool:
+    try:
+        time_limit.skip_what_no_longer_fits(item)
+    except pytest.skip.Exception:
+        return True
+    return False
+
+
+@SLOW
+def test_without_a_limit_nothing_is_skipped(monkeypatch: Patch, slow: str) -> None:
+    monkeypatch.setenv(host_speed.VARIABLE, slow)
+    time_limit.begin()
+    assert time_limit.left_s() == float("inf")
+    assert [is_skipped(item) for item in (UNIT, MACHINE, IMAGE)] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("minutes", "skipped"),
+    [
+        (20, [False, False, False]),
+        (8, [False, False, True]),
+        (3, [False, True, True]),
+        (0, [True, True, True]),
+    ],
+)
+def test_what_takes_longest_is_left_out_first(
+    monkeypatch: Patch, minutes: float, skipped: list[bool]
+) -> None:
+    begin(monkeypatch, minutes, "1")
+    assert [is_skipped(item) for item in (UNIT, MACHINE, IMAGE)] == skipped
+
+
+def test_on_a_usual_host_a_run_that_takes_too_long_goes_on(monkeypatch: Patch) -> None:
+    begin(monkeypatch, 0, "0")
+    assert not is_skipped(IMAGE)
+
+
+def test_a_host_that_has_become_slow_is_slow(monkeypatch: Patch) -> None:
+    begin(monkeypatch, 0, "0")
+    monkeypatch.setattr(host_speed, "share", lambda: 0.4)
+    assert is_skipped(IMAGE)
+
+
+def test_all_processes_of_a_run_end_at_the_same_time(monkeypatch: Patch) -> None:
+    begin(monkeypatch, 5, "1")
+    before = time_limit.left_s()
+    monkeypatch.setenv(time_limit.VARIABLE, "50")
+    time_limit.begin()
+    assert time_limit.left_s() <= before
+
+
+def baking(tmp_path: Path) -> Baking:
+    (tmp_path / "bake.err").write_text("» provision python\n")
+    return Baking(InvokeRunner(tmp_path, ""), {}, subprocess.Popen(["sleep", "30"], text=True))
+
+
+@SLOW
+def test_a_bake_is_waited_for_as_long_as_the_run_has(monkeypatch: Patch, tmp_path: Path, slow: str) -> None:
+    begin(monkeypatch, 10.01, slow)  # 10 minutes are for what needs the image
+    one, began = baking(tmp_path), time.monotonic()
+    try:
+        with pytest.raises((TimeoutError, pytest.skip.Exception)) as ended:
+            one.wait(timeout_s=20)
+    finally:
+        one.end()
+    assert time.monotonic() - began < 15
+    assert isinstance(ended.value, pytest.skip.Exception) is (slow == "1")
+
+
+@SLOW
+def test_a_bake_that_takes_longer_than_any_should_is_a_fault_everywhere(
+    monkeypatch: Patch, tmp_path: Path, slow: str
+) -> None:
+    begin(monkeypatch, 60, slow)
+    one = baking(tmp_path)
+    try:
+        with pytest.raises(TimeoutError, match="provision python"):
+            one.wait(timeout_s=0.2)
+    finally:
+        one.end()
+
+
+def test_the_speed_is_that_of_a_loop(monkeypatch: Patch) -> None:
+    monkeypatch.undo()
+    assert 0.05 < host_speed.share() < 3
