@@ -31,8 +31,10 @@ def is_slow() -> bool:
 
 
 def is_slow_now() -> bool:
-    """Was it then, or is it by now?"""
-    return is_slow() or share() < _SLOW_UNDER_LOAD
+    """Was it then, or is it by now? Once it is, it stays so for the rest of this process."""
+    if not is_slow() and share() < _SLOW_UNDER_LOAD:
+        os.environ[VARIABLE] = "1"
+    return is_slow()
 
 
 def _sample_s() -> float:
