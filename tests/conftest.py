@@ -41,11 +41,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--matrix") == "all":
         return
     commit = slices.commit()
-    waiting = slices.whose_turn_it_is_not(items, commit)
+    left_to_others = slices.left_to_others(items, commit)
     chosen: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        runs = slices.is_chosen(item, commit) and xdist_groups.file_of(item) not in waiting
+        runs = slices.is_chosen(item, commit) and item.nodeid not in left_to_others
         (chosen if runs else left).append(item)
     items[:] = chosen
     _left_out.extend(item.nodeid for item in left)

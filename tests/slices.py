@@ -39,17 +39,22 @@ def is_chosen(item: pytest.Item, commit: str) -> bool:
     return in_slice or not item.get_closest_marker("matrix")
 
 
-def whose_turn_it_is_not(items: Sequence[pytest.Item], commit: str) -> set[str]:
-    """The files with the marker `turn` that this commit leaves out on a slow host: of each four, three.
+def left_to_others(items: Sequence[pytest.Item], commit: str) -> set[str]:
+    """The names of tests with the marker `turn` that this commit leaves out on a slow host: of four, three.
 
-    None where some files are asked for, rather than everything with the bake: who names them wants to see
-    them run.
+    A file whose tests all have the marker is one, so that what they share is made once. None are left out
+    where some files are asked for, rather than everything with the bake: who names them wants to see them.
     """
     if not host_speed.is_slow() or not any(map(xdist_groups.needs_the_bake, items)):
         return set()
-    files = sorted({xdist_groups.file_of(item) for item in items if item.get_closest_marker("turn")})
-    first = zlib.crc32(commit.encode()) % SLICES
-    return set(files) - set(files[first::SLICES])
+    mixed = {xdist_groups.file_of(item) for item in items if not item.get_closest_marker("turn")}
+    ones: dict[str, set[str]] = {}
+    for item in items:
+        if item.get_closest_marker("turn"):
+            file = xdist_groups.file_of(item)
+            ones.setdefault(item.nodeid if file in mixed else file, set()).add(item.nodeid)
+    chosen = sorted(ones)[zlib.crc32(commit.encode()) % SLICES :: SLICES]
+    return {nodeid for one in ones.keys() - chosen for nodeid in ones[one]}
 
 
 def variables(environment: Mapping[str, str] = MappingProxyType(os.environ)) -> dict[str, str]:

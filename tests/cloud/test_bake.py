@@ -148,8 +148,8 @@ def test_a_failing_image_test_is_named_and_no_image_is_made(runner: InvokeRunner
     "number",
     [
         signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.matrix),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.matrix),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.turn),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.turn),
     ],
 )
 def test_a_stopped_build_leaves_nothing(
@@ -245,7 +245,7 @@ def test_it_still_is_on_the_builder():
 """
 
 
-@pytest.mark.matrix
+@pytest.mark.turn
 def test_of_a_build_whose_image_failed_the_fresh_instance_is_kept(
     runner: InvokeRunner, nothing_left: None, tmp_path: Path
 ) -> None:
@@ -320,7 +320,7 @@ def test_a_base_image_that_is_not_there_is_the_users_own(runner: InvokeRunner, n
     assert "no image of owner 000000000000 is named tiny-amd64-1999*" in done.err
 
 
-@pytest.mark.matrix
+@pytest.mark.turn
 def test_a_newer_image_that_two_machines_shared_the_tests_of_takes_the_channel(
     runner: InvokeRunner, built: Done
 ) -> None:

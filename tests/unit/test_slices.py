@@ -43,20 +43,34 @@ def slow_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(host_speed.VARIABLE, "1")
 
 
+def files_of(nodeids: set[str]) -> set[str]:
+    return {nodeid.partition("::")[0] for nodeid in nodeids}
+
+
 def test_a_quarter_of_the_files_has_its_turn_and_each_some_time() -> None:
-    left = [slices.whose_turn_it_is_not(WHOLE, commit) for commit in COMMITS]
+    left = [files_of(slices.left_to_others(WHOLE, commit)) for commit in COMMITS]
     assert {len(files) for files in left} == {6}
     assert {file for files in left for file in set(FILES) - files} == set(FILES)
     assert not any("test_always" in file for files in left for file in files)
 
 
+def test_tests_of_a_file_stay_together_unless_only_some_have_the_marker() -> None:
+    left = [slices.left_to_others(WHOLE, commit) for commit in COMMITS]
+    assert all(len(nodeids) == 2 * len(files_of(nodeids)) for nodeids in left)
+    mixed = [*WHOLE, *items_of(Item("tests/cloud/test_a.py::test_common", "vm"))]
+    found = [slices.left_to_others(mixed, commit) for commit in COMMITS]
+    assert not any("tests/cloud/test_a.py::test_common" in nodeids for nodeids in found)
+    pair = {f"tests/cloud/test_a.py::test_{number}" for number in range(2)}
+    assert any(len(pair & nodeids) == 1 for nodeids in found)
+
+
 def test_who_names_files_gets_them() -> None:
-    assert slices.whose_turn_it_is_not(ITEMS, COMMITS[0]) == set()
+    assert slices.left_to_others(ITEMS, COMMITS[0]) == set()
 
 
 def test_a_host_of_the_usual_speed_runs_all_files_and_image_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(host_speed.VARIABLE, "0")
-    assert slices.whose_turn_it_is_not(WHOLE, COMMITS[0]) == set()
+    assert slices.left_to_others(WHOLE, COMMITS[0]) == set()
     assert slices.variables({}) == {}
 
 

@@ -87,7 +87,7 @@ def test_the_images_tests_pass_on_the_running_hub(golden_hub: GoldenHub, chosen:
     ] == []
 
 
-@pytest.mark.matrix
+@pytest.mark.turn
 def test_a_disk_like_ubuntus_is_mounted_with_all_its_partitions(
     golden_hub: GoldenHub, tmp_path: Path
 ) -> None:

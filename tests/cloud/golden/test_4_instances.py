@@ -41,7 +41,7 @@ def still_the_same(golden_hub: GoldenHub, alice: HubClient) -> None:
     assert golden_hub.on_the_machine("cat /home/alice/kept.txt") == "of the first instance"
 
 
-@pytest.mark.matrix
+@pytest.mark.turn
 def test_a_reboot(golden_hub: GoldenHub, alice: HubClient) -> None:
     before = golden_hub.on_the_machine("cat /proc/sys/kernel/random/boot_id")
     golden_hub.runner.client("ec2").reboot_instances(InstanceIds=[golden_hub.document["instance_id"]])
