@@ -16,8 +16,10 @@ from tests import host_speed, xdist_groups
 VARIABLE = "HUBSMITH_TEST_MINUTES"
 _END = "HUBSMITH_TESTS_END"  # seconds since 1970, for the other processes of a run
 WORDS = f"no time left ({VARIABLE}) on a slow host"
-# What a test may need, at a third of the usual speed, and the clean-up after it.
+# What a test may need, at a third of the usual speed, and the clean-up after it. The first is for those that
+# boot the image.
 _OF_THE_IMAGE_S, _OF_A_MACHINE_S, _ELSE_S = 600.0, 300.0, 60.0
+_BOOTS_THE_IMAGE = {"golden_hub", "key"}  # fixtures
 
 
 def begin() -> None:
@@ -32,8 +34,8 @@ def left_s() -> float:
 
 
 def left_for_a_bake_s() -> float:
-    """Seconds until it is too late for anything that needs its image."""
-    return max(left_s() - _OF_THE_IMAGE_S, 0.0)
+    """Seconds until it is too late for anything that looks at the build or its image."""
+    return max(left_s() - 2 * _ELSE_S, 0.0)
 
 
 def skip_what_no_longer_fits(item: pytest.Item) -> None:
@@ -50,5 +52,6 @@ def skip_where_slow() -> None:
 
 def _needed_s(item: pytest.Item) -> float:
     if xdist_groups.needs_the_bake(item):
-        return _OF_THE_IMAGE_S
+        boots = _BOOTS_THE_IMAGE.intersection(getattr(item, "fixturenames", ()))
+        return _OF_THE_IMAGE_S if boots else _ELSE_S
     return _OF_A_MACHINE_S if item.get_closest_marker("vm") else _ELSE_S

@@ -17,10 +17,10 @@ COMMITS = [f"{number:040x}" for number in range(200)]
 
 
 class Item:
-    """Of a test, what tests/slices.py looks at."""
+    """Of a test, what tests/slices.py and tests/time_limit.py look at."""
 
-    def __init__(self, nodeid: str, *marks: str) -> None:
-        self.nodeid, self.marks = nodeid, marks
+    def __init__(self, nodeid: str, *marks: str, fixtures: Sequence[str] = ()) -> None:
+        self.nodeid, self.marks, self.fixturenames = nodeid, marks, fixtures
 
     def get_closest_marker(self, name: str) -> bool | None:
         return True if name in self.marks else None

@@ -15,7 +15,12 @@ from tests.unit.test_slices import Item, items_of
 
 Patch = pytest.MonkeyPatch
 SLOW = pytest.mark.parametrize("slow", ["1", "0"])
-(UNIT, MACHINE, IMAGE) = items_of(Item("a"), Item("b", "vm"), Item("c", "vm", "bake"))
+UNIT, MACHINE, BUILD, IMAGE = items_of(
+    Item("a"),
+    Item("b", "vm"),
+    Item("c", "vm", "bake", fixtures=["golden"]),
+    Item("d", "vm", "bake", fixtures=["golden_hub", "golden"]),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -46,23 +51,18 @@ def test_without_a_limit_nothing_is_skipped(monkeypatch: Patch, slow: str) -> No
     monkeypatch.setenv(host_speed.VARIABLE, slow)
     time_limit.begin()
     assert time_limit.left_s() == float("inf")
-    assert [is_skipped(item) for item in (UNIT, MACHINE, IMAGE)] == [False] * 3
+    assert not any(is_skipped(item) for item in (UNIT, MACHINE, BUILD, IMAGE))
 
 
 @pytest.mark.parametrize(
     ("minutes", "skipped"),
-    [
-        (20, [False, False, False]),
-        (8, [False, False, True]),
-        (3, [False, True, True]),
-        (0, [True, True, True]),
-    ],
+    [(20, []), (8, [IMAGE]), (3, [IMAGE, MACHINE]), (0, [IMAGE, MACHINE, BUILD, UNIT])],
 )
 def test_what_takes_longest_is_left_out_first(
-    monkeypatch: Patch, minutes: float, skipped: list[bool]
+    monkeypatch: Patch, minutes: float, skipped: list[pytest.Item]
 ) -> None:
     begin(monkeypatch, minutes, "1")
-    assert [is_skipped(item) for item in (UNIT, MACHINE, IMAGE)] == skipped
+    assert [item for item in (IMAGE, MACHINE, BUILD, UNIT) if is_skipped(item)] == skipped
 
 
 def test_on_a_usual_host_a_run_that_takes_too_long_goes_on(monkeypatch: Patch) -> None:
@@ -92,7 +92,7 @@ def baking(tmp_path: Path) -> Baking:
 
 @SLOW
 def test_a_bake_is_waited_for_as_long_as_the_run_has(monkeypatch: Patch, tmp_path: Path, slow: str) -> None:
-    begin(monkeypatch, 10.01, slow)  # 10 minutes are for what needs the image
+    begin(monkeypatch, 2.01, slow)  # two minutes are for what looks at it
     one, began = baking(tmp_path), time.monotonic()
     try:
         with pytest.raises((TimeoutError, pytest.skip.Exception)) as ended:
