@@ -65,6 +65,11 @@ def test_what_takes_longest_is_left_out_first(
     assert [item for item in (IMAGE, MACHINE, BUILD, UNIT) if is_skipped(item)] == skipped
 
 
+def test_a_bake_has_nearly_all_of_the_run(monkeypatch: Patch) -> None:
+    begin(monkeypatch, 20, "1")
+    assert 17 * 60 < time_limit.left_for_a_bake_s() <= 18 * 60
+
+
 def test_on_a_usual_host_a_run_that_takes_too_long_goes_on(monkeypatch: Patch) -> None:
     begin(monkeypatch, 0, "0")
     assert not is_skipped(IMAGE)
